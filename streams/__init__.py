@@ -1,0 +1,1 @@
+"""Wiring: Faust, Kafka, Prometheus, HTTP and the command line around processors and state."""
