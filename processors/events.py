@@ -192,3 +192,13 @@ def reduced_signal(
         if signal in definitely_negative:
             return signal
     return signals[0] if which == "first" else signals[-1]
+
+
+class Watermark(Struct, frozen=True, forbid_unknown_fields=True):
+    """A producer's promise that nothing with an earlier event time follows on this partition.
+
+    Written to every partition of both topics at the end of a replay, so that the last windows close.
+    """
+
+    schema_version: Literal[1]
+    watermark: Milliseconds
