@@ -144,8 +144,8 @@ class Metrics:
             ["model"],
             registry=registry,
         )
-        self.mean_inverse_propensity = Gauge(
-            "groundswell_mean_inverse_propensity_over_actions",
+        self.mean_weight = Gauge(
+            "groundswell_mean_importance_weight",
             "mean of 1/(K p): close to 1 where propensities are right",
             ["model"],
             registry=registry,
@@ -212,7 +212,7 @@ class Metrics:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
             self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
-            self.effective_share, self.mean_inverse_propensity, self.policy_version, self.policy_published,
+            self.effective_share, self.mean_weight, self.policy_version, self.policy_published,
         ):  # fmt: skip
             _drop(gauge, model)
         for state in ("-1", "0", "1"):

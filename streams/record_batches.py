@@ -17,7 +17,7 @@ import faust
 from aiokafka import ConsumerRecord
 from faust.serializers.codecs import Codec
 from faust.transport.drivers.aiokafka import Consumer, Transport
-from faust.transport.utils import ensure_TP
+from faust.transport.consumer import ensure_TP
 from faust.types import TP, ConsumerMessage
 from mode.services import ServiceT
 
