@@ -1,4 +1,4 @@
-"""The learner: inverse kinematics -> reward -> bandit, one interaction after another (IGL-P(3), Algorithm 1)."""
+"""The learner: inverse kinematics -> reward -> bandit, one interaction after another (IGL-P(3), Alg. 1)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 How to evaluate one, for a context (name -> value) and a list of actions (id, name -> value):
 
 1. Features, hashes and crosses are those of `processors/features.py`; `features` in the snapshot repeats the
-recipe.
+   recipe.
 2. The score of an action is the sum, over all pairs of a context feature (hash g, value x) and an action
    feature (hash h, value y), of bandit[cross(g, h) mod 2^bits] * x * y, where an index that is not listed
    weighs 0.
