@@ -75,7 +75,8 @@ async def _read(
         case RecordBatch() as new:
             app.metrics.received.labels(batch.tp.topic).inc(len(new.records))
             try:
-                await take(new)
+                with app.metrics.batch_seconds.labels(batch.tp.topic).time():
+                    await take(new)
             except Exception as error:
                 app.log.exception("Failed at %s[%d] from offset %d", *batch.tp, new.first_offset)
                 await app.crash(error)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 from aiokafka import ConsumerRecord
-from processors.learner import Learner
 
 from processors import policy
 from processors.admission import Reason, Refusal
 from processors.chunks import assemble, split
 from processors.events import Interaction
 from processors.interactions import decode_interaction
+from processors.learner import Learner
 from processors.ledger import Ledger
 from state import checkpoints
 from state.checkpoints import Checkpoint

@@ -34,9 +34,7 @@ class LearningMetrics:
         """Begin with a model whose history so far is `statistics`."""
         self._recent[model] = RecentStatistics(statistics)
 
-    def learned(
-        self, model: str, rewards: Sequence[Reward | None], statistics: Statistics
-    ) -> None:
+    def learned(self, model: str, rewards: Sequence[Reward | None], statistics: Statistics) -> None:
         """Count what came of a stretch; the model's `statistics` already include it."""
         metrics = self._metrics
         inferred = [reward for reward in rewards if reward is not None]

@@ -32,6 +32,13 @@ class Metrics:
             ["topic", "reason"],
             registry=registry,
         )
+        self.batch_seconds = Histogram(
+            "groundswell_batch_seconds",
+            "time to work through one batch of a topic and have its outputs acknowledged",
+            ["topic"],
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
         self.gaps = Counter(
             "groundswell_gaps",
             "times a batch did not begin where the last one ended, and reading went back",
@@ -66,12 +73,6 @@ class Metrics:
             "groundswell_watermark_timestamp_seconds",
             "event time up to which interactions have been written",
             ["partition"],
-            registry=registry,
-        )
-        self.join_seconds = Histogram(
-            "groundswell_join_batch_seconds",
-            "time to join one batch and have it acknowledged",
-            buckets=BATCH_BUCKETS,
             registry=registry,
         )
 
@@ -148,12 +149,6 @@ class Metrics:
             "groundswell_mean_importance_weight",
             "mean of 1/(K p): close to 1 where propensities are right",
             ["model"],
-            registry=registry,
-        )
-        self.learn_seconds = Histogram(
-            "groundswell_learn_batch_seconds",
-            "time to learn from one batch and have its rewards acknowledged",
-            buckets=BATCH_BUCKETS,
             registry=registry,
         )
 

@@ -16,9 +16,7 @@ def add_pages(app: Groundswell) -> None:
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics(view: View, request: Request) -> Response:
-        return view.bytes(
-            generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return view.bytes(generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]
     async def healthz(view: View, request: Request) -> Response:

@@ -16,8 +16,8 @@ from typing import Any
 import faust
 from aiokafka import ConsumerRecord
 from faust.serializers.codecs import Codec
-from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.transport.consumer import ensure_TP
+from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, ConsumerMessage
 from mode.services import ServiceT
 
@@ -156,7 +156,7 @@ class RecordBatchApp(faust.App):  # type: ignore[misc]  # Faust's classes are un
         super().__init__(*arguments, **options)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
-        """Return a topic whose events are `RecordBatch`. It takes no acknowledgements: offsets are committed by hand."""
+        """Return a topic whose events are `RecordBatch`. It is not acknowledged: offsets are committed by hand."""
         self.batched_topics.add(name)
         return self.topic(name, partitions=partitions, value_serializer=RecordBatchCodec(), acks=False)
 
