@@ -33,7 +33,8 @@ class Action(Struct, frozen=True, omit_defaults=True):
 class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What an app showed, and how likely it was to show just that.
 
-    `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given. `weight` is the inverse of the rate at which a sub-sampled log was kept.
+    `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given.
+    `weight` is the inverse of the rate at which a sub-sampled log was kept.
     """
 
     schema_version: Literal[1]
