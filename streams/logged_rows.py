@@ -79,7 +79,7 @@ def _opened(path: Path, mapping: Mapping) -> Log:
         unnamed = distinct.select(pl.col(IMPRESSION_ID).is_null().sum()).collect().item()
     if repeated := distinct_rows - unnamed - ids:
         raise MappingError(
-            f"impression_id: {repeated} rows of {path} have the id of an earlier one; "
+            f"impression_id: {repeated} of {distinct_rows} rows of {path} have the id of an earlier one; "
             "add the columns that tell them apart, or drop them with `deduplicate`"
         )
     frequencies = {action: count / distinct_rows for action, count in shown.iter_rows() if action is not None}
@@ -169,7 +169,7 @@ def _side_table(log: Path, name: str, mapping: Mapping) -> pl.DataFrame:
     rows = scanned.select(key, *columns.values()).collect()
     if repeated := rows.height - rows[_key(name)].n_unique():
         raise MappingError(
-            f"tables.{name}.key: {repeated} rows of {path} repeat the {table.key!r} of another one"
+            f"tables.{name}.key: {repeated} of {rows.height} rows of {path} repeat an earlier {table.key!r}"
         )
     return rows
 

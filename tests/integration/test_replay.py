@@ -91,7 +91,8 @@ def test_everything_arrives_once_by_the_wire_contract_and_in_event_time_order(
     summary = replayed(*small_log, topics)
     assert (summary.rows, summary.impressions, summary.feedback) == (200, 200, {"click": 100, "dislike": 40})
     found: dict[str, list[Any]] = {"impressions": [], "feedback": []}
-    for topic, kind in (("impressions", Impression), ("feedback", Feedback)):
+    kinds: dict[str, type[Impression | Feedback]] = {"impressions": Impression, "feedback": Feedback}
+    for topic, kind in kinds.items():
         newest = dict.fromkeys(range(PARTITIONS), 0)
         promised: dict[int, int] = {}
         for record in records(topic, topics):
@@ -99,7 +100,7 @@ def test_everything_arrives_once_by_the_wire_contract_and_in_event_time_order(
             if record.key is None:
                 promised[record.partition] = msgspec.json.decode(record.value, type=Watermark).watermark
                 continue
-            message = msgspec.json.decode(record.value, type=kind)
+            message: Impression | Feedback = msgspec.json.decode(record.value, type=kind)
             assert record.key == message.impression_id.encode()
             assert record.partition == (murmur2(record.key) & 0x7FFFFFFF) % PARTITIONS
             assert message.occurred_at >= newest[record.partition]
