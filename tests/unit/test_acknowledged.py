@@ -52,20 +52,23 @@ def connected(monkeypatch: pytest.MonkeyPatch, *lost: bytes) -> tuple[Broker, Ac
     return broker, AcknowledgedProducer("broker:9092", in_flight=3)
 
 
+def send_ten(producer: AcknowledgedProducer) -> None:
+    with producer:
+        for number in range(10):
+            producer.send("t", str(number).encode())
+
+
 @pytest.mark.parametrize("lost", [b"0", b"5", b"9"])
 def test_one_lost_message_is_an_error(monkeypatch: pytest.MonkeyPatch, lost: bytes) -> None:
     broker, producer = connected(monkeypatch, lost)
-    with pytest.raises(SendError, match=r"not acknowledged by broker:9092"), producer:
-        for number in range(10):
-            producer.send("t", str(number).encode())
+    with pytest.raises(SendError, match=r"not acknowledged by broker:9092"):
+        send_ten(producer)
     assert broker.closed
 
 
 def test_leaving_waits_for_all_and_the_outstanding_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     broker, producer = connected(monkeypatch)
-    with producer:
-        for number in range(10):
-            producer.send("t", str(number).encode())
+    send_ten(producer)
     assert broker.outstanding == 0
     assert broker.most_outstanding == 3
     assert broker.closed
