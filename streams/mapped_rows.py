@@ -52,9 +52,7 @@ def truth(value: object) -> bool:
     try:
         return truth(float(word))
     except ValueError:
-        raise ValueError(
-            f"{value!r} is neither true nor false; declare `equals`, `above` or `present`"
-        ) from None
+        raise ValueError(f"{value!r} is neither true nor false; declare `equals`, `above` or `present`") from None
 
 
 def number(value: object) -> float | None:
@@ -185,9 +183,7 @@ class RowInterpreter:
         if declared.estimate == "action_frequency":
             return self._frequencies[action]
         if declared.column is not None:
-            logged: float = _required(
-                self._number(row, declared.column, "propensity"), "propensity", declared.column
-            )
+            logged: float = _required(self._number(row, declared.column, "propensity"), "propensity", declared.column)
             return logged
         return declared.constant
 
@@ -246,9 +242,7 @@ class RowInterpreter:
         delay = int(length / _PER_MILLISECOND[declared.delay.unit])
         if delay < 0:
             raise RowError(field, f"{delay} ms, before the impression")
-        return shown_at + (
-            delay if declared.delay.at_most_ms is None else min(delay, declared.delay.at_most_ms)
-        )
+        return shown_at + (delay if declared.delay.at_most_ms is None else min(delay, declared.delay.at_most_ms))
 
     def _number(self, row: Row, column: str | None, field: str) -> float | None:
         if column is None:
