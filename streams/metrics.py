@@ -7,6 +7,7 @@ beyond the first `MAX_SIGNALS` of a model are counted as "other".
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -15,6 +16,15 @@ OTHER_SIGNAL = "other"
 
 BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+
+
+class Declared(NamedTuple):
+    """A metric as the documents list it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
 
 
 class Metrics:
@@ -180,6 +190,19 @@ class Metrics:
         self.lag = Gauge("groundswell_consumer_lag", "records not yet read", ["topic", "partition"], registry=registry)
 
         self._signals: defaultdict[str, set[str]] = defaultdict(set)
+
+    def declared(self) -> list[Declared]:
+        """Return every metric as it appears on `/metrics`, in the order of declaration."""
+        return [
+            Declared(
+                metric._name + ("_total" if isinstance(metric, Counter) else ""),
+                metric._type,
+                tuple(metric._labelnames),
+                metric._documentation,
+            )
+            for metric in vars(self).values()
+            if isinstance(metric, Counter | Gauge | Histogram)
+        ]
 
     def signal_label(self, model: str, signal: str) -> str:
         """Return the label under which a signal is counted."""

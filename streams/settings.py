@@ -61,8 +61,8 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="loopback unless told otherwise")
-    port: int = Field(6066, ge=0, le=65_535)
+    host: str = Field("127.0.0.1", description="address to bind; 0.0.0.0 for all")
+    port: int = Field(6066, ge=1, le=65_535, description="of /metrics, /healthz and /readyz")
 
 
 class LearningSettings(BaseModel):
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     max_ahead: float = Field(
         300.0, ge=0, description="seconds by which an event time may lie ahead of its record's own time"
     )
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     models: dict[str, ModelConfig] = Field(default_factory=dict)
 
     @model_validator(mode="before")
