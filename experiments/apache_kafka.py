@@ -117,14 +117,10 @@ class ApacheKafka:
         while not self._answers(started):
             for node in started:
                 if not node.running:
-                    raise KafkaUnavailableError(
-                        f"node {node.number} ended while starting:\n{node.last_words()}"
-                    )
+                    raise KafkaUnavailableError(f"node {node.number} ended while starting:\n{node.last_words()}")
             if time.monotonic() > deadline:
                 words = "\n".join(node.last_words() for node in started)
-                raise KafkaUnavailableError(
-                    f"Apache Kafka did not answer within {self._patience:.0f} s:\n{words}"
-                )
+                raise KafkaUnavailableError(f"Apache Kafka did not answer within {self._patience:.0f} s:\n{words}")
             time.sleep(0.05)
 
     def __enter__(self) -> Self:

@@ -101,9 +101,7 @@ def _fetch(maven: str, folder: Path) -> None:
     except subprocess.TimeoutExpired as late:
         raise KafkaUnavailableError(f"mvn did not fetch Apache Kafka within {_FETCH_SECONDS:.0f} s") from late
     if done.returncode != 0:
-        raise KafkaUnavailableError(
-            f"mvn could not fetch Apache Kafka:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-        )
+        raise KafkaUnavailableError(f"mvn could not fetch Apache Kafka:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 def _publish(fetched: Path, folder: Path) -> None:

@@ -1,0 +1,139 @@
+"""What is let in: raw records become impressions and feedback, or are refused with a reason.
+
+A refusal never raises: a log holds whatever producers write, and the good records beside a bad one must live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from processors.events import Feedback, Impression, Watermark, contradiction
+from processors.join import ObservedFeedback, ShownImpression
+
+MAX_VALUE_BYTES = 900_000
+"""The largest value let in: an interaction carries it whole and must stay below the broker's limit of 1 MB."""
+
+
+class Refusal(Struct, frozen=True):
+    """Why a record was refused. `reason` is one of a fixed set, fit for a metric's label."""
+
+    reason: str
+    detail: str
+
+
+class Reason(StrEnum):
+    """The reasons for which a record is refused, beside those of `events.contradiction`."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    KEY = "key_is_not_impression_id"
+    UNKNOWN_MODEL = "unknown_model"
+    FUTURE = "from_the_future"
+    EVICTED = "evicted"
+
+
+T = TypeVar("T")
+
+_impression = msgspec.json.Decoder(Impression)
+_feedback = msgspec.json.Decoder(Feedback)
+_watermark = msgspec.json.Decoder(Watermark)
+
+
+class Admission:
+    """Decides which records are let in.
+
+    `models` are the known models; `max_ahead_ms` is how far an event time may lie ahead of the time at which
+    the broker (or the producer) stamped the record. Without it one wrong clock would close every window.
+    """
+
+    def __init__(self, models: Container[str], max_ahead_ms: int) -> None:
+        self._models = models
+        self._max_ahead_ms = max_ahead_ms
+
+    def impression(
+        self, key: bytes | None, value: bytes | None, offset: int, timestamp_ms: int
+    ) -> ShownImpression | Watermark | Refusal:
+        """Return the impression in a record of the impressions topic."""
+        if key is None:
+            return self._marker(value, timestamp_ms)
+        decoded = _decode(_impression, value)
+        if isinstance(decoded, Refusal):
+            return decoded
+        refusal = self._refusal(key, decoded, timestamp_ms)
+        if refusal is not None:
+            return refusal
+        if decoded.model not in self._models:
+            return Refusal(Reason.UNKNOWN_MODEL, f"model {decoded.model!r} is not configured")
+        wrong = contradiction(decoded)
+        if wrong is not None:
+            return Refusal(*wrong)
+        assert value is not None
+        return ShownImpression(decoded.impression_id, decoded.occurred_at, decoded.model, offset, value)
+
+    def feedback(
+        self, key: bytes | None, value: bytes | None, offset: int, timestamp_ms: int
+    ) -> ObservedFeedback | Watermark | Refusal:
+        """Return the feedback in a record of the feedback topic."""
+        if key is None:
+            return self._marker(value, timestamp_ms)
+        decoded = _decode(_feedback, value)
+        if isinstance(decoded, Refusal):
+            return decoded
+        refusal = self._refusal(key, decoded, timestamp_ms)
+        if refusal is not None:
+            return refusal
+        assert value is not None
+        return ObservedFeedback(
+            decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value
+        )
+
+    def _refusal(self, key: bytes, decoded: Impression | Feedback, timestamp_ms: int) -> Refusal | None:
+        if key != decoded.impression_id.encode():
+            return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {decoded.impression_id[:64]!r}")
+        return self._from_the_future(decoded.occurred_at, timestamp_ms)
+
+    def _from_the_future(self, occurred_at: int, timestamp_ms: int) -> Refusal | None:
+        ahead = occurred_at - timestamp_ms
+        if ahead > self._max_ahead_ms:
+            return Refusal(Reason.FUTURE, f"event time is {ahead} ms ahead of the record's own time")
+        return None
+
+    def _marker(self, value: bytes | None, timestamp_ms: int) -> Watermark | Refusal:
+        marker = _decode(_watermark, value)
+        if isinstance(marker, Refusal):
+            return Refusal(Reason.KEY, "no key, and not a watermark: " + marker.detail)
+        return self._from_the_future(marker.watermark, timestamp_ms) or marker
+
+
+def readmit_impression(value: bytes, offset: int) -> ShownImpression:
+    """Return an impression that was let in before. Raises `msgspec.DecodeError` if it never was."""
+    decoded = _impression.decode(value)
+    return ShownImpression(decoded.impression_id, decoded.occurred_at, decoded.model, offset, value)
+
+
+def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedback:
+    """Return feedback that was let in before. Raises `msgspec.DecodeError` if it never was."""
+    decoded = _feedback.decode(value)
+    return ObservedFeedback(
+        decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value, log_time
+    )
+
+
+def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None) -> T | Refusal:
+    if not value:
+        return Refusal(Reason.EMPTY, "the record has no value")
+    if len(value) > MAX_VALUE_BYTES:
+        return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_VALUE_BYTES}")
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        return Refusal(Reason.SCHEMA, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refusal(Reason.NOT_JSON, str(error))

@@ -1,0 +1,58 @@
+"""Values larger than a record may be, on a compacted topic, adopted whole or not at all.
+
+A value that fits lies under its own key. A larger one is cut into chunks under keys of their own, written to the
+slot that the last value did not use, and then a manifest under the value's key names slot, number and checksum.
+A reader that finds chunks that do not match their manifest keeps what it had: the writer was interrupted, or
+is about to write the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+CHUNK_BYTES = 800_000
+"""Below the 1 MB that brokers take by default, with room for headers."""
+_MANIFEST = b'{"kind":"chunked"'
+
+
+class Manifest(msgspec.Struct, tag_field="kind", tag="chunked"):
+    """Where the chunks of a value lie."""
+
+    slot: int
+    chunks: int
+    sha256: str
+
+
+def split(key: bytes, value: bytes, previous_slot: int) -> tuple[list[tuple[bytes, bytes]], int]:
+    """Return the records to write for this value, in order, the one under `key` last, and the slot they use."""
+    if len(value) <= CHUNK_BYTES:
+        return [(key, value)], previous_slot
+    slot = 1 - previous_slot
+    pieces = [value[start : start + CHUNK_BYTES] for start in range(0, len(value), CHUNK_BYTES)]
+    records = [(_chunk_key(key, slot, number), piece) for number, piece in enumerate(pieces)]
+    manifest = Manifest(slot, len(pieces), hashlib.sha256(value).hexdigest())
+    return [*records, (key, msgspec.json.encode(manifest))], slot
+
+
+def assemble(key: bytes, records: Mapping[bytes, bytes | None]) -> tuple[bytes | None, int]:
+    """Return the value under `key` from the newest record of each key, and its slot; None if it is not complete."""
+    head = records.get(key)
+    if head is None or not head.startswith(_MANIFEST):
+        return head, 0
+    manifest = msgspec.json.decode(head, type=Manifest)
+    pieces = [records.get(_chunk_key(key, manifest.slot, number)) for number in range(manifest.chunks)]
+    value = b"".join(piece for piece in pieces if piece is not None)
+    complete = None not in pieces and hashlib.sha256(value).hexdigest() == manifest.sha256
+    return (value if complete else None), manifest.slot
+
+
+def is_chunk(key: bytes) -> bool:
+    """Say whether a record is a chunk of a value rather than a value of its own."""
+    return b"\x00" in key
+
+
+def _chunk_key(key: bytes, slot: int, number: int) -> bytes:
+    return b"%b\x00%d\x00%d" % (key, slot, number)

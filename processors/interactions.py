@@ -1,0 +1,44 @@
+"""Interactions as they are written: spliced from the bytes that came in, so that nothing is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from processors.events import NONE_SIGNAL, Interaction
+from processors.join import Pending
+
+_encode_json = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(Interaction)
+
+
+def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
+    """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
+    feedback = sorted(pending.feedback, key=lambda one: (one.occurred_at, one.offset))
+    signals = list(dict.fromkeys(one.signal for one in feedback)) or [NONE_SIGNAL]
+    return (
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
+        % (
+            partition,
+            pending.impression.offset,
+            floor,
+            pending.impression.value,
+            b",".join([one.value for one in feedback]),
+            _encode_json(signals),
+        )
+    )
+
+
+def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:
+    """Return the offset below which everything has been written before this step.
+
+    Interactions of one step share it, so none of them may lie below it.
+    """
+    lowest = min((one.impression.offset for one in closed), default=next_offset)
+    return min(lowest, next_offset if pending_floor is None else pending_floor)
+
+
+def decode_interaction(value: bytes) -> Interaction:
+    """Return the interaction in a record. Raises `msgspec.DecodeError` if there is none."""
+    return _decoder.decode(value)

@@ -1,0 +1,50 @@
+"""Which interactions have been learned: exact deduplication in bounded memory.
+
+The identity of an interaction is the place of its impression, (partition, offset). Each interaction carries the
+lowest offset of its partition that was still pending when it was written; whatever lies below that floor has
+been written before, so it is enough to remember the floor and the sparse set of offsets above it. (Offsets of
+dead letters and duplicates never come: a plain contiguous mark would wait for them for ever.)
+"""
+
+from __future__ import annotations
+
+from processors.events import Source
+
+
+class Ledger:
+    """The floors and the sparse sets of one learner, by partition of the impressions topic."""
+
+    def __init__(self) -> None:
+        self._floors: dict[int, int] = {}
+        self._above: dict[int, set[int]] = {}
+
+    def admit(self, source: Source) -> bool:
+        """Enter an interaction; say whether it is new."""
+        floor = self._floors.get(source.partition, 0)
+        above = self._above.setdefault(source.partition, set())
+        new = source.offset >= floor and source.offset not in above
+        if new:
+            above.add(source.offset)
+        if source.floor > floor:
+            self._floors[source.partition] = source.floor
+            self._above[source.partition] = {offset for offset in above if offset >= source.floor}
+        return new
+
+    def __len__(self) -> int:
+        """Return how many offsets are remembered above the floors."""
+        return sum(map(len, self._above.values()))
+
+    def state(self) -> dict[str, object]:
+        """Return the whole truth of the ledger, in an order that depends on nothing else."""
+        return {
+            "floors": sorted(self._floors.items()),
+            "above": [(partition, sorted(above)) for partition, above in sorted(self._above.items()) if above],
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, list[tuple[int, object]]]) -> Ledger:
+        """Return the ledger whose `state` this is."""
+        ledger = cls()
+        ledger._floors = {int(partition): int(floor) for partition, floor in state["floors"]}  # type: ignore[call-overload]
+        ledger._above = {int(partition): set(above) for partition, above in state["above"]}  # type: ignore[call-overload]
+        return ledger

@@ -1,0 +1,67 @@
+"""The whole truth of a learner in one object: models, ledger and the offset up to which it has read.
+
+The format is msgpack in zlib behind a header of magic, version and checksum: nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import Any
+
+import msgspec
+
+MAGIC = b"GSWL"
+VERSION = 1
+_HEADER = len(MAGIC) + 2 + hashlib.sha256().digest_size
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be used; the message says why and what to do."""
+
+
+class Checkpoint(msgspec.Struct):
+    """The state of the learners of one partition of the interactions topic.
+
+    `offset` is the next interaction to be read. `models` maps a model's name to its learner's state
+    (`Learner.state`), `published` to the version of its last published policy.
+    """
+
+    offset: int
+    ledger: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+    published: dict[str, int]
+
+
+def encode(checkpoint: Checkpoint) -> bytes:
+    """Return a checkpoint as bytes."""
+    body = zlib.compress(msgspec.msgpack.encode(checkpoint), level=1)
+    return MAGIC + VERSION.to_bytes(2, "big") + hashlib.sha256(body).digest() + body
+
+
+def decode(value: bytes) -> Checkpoint:
+    """Return the checkpoint in these bytes.
+
+    Raises `CheckpointError` where they are not one, are damaged, or are of a version not known here.
+    """
+    if len(value) < _HEADER or not value.startswith(MAGIC):
+        raise CheckpointError(
+            f"not a checkpoint: it starts with {value[:4]!r}, not {MAGIC!r}. Is the checkpoints topic used by "
+            "something else? Point GROUNDSWELL_TOPICS__CHECKPOINTS at a topic of its own."
+        )
+    version = int.from_bytes(value[4:6], "big")
+    if version != VERSION:
+        raise CheckpointError(
+            f"checkpoint of version {version}, but this release reads version {VERSION}. Run the release that "
+            "wrote it, or name a new checkpoints topic to learn again from the start of the interactions."
+        )
+    body = value[_HEADER:]
+    if hashlib.sha256(body).digest() != value[6:_HEADER]:
+        raise CheckpointError(
+            "checkpoint is damaged: its checksum does not match. Delete its record from the checkpoints topic to "
+            "learn again from the start of the interactions."
+        )
+    try:
+        return msgspec.msgpack.decode(zlib.decompress(body), type=Checkpoint)
+    except (msgspec.MsgspecError, zlib.error) as error:
+        raise CheckpointError(f"checkpoint has a valid checksum, but not the expected contents: {error}") from error

@@ -1,0 +1,112 @@
+"""What makes the join of one partition survive: segments, then the mark, in the order that is safe.
+
+A step of the join counts as done when its outputs and its segments are acknowledged and then the mark is; only
+then may offsets be committed and segments of forgotten windows be deleted. What lies beyond the mark is ignored
+on restore, and its input is read again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+
+from processors.admission import readmit_feedback, readmit_impression
+from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
+from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentTable
+
+MAX_SEGMENT_BYTES = 500_000
+"""Faust fetches changelogs in pieces of 4 MB at most, brokers take 1 MB by default."""
+
+
+class JoinJournal:
+    """The durable side of one partition's join. `restore` comes first; it also opens a new writer."""
+
+    def __init__(self, table: SegmentTable, partition: int, window_ms: int) -> None:
+        self._table = table
+        self._partition = partition
+        self._window_ms = window_ms
+        self._mark = Mark(0, 0, 0, BEFORE_TIME, BEFORE_TIME, BEFORE_TIME, {})
+        self._writer = ""
+        self._number = 0
+        self._windows: defaultdict[int, list[Key]] = defaultdict(list)
+        self._superseded: list[str] = []
+
+    def restore(self, join: Join) -> Mark:
+        """Refold into an empty join what the newest mark vouches for; return that mark."""
+        marks = self._table.marks(self._partition)
+        if marks:
+            self._mark = max(marks.values(), key=lambda mark: mark.epoch)
+        mark = self._mark
+        join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
+        impressions: list[tuple[int, int, bytes]] = []
+        feedback: list[tuple[int, int, bytes]] = []
+        for key, segment in self._table.segments(self._partition):
+            _, window, writer, number = key
+            self._windows[window].append(key)
+            if number < mark.writers.get(writer, 0):
+                impressions += segment.impressions
+                feedback += segment.feedback
+        for offset, effective, value in sorted(impressions):
+            join.restore_impression(readmit_impression(value, offset), effective)
+        for offset, log_time, value in sorted(feedback):
+            join.restore_feedback(readmit_feedback(value, offset, log_time))
+        self._open_writer(marks)
+        return mark
+
+    def _open_writer(self, earlier: dict[str, Mark]) -> None:
+        self._mark.epoch += 1
+        self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
+        self._superseded = list(earlier)
+
+    def keep(self, kept: Iterable[tuple[int, Pending | ObservedFeedback]]) -> None:
+        """Write what a step kept. It counts only when `mark` has returned."""
+        windows: defaultdict[int, Segment] = defaultdict(lambda: Segment([], []))
+        sizes: defaultdict[int, int] = defaultdict(int)
+        for until, entry in kept:
+            window = until // self._window_ms
+            segment = windows[window]
+            if isinstance(entry, Pending):
+                shown = entry.impression
+                segment.impressions.append((shown.offset, entry.effective, shown.value))
+                sizes[window] += len(shown.value)
+                came_early = entry.feedback
+            else:
+                came_early = [entry]
+            for one in came_early:
+                segment.feedback.append((one.offset, one.log_time, one.value))
+                sizes[window] += len(one.value)
+            if sizes[window] > MAX_SEGMENT_BYTES:
+                self._put(window, windows.pop(window))
+                sizes[window] = 0
+        for window, segment in windows.items():
+            self._put(window, segment)
+
+    def _put(self, window: int, segment: Segment) -> None:
+        key = (self._partition, window, self._writer, self._number)
+        self._number += 1
+        self._table.put_segment(key, segment)
+        self._windows[window].append(key)
+
+    async def mark(self, join: Join, impressions_offset: int, feedback_offset: int) -> None:
+        """Wait for the segments, then write the mark and wait for it. Call it when the outputs are acknowledged."""
+        await self._table.acknowledged()
+        mark = self._mark
+        mark.impressions_offset, mark.feedback_offset = impressions_offset, feedback_offset
+        mark.impressions_time, mark.feedback_time = join.impressions_time, join.feedback_time
+        mark.watermark = join.watermark
+        mark.writers[self._writer] = self._number
+        self._table.put_mark(self._partition, self._writer, mark)
+        await self._table.acknowledged()
+
+    def forget(self, before: int) -> None:
+        """Delete the segments of windows that ended before this event time (ms), and superseded marks."""
+        for window in [window for window in self._windows if (window + 1) * self._window_ms <= before]:
+            for key in self._windows.pop(window):
+                del self._table[key]
+        for writer in self._superseded:
+            del self._table[self._partition, MARK_WINDOW, writer, 0]
+        self._superseded = []
+        if len(self._mark.writers) > 1:
+            living = {key[2] for keys in self._windows.values() for key in keys} | {self._writer}
+            self._mark.writers = {w: n for w, n in self._mark.writers.items() if w in living}

@@ -1,0 +1,111 @@
+"""The windowed Faust table in which the join keeps what is pending, in segments.
+
+One entry is one segment: what one step of the join had to keep for one window of closing times. Its key is
+(partition, window, writer, number), so closing a window deletes its segments and a writer that lost its
+partition without knowing can overwrite nothing. Beside them one mark per partition and writer says how far the
+writer got. Faust's own windows are not used: their expiry goes by the wall clock, and their close callback
+loses windows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import faust
+import msgspec
+from faust.types import FutureMessage
+
+Key = tuple[int, int, str, int]
+MARK_WINDOW = -1
+"""The `window` of the keys under which marks are kept."""
+
+
+class Segment(msgspec.Struct, array_like=True):
+    """What one step kept for one window: (offset, effective time, value) and (offset, log time, value)."""
+
+    impressions: list[tuple[int, int, bytes]]
+    feedback: list[tuple[int, int, bytes]]
+
+
+class Mark(msgspec.Struct):
+    """How far the join of one partition is, and which segments count.
+
+    `writers` holds, for each writer whose segments may still live, the number below which they count. Offsets are
+    the next ones to be read; times are in ms.
+    """
+
+    epoch: int
+    impressions_offset: int
+    feedback_offset: int
+    impressions_time: int
+    feedback_time: int
+    watermark: int
+    writers: dict[str, int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_segment = msgspec.msgpack.Decoder(Segment).decode
+_decode_mark = msgspec.msgpack.Decoder(Mark).decode
+
+
+class SegmentTable(faust.Table[Key, bytes]):
+    """A table that can be written from anywhere, because its keys name their partition, and that can be waited for."""
+
+    def __init__(self, app: faust.App, *, partitions: int, **options: Any) -> None:
+        super().__init__(
+            app,
+            name="pending",
+            partitions=partitions,
+            value_type=bytes,
+            extra_topic_configs={
+                "segment.ms": "600000",
+                "min.cleanable.dirty.ratio": "0.2",
+                "delete.retention.ms": "3600000",
+            },
+            **options,
+        )
+        self._unacknowledged: list[FutureMessage] = []
+
+    def partition_for_key(self, key: Key) -> int:
+        """Return the partition that the key names."""
+        return key[0]
+
+    def send_changelog(self, *arguments: Any, **options: Any) -> FutureMessage:
+        """Send a change, and remember it for `acknowledged`."""
+        future = super().send_changelog(*arguments, **options)
+        self._unacknowledged.append(future)
+        return future
+
+    async def acknowledged(self) -> None:
+        """Wait until the broker has acknowledged every change so far. Raises what sending raised."""
+        sent, self._unacknowledged = self._unacknowledged, []
+        await asyncio.gather(*sent)
+
+    def put_segment(self, key: Key, segment: Segment) -> None:
+        """Write a segment."""
+        self[key] = _encode(segment)
+
+    def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
+        """Write a writer's mark."""
+        self[partition, MARK_WINDOW, writer, 0] = _encode(mark)
+
+    def marks(self, partition: int) -> dict[str, Mark]:
+        """Return the marks of a partition by writer."""
+        return {key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW}
+
+    def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
+        """Yield the segments of a partition, in no order."""
+        for key in self.keys_of(partition):
+            if key[1] != MARK_WINDOW:
+                yield key, _decode_segment(self.data[key])
+
+    def keys_of(self, partition: int) -> list[Key]:
+        """Return the keys of a partition."""
+        return [key for key in self.data if key[0] == partition]
+
+    def drop_partition(self, partition: int) -> None:
+        """Drop the local copy of a partition that has gone to another worker; its changelog stays."""
+        for key in self.keys_of(partition):
+            del self.data[key]
