@@ -1,7 +1,7 @@
 """Reading a log as a mapping declares it: CSV, Parquet or JSON lines, with side tables, in time order.
 
-Only the columns that the mapping names are read. Rows come in batches, so a log that is `sorted_by_time` and
-needs no deduplication is never held in memory.
+Only the columns that the mapping names are read. Rows come in batches: of a log that is `sorted_by_time` and
+needs no deduplication only the impression ids are ever held together, while they are checked to be unique.
 """
 
 from __future__ import annotations
