@@ -58,8 +58,7 @@ class SegmentTable(faust.Table[Key, bytes]):
             app,
             name="pending",
             partitions=partitions,
-            key_serializer="json",
-            value_serializer="raw",
+            value_type=bytes,
             extra_topic_configs={
                 "segment.ms": "600000",
                 "min.cleanable.dirty.ratio": "0.2",
@@ -94,9 +93,7 @@ class SegmentTable(faust.Table[Key, bytes]):
 
     def marks(self, partition: int) -> dict[str, Mark]:
         """Return the marks of a partition by writer."""
-        return {
-            key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW
-        }
+        return {key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW}
 
     def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
         """Yield the segments of a partition, in no order."""

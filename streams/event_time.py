@@ -26,9 +26,7 @@ def in_event_time(
     newest = 0
     for impression, feedback in interpreted:
         if impression.occurred_at < newest:
-            raise OutOfOrderError(
-                f"{impression.impression_id} occurred {newest - impression.occurred_at} ms earlier"
-            )
+            raise OutOfOrderError(f"{impression.impression_id} occurred {newest - impression.occurred_at} ms earlier")
         newest = impression.occurred_at
         while pending and pending[0][0] <= newest:
             yield heapq.heappop(pending)[2]

@@ -142,9 +142,7 @@ def _projected(scanned: pl.LazyFrame, path: Path, mapping: Mapping) -> pl.LazyFr
     """Keep what the mapping names, each column under the name that it is declared by."""
     schema = scanned.collect_schema()
     wanted = [(field, column) for field, column in mapping.row_columns() if mapping.table_of(column) is None]
-    wanted += [
-        (f"tables.{name}.on", mapping.tables[name].on or mapping.tables[name].key) for name in _joins(mapping)
-    ]
+    wanted += [(f"tables.{name}.on", mapping.tables[name].on or mapping.tables[name].key) for name in _joins(mapping)]
     columns = {column: _column(schema, column, field, path).alias(column) for field, column in wanted}
     return scanned.select(ROW, *columns.values())
 
@@ -176,15 +174,12 @@ def _side_table(log: Path, name: str, mapping: Mapping) -> pl.DataFrame:
     path = log.parent / table.path
     features = [(f"action.features.{f}", feature.column) for f, feature in mapping.action.features.items()]
     wanted = [
-        (field, column)
-        for field, column in [*mapping.row_columns(), *features]
-        if mapping.table_of(column) == name
+        (field, column) for field, column in [*mapping.row_columns(), *features] if mapping.table_of(column) == name
     ]
     scanned = _scan(path, frozenset({table.key}))
     schema = scanned.collect_schema()
     columns = {
-        column: _column(schema, column.removeprefix(f"{name}."), field, path).alias(column)
-        for field, column in wanted
+        column: _column(schema, column.removeprefix(f"{name}."), field, path).alias(column) for field, column in wanted
     }
     key = _column(schema, table.key, f"tables.{name}.key", path).cast(pl.String).alias(_key(name))
     rows = scanned.select(key, *columns.values()).collect()
@@ -216,9 +211,7 @@ def _with_derived_columns(rows: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
     action = pl.when(action != "").then(action)
     if mapping.action.missing is not None:
         action = action.fill_null(mapping.action.missing)
-    identifier = pl.concat_str(
-        [pl.col(c).cast(pl.String) for c in mapping.impression_id], separator=ID_SEPARATOR
-    )
+    identifier = pl.concat_str([pl.col(c).cast(pl.String) for c in mapping.impression_id], separator=ID_SEPARATOR)
     times = [(OCCURRED_AT, mapping.occurred_at)]
     times += [(time_of(f.at.column), f.at) for f in mapping.feedback if f.at is not None]
     return rows.with_columns(
@@ -242,9 +235,7 @@ def _actions(
     else:
         ids = sorted(shown, key=_by_number)
     if len(ids) > MAX_ACTIONS:
-        raise MappingError(
-            f"action.set: {len(ids)} actions, expected at most {MAX_ACTIONS}; choose a coarser column"
-        )
+        raise MappingError(f"action.set: {len(ids)} actions, expected at most {MAX_ACTIONS}; choose a coarser column")
     features: dict[str, dict[str, Any]] = {action: {} for action in ids}
     for name, feature in mapping.action.features.items():
         table = mapping.table_of(feature.column)

@@ -135,9 +135,7 @@ class RowInterpreter:
         if declared.estimate == "action_frequency":
             return self._frequencies[action]
         if declared.column is not None:
-            logged: float = _required(
-                self._number(row, declared.column, "propensity"), "propensity", declared.column
-            )
+            logged: float = _required(self._number(row, declared.column, "propensity"), "propensity", declared.column)
             return logged
         return declared.constant
 
@@ -192,9 +190,7 @@ class RowInterpreter:
         delay = int(length / _PER_MILLISECOND[declared.delay.unit])
         if delay < 0:
             raise RowError(field, f"{delay} ms, before the impression")
-        return shown_at + (
-            delay if declared.delay.at_most_ms is None else min(delay, declared.delay.at_most_ms)
-        )
+        return shown_at + (delay if declared.delay.at_most_ms is None else min(delay, declared.delay.at_most_ms))
 
     def _number(self, row: Row, column: str | None, field: str) -> float | None:
         if column is None:

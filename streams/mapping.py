@@ -172,9 +172,7 @@ class FeedbackColumn(Declaration):
     def _consistent(self) -> Self:
         self._require_one_of("signal", "signal_from")
         self._require_one_of("delay_ms", "delay", "at")
-        conditions = [
-            name for name in ("above", "below", "equals", "present") if getattr(self, name) is not None
-        ]
+        conditions = [name for name in ("above", "below", "equals", "present") if getattr(self, name) is not None]
         if len(conditions) > 1:
             raise ValueError(f"expected at most one condition, got {', '.join(conditions)}")
         if self.signal is not None and self.column is None:

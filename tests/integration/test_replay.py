@@ -49,9 +49,7 @@ def replayed(path: Path, mapping: Mapping | DsjsonMapping, servers: str, **optio
 
 def records(topic: str, servers: str) -> Iterator[Any]:
     """Yield everything on the topic, partition by partition."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=servers, auto_offset_reset="earliest", consumer_timeout_ms=30_000
-    )
+    consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", consumer_timeout_ms=30_000)
     partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     consumer.assign(partitions)
     ends = consumer.end_offsets(partitions)
@@ -116,9 +114,7 @@ def test_everything_arrives_once_by_the_wire_contract_and_in_event_time_order(
     assert len({f.feedback_id for f in found["feedback"]}) == 140
 
 
-def test_a_limit_replays_the_first_rows_and_still_marks_the_end(
-    topics: str, small_log: tuple[Path, Mapping]
-) -> None:
+def test_a_limit_replays_the_first_rows_and_still_marks_the_end(topics: str, small_log: tuple[Path, Mapping]) -> None:
     summary = replayed(*small_log, topics, limit=7, watermark_margin_ms=10)
     assert (summary.rows, summary.impressions) == (200, 7)
     keys = [record.key for record in records("impressions", topics)]

@@ -70,9 +70,7 @@ def test_impressions_out_of_order_are_refused() -> None:
         (2.0, [5_000, 5_000, 9_000], [0.0, 0.0, 2.0]),
     ],
 )
-def test_each_message_waits_for_its_moment(
-    speed: float | None, moments: list[int], expected: list[float]
-) -> None:
+def test_each_message_waits_for_its_moment(speed: float | None, moments: list[int], expected: list[float]) -> None:
     now = [100.0]
 
     def sleep(seconds: float) -> None:

@@ -128,9 +128,7 @@ def test_an_id_is_built_from_several_columns(tmp_path: Path) -> None:
         ({"set": {"column": "clicked"}}, []),
     ],
 )
-def test_the_action_set_is_what_the_mapping_says(
-    tmp_path: Path, declared: dict[str, Any], expected: list[str]
-) -> None:
+def test_the_action_set_is_what_the_mapping_says(tmp_path: Path, declared: dict[str, Any], expected: list[str]) -> None:
     (tmp_path / "items.csv").write_text("id,price\n10,1.5\n2,0.5\n")
     log = opened(
         tmp_path,

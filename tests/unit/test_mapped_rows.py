@@ -31,9 +31,7 @@ def row(**cells: Any) -> dict[str, Any]:
 
 
 def interpreter(**changes: Any) -> RowInterpreter:
-    return RowInterpreter(
-        mapping(**changes), [Action("a"), Action("b"), Action("c")], {"a": 0.5, "b": 0.3, "c": 0.2}
-    )
+    return RowInterpreter(mapping(**changes), [Action("a"), Action("b"), Action("c")], {"a": 0.5, "b": 0.3, "c": 0.2})
 
 
 def test_a_row_says_what_was_shown_and_how_likely_it_was() -> None:

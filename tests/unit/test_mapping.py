@@ -93,16 +93,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_one_signal_is_declared_once(tmp_path: Path) -> None:
-    twice = GOOD.replace(
-        "delay_ms = 1_000 }", 'delay_ms = 1 }, { signal = "click", column = "x", delay_ms = 1 }'
-    )
+    twice = GOOD.replace("delay_ms = 1_000 }", 'delay_ms = 1 }, { signal = "click", column = "x", delay_ms = 1 }')
     with pytest.raises(MappingError, match="'click' is declared twice"):
         load_mapping(written(tmp_path, twice))
 
 
-@pytest.mark.parametrize(
-    "shipped", sorted((PROJECT / "deploy" / "mappings").glob("*.toml")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("shipped", sorted((PROJECT / "deploy" / "mappings").glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_mappings_load(shipped: Path) -> None:
     assert load_mapping(shipped).model
 
