@@ -27,9 +27,7 @@ def truth(value: object) -> bool:
     try:
         return truth(float(word))
     except ValueError:
-        raise ValueError(
-            f"{value!r} is neither true nor false; declare `equals`, `above` or `present`"
-        ) from None
+        raise ValueError(f"{value!r} is neither true nor false; declare `equals`, `above` or `present`") from None
 
 
 def number(value: object) -> float | None:

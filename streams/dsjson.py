@@ -159,9 +159,7 @@ def _interpreted(decision: _Decision, mapping: DsjsonMapping) -> Interpreted:
             weight=1 / (1 - decision.dropped),
         )
     )
-    signals = dict.fromkeys(
-        s for observed in decision.observations for s in _signals(observed.get("v"), mapping)
-    )
+    signals = dict.fromkeys(s for observed in decision.observations for s in _signals(observed.get("v"), mapping))
     feedback = [
         checked_feedback(
             Feedback(

@@ -221,9 +221,7 @@ def _with_derived_columns(rows: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
     )
 
 
-def _actions(
-    shown: Lookup[str, float], tables: Lookup[str, pl.DataFrame], mapping: Mapping
-) -> tuple[Action, ...]:
+def _actions(shown: Lookup[str, float], tables: Lookup[str, pl.DataFrame], mapping: Mapping) -> tuple[Action, ...]:
     """Return the shared action set with its features; numbered actions in the order of their numbers."""
     declared = mapping.action.set
     if declared.column is not None:

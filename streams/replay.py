@@ -98,9 +98,7 @@ def accepted(
         elif bad_rows == "skip":
             refused[outcome.field] += 1
         else:
-            raise ReplayError(
-                f'row {row}: {outcome} (to leave such rows out, set bad_rows = "skip")'
-            ) from outcome
+            raise ReplayError(f'row {row}: {outcome} (to leave such rows out, set bad_rows = "skip")') from outcome
 
 
 def replay(

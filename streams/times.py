@@ -27,9 +27,7 @@ def milliseconds(dtype: pl.DataType, column: str, unit: TimeUnit) -> pl.Expr:
         case "us":
             return pl.coalesce(whole // 1_000, (fractional / 1_000).floor().cast(pl.Int64, strict=False))
         case "ns":
-            return pl.coalesce(
-                whole // 1_000_000, (fractional / 1_000_000).floor().cast(pl.Int64, strict=False)
-            )
+            return pl.coalesce(whole // 1_000_000, (fractional / 1_000_000).floor().cast(pl.Int64, strict=False))
 
 
 def _from_iso(texts: pl.Series) -> pl.Series:

@@ -118,7 +118,7 @@ def test_what_was_never_shown_is_left_out_and_counted(tmp_path: Path) -> None:
         ({"a": [1, 2]}, r"row 1: a: \[1, 2\] with p .* for 3 actions"),
         ({"a": [1, 1, 2]}, "row 1: a:"),
         ({"p": [1.0]}, "row 1: a:"),
-        ({"p": [0.7, 0.7, 0.7]}, "probabilities sum to"),
+        ({"p": [0.7, 0.7, 0.7]}, "sum to 1"),
         ({"Timestamp": "then"}, "row 1: EventId, Timestamp: 'e1' at 'then'"),
         ({"EventId": None}, "row 1: EventId, Timestamp: None"),
         ({"pdrop": 1.0}, "row 1: pdrop"),

@@ -105,9 +105,7 @@ def test_shipped_mappings_load(shipped: Path) -> None:
 
 def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
     manual = (PROJECT / "docs" / "replay.md").read_text()
-    examples = [
-        block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "[models." not in block
-    ]
+    examples = [block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "[models." not in block]
     assert len(examples) == 2
     for example in examples:
         assert load_mapping(written(tmp_path, example)).model == "news"
