@@ -1,7 +1,7 @@
 """Reading a log as a mapping declares it: CSV, Parquet or JSON lines, with side tables, in time order.
 
-Only the columns that the mapping names are read. Rows come in batches, so a log that is `sorted_by_time` and
-needs no deduplication is never held in memory.
+Only the columns that the mapping names are read. Rows come in batches: of a log that is `sorted_by_time` and
+needs no deduplication only the impression ids are ever held together, while they are checked to be unique.
 """
 
 from __future__ import annotations
@@ -9,16 +9,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from processors.events import Action
-from streams.mapped_rows import ACTION, IMPRESSION_ID, OCCURRED_AT, ROW, feature_value, time_of
-from streams.mapping import Mapping, MappingError, SideTable, TimeUnit
+from streams.cells import feature_value
+from streams.mapped_rows import (
+    ACTION,
+    IMPRESSION_ID,
+    OCCURRED_AT,
+    ROW,
+    Interpreted,
+    RowError,
+    RowInterpreter,
+    time_of,
+)
+from streams.mapping import Mapping, MappingError, SideTable
+from streams.times import milliseconds
 
 BATCH_ROWS = 5_000
 ID_SEPARATOR = ":"
@@ -31,14 +41,25 @@ class Log:
 
     `rows` counts the file's rows and `distinct_rows` those that are left after deduplication. `actions` is the
     set that all impressions share (empty where each row has its own), `frequencies` each action's share of the
-    distinct rows.
+    distinct rows. `left_out` counts rows that hold no decision, by reason: here there are none.
     """
 
     rows: int
     distinct_rows: int
     actions: tuple[Action, ...]
     frequencies: Lookup[str, float]
+    mapping: Mapping
     plan: pl.LazyFrame
+    left_out: Lookup[str, int] = field(default_factory=dict)
+
+    def outcomes(self, limit: int | None) -> Iterator[tuple[int, Interpreted | RowError]]:
+        """Yield (row number, what it says or what is wrong with it) of the first `limit` rows in time order."""
+        interpreter = RowInterpreter(self.mapping, self.actions, self.frequencies)
+        for row in self.read(limit):
+            try:
+                yield row[ROW] + 1, interpreter.interpret(row)
+            except RowError as error:
+                yield row[ROW] + 1, error
 
     def read(self, limit: int | None) -> Iterator[dict[str, Any]]:
         """Yield the distinct rows in time order, the first `limit` of them."""
@@ -84,7 +105,7 @@ def _opened(path: Path, mapping: Mapping) -> Log:
         )
     frequencies = {action: count / distinct_rows for action, count in shown.iter_rows() if action is not None}
     plan = distinct if mapping.sorted_by_time else distinct.sort(OCCURRED_AT, maintain_order=True)
-    return Log(total.item(), distinct_rows, _actions(frequencies, tables, mapping), frequencies, plan)
+    return Log(total.item(), distinct_rows, _actions(frequencies, tables, mapping), frequencies, mapping, plan)
 
 
 def _scan(path: Path, text_columns: frozenset[str]) -> pl.LazyFrame:
@@ -196,43 +217,8 @@ def _with_derived_columns(rows: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
     return rows.with_columns(
         identifier.alias(IMPRESSION_ID),
         action.alias(ACTION),
-        *(_milliseconds(schema[time.column], time.column, time.unit).alias(name) for name, time in times),
+        *(milliseconds(schema[time.column], time.column, time.unit).alias(name) for name, time in times),
     )
-
-
-def _milliseconds(dtype: pl.DataType, column: str, unit: TimeUnit) -> pl.Expr:
-    """Return an expression for the time in ms since 1970, null where the column holds none."""
-    time = pl.col(column)
-    if isinstance(dtype, pl.Datetime | pl.Date):
-        return time.cast(pl.Datetime("ms")).dt.epoch("ms") if dtype == pl.Date else time.dt.epoch("ms")
-    if unit == "iso":
-        return time.cast(pl.String).map_batches(_from_iso, return_dtype=pl.Int64)
-    whole, fractional = time.cast(pl.Int64, strict=False), time.cast(pl.Float64, strict=False)
-    if dtype.is_float():
-        whole = pl.lit(None, dtype=pl.Int64)
-    match unit:
-        case "s":
-            return pl.coalesce(whole * 1_000, (fractional * 1_000).floor().cast(pl.Int64, strict=False))
-        case "ms":
-            return pl.coalesce(whole, fractional.floor().cast(pl.Int64, strict=False))
-        case "us":
-            return pl.coalesce(whole // 1_000, (fractional / 1_000).floor().cast(pl.Int64, strict=False))
-        case "ns":
-            return pl.coalesce(whole // 1_000_000, (fractional / 1_000_000).floor().cast(pl.Int64, strict=False))
-
-
-def _from_iso(texts: pl.Series) -> pl.Series:
-    # Python's parser takes every form of ISO 8601 within one column; a strptime pattern takes one.
-    return pl.Series([_iso_milliseconds(text) for text in texts], dtype=pl.Int64)
-
-
-def _iso_milliseconds(text: str | None) -> int | None:
-    try:
-        time = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    zoned = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    return int(zoned.timestamp() * 1_000)
 
 
 def _actions(shown: Lookup[str, float], tables: Lookup[str, pl.DataFrame], mapping: Mapping) -> tuple[Action, ...]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping as Lookup
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import msgspec
 
 from processors.events import NONE_SIGNAL, Action, FeatureValue, Feedback, Impression, contradiction
-from streams.mapping import FeatureType, FeedbackColumn, Mapping
+from streams.cells import feature_value, number, truth
+from streams.mapping import FeedbackColumn, Mapping
 
 ROW, IMPRESSION_ID, OCCURRED_AT, ACTION = "@row", "@impression_id", "@occurred_at", "@action"
 """Columns that reading adds to each row: its number in the file from 0, id, time in ms, and shown action."""
 
 Row = Lookup[str, Any]
+Interpreted = tuple[Impression, list[Feedback]]
 
-_TRUE = frozenset({"true", "t", "yes", "y"})
-_FALSE = frozenset({"", "false", "f", "no", "n"})
 _PER_MILLISECOND = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
@@ -37,68 +35,32 @@ def time_of(column: str) -> str:
     return f"@time.{column}"
 
 
-def truth(value: object) -> bool:
-    """Return whether a cell says yes: true, a number other than 0, or a word for it. A missing value says no.
+_encode = msgspec.json.Encoder().encode
+_decode_impression = msgspec.json.Decoder(Impression).decode
+_decode_feedback = msgspec.json.Decoder(Feedback).decode
 
-    Raises ValueError for a text that is neither.
+
+def checked_impression(impression: Impression) -> Impression:
+    """Return the impression if the worker will accept it; a replay must not fill the dead-letter topic.
+
+    Raises RowError.
     """
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, int | float):
-        return not math.isnan(value) and value != 0
-    word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
     try:
-        return truth(float(word))
-    except ValueError:
-        raise ValueError(f"{value!r} is neither true nor false; declare `equals`, `above` or `present`") from None
+        _decode_impression(_encode(impression))
+    except msgspec.ValidationError as error:
+        raise RowError("impression", str(error)) from error
+    if refused := contradiction(impression):
+        raise RowError("impression", refused[1])
+    return impression
 
 
-def number(value: object) -> float | None:
-    """Return a cell as a finite number, None if it is missing or not finite.
-
-    Raises ValueError for a text that is no number.
-    """
-    if value is None or value == "":
-        return None
-    if isinstance(value, int):
-        return value
+def checked_feedback(feedback: Feedback, field: str) -> Feedback:
+    """Return the feedback if the worker will accept it. Raises RowError, naming `field`."""
     try:
-        converted = float(value)  # type: ignore[arg-type]  # what is no number is refused by float itself
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a number") from None
-    return converted if math.isfinite(converted) else None
-
-
-def feature_value(value: object, declared: FeatureType | None) -> FeatureValue | None:
-    """Return a cell as a feature of the declared type, None where there is nothing to tell.
-
-    Raises ValueError for what cannot be a feature of that type.
-    """
-    if value is None:
-        return None
-    match declared:
-        case "category":
-            return str(value)
-        case "number":
-            return number(value)
-        case "boolean":
-            return truth(value)
-        case None:
-            return _undeclared_feature_value(value)
-
-
-def _undeclared_feature_value(value: object) -> FeatureValue | None:
-    match value:
-        case bool() | str():
-            return value
-        case int() | float():
-            return number(value)
-        case date():
-            return value.isoformat()
-        case _:
-            raise ValueError(f"{value!r} is not one value; take a field of it, or declare a type")
+        _decode_feedback(_encode(feedback))
+    except msgspec.ValidationError as error:
+        raise RowError(field, str(error)) from error
+    return feedback
 
 
 class RowInterpreter:
@@ -113,11 +75,8 @@ class RowInterpreter:
         self._actions = list(actions)
         self._position = {action.id: position for position, action in enumerate(actions)}
         self._frequencies = frequencies
-        self._encode = msgspec.json.Encoder().encode
-        self._decode_impression = msgspec.json.Decoder(Impression).decode
-        self._decode_feedback = msgspec.json.Decoder(Feedback).decode
 
-    def interpret(self, row: Row) -> tuple[Impression, list[Feedback]]:
+    def interpret(self, row: Row) -> Interpreted:
         """Return the impression of one row and its feedback in the order of occurrence.
 
         Raises RowError with the field that is wrong.
@@ -145,14 +104,7 @@ class RowInterpreter:
             policy_version=None if policy_version is None else int(policy_version),
             **({} if weight is None else {"weight": weight}),
         )
-        try:
-            # Exactly what the worker will do with it: a replay must not fill the dead-letter topic.
-            self._decode_impression(self._encode(impression))
-        except msgspec.ValidationError as error:
-            raise RowError("impression", str(error)) from error
-        if refused := contradiction(impression):
-            raise RowError("impression", refused[1])
-        return impression
+        return checked_impression(impression)
 
     def _choice(self, row: Row, action: str) -> tuple[list[Action], int]:
         declared = self._mapping.action.set
@@ -210,11 +162,7 @@ class RowInterpreter:
             signal=signal,
             value=self._number(row, declared.value, f"{declared.field}.value"),
         )
-        try:
-            self._decode_feedback(self._encode(feedback))
-        except msgspec.ValidationError as error:
-            raise RowError(declared.field, str(error)) from error
-        return [feedback]
+        return [checked_feedback(feedback, declared.field)]
 
     def _signal(self, row: Row, declared: FeedbackColumn) -> str | None:
         """Return the signal that came back by this declaration, None if none did."""

@@ -6,13 +6,12 @@ Columns of a side table are written `table.column`; fields of nested JSON are wr
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from processors.events import NONE_SIGNAL
 
@@ -37,7 +36,9 @@ def _one_or_several(value: object) -> object:
 Columns = Annotated[tuple[ColumnName, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
 
 
-class _Declaration(BaseModel):
+class Declaration(BaseModel):
+    """Part of a mapping: what it does not know it refuses."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def _require_one_of(self, *names: str) -> None:
@@ -46,14 +47,14 @@ class _Declaration(BaseModel):
             raise ValueError(f"expected exactly one of {', '.join(names)}, got {', '.join(given) or 'none'}")
 
 
-class Moment(_Declaration):
+class Moment(Declaration):
     """A column that holds a time since 1970 in `unit`, or ISO 8601 (UTC where it names no zone)."""
 
     column: ColumnName
     unit: TimeUnit
 
 
-class Duration(_Declaration):
+class Duration(Declaration):
     """A column that holds a length of time; a longer one than `at_most_ms` counts as `at_most_ms`."""
 
     column: ColumnName
@@ -61,7 +62,7 @@ class Duration(_Declaration):
     at_most_ms: int | None = Field(default=None, ge=0)
 
 
-class FeatureColumn(_Declaration):
+class FeatureColumn(Declaration):
     """A column that becomes a feature, of the log's own type if none is given; a missing value is left out."""
 
     column: ColumnName
@@ -71,7 +72,7 @@ class FeatureColumn(_Declaration):
 FeatureDeclaration = Annotated[FeatureColumn, BeforeValidator(_column_shorthand)]
 
 
-class ActionSet(_Declaration):
+class ActionSet(Declaration):
     """What could have been shown.
 
     Written `"distinct"` (every action that occurs in the log), as a list of actions, as
@@ -101,7 +102,7 @@ def _action_set_shorthand(value: object) -> object:
             return value
 
 
-class ChosenAction(_Declaration):
+class ChosenAction(Declaration):
     """The column that names what was shown, and the set it was chosen from.
 
     `first_of` takes the first of several names that the separator divides; `missing` stands for an empty value.
@@ -121,7 +122,7 @@ def _propensity_shorthand(value: object) -> object:
     return _column_shorthand(value)
 
 
-class Propensity(_Declaration):
+class Propensity(Declaration):
     """The probability with which the shown action was chosen.
 
     Written as the name of a column; as a number where the log was made uniformly at random; as
@@ -141,7 +142,7 @@ class Propensity(_Declaration):
         return self
 
 
-class FeedbackColumn(_Declaration):
+class FeedbackColumn(Declaration):
     """A column whose value says whether a signal came back, and when.
 
     `signal` came back where `column` is true (a number other than 0, or a word such as yes), `above` or `below`
@@ -183,7 +184,7 @@ class FeedbackColumn(_Declaration):
         return self
 
 
-class SideTable(_Declaration):
+class SideTable(Declaration):
     """A second file, one row per `key`, found relative to the log; `on` is the log's name for the key."""
 
     path: Path
@@ -191,7 +192,7 @@ class SideTable(_Declaration):
     on: ColumnName | None = None
 
 
-class Mapping(_Declaration):
+class Mapping(Declaration):
     """The whole declaration. `bad_rows` says whether a row that makes no valid impression ends the replay."""
 
     model: Name
@@ -248,25 +249,3 @@ class Mapping(_Declaration):
             optional[f"{field}.at"] = feedback.at.column if feedback.at else None
             optional[f"{field}.value"] = feedback.value
         yield from ((field, column) for field, column in optional.items() if column is not None)
-
-
-def load_mapping(path: Path) -> Mapping:
-    """Read a mapping from a TOML file.
-
-    Raises MappingError with one line per field that is wrong.
-    """
-    try:
-        declared: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{path}: not valid TOML: {error}") from error
-    try:
-        return Mapping.model_validate(declared)
-    except ValidationError as error:
-        faults = (
-            f"  {'.'.join(str(part) for part in fault['loc']) or 'mapping'}: "
-            f"{fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        )
-        raise MappingError("\n".join([f"{path} is not a mapping:", *faults])) from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from rich.console import Console
@@ -22,9 +23,10 @@ from rich.progress import (
 
 from processors.events import Feedback, Impression, Watermark
 from streams.acknowledged import AcknowledgedProducer
+from streams.dsjson import DsjsonMapping, open_decisions
 from streams.event_time import OutOfOrderError, Pace, in_event_time
-from streams.logged_rows import Log, open_log
-from streams.mapped_rows import ROW, RowError, RowInterpreter
+from streams.logged_rows import open_log
+from streams.mapped_rows import Interpreted, RowError
 from streams.mapping import Mapping
 
 WATERMARK_MARGIN_MS = 3_600_000
@@ -38,9 +40,9 @@ class ReplayError(RuntimeError):
 class ReplaySummary:
     """What was read and produced.
 
-    `rows` are the file's, `duplicates` those that deduplication dropped, `refused` the bad rows that were
-    skipped, by field. `impressions` went out, `unanswered` of them without feedback. `feedback` counts by
-    signal, `actions` the impressions by shown action. `watermark` (ms) is what the end of input promised.
+    `rows` are the file's, `duplicates` those that deduplication dropped, `refused` the rows that were left out,
+    by the field or the reason. `impressions` went out, `unanswered` of them without feedback. `feedback` counts
+    by signal, `actions` the impressions by shown action. `watermark` (ms) is what the end of input promised.
     """
 
     rows: int
@@ -55,32 +57,53 @@ class ReplaySummary:
 
 
 class _Tally:
-    def __init__(self) -> None:
+    def __init__(self, left_out: Lookup[str, int]) -> None:
         self.feedback: Counter[str] = Counter()
         self.actions: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter(left_out)
         self.unanswered = 0
 
 
-def interpreted_rows(
-    log: Log, mapping: Mapping, limit: int | None, refused: Counter[str]
-) -> Iterator[tuple[Impression, list[Feedback]]]:
-    """Yield each row's impression and feedback; a bad row raises ReplayError, or is counted in `refused`."""
-    interpreter = RowInterpreter(mapping, log.actions, log.frequencies)
-    for row in log.read(limit):
-        try:
-            yield interpreter.interpret(row)
-        except RowError as error:
-            if mapping.bad_rows == "stop":
-                raise ReplayError(
-                    f'row {row[ROW] + 1}: {error} (to leave such rows out, set bad_rows = "skip")'
-                ) from error
-            refused[error.field] += 1
+class ReadableLog(Protocol):
+    """A log of any kind that fits its mapping."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows the file has."""
+
+    @property
+    def distinct_rows(self) -> int:
+        """How many are left after deduplication."""
+
+    @property
+    def left_out(self) -> Lookup[str, int]:
+        """How many of those hold no decision, by reason."""
+
+    def outcomes(self, limit: int | None) -> Iterator[tuple[int, Interpreted | RowError]]:
+        """Yield (row number, what it says or what is wrong with it) of the first `limit` rows in time order."""
+
+
+def readable_log(path: Path, mapping: Mapping | DsjsonMapping) -> ReadableLog:
+    """Open the log at `path`. Raises MappingError where it does not fit the mapping."""
+    return open_log(path, mapping) if isinstance(mapping, Mapping) else open_decisions(path, mapping)
+
+
+def accepted(
+    outcomes: Iterable[tuple[int, Interpreted | RowError]], bad_rows: str, refused: Counter[str]
+) -> Iterator[Interpreted]:
+    """Yield what the rows say; a bad row raises ReplayError, or is counted by field if `bad_rows` is "skip"."""
+    for row, outcome in outcomes:
+        if not isinstance(outcome, RowError):
+            yield outcome
+        elif bad_rows == "skip":
+            refused[outcome.field] += 1
+        else:
+            raise ReplayError(f'row {row}: {outcome} (to leave such rows out, set bad_rows = "skip")') from outcome
 
 
 def replay(
     path: Path,
-    mapping: Mapping,
+    mapping: Mapping | DsjsonMapping,
     *,
     bootstrap_servers: str,
     impressions_topic: str,
@@ -101,23 +124,23 @@ def replay(
     """
     started = time.monotonic()
     pace = Pace(speed)
-    log = open_log(path, mapping)
-    total = log.distinct_rows if limit is None else min(limit, log.distinct_rows)
-    tally = _Tally()
+    log = readable_log(path, mapping)
+    total = log.distinct_rows - sum(log.left_out.values())
+    tally = _Tally(log.left_out)
     encode = msgspec.json.Encoder().encode
     newest = 0
     with AcknowledgedProducer(bootstrap_servers) as producer, _progress(console) as progress:
         partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
-        shown = progress.add_task(path.name, total=total)
-        messages = in_event_time(_tallied(interpreted_rows(log, mapping, limit, tally.refused), tally))
-        for message in _ordered(messages):
+        shown = progress.add_task(path.name, total=total if limit is None else min(limit, total))
+        interpreted = accepted(log.outcomes(limit), mapping.bad_rows, tally.refused)
+        for message in _ordered(in_event_time(_tallied(interpreted, tally))):
             pace.wait_until(message.occurred_at)
             newest = message.occurred_at
             topic = impressions_topic if isinstance(message, Impression) else feedback_topic
             producer.send(topic, encode(message), key=message.impression_id.encode())
             if isinstance(message, Impression):
                 progress.advance(shown)
-        # Not in the future, where it would be refused: the last windows of a log that ends now close by the clock.
+        # Not in the future, where it would be refused: then the last windows close by the clock.
         watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
         end_of_input = encode(Watermark(schema_version=1, watermark=watermark))
         for topic, numbers in partitions.items():
@@ -137,9 +160,7 @@ def replay(
     )
 
 
-def _tallied(
-    interpreted: Iterator[tuple[Impression, list[Feedback]]], tally: _Tally
-) -> Iterator[tuple[Impression, list[Feedback]]]:
+def _tallied(interpreted: Iterator[Interpreted], tally: _Tally) -> Iterator[Interpreted]:
     for impression, feedback in interpreted:
         tally.actions[impression.actions[impression.chosen].id] += 1
         tally.feedback.update(signal.signal for signal in feedback)

@@ -17,7 +17,9 @@ from rich.console import Console
 
 from processors.events import Feedback, Impression, Watermark
 from streams.acknowledged import SendError
-from streams.mapping import Mapping, load_mapping
+from streams.dsjson import DsjsonMapping
+from streams.mapping import Mapping
+from streams.mapping_file import load_mapping
 from streams.replay import ReplaySummary, replay
 from tests.real_logs import PROJECT, real_log
 
@@ -33,7 +35,7 @@ def topics(broker: str) -> str:
     return broker
 
 
-def replayed(path: Path, mapping: Mapping, servers: str, **options: Any) -> ReplaySummary:
+def replayed(path: Path, mapping: Mapping | DsjsonMapping, servers: str, **options: Any) -> ReplaySummary:
     return replay(
         path,
         mapping,

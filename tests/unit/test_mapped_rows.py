@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from processors.events import Action
-from streams.mapped_rows import (
-    ACTION,
-    IMPRESSION_ID,
-    OCCURRED_AT,
-    RowError,
-    RowInterpreter,
-    feature_value,
-    truth,
-)
+from streams.cells import feature_value, truth
+from streams.mapped_rows import ACTION, IMPRESSION_ID, OCCURRED_AT, RowError, RowInterpreter
 from streams.mapping import Mapping
 
 SHOWN_AT = 1_700_000_000_000

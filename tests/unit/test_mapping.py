@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams.mapping import Mapping, MappingError, load_mapping
+from streams.mapping import Mapping, MappingError
+from streams.mapping_file import load_mapping
 from tests.real_logs import PROJECT
 
 GOOD = """
@@ -29,6 +31,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
     mapping = load_mapping(written(tmp_path, GOOD))
+    assert isinstance(mapping, Mapping)
     assert mapping.impression_id == ("request",)
     assert mapping.propensity.column == "p"
     assert mapping.context["user"].column == "user"
@@ -97,7 +100,15 @@ def test_one_signal_is_declared_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shipped", sorted((PROJECT / "deploy" / "mappings").glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_mappings_load(shipped: Path) -> None:
-    assert load_mapping(shipped).feedback
+    assert load_mapping(shipped).model
+
+
+def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
+    manual = (PROJECT / "docs" / "replay.md").read_text()
+    examples = [block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "[models." not in block]
+    assert len(examples) == 2
+    for example in examples:
+        assert load_mapping(written(tmp_path, example)).model == "news"
 
 
 def test_columns_are_listed_with_the_field_that_reads_them() -> None:

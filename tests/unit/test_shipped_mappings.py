@@ -10,8 +10,9 @@ import pytest
 
 from processors.events import Feedback, Impression
 from streams.logged_rows import open_log
-from streams.mapping import Mapping, load_mapping
-from streams.replay import ReplayError, interpreted_rows
+from streams.mapping import Mapping
+from streams.mapping_file import load_mapping
+from streams.replay import ReplayError, accepted
 from tests.real_logs import PROJECT, real_log
 
 SIGNALS = {
@@ -26,12 +27,14 @@ SIGNALS = {
 
 
 def shipped(name: str) -> Mapping:
-    return load_mapping(PROJECT / "deploy" / "mappings" / f"{name}.toml")
+    mapping = load_mapping(PROJECT / "deploy" / "mappings" / f"{name}.toml")
+    assert isinstance(mapping, Mapping)
+    return mapping
 
 
 def read(log: Path, mapping: Mapping) -> list[tuple[Impression, list[Feedback]]]:
     refused: Counter[str] = Counter()
-    interpreted = list(interpreted_rows(open_log(log, mapping), mapping, None, refused))
+    interpreted = list(accepted(open_log(log, mapping).outcomes(None), mapping.bad_rows, refused))
     assert not refused
     return interpreted
 
@@ -106,13 +109,13 @@ def test_a_bad_row_ends_the_replay_and_says_which_it_was(spoilt_log: tuple[Path,
     log, declared = spoilt_log
     mapping = Mapping.model_validate(declared)
     with pytest.raises(ReplayError, match=r"row 2: impression: propensity of the chosen action is 0"):
-        list(interpreted_rows(open_log(log, mapping), mapping, None, Counter()))
+        list(accepted(open_log(log, mapping).outcomes(None), mapping.bad_rows, Counter()))
 
 
 def test_bad_rows_are_skipped_and_counted_on_request(spoilt_log: tuple[Path, dict[str, object]]) -> None:
     log, declared = spoilt_log
     mapping = Mapping.model_validate(declared | {"bad_rows": "skip"})
     refused: Counter[str] = Counter()
-    kept = list(interpreted_rows(open_log(log, mapping), mapping, None, refused))
+    kept = list(accepted(open_log(log, mapping).outcomes(None), mapping.bad_rows, refused))
     assert [impression.impression_id for impression, _ in kept] == ["a", "d"]
     assert refused == {"impression": 1, "propensity": 1}
