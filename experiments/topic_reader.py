@@ -1,0 +1,42 @@
+"""Reads topics without a consumer group, as an app reads policies and an audit reads everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+
+class TopicReader:
+    """Reads topics from their beginning (or from where they end now); each record is returned once."""
+
+    def __init__(self, bootstrap_servers: str, *topics: str, from_beginning: bool = True) -> None:
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, max_poll_records=5000
+        )
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in topics
+            for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
+        self._consumer.assign(partitions)
+        if from_beginning:
+            self._consumer.seek_to_beginning(*partitions)
+        else:
+            self._consumer.seek_to_end(*partitions)
+
+    def new(self, wait_seconds: float = 0.0) -> Iterator[ConsumerRecord]:
+        """Yield what has arrived since the last call, waiting for the first record if there is none yet."""
+        for records in self._consumer.poll(timeout_ms=round(wait_seconds * 1000)).values():
+            yield from records
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._consumer.close()
