@@ -36,6 +36,7 @@ class Reason(StrEnum):
     KEY = "key_is_not_impression_id"
     UNKNOWN_MODEL = "unknown_model"
     FUTURE = "from_the_future"
+    EVICTED = "evicted"
 
 
 T = TypeVar("T")

@@ -18,9 +18,7 @@ NONE_SIGNAL = "none"
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
-Milliseconds = Annotated[
-    int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970-01-01 UTC")
-]
+Milliseconds = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970-01-01 UTC")]
 FeatureValue = str | bool | int | float
 Features = Annotated[dict[Name, FeatureValue], Meta(max_length=1024)]
 

@@ -17,13 +17,16 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
     feedback = sorted(pending.feedback, key=lambda one: (one.occurred_at, one.offset))
     signals = list(dict.fromkeys(one.signal for one in feedback)) or [NONE_SIGNAL]
-    return b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}' % (
-        partition,
-        pending.impression.offset,
-        floor,
-        pending.impression.value,
-        b",".join([one.value for one in feedback]),
-        _encode_json(signals),
+    return (
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
+        % (
+            partition,
+            pending.impression.offset,
+            floor,
+            pending.impression.value,
+            b",".join([one.value for one in feedback]),
+            _encode_json(signals),
+        )
     )
 
 

@@ -36,10 +36,14 @@ class JoinConfig(BaseModel):
     wait: float = Field(600.0, gt=0, description="how long after an impression its feedback counts")
     grace: float = Field(30.0, ge=0, description="how far out of order a log may be")
     backward: float = Field(
-        60.0, ge=0, description="how long before its impression feedback may have occurred (clocks of apps differ)"
+        60.0,
+        ge=0,
+        description="how long before its impression feedback may have occurred (clocks of apps differ)",
     )
     remember: float = Field(
-        600.0, ge=0, description="how long after closing an impression is known, to tell late feedback and duplicates"
+        600.0,
+        ge=0,
+        description="how long after closing an impression is known, to tell late feedback and duplicates",
     )
     idle: float | None = Field(
         5.0,
@@ -116,7 +120,7 @@ class Step(Struct):
     """What one step of the fold brought about.
 
     `kept` are the entries to be made durable before the step counts as done: impressions and feedback that
-    wait, by the time at which they will no longer be needed.
+    wait, by the time at which they will no longer be needed. `outcomes` counts everything but the strays.
     """
 
     closed: list[Pending]
@@ -236,7 +240,6 @@ class Join:
         closed = self._closed.get(feedback.impression_id)
         if closed is not None:
             step.strays.append(Stray(feedback, Outcome.LATE, feedback.occurred_at - closed[1] - self._wait))
-            step.count(Outcome.LATE)
             return
         waiting = self._early.get(feedback.impression_id, ())
         if any(one.id == feedback.id for one in waiting):
@@ -257,7 +260,6 @@ class Join:
             return True
         reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
         step.strays.append(Stray(feedback, reason, delay - self._wait))
-        step.count(reason)
         return False
 
     def _close_due(self, step: Step) -> Step:
@@ -283,7 +285,6 @@ class Join:
             if not waiting:
                 del self._early[feedback.impression_id]
             step.strays.append(Stray(feedback, Outcome.ORPHAN, None))
-            step.count(Outcome.ORPHAN)
 
     def _forget_closed(self) -> None:
         while self._forgetting and self._forgetting[0][0] <= self.forgotten_before:

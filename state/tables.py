@@ -94,9 +94,7 @@ class SegmentTable(faust.Table[Key, bytes]):
 
     def marks(self, partition: int) -> dict[str, Mark]:
         """Return the marks of a partition by writer."""
-        return {
-            key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW
-        }
+        return {key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW}
 
     def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
         """Yield the segments of a partition, in no order."""

@@ -1,0 +1,129 @@
+"""The flow: what comes on the topics goes to the join or the learner of its partition."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from faust.types import TP
+
+from streams.joining import PartitionJoin
+from streams.learning import PartitionLearner
+from streams.record_batches import Cursor, RecordBatch
+
+if TYPE_CHECKING:
+    from streams.app import Groundswell
+
+TICK = 0.25
+"""Seconds between looks at the clock: for idle logs, policies and checkpoints that are due."""
+
+
+class Partitions:
+    """The partitions that this worker holds, each with a lock that outlives their coming and going."""
+
+    def __init__(self) -> None:
+        self.joins: dict[int, PartitionJoin] = {}
+        self.learners: dict[int, PartitionLearner] = {}
+        self._locks: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def join_lock(self, partition: int) -> asyncio.Lock:
+        """Return the lock under which the join of a partition is used or replaced."""
+        return self._locks["join", partition]
+
+    def learner_lock(self, partition: int) -> asyncio.Lock:
+        """Return the lock under which the learners of a partition are used or replaced."""
+        return self._locks["learner", partition]
+
+
+def add_agents(app: Groundswell) -> None:
+    """Connect topics, join and learners."""
+    held = app.partitions
+
+    @app.agent(app.impressions, name="join-impressions")  # type: ignore[untyped-decorator]
+    async def join_impressions(batches: AsyncIterator[RecordBatch]) -> None:
+        async for batch in batches:
+            async with held.join_lock(batch.tp.partition):
+                if join := held.joins.get(batch.tp.partition):
+                    await _read(app, batch, join.impressions, join.take_impressions)
+
+    @app.agent(app.feedback, name="join-feedback")  # type: ignore[untyped-decorator]
+    async def join_feedback(batches: AsyncIterator[RecordBatch]) -> None:
+        async for batch in batches:
+            async with held.join_lock(batch.tp.partition):
+                if join := held.joins.get(batch.tp.partition):
+                    await _read(app, batch, join.feedback, join.take_feedback)
+
+    @app.agent(app.interactions, name="learn")  # type: ignore[untyped-decorator]
+    async def learn(batches: AsyncIterator[RecordBatch]) -> None:
+        async for batch in batches:
+            async with held.learner_lock(batch.tp.partition):
+                if learner := held.learners.get(batch.tp.partition):
+                    await _read(app, batch, learner.interactions, learner.take)
+
+
+async def _read(
+    app: Groundswell, batch: RecordBatch, cursor: Cursor, take: Callable[[RecordBatch], Awaitable[None]]
+) -> None:
+    """Hand on what is new of the batch, or seek back if something before it was skipped.
+
+    A failure ends the worker: its state in memory may be ahead of what is durable, and a restart puts that right.
+    """
+    match cursor.contiguous(batch):
+        case RecordBatch() as new:
+            app.metrics.received.labels(batch.tp.topic).inc(len(new.records))
+            try:
+                await take(new)
+            except Exception as error:
+                app.log.exception("Failed at %s[%d] from offset %d", *batch.tp, new.first_offset)
+                await app.crash(error)
+                raise
+        case int() as offset:
+            app.log.warning("%s[%d]: %d was expected, %d came; seeking back", *batch.tp, offset, batch.first_offset)
+            app.metrics.gaps.labels(batch.tp.topic).inc()
+            await app.consumer.seek(batch.tp, offset)
+
+
+def add_clock(app: Groundswell) -> None:
+    """Let time pass for logs that are idle, policies and checkpoints that are due, and commits."""
+    held, topics = app.partitions, app.settings.topics
+    committed: dict[TP, int] = {}
+
+    @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]
+    async def tick() -> None:
+        if app.rebalancing or not app.consumer.flow_active:
+            return
+        for partition in list(held.joins):
+            async with held.join_lock(partition):
+                if join := held.joins.get(partition):
+                    await _tick_join(partition, join)
+        for partition in list(held.learners):
+            async with held.learner_lock(partition):
+                if learner := held.learners.get(partition):
+                    await _tick_learner(partition, learner)
+
+    async def _tick_join(partition: int, join: PartitionJoin) -> None:
+        cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
+        lags = {topic: _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
+        await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
+        await _commit({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
+
+    async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
+        _lag(TP(topics.interactions, partition), learner.interactions)
+        if await learner.let_time_pass(time.monotonic()):
+            await _commit({TP(topics.interactions, partition): learner.durable_offset})
+
+    def _lag(tp: TP, cursor: Cursor) -> int | None:
+        highwater = app.consumer.highwater(tp)
+        if highwater is None:
+            return None  # nothing has been fetched yet
+        lag = max(0, int(highwater) - cursor.offset)
+        app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
+        return lag
+
+    async def _commit(offsets: dict[TP, int]) -> None:
+        new = {tp: offset for tp, offset in offsets.items() if offset > committed.get(tp, 0)}
+        if new and await app.commit_offsets(new):
+            committed.update(new)

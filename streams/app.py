@@ -1,0 +1,132 @@
+"""The composition root: the topology from top to bottom.
+
+    impressions ─┐
+                 ├─ join ─> interactions ─ learn ─> rewards, policies, checkpoints
+    feedback  ───┘   (what waits: a windowed table)
+
+Nothing connects at import; `app` is made when Faust asks for it (`faust -A streams.app worker`).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from faust.types import TP
+
+from state.tables import SegmentTable
+from streams.agents import Partitions, add_agents, add_clock
+from streams.batch_writer import BatchWriter
+from streams.compacted import read_newest
+from streams.joining import JoinWiring, PartitionJoin
+from streams.learning import LearningWiring, PartitionLearner
+from streams.learning_metrics import LearningMetrics
+from streams.metrics import Metrics
+from streams.outputs import Outputs
+from streams.pages import add_pages
+from streams.record_batches import RecordBatchApp
+from streams.settings import Settings, load_settings
+
+
+class Groundswell(RecordBatchApp):
+    """The Faust app of one worker, with what is known of the partitions it holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.kafka.group, **_faust_options(settings))
+        self.settings = settings
+        self.metrics = Metrics()
+        self.partitions = Partitions()
+        topics = settings.topics
+        self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
+        self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
+        self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
+        self._table: SegmentTable = self.tables.add(SegmentTable(self, partitions=topics.event_partitions))
+        self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
+        self._learning_wiring = LearningWiring(settings, self._outputs, LearningMetrics(self.metrics))
+        self.on_partitions_revoked.connect(self._let_go)
+        self.on_before_shutdown.connect(self._let_go)
+
+    def _outputs(self) -> Outputs:
+        return Outputs(BatchWriter(self.producer._producer), self.settings.topics)
+
+    async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
+        """Restore the assigned partitions from what is durable, and say where to read on.
+
+        Joins are folded again from the table at each assignment, even those that were never taken away: the
+        table is the truth, and another worker may have held a partition without this one noticing.
+        """
+        topics, held = self.settings.topics, self.partitions
+        positions: dict[TP, int] = {}
+        for partition in sorted(tp.partition for tp in assignment if tp.topic == topics.impressions):
+            async with held.join_lock(partition):
+                join = held.joins[partition] = PartitionJoin(partition, self._join_wiring)
+                positions[TP(topics.impressions, partition)] = join.impressions.offset
+                positions[TP(topics.feedback, partition)] = join.feedback.offset
+        for partition in sorted(tp.partition for tp in assignment if tp.topic == topics.interactions):
+            async with held.learner_lock(partition):
+                if partition not in held.learners:
+                    newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
+                    held.learners[partition] = PartitionLearner(partition, self._learning_wiring, newest)
+                positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
+        return positions
+
+    async def _let_go(self, *_: Any, **__: Any) -> None:
+        """Finish what is being done, write last checkpoints, and forget what this worker knew of its partitions."""
+        held, topics = self.partitions, self.settings.topics
+        for partition in list(held.joins):
+            async with held.join_lock(partition):
+                del held.joins[partition]
+                self._table.drop_partition(partition)
+                self.metrics.drop_event_partition(partition)
+        for partition in list(held.learners):
+            async with held.learner_lock(partition):
+                learner = held.learners.pop(partition)
+                await learner.write_checkpoint()
+                await self.commit_offsets({TP(topics.interactions, partition): learner.durable_offset})
+                learner.close()
+
+
+def _faust_options(settings: Settings) -> dict[str, Any]:
+    kafka = settings.kafka
+    servers = ";".join(f"aiokafka://{server.strip()}" for server in kafka.bootstrap_servers.split(","))
+    return {
+        "broker": servers,
+        "autodiscover": False,
+        "store": "memory://",
+        "topic_disable_leader": True,
+        "topic_replication_factor": kafka.replication,
+        "table_standby_replicas": 0,
+        "stream_recovery_delay": 0.0,
+        "stream_wait_empty": False,
+        "broker_session_timeout": kafka.session_timeout,
+        "broker_heartbeat_interval": kafka.session_timeout / 5,
+        "consumer_group_instance_id": kafka.instance,
+        "consumer_auto_offset_reset": "earliest",
+        "producer_compression_type": kafka.compression,
+        "producer_max_batch_size": kafka.max_batch_bytes,
+        "producer_max_request_size": 2 * kafka.max_batch_bytes,
+        "web_enabled": True,
+        "web_bind": settings.http.host,
+        "web_host": socket.gethostname() if settings.http.host == "0.0.0.0" else settings.http.host,
+        "web_port": settings.http.port,
+        "web_stats_enabled": False,
+        "web_graph_enabled": False,
+        "web_router_enabled": False,
+        "web_tables_enabled": False,
+    }
+
+
+def create_app(settings: Settings) -> Groundswell:
+    """Return the worker's app: topics, table, agents, clock and pages, connected to nothing yet."""
+    app = Groundswell(settings)
+    add_agents(app)
+    add_clock(app)
+    add_pages(app)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return create_app(load_settings())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

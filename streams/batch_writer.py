@@ -1,0 +1,52 @@
+"""Writes records in ready-made batches and waits for the broker's acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class BatchWriter:
+    """Collects records for several partitions; `flush` sends them all and returns when all are acknowledged.
+
+    Order within a partition is kept. Not to be shared between tasks: each step of a partition has its own.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._batches: defaultdict[tuple[str, int], list[BatchBuilder]] = defaultdict(list)
+
+    def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+        """Add a record. Raises `ValueError` if it alone exceeds the largest batch."""
+        batches = self._batches[topic, partition]
+        if batches and self._fits(batches[-1], key, value, headers):
+            return
+        batches.append(self._producer.create_batch())
+        if not self._fits(batches[-1], key, value, headers):
+            raise ValueError(
+                f"a record of {len(value or b'')} bytes for {topic} exceeds the largest batch; "
+                "raise GROUNDSWELL_KAFKA__MAX_BATCH_BYTES and the topic's max.message.bytes"
+            )
+
+    def _fits(self, batch: BatchBuilder, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
+        return batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is not None
+
+    async def flush(self) -> None:
+        """Send everything and wait until it is acknowledged. Raises what the broker answered."""
+        waiting = self._batches
+        self._batches = defaultdict(list)
+        await asyncio.gather(*(self._send(tp, batches) for tp, batches in waiting.items()))
+
+    async def _send(self, tp: tuple[str, int], batches: list[BatchBuilder]) -> None:
+        topic, partition = tp
+        sent = []
+        for batch in batches:
+            batch.close()
+            sent.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*sent)

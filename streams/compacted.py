@@ -1,0 +1,27 @@
+"""Reads a compacted topic's partition to its end, outside of any group."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.settings import KafkaSettings
+
+
+async def read_newest(kafka: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes | None]:
+    """Return the newest record of each key as of now."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        tp = TopicPartition(topic, partition)
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        await consumer.seek_to_beginning(tp)
+        newest: dict[bytes, bytes | None] = {}
+        while await consumer.position(tp) < end:
+            for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, ()):
+                newest[record.key] = record.value
+        return newest
+    finally:
+        await consumer.stop()

@@ -1,0 +1,177 @@
+"""The join of one pair of partitions, from record batches to durable interactions.
+
+Each step admits what came, folds it, writes what came of it, makes durable what waits, and only then lets go of
+the input. Steps take turns: the caller holds a lock, since both topics and the clock bring them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from aiokafka import ConsumerRecord
+
+from processors.admission import Admission, Reason, Refusal
+from processors.events import Watermark
+from processors.interactions import encode_interaction, floor_of
+from processors.join import (
+    BEFORE_TIME,
+    Join,
+    JoinConfig,
+    ObservedFeedback,
+    Outcome,
+    ShownImpression,
+    Step,
+    Stray,
+)
+from state.journal import JoinJournal
+from state.tables import SegmentTable
+from streams.metrics import Metrics
+from streams.outputs import Outputs, Place, contract_partition
+from streams.record_batches import Cursor, RecordBatch
+from streams.settings import Settings, TopicSettings
+
+MISPLACED_ORPHAN = "misplaced_orphan"
+"""The reason of orphans on a partition where their key does not belong: their producer partitions otherwise."""
+WINDOWS_PER_WAIT = 8
+"""How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
+
+
+@dataclass(frozen=True)
+class JoinWiring:
+    """What every partition's join shares."""
+
+    settings: Settings
+    table: SegmentTable
+    outputs: Callable[[], Outputs]
+    metrics: Metrics
+
+
+class PartitionJoin:
+    """The join of one partition of impressions with the same partition of feedback."""
+
+    def __init__(self, partition: int, wiring: JoinWiring) -> None:
+        settings = wiring.settings
+        self.partition = partition
+        self._topics: TopicSettings = settings.topics
+        self._config: JoinConfig = settings.join
+        self._outputs = wiring.outputs
+        self._metrics = wiring.metrics
+        self._admission = Admission(settings.models, round(settings.max_ahead * 1000))
+        self._join = Join(settings.join)
+        window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
+        self._journal = JoinJournal(wiring.table, partition, window_ms)
+        mark = self._journal.restore(self._join)
+        self.impressions = Cursor(mark.impressions_offset)
+        self.feedback = Cursor(mark.feedback_offset)
+        self._idle_since: dict[str, tuple[float, int]] = {}
+        self._observe()
+
+    async def take_impressions(self, batch: RecordBatch) -> None:
+        """Join a stretch of the impressions log."""
+        shown: list[ShownImpression] = []
+        refused: list[tuple[ConsumerRecord, Refusal]] = []
+        steps: list[Step] = []
+        self._idle_since.pop(self._topics.impressions, None)
+        for record in batch.records:
+            match self._admission.impression(record.key, record.value, record.offset, record.timestamp):
+                case ShownImpression() as impression:
+                    shown.append(impression)
+                case Watermark(watermark=reached):
+                    steps += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
+                    shown = []
+                case Refusal() as refusal:
+                    refused.append((record, refusal))
+        steps.append(self._join.add_impressions(shown))
+        await self._settle(steps, refused)
+
+    async def take_feedback(self, batch: RecordBatch) -> None:
+        """Join a stretch of the feedback log."""
+        observed: list[ObservedFeedback] = []
+        refused: list[tuple[ConsumerRecord, Refusal]] = []
+        steps: list[Step] = []
+        self._idle_since.pop(self._topics.feedback, None)
+        for record in batch.records:
+            match self._admission.feedback(record.key, record.value, record.offset, record.timestamp):
+                case ObservedFeedback() as feedback:
+                    observed.append(feedback)
+                case Watermark(watermark=reached):
+                    steps += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
+                    observed = []
+                case Refusal() as refusal:
+                    refused.append((record, refusal))
+        steps.append(self._join.add_feedback(observed))
+        await self._settle(steps, refused)
+
+    async def let_time_pass(self, now: float, caught_up: Container[str]) -> None:
+        """Advance logs that have been read to their end for longer than `idle`, at the pace of the clock.
+
+        `now` is in seconds, of a clock that never goes back; `caught_up` names the topics read to their end.
+        """
+        join, topics = self._join, self._topics
+        impressions = self._idle_time(topics.impressions, join.impressions_time, join.feedback_time, now, caught_up)
+        feedback = self._idle_time(topics.feedback, join.feedback_time, join.impressions_time, now, caught_up)
+        step = join.advance(impressions, feedback)
+        if step.closed or step.strays:
+            await self._settle([step], [])
+
+    def _idle_time(
+        self, topic: str, log_time: int, other_time: int, now: float, caught_up: Container[str]
+    ) -> int | None:
+        """Return how far (ms) an idle log counts as having advanced, or None while it does not."""
+        # A log in which nothing was ever written has no time of its own to go on from.
+        begins_at = other_time if log_time == BEFORE_TIME else log_time
+        if self._config.idle is None or topic not in caught_up or begins_at == BEFORE_TIME:
+            self._idle_since.pop(topic, None)
+            return None
+        since, base = self._idle_since.setdefault(topic, (now, begins_at))
+        idle_for = now - since
+        return base + round(idle_for * 1000) if idle_for >= self._config.idle else None
+
+    async def _settle(self, steps: list[Step], refused: list[tuple[ConsumerRecord, Refusal]]) -> None:
+        """Write what came of the steps, then make the rest durable, in the order that is safe."""
+        outputs = self._outputs()
+        closed = [pending for step in steps for pending in step.closed]
+        floor = floor_of(closed, self._join.floor, self.impressions.offset)
+        for pending in closed:
+            outputs.interaction(pending.impression.model, encode_interaction(pending, self.partition, floor))
+            for feedback in pending.feedback:
+                self._metrics.feedback_delay.observe((feedback.occurred_at - pending.effective) / 1000)
+        for step in steps:
+            self._write_side_outputs(step, outputs)
+            for outcome, number in step.outcomes.items():
+                self._metrics.join.labels(outcome.value).inc(number)
+            self._journal.keep(step.kept)
+        for record, refusal in refused:
+            place = Place(record.topic, record.partition, record.offset)
+            outputs.dead_letter(place, record.key, record.value, refusal)
+            self._metrics.dead_letters.labels(record.topic, refusal.reason).inc()
+        await outputs.flush()
+        await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
+        self._journal.forget(self._join.forgotten_before)
+        self._observe()
+
+    def _write_side_outputs(self, step: Step, outputs: Outputs) -> None:
+        for stray in step.strays:
+            reason = self._stray_reason(stray)
+            outputs.stray(self.partition, stray, reason)
+            self._metrics.join.labels(reason).inc()
+        for evicted in step.evicted:
+            impression = evicted.impression
+            place = Place(self._topics.impressions, self.partition, impression.offset)
+            refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
+            outputs.dead_letter(place, impression.id.encode(), impression.value, refusal)
+
+    def _stray_reason(self, stray: Stray) -> str:
+        if stray.reason is not Outcome.ORPHAN:
+            return stray.reason.value
+        key = stray.feedback.impression_id.encode()
+        at_home = contract_partition(key, self._topics.event_partitions) == self.partition
+        return stray.reason.value if at_home else MISPLACED_ORPHAN
+
+    def _observe(self) -> None:
+        partition = str(self.partition)
+        self._metrics.pending.labels(partition).set(len(self._join))
+        self._metrics.early.labels(partition).set(self._join.early)
+        if self._join.watermark > BEFORE_TIME:
+            self._metrics.watermark.labels(partition).set(self._join.watermark / 1000)

@@ -1,0 +1,172 @@
+"""The learners of one partition of interactions, from record batches to rewards, policies and checkpoints.
+
+Interactions come at least once; the ledger lets each in once. Offsets are committed only up to what a durable
+checkpoint includes, and after a restart reading goes on from what the checkpoint says, not from what was committed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from aiokafka import ConsumerRecord
+from processors.learner import Learner
+
+from processors import policy
+from processors.admission import Reason, Refusal
+from processors.chunks import assemble, split
+from processors.events import Interaction
+from processors.interactions import decode_interaction
+from processors.ledger import Ledger
+from state import checkpoints
+from state.checkpoints import Checkpoint
+from streams.learning_metrics import LearningMetrics
+from streams.outputs import Outputs, Place
+from streams.record_batches import Cursor, RecordBatch
+from streams.settings import Settings
+
+CHECKPOINT_KEY = b"learners"
+
+
+@dataclass(frozen=True)
+class LearningWiring:
+    """What every partition's learners share."""
+
+    settings: Settings
+    outputs: Callable[[], Outputs]
+    metrics: LearningMetrics
+
+
+class PartitionLearner:
+    """The learners of the models whose interactions lie on one partition."""
+
+    def __init__(self, partition: int, wiring: LearningWiring, restored: dict[bytes, bytes | None]) -> None:
+        """Restore what the newest complete checkpoint among these records of the checkpoints topic says.
+
+        Raises `CheckpointError` where it cannot be used.
+        """
+        self.partition = partition
+        self._settings = wiring.settings
+        self._outputs = wiring.outputs
+        self._metrics = wiring.metrics
+        self._learners: dict[str, Learner] = {}
+        self._ledger = Ledger()
+        self._published: dict[str, int] = {}
+        self._unpublished_since: dict[str, float] = {}
+        self._policy_slots: defaultdict[str, int] = defaultdict(int)
+        value, self._slot = assemble(CHECKPOINT_KEY, restored)
+        self.interactions = Cursor(0)
+        if value is not None:
+            self._restore(checkpoints.decode(value))
+        self.durable_offset = self.interactions.offset
+        self._unsaved_since: float | None = None
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.interactions = Cursor(checkpoint.offset)
+        self._ledger = Ledger.restore(checkpoint.ledger)
+        self._published = checkpoint.published
+        for name, state in checkpoint.models.items():
+            if name in self._settings.models:
+                self._learners[name] = Learner.restore(self._settings.models[name], state)
+
+    async def take(self, batch: RecordBatch) -> None:
+        """Learn from a stretch of the interactions log."""
+        outputs = self._outputs()
+        new: defaultdict[str, list[Interaction]] = defaultdict(list)
+        for record in batch.records:
+            interaction = self._admit(record, outputs)
+            if interaction is not None:
+                new[interaction.impression.model].append(interaction)
+        for model, interactions in new.items():
+            self._learn(model, interactions, outputs)
+        await outputs.flush()
+
+    def _admit(self, record: ConsumerRecord, outputs: Outputs) -> Interaction | None:
+        try:
+            interaction = decode_interaction(record.value or b"")
+        except msgspec.DecodeError as error:
+            self._refuse(record, Refusal(Reason.SCHEMA, str(error)), outputs)
+            return None
+        if interaction.impression.model not in self._settings.models:
+            detail = f"model {interaction.impression.model!r} is not configured"
+            self._refuse(record, Refusal(Reason.UNKNOWN_MODEL, detail), outputs)
+            return None
+        if not self._ledger.admit(interaction.source):
+            self._metrics.repeated()
+            return None
+        return interaction
+
+    def _refuse(self, record: ConsumerRecord, refusal: Refusal, outputs: Outputs) -> None:
+        outputs.dead_letter(Place(record.topic, record.partition, record.offset), record.key, record.value, refusal)
+        self._metrics.refused(record.topic, refusal.reason)
+
+    def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
+        """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
+        learner = self._learner(model)
+        every = self._settings.learning.publish_interactions
+        while interactions:
+            until_due = every - learner.interactions_included % every
+            stretch, interactions = interactions[:until_due], interactions[until_due:]
+            rewards = learner.learn(stretch)
+            self._metrics.learned(model, stretch, rewards, learner)
+            for reward in rewards:
+                if reward is not None:
+                    outputs.reward(self.partition, reward)
+            if len(stretch) == until_due:
+                self._publish(model, outputs)
+
+    def _learner(self, model: str) -> Learner:
+        if model not in self._learners:
+            self._learners[model] = Learner(self._settings.models[model])
+        return self._learners[model]
+
+    def _publish(self, model: str, outputs: Outputs) -> None:
+        learner = self._learners[model]
+        snapshot = learner.snapshot(parent=self._published.get(model))
+        records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
+        outputs.policy(records)
+        self._published[model] = learner.interactions_included
+        self._unpublished_since.pop(model, None)
+        self._metrics.published(model, learner.interactions_included)
+
+    async def let_time_pass(self, now: float) -> bool:
+        """Publish policies that have waited long enough, and write a checkpoint if one is due.
+
+        `now` is in seconds, of a clock that never goes back. Returns whether a checkpoint was written, so that
+        `durable_offset` may be committed.
+        """
+        outputs = self._outputs()
+        for model, learner in self._learners.items():
+            if learner.interactions_included == self._published.get(model):
+                continue
+            if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
+                self._publish(model, outputs)
+        await outputs.flush()
+        if self.interactions.offset == self.durable_offset:
+            return False
+        if self._unsaved_since is None:
+            self._unsaved_since = now
+        if now - self._unsaved_since < self._settings.learning.checkpoint_seconds:
+            return False
+        await self.write_checkpoint()
+        return True
+
+    async def write_checkpoint(self) -> None:
+        """Write a checkpoint if there is anything new, and return when it is durable."""
+        offset = self.interactions.offset
+        if offset == self.durable_offset:
+            return
+        states = {name: learner.state() for name, learner in sorted(self._learners.items())}
+        value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._published))
+        records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
+        outputs = self._outputs()
+        outputs.checkpoint(self.partition, records)
+        await outputs.flush()
+        self.durable_offset, self._unsaved_since = offset, None
+        self._metrics.checkpointed(self.partition, len(value))
+
+    def close(self) -> None:
+        """Withdraw the gauges of a partition that goes to another worker."""
+        self._metrics.drop(self.partition, list(self._learners))

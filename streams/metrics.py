@@ -1,0 +1,225 @@
+"""Every metric, declared once: name, kind, labels, meaning. The table in the docs is made from this file.
+
+Labels are bounded whatever producers send: models are the configured ones, reasons are fixed sets, and signals
+beyond the first `MAX_SIGNALS` of a model are counted as "other".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+MAX_SIGNALS = 50
+OTHER_SIGNAL = "other"
+
+BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+
+
+class Metrics:
+    """The metrics of one worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+
+        # what comes in
+        self.received = Counter("groundswell_received", "records read, by topic", ["topic"], registry=registry)
+        self.dead_letters = Counter(
+            "groundswell_dead_letters",
+            "records refused, by topic and reason",
+            ["topic", "reason"],
+            registry=registry,
+        )
+        self.gaps = Counter(
+            "groundswell_gaps",
+            "times a batch did not begin where the last one ended, and reading went back",
+            ["topic"],
+            registry=registry,
+        )
+
+        # the join
+        self.join = Counter(
+            "groundswell_join",
+            "what became of impressions (matched, none, evicted, duplicate_impression, conflicting_impression) and "
+            "feedback (feedback_matched, duplicate_feedback, late, too_early, orphan, misplaced_orphan)",
+            ["outcome"],
+            registry=registry,
+        )
+        self.feedback_delay = Histogram(
+            "groundswell_feedback_delay_seconds",
+            "event time from an impression to its feedback",
+            buckets=DELAY_BUCKETS,
+            registry=registry,
+        )
+        self.pending = Gauge(
+            "groundswell_join_pending", "impressions that wait for feedback", ["partition"], registry=registry
+        )
+        self.early = Gauge(
+            "groundswell_join_early_feedback",
+            "pieces of feedback that wait for their impression",
+            ["partition"],
+            registry=registry,
+        )
+        self.watermark = Gauge(
+            "groundswell_watermark_timestamp_seconds",
+            "event time up to which interactions have been written",
+            ["partition"],
+            registry=registry,
+        )
+        self.join_seconds = Histogram(
+            "groundswell_join_batch_seconds",
+            "time to join one batch and have it acknowledged",
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+
+        # learning
+        self.rewards = Counter(
+            "groundswell_rewards",
+            "interactions learned, by inferred reward state",
+            ["model", "state"],
+            registry=registry,
+        )
+        self.signal_states = Counter(
+            "groundswell_signal_states",
+            "interactions learned, by signal and inferred reward state",
+            ["model", "signal", "state"],
+            registry=registry,
+        )
+        self.state_rate = Gauge(
+            "groundswell_reward_state_rate",
+            "share of an inferred reward state among the last interactions (about a thousand)",
+            ["model", "state"],
+            registry=registry,
+        )
+        self.extreme = Counter(
+            "groundswell_extreme",
+            "interactions whose posterior exceeded the threshold",
+            ["model"],
+            registry=registry,
+        )
+        self.definitely_negative = Counter(
+            "groundswell_definitely_negative",
+            "interactions with a definitely negative signal",
+            ["model"],
+            registry=registry,
+        )
+        self.skipped = Counter(
+            "groundswell_skipped",
+            "interactions with fewer than 3 actions: not learned",
+            ["model"],
+            registry=registry,
+        )
+        self.relearned = Counter(
+            "groundswell_repeated_interactions",
+            "interactions that had been learned before, and were not learned again",
+            registry=registry,
+        )
+        self.ik_log_loss = Gauge(
+            "groundswell_ik_log_loss",
+            "mean negative log posterior of the chosen action, before learning from it",
+            ["model"],
+            registry=registry,
+        )
+        self.ik_prior_log_loss = Gauge(
+            "groundswell_ik_prior_log_loss", "the same of the action prior 1/K", ["model"], registry=registry
+        )
+        self.ik_accuracy = Gauge(
+            "groundswell_ik_accuracy",
+            "how often the posterior ranked the chosen action first",
+            ["model"],
+            registry=registry,
+        )
+        self.ik_prior_accuracy = Gauge(
+            "groundswell_ik_prior_accuracy", "the same of the action prior 1/K", ["model"], registry=registry
+        )
+        self.largest_weight = Gauge(
+            "groundswell_largest_importance_weight", "largest 1/(K p) seen", ["model"], registry=registry
+        )
+        self.effective_share = Gauge(
+            "groundswell_effective_sample_share",
+            "effective sample size, (sum w)^2 / sum w^2, as a share of the interactions",
+            ["model"],
+            registry=registry,
+        )
+        self.mean_inverse_propensity = Gauge(
+            "groundswell_mean_inverse_propensity_over_actions",
+            "mean of 1/(K p): close to 1 where propensities are right",
+            ["model"],
+            registry=registry,
+        )
+        self.learn_seconds = Histogram(
+            "groundswell_learn_batch_seconds",
+            "time to learn from one batch and have its rewards acknowledged",
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+
+        # policies and checkpoints
+        self.policies_published = Counter(
+            "groundswell_policies_published", "policy snapshots published", ["model"], registry=registry
+        )
+        self.policy_version = Gauge(
+            "groundswell_policy_version",
+            "interactions included in the last published policy",
+            ["model"],
+            registry=registry,
+        )
+        self.policy_published = Gauge(
+            "groundswell_policy_published_timestamp_seconds",
+            "when the last policy was published; its age is time() minus this",
+            ["model"],
+            registry=registry,
+        )
+        self.checkpoint = Gauge(
+            "groundswell_checkpoint_timestamp_seconds",
+            "when the last checkpoint was written",
+            ["partition"],
+            registry=registry,
+        )
+        self.checkpoint_bytes = Gauge(
+            "groundswell_checkpoint_bytes", "size of the last checkpoint", ["partition"], registry=registry
+        )
+        self.lag = Gauge("groundswell_consumer_lag", "records not yet read", ["topic", "partition"], registry=registry)
+
+        self._signals: defaultdict[str, set[str]] = defaultdict(set)
+
+    def signal_label(self, model: str, signal: str) -> str:
+        """Return the label under which a signal is counted."""
+        known = self._signals[model]
+        if signal in known or len(known) < MAX_SIGNALS:
+            known.add(signal)
+            return signal
+        return OTHER_SIGNAL
+
+    def drop_event_partition(self, partition: int) -> None:
+        """Forget the gauges of a partition of the join that has gone to another worker."""
+        for gauge in (self.pending, self.early, self.watermark):
+            _drop(gauge, str(partition))
+
+    def drop_interaction_partition(self, partition: int) -> None:
+        """Forget the gauges of a learner's partition that has gone to another worker."""
+        for gauge in (self.checkpoint, self.checkpoint_bytes):
+            _drop(gauge, str(partition))
+
+    def drop_lag(self, topic: str, partition: int) -> None:
+        """Forget the lag of a partition that has gone to another worker."""
+        _drop(self.lag, topic, str(partition))
+
+    def drop_model(self, model: str) -> None:
+        """Forget the gauges of a model whose partition has gone to another worker."""
+        for gauge in (
+            self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
+            self.effective_share, self.mean_inverse_propensity, self.policy_version, self.policy_published,
+        ):  # fmt: skip
+            _drop(gauge, model)
+        for state in ("-1", "0", "1"):
+            _drop(self.state_rate, model, state)
+
+
+def _drop(gauge: Gauge, *labels: str) -> None:
+    """Remove a labelled gauge if it was ever set."""
+    if labels in gauge._metrics:
+        gauge.remove(*labels)

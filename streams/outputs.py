@@ -1,0 +1,82 @@
+"""Where things are written: interactions, side outputs, rewards and policies, with their keys and partitions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+from kafka.partitioner.default import murmur2
+
+from processors.admission import Refusal
+from processors.events import Reward
+from processors.join import Stray
+from streams.batch_writer import BatchWriter
+from streams.settings import TopicSettings
+
+_encode = msgspec.json.Encoder().encode
+
+
+def contract_partition(key: bytes, partitions: int) -> int:
+    """Return the partition on which a key lies by the contract: Kafka's murmur2, as Java clients do."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class Place(NamedTuple):
+    """Where a record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Outputs:
+    """Writes what one step brought about; `flush` returns when all of it is acknowledged."""
+
+    def __init__(self, writer: BatchWriter, topics: TopicSettings) -> None:
+        self._writer = writer
+        self._topics = topics
+
+    def interaction(self, model: str, value: bytes) -> None:
+        """Write an interaction to the partition of its model."""
+        key = model.encode()
+        partition = contract_partition(key, self._topics.interaction_partitions)
+        self._writer.append(self._topics.interactions, partition, key, value)
+
+    def stray(self, partition: int, stray: Stray, reason: str) -> None:
+        """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""
+        headers = [("reason", reason.encode())]
+        if stray.lateness is not None:
+            headers.append(("lateness_ms", str(stray.lateness).encode()))
+        feedback = stray.feedback
+        self._writer.append(
+            self._topics.late_feedback, partition, feedback.impression_id.encode(), feedback.value, headers
+        )
+
+    def dead_letter(self, place: Place, key: bytes | None, value: bytes | None, refusal: Refusal) -> None:
+        """Write a refused message: its original key and bytes, the why and where in the headers."""
+        headers = [
+            ("reason", refusal.reason.encode()),
+            ("detail", refusal.detail.encode(errors="replace")[:1000]),
+            ("topic", place.topic.encode()),
+            ("partition", str(place.partition).encode()),
+            ("offset", str(place.offset).encode()),
+        ]
+        self._writer.append(self._topics.dead_letter, 0, key, value, headers)
+
+    def reward(self, partition: int, reward: Reward) -> None:
+        """Write an inferred reward beside the interaction it came from."""
+        self._writer.append(self._topics.rewards, partition, reward.impression_id.encode(), _encode(reward))
+
+    def policy(self, records: list[tuple[bytes, bytes]]) -> None:
+        """Write the records of a policy snapshot, in order."""
+        for key, value in records:
+            self._writer.append(self._topics.policies, 0, key, value)
+
+    def checkpoint(self, partition: int, records: list[tuple[bytes, bytes]]) -> None:
+        """Write the records of a checkpoint, in order."""
+        for key, value in records:
+            self._writer.append(self._topics.checkpoints, partition, key, value)
+
+    async def flush(self) -> None:
+        """Wait until the broker has acknowledged everything."""
+        await self._writer.flush()

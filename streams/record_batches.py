@@ -1,0 +1,172 @@
+"""Faust on record batches: an agent receives what one poll brought of one partition as one event.
+
+Faust's own loop spends most of its time on single messages (it builds four asyncio tasks for each). This module,
+and no other, leans on private methods of Faust; the version is pinned and a contract test watches them.
+
+Faust can also skip records: when it resumes after a rebalance it clears the queues of its agents, and what was in
+them is never fetched again. So a reader asks each batch whether it begins where the last one ended
+(`Cursor.contiguous`) and, if it does not, seeks back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import faust
+from aiokafka import ConsumerRecord
+from faust.serializers.codecs import Codec
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.utils import ensure_TP
+from faust.types import TP, ConsumerMessage
+from mode.services import ServiceT
+
+
+class RecordBatch:
+    """A stretch of one partition's log, as one poll brought it. Never empty."""
+
+    __slots__ = ("records", "tp")
+
+    def __init__(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+        self.tp = tp
+        self.records = records
+
+    @property
+    def first_offset(self) -> int:
+        """The offset of the first record."""
+        return int(self.records[0].offset)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset at which the next batch begins."""
+        return int(self.records[-1].offset) + 1
+
+    def since(self, offset: int) -> RecordBatch | None:
+        """Return what of the batch lies at or beyond an offset, or None."""
+        if self.first_offset >= offset:
+            return self
+        left = [record for record in self.records if record.offset >= offset]
+        return RecordBatch(self.tp, left) if left else None
+
+
+class RecordBatchCodec(Codec):  # type: ignore[misc]  # Faust's codecs are untyped
+    """Lets a batch pass where Faust expects bytes to decode."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, obj: Any) -> Any:
+        return obj
+
+
+class Cursor:
+    """Where the reader of one partition is, and whether a batch may be read next."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self._sought: tuple[int, int] | None = None
+
+    def contiguous(self, batch: RecordBatch) -> RecordBatch | int | None:
+        """Return what is to be read of the batch, or the offset to seek to, or None where there is nothing to do.
+
+        A gap that is still there after seeking to its beginning is the log's own (compaction, an aborted
+        transaction, retention) and is passed over.
+        """
+        new = batch.since(self.offset)
+        if new is None:
+            return None
+        gap = (self.offset, new.first_offset)
+        if gap[0] == gap[1] or self._sought == gap:
+            self._sought = None
+            self.offset = new.next_offset
+            return new
+        if self._sought is not None and self._sought[0] == self.offset:
+            return None  # queued before the seek; what was sought comes after it
+        self._sought = gap
+        return self.offset
+
+
+class RecordBatchConsumer(Consumer):  # type: ignore[misc]  # Faust's drivers are untyped
+    """Delivers whole batches of the topics in `app.batched_topics`, and single messages of all others.
+
+    `app.known_positions` says where to read on after a rebalance; it is asked when Faust seeks, since the
+    assignment's own hooks come too early.
+    """
+
+    app: RecordBatchApp
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self._drain_once()
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _drain_once(self) -> None:
+        records, _ = await self._wait_next_records(timeout=1.0)
+        await self.sleep(0)
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            self.log.info("Records came while the flow was stopped; seeking back")
+            await self.perform_seek()
+            return
+        generation = self.app.consumer_generation_id
+        for aiokafka_tp, batch in records.items():
+            tp = ensure_TP(aiokafka_tp)
+            if tp.topic in self.app.batched_topics:
+                await self._deliver(self._batch_message(tp, batch))
+            else:
+                for record in batch:
+                    await self._deliver(self._to_message(tp, record))
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+
+    async def _deliver(self, message: ConsumerMessage) -> None:
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    def _batch_message(self, tp: TP, records: Sequence[ConsumerRecord]) -> ConsumerMessage:
+        last = records[-1]
+        return ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [],
+            None, RecordBatch(tp, records), None, -1, -1, tp,
+            generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    async def perform_seek(self) -> None:
+        """Seek to what was committed, and then to what is known better."""
+        await super().perform_seek()
+        assignment = self.assignment()
+        for tp, offset in (await self.app.known_positions(assignment)).items():
+            await self.seek(tp, offset)
+
+
+class RecordBatchTransport(Transport):  # type: ignore[misc]  # Faust's drivers are untyped
+    """The aiokafka transport with the consumer above."""
+
+    Consumer = RecordBatchConsumer
+
+
+class RecordBatchApp(faust.App):  # type: ignore[misc]  # Faust's classes are untyped
+    """A Faust app whose agents receive batches of the topics made with `batched_topic`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.batched_topics: set[str] = set()
+        super().__init__(*arguments, **options)
+
+    def batched_topic(self, name: str, partitions: int) -> Any:
+        """Return a topic whose events are `RecordBatch`. It takes no acknowledgements: offsets are committed by hand."""
+        self.batched_topics.add(name)
+        return self.topic(name, partitions=partitions, value_serializer=RecordBatchCodec(), acks=False)
+
+    async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
+        """Return the offsets to read on from; Faust's committed ones hold for partitions that are not in it."""
+        return {}
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit low-water marks: nothing below them will be asked for again."""
+        return bool(await self.consumer._commit(offsets))
+
+    def _new_transport(self) -> Transport:
+        return RecordBatchTransport(self.conf.broker_consumer, self)

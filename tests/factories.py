@@ -1,0 +1,41 @@
+"""Builders of valid messages, for tests to spoil or to use as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+MODEL = "feed"
+
+
+def impression(impression_id: str = "i1", occurred_at: int = 1_000_000, **changes: Any) -> dict[str, Any]:
+    """Return an impression of three actions, the second shown with probability .5."""
+    return {
+        "schema_version": 1,
+        "impression_id": impression_id,
+        "occurred_at": occurred_at,
+        "model": MODEL,
+        "context": {"user": "u1"},
+        "actions": [{"id": "a"}, {"id": "b"}, {"id": "c"}],
+        "chosen": 1,
+        "probabilities": [0.25, 0.5, 0.25],
+        **changes,
+    }
+
+
+def feedback(impression_id: str = "i1", occurred_at: int = 1_000_100, **changes: Any) -> dict[str, Any]:
+    """Return a click on an impression."""
+    return {
+        "schema_version": 1,
+        "impression_id": impression_id,
+        "feedback_id": f"{impression_id}-{occurred_at}",
+        "occurred_at": occurred_at,
+        "signal": "click",
+        **changes,
+    }
+
+
+def encode(message: Any) -> bytes:
+    """Return a message as it lies on a topic."""
+    return msgspec.json.encode(message)
