@@ -2,17 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own"]
+ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class ModelConfig(BaseModel):
-    """How one model learns. `name` is what impressions carry in `model`."""
+class Settings(BaseModel):
+    """A group of settings: cannot be changed after construction, and a misspelt name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=128)
-    definitely_negative: frozenset[str] = Field(min_length=1)
+
+class InverseKinematicsConfig(Settings):
+    """How P(action | context, feedback) is learned.
+
+    `form` is one weighted logistic per action ("one-versus-rest") or one weighted softmax over the round's
+    actions. `weight_cap` bounds the importance weight; `None` leaves it as it is, which is what converges.
+    """
+
+    form: Literal["one-versus-rest", "softmax"] = "one-versus-rest"
+    learning_rate: Positive = 1.0
+    weight_cap: Positive | None = None
+
+
+class RewardConfig(Settings):
+    """How a posterior becomes a reward; `processors/reward.py` has the rules and their equations.
+
+    An interaction is extreme where K * posterior exceeds `threshold`. `alpha` is the least probability of a
+    definitely negative signal in the -1 state: the two published rules need it. `prior_strength` is the
+    number of interactions' worth of trust in the wider rate before a narrower one is believed.
+    """
+
+    rule: RewardRuleName = "pooled-own"
+    threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
+    alpha: Annotated[float, Field(gt=0, le=1)] | None = None
+    prior_strength: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _alpha_where_it_is_used(self) -> Self:
+        needed = self.rule in {"workshop", "iclr"}
+        if needed and self.alpha is None:
+            raise ValueError(f"rule {self.rule!r} needs alpha: without it an interaction's reward has no size")
+        if not needed and self.alpha is not None:
+            raise ValueError(f"rule {self.rule!r} has no alpha: the one given would silently do nothing")
+        return self
+
+
+class BanditConfig(Settings):
+    """How the policy learns from inferred reward; the weight 1/(K p) is capped at `weight_cap`."""
+
+    learning_rate: Positive = 0.5
+    weight_cap: Positive | None = 2.0
+
+
+class ExplorationConfig(Settings):
+    """How actions are chosen beyond the best one.
+
+    epsilon-greedy: epsilon_t = min(1, (t0 / t)^(1/3)), never below `floor`; `t0` of `None` is the size of the
+    problem, distinct context features times actions. squarecb: gamma_t = `gamma` * sqrt(t). softmax: scores
+    divided by `temperature`.
+    """
+
+    kind: ExplorationKind = "epsilon-greedy"
+    t0: Positive | None = None
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+    gamma: Positive = 1.0
+    temperature: Positive = 0.1
+
+
+class ModelConfig(Settings):
+    """How one model learns. `name` is what impressions carry in `model`.
+
+    The signals in `definitely_negative` say that the person disliked what was shown; all others are left for
+    the model to make out. `definitely_positive` is its mirror (ICLR 2023, footnote 1): give either, or both.
+    `hash_bits` sets the size of the weight tables (2^bits). `context_crosses` adds every pair of context
+    features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
+    contexts not met before and is slower to tell contexts apart.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    definitely_negative: frozenset[str] = frozenset()
+    definitely_positive: frozenset[str] = frozenset()
     several_signals: Literal["first", "last"] = "last"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
+    context_crosses: bool = False
+    shared_weights: bool = False
+    inverse_kinematics: InverseKinematicsConfig = InverseKinematicsConfig()
+    reward: RewardConfig = RewardConfig()
+    bandit: BanditConfig = BanditConfig()
+    exploration: ExplorationConfig = ExplorationConfig()
+
+    @model_validator(mode="after")
+    def _some_anchor(self) -> Self:
+        if both := self.definitely_negative & self.definitely_positive:
+            raise ValueError(f"{sorted(both)} cannot be definitely negative and definitely positive at once")
+        if not (self.definitely_negative or self.definitely_positive or self.reward.rule == "two-state"):
+            raise ValueError(
+                "neither definitely_negative nor definitely_positive is given: the two extreme states could "
+                'not be told apart. Name at least one such signal, or use the rule "two-state"'
+            )
+        return self

@@ -1,0 +1,56 @@
+"""Exploration: from scores to the probabilities with which actions are shown (the propensities to log)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from processors.model import ExplorationConfig, ExplorationKind
+
+
+class Exploration(Struct, frozen=True):
+    """An exploration at one moment: its kind and its one parameter.
+
+    epsilon-greedy (epsilon in [0, 1]): p_a = epsilon / K, the rest shared by the best.
+    squarecb (gamma > 0; Foster & Rakhlin 2020): p_a = 1 / (K + gamma (best - s_a)), the rest for the best.
+    softmax (temperature > 0): p_a proportional to exp(s_a / temperature).
+    """
+
+    kind: ExplorationKind
+    parameter: float
+
+
+def at(config: ExplorationConfig, interactions: float, size: float) -> Exploration:
+    """Return the exploration after so many interactions of a problem of `size` (context features x actions)."""
+    match config.kind:
+        case "epsilon-greedy":
+            t0 = size if config.t0 is None else config.t0
+            epsilon = min(1.0, (t0 / interactions) ** (1 / 3)) if interactions else 1.0
+            return Exploration(config.kind, max(config.floor, epsilon))
+        case "squarecb":
+            return Exploration(config.kind, config.gamma * math.sqrt(max(1.0, interactions)))
+        case "softmax":
+            return Exploration(config.kind, config.temperature)
+
+
+def greedy(scores: Sequence[float]) -> list[float]:
+    """Return equal probabilities for the actions of the highest score and 0 for the others."""
+    best = max(scores)
+    ties = sum(score == best for score in scores)
+    return [1 / ties if score == best else 0.0 for score in scores]
+
+
+def probabilities(scores: Sequence[float], exploration: Exploration) -> list[float]:
+    """Return the probability of each action, summing to 1; equal scores get equal probabilities."""
+    count, best, parameter = len(scores), max(scores), exploration.parameter
+    if exploration.kind == "softmax":
+        odds = [math.exp((score - best) / parameter) for score in scores]
+        total = math.fsum(odds)
+        return [odd / total for odd in odds]
+    if exploration.kind == "epsilon-greedy":
+        return [parameter / count + (1 - parameter) * share for share in greedy(scores)]
+    others = [0.0 if score == best else 1 / (count + parameter * (best - score)) for score in scores]
+    rest = 1 - math.fsum(others)
+    return [other + rest * share for other, share in zip(others, greedy(scores), strict=True)]

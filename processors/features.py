@@ -1,0 +1,203 @@
+"""Features as hashes that any language can compute, and their interning into flat arrays.
+
+A feature is a string with a value: `name=value` with value 1 for text and booleans (`true`, `false`), `name`
+with the number itself for numbers. An action's id is the feature `=id`. Every context has the constant
+feature, the empty string. Then
+
+    h(s)         = fmix32(crc32(utf8(s)))
+    cross(g, h)  = fmix32((g * 0x9E3779B1 + h) mod 2^32)
+    index        = cross mod 2^bits
+
+with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.events import Action, FeatureValue
+
+CONSTANT: Final = ""
+LARGEST_VALUE: Final = 1e9
+"""Numbers are clamped to this size, so that no single feature can overflow a score."""
+_MASK: Final = 0xFFFFFFFF
+
+Feature = tuple[int, float]
+"""Hash and value."""
+
+
+def fmix32(h: int) -> int:
+    """Return the 32-bit finaliser of MurmurHash3."""
+    h ^= h >> 16
+    h = (h * 0x85EBCA6B) & _MASK
+    h ^= h >> 13
+    h = (h * 0xC2B2AE35) & _MASK
+    return h ^ (h >> 16)
+
+
+def hashed(text: str) -> int:
+    """Return h(text), an unsigned 32-bit number."""
+    return fmix32(crc32(text.encode()))
+
+
+def crossed(left: int, right: int) -> int:
+    """Return the hash of two features together; the order matters."""
+    return fmix32((left * 0x9E3779B1 + right) & _MASK)
+
+
+def feature(name: str, value: FeatureValue) -> Feature:
+    """Return hash and value of one named feature."""
+    if isinstance(value, str):
+        return hashed(f"{name}={value}"), 1.0
+    if isinstance(value, bool):
+        return hashed(f"{name}={'true' if value else 'false'}"), 1.0
+    return hashed(name), float(max(-LARGEST_VALUE, min(LARGEST_VALUE, value)))
+
+
+def context_features(context: Mapping[str, FeatureValue], crosses: bool) -> list[Feature]:
+    """Return the constant, the single features without zeros, and their pairs if `crosses`."""
+    singles = [pair for pair in (feature(*item) for item in sorted(context.items())) if pair[1]]
+    pairs = [(crossed(g, h), x * y) for (g, x), (h, y) in combinations(singles, 2)] if crosses else []
+    return [(hashed(CONSTANT), 1.0), *singles, *pairs]
+
+
+def action_features(action: Action) -> list[Feature]:
+    """Return the feature of the action's id, then its other features without zeros."""
+    others = (feature(*item) for item in sorted(action.features.items()))
+    return [(hashed(f"={action.id}"), 1.0), *(pair for pair in others if pair[1])]
+
+
+class _Rows:
+    """Rows of differing length in flat arrays that grow: row i is [start[i], start[i + 1])."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.widest = 1
+        self.start: NDArray[np.int64] = np.zeros(64, dtype=np.int64)
+        self.keys: NDArray[np.uint32] = np.empty(64, dtype=np.uint32)
+        self.values: NDArray[np.float64] = np.empty(64, dtype=np.float64)
+
+    @property
+    def size(self) -> int:
+        """How many features all rows have together."""
+        return int(self.start[self.count])
+
+    def append(self, pairs: Sequence[Feature]) -> int:
+        row, begin = self.count, int(self.start[self.count])
+        end = begin + len(pairs)
+        if row + 2 > len(self.start):
+            self.start = np.resize(self.start, 2 * len(self.start))
+        if end > len(self.keys):
+            size = max(end, 2 * len(self.keys))
+            self.keys, self.values = np.resize(self.keys, size), np.resize(self.values, size)
+        self.keys[begin:end] = [key for key, _ in pairs]
+        self.values[begin:end] = [value for _, value in pairs]
+        self.start[row + 1] = end
+        self.widest = max(self.widest, len(pairs))
+        self.count += 1
+        return row
+
+
+Arrays = tuple[
+    NDArray[np.int64],
+    NDArray[np.uint32],
+    NDArray[np.float64],
+    NDArray[np.int64],
+    NDArray[np.uint32],
+    NDArray[np.int64],
+    NDArray[np.uint32],
+    NDArray[np.float64],
+]
+"""Contexts (start, hashes, values), action sets (start, action rows), actions (start, hashes, values)."""
+
+
+class FeatureStore:
+    """Contexts and action sets met before, as rows of flat arrays: hashing is paid once per distinct one.
+
+    The store is a cache and no part of a learner's state: forgetting it changes nothing but speed.
+    `trim` forgets everything when more than `limit` features are held.
+    """
+
+    def __init__(self, crosses: bool, limit: int = 2_000_000) -> None:
+        self._crosses = crosses
+        self._limit = limit
+        self._forget()
+
+    def trim(self) -> None:
+        """Forget all rows if there are too many. Row numbers given out before become void."""
+        if self._contexts.size + self._actions.size + self._sets.size > self._limit:
+            self._forget()
+
+    @property
+    def arrays(self) -> Arrays:
+        """The arrays for the kernel. Take them after the last row was added: growing replaces them."""
+        contexts, sets, actions = self._contexts, self._sets, self._actions
+        return (
+            contexts.start,
+            contexts.keys,
+            contexts.values,
+            sets.start,
+            sets.keys,
+            actions.start,
+            actions.keys,
+            actions.values,
+        )
+
+    @property
+    def widest(self) -> tuple[int, int, int]:
+        """The most features of a context, actions of a set and features of an action so far."""
+        return self._contexts.widest, self._sets.widest, self._actions.widest
+
+    def context(self, features: Mapping[str, FeatureValue]) -> int:
+        """Return the row of a context."""
+        key = _key(features)
+        row = self._context_rows.get(key)
+        if row is None:
+            row = self._contexts.append(context_features(features, self._crosses))
+            self._context_rows[key] = row
+        return row
+
+    def actions(self, actions: Sequence[Action]) -> int:
+        """Return the row of an action set."""
+        keys = tuple(
+            [action.id if not action.features else (action.id, _key(action.features)) for action in actions]
+        )
+        row = self._set_rows.get(keys)
+        if row is None:
+            rows = [self._action(key, action) for key, action in zip(keys, actions, strict=True)]
+            row = self._sets.append([(action_row, 1.0) for action_row in rows])
+            self._set_rows[keys] = row
+        return row
+
+    def signal(self, name: str) -> int:
+        """Return the hash of a signal."""
+        number = self._signals.get(name)
+        if number is None:
+            number = self._signals[name] = hashed(name)
+            if len(self._signals) > self._limit:
+                self._signals.clear()
+        return number
+
+    def _forget(self) -> None:
+        self._contexts, self._actions, self._sets = _Rows(), _Rows(), _Rows()
+        self._context_rows: dict[object, int] = {}
+        self._action_rows: dict[object, int] = {}
+        self._set_rows: dict[object, int] = {}
+        self._signals: dict[str, int] = {}
+
+    def _action(self, key: object, action: Action) -> int:
+        row = self._action_rows.get(key)
+        if row is None:
+            row = self._action_rows[key] = self._actions.append(action_features(action))
+        return row
+
+
+def _key(features: Mapping[str, FeatureValue]) -> object:
+    # 1, 1.0 and True are equal to a dictionary but not to the model.
+    return (*features.items(), *map(type, features.values()))

@@ -1,0 +1,356 @@
+"""The compiled learning step: posterior, reward, bandit, in sequence over a batch of interactions.
+
+All of it lies in one file because numba's cache on disk looks only at the file of the outermost function.
+
+A weight table has one row per hashed index: weight, sum of squared gradients (AdaGrad: Duchi, Hazan & Singer
+2011) and largest feature value met (scale invariance: Ross, Mineiro & Langford 2013). A step is divided by the
+number of active features, so that the first one moves a score by `rate` whatever their number.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+# Columns of an interaction in a batch.
+CONTEXT, ACTIONS, SIGNAL, ANCHOR, CHOSEN = range(5)
+# Columns of what the kernel reports about it.
+STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
+OUTPUTS: Final = 5
+# Running totals of a learner.
+LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
+TOTALS: Final = 5
+# Settings as numbers.
+FORM, IK_RATE, IK_CAP, RULE, THRESHOLD, ALPHA, PRIOR, BANDIT_RATE, BANDIT_CAP, POLARITY, SHARED = range(11)
+PARAMETERS: Final = 11
+
+ONE_VERSUS_REST, SOFTMAX = 0, 1
+TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN = range(6)
+SEEN_BITS: Final = 16
+_MASK: Final = 0xFFFFFFFF
+
+
+@njit(cache=True, inline="always")
+def cross(left, right):
+    """Return the hash of two hashes together; `processors.features.crossed` is the same in Python."""
+    h = (np.uint64(left) * np.uint64(0x9E3779B1) + np.uint64(right)) & np.uint64(_MASK)
+    h ^= h >> np.uint64(16)
+    h = (h * np.uint64(0x85EBCA6B)) & np.uint64(_MASK)
+    h ^= h >> np.uint64(13)
+    h = (h * np.uint64(0xC2B2AE35)) & np.uint64(_MASK)
+    return h ^ (h >> np.uint64(16))
+
+
+@njit(cache=True)
+def first_feature(features, shared):
+    """Return where the features of a context begin: the constant, first of all, is left out unless it is
+    alone or weights are `shared` between contexts.
+    """
+    return 0 if shared or features == 1 else 1
+
+
+@njit(cache=True)
+def gather(context, context_values, action, action_values, signal, first, size, index, value):
+    """Write indices and values of the crosses of a context (from its `first` feature on) and an action.
+
+    They are crossed with `signal` too, unless that is -1.
+    """
+    mask = np.uint64(size - 1)
+    n = 0
+    for c in range(first, len(context)):
+        left = np.uint64(context[c])
+        if signal >= 0:
+            left = cross(left, signal)
+        for a in range(len(action)):
+            index[n] = np.int64(cross(left, action[a]) & mask)
+            value[n] = context_values[c] * action_values[a]
+            n += 1
+    return n
+
+
+@njit(cache=True)
+def score(table, index, value, n):
+    """Return the inner product of the weights with n features."""
+    total = 0.0
+    for j in range(n):
+        total += table[index[j], 0] * value[j]
+    return total
+
+
+@njit(cache=True)
+def step(table, index, value, n, gradient, rate):
+    """Move n weights against `gradient`, the derivative of the loss by the score."""
+    if gradient == 0.0:
+        return
+    for j in range(n):
+        i, x = index[j], value[j]
+        if x == 0.0:
+            continue
+        size = abs(x)
+        if size > table[i, 2]:
+            table[i, 0] *= table[i, 2] / size
+            table[i, 2] = size
+        slope = gradient * x
+        table[i, 1] += slope * slope
+        table[i, 0] -= rate * slope / (n * table[i, 2] * math.sqrt(table[i, 1]))
+
+
+@njit(cache=True)
+def narrowed(table, context, other, size, rate, prior, order):
+    """Return `rate` after backing it with the counts of each context feature crossed with `other`.
+
+    Rows of `table` are (sum, count). The features are taken from the most to the least common, so that the
+    most specific rate has the last word. The constant feature, first in every context, is left out unless it
+    is alone.
+    """
+    mask = np.uint64(size - 1)
+    first = 1 if len(context) > 1 else 0
+    n = 0
+    for c in range(first, len(context)):
+        i = np.int64(cross(context[c], other) & mask)
+        j = n
+        while j > 0 and table[order[j - 1], 1] < table[i, 1]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = i
+        n += 1
+    for j in range(n):
+        i = order[j]
+        rate = (table[i, 0] + prior * rate) / (table[i, 1] + prior)
+    return rate
+
+
+@njit(cache=True)
+def count(table, context, other, size, amount, weight):
+    """Add (amount * weight, weight) to the counts of each context feature crossed with `other`."""
+    mask = np.uint64(size - 1)
+    for c in range(len(context)):
+        i = np.int64(cross(context[c], other) & mask)
+        table[i, 0] += amount * weight
+        table[i, 1] += weight
+
+
+@njit(cache=True)
+def extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order):
+    """Return -1 if an extreme interaction looks like those with an anchor signal, else +1. Learns from it."""
+    size = len(own)
+    prior = parameters[PRIOR]
+    totals[EXTREME] += weight
+    totals[EXTREME_ANCHORED] += anchored * weight
+    count(own, context, action, size, anchored, 1.0)
+    overall = totals[EXTREME_ANCHORED] / totals[EXTREME]
+    if overall == 0.0:
+        return 1.0
+    own_rate = narrowed(own, context, action, size, overall, prior, order)
+    log_ratio = math.log(own_rate / overall)
+    if parameters[RULE] == COUNTS:
+        return -1.0 if anchored or log_ratio > 0.0 else 1.0
+    count(pooled, context, signal, size, log_ratio, 1.0)
+    mean = narrowed(pooled, context, signal, size, 0.0, 1.0, order)
+    evidence = mean + (log_ratio if parameters[RULE] == POOLED_OWN else 0.0)
+    return -1.0 if anchored or evidence > 0.0 else 1.0
+
+
+@njit(cache=True)
+def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight, parameters, order):
+    """Return (state, reward). `anchor` is 1 for the anchoring signals, 2 for those of the opposite state."""
+    if not extreme:
+        return 0.0, 0.0
+    rule, alpha = parameters[RULE], parameters[ALPHA]
+    if rule == TWO_STATE:
+        return 1.0, 1.0
+    anchored = 1.0 if anchor == 1 else 0.0
+    if rule == WORKSHOP:
+        sign = -1.0 if anchored else 1.0
+        reward = sign if anchored else alpha
+    elif rule == ICLR:
+        sign = -1.0 if anchored else 1.0
+        reward = sign / alpha if anchored else sign
+    else:
+        sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
+        if anchor == 2:
+            sign = 1.0
+        reward = sign
+    return sign * parameters[POLARITY], reward * parameters[POLARITY]
+
+
+@njit(cache=True)
+def notice(seen, totals, context, actions):
+    """Count distinct context features (linear counting: Whang et al. 1990) and mean actions per round."""
+    totals[LEARNED] += 1.0
+    totals[ACTIONS_SEEN] += actions
+    for c in range(len(context)):
+        bit = np.int64(context[c]) & ((1 << SEEN_BITS) - 1)
+        flag = np.uint8(1 << (bit & 7))
+        if not seen[bit >> 3] & flag:
+            seen[bit >> 3] |= flag
+            totals[CONTEXT_FEATURES] += 1.0
+
+
+@njit(cache=True)
+def posteriors(ik, index, value, width, form, out):
+    """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax."""
+    largest = -math.inf
+    for a in range(len(out)):
+        out[a] = score(ik, index[a], value[a], width[a])
+        largest = max(largest, out[a])
+    if form == ONE_VERSUS_REST:
+        for a in range(len(out)):
+            out[a] = 1.0 / (1.0 + math.exp(-out[a]))
+        return
+    total = 0.0
+    for a in range(len(out)):
+        out[a] = math.exp(out[a] - largest)
+        total += out[a]
+    for a in range(len(out)):
+        out[a] /= total
+
+
+@njit(cache=True)
+def learn_one(
+    ik,
+    bandit,
+    own,
+    pooled,
+    seen,
+    totals,
+    parameters,
+    features,
+    interaction,
+    weight,
+    index,
+    value,
+    width,
+    posterior,
+    order,
+    out,
+):
+    """Learn one interaction: IK posterior -> reward -> bandit, then the IK itself. Writes a row of outputs."""
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = (
+        features
+    )
+    begin, end = context_start[interaction[CONTEXT]], context_start[interaction[CONTEXT] + 1]
+    context, context_values = context_hash[begin:end], context_value[begin:end]
+    first = set_start[interaction[ACTIONS]]
+    actions = set_start[interaction[ACTIONS] + 1] - first
+    signal, chosen = interaction[SIGNAL], interaction[CHOSEN]
+    notice(seen, totals, context, actions)
+    constant = first_feature(len(context), parameters[SHARED])
+
+    for a in range(actions):
+        row = set_rows[first + a]
+        lo, hi = action_start[row], action_start[row + 1]
+        width[a] = gather(
+            context,
+            context_values,
+            action_hash[lo:hi],
+            action_value[lo:hi],
+            signal,
+            constant,
+            len(ik),
+            index[a],
+            value[a],
+        )
+    posteriors(ik, index, value, width, parameters[FORM], posterior[:actions])
+
+    mass, best = 0.0, 0
+    for a in range(actions):
+        mass += posterior[a]
+        if posterior[a] > posterior[best]:
+            best = a
+    out[POSTERIOR] = posterior[chosen]
+    out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass, 1e-300))
+    out[CORRECT] = 1.0 if best == chosen else 0.0
+
+    extreme = actions * posterior[chosen] > parameters[THRESHOLD]
+    row = set_rows[first + chosen]
+    lo, hi = action_start[row], action_start[row + 1]
+    out[STATE], out[REWARD] = decode(
+        extreme,
+        interaction[ANCHOR],
+        totals,
+        own,
+        pooled,
+        context,
+        action_hash[lo],
+        signal,
+        weight,
+        parameters,
+        order,
+    )
+
+    ik_weight = min(weight, parameters[IK_CAP])
+    for a in range(actions):
+        label = 1.0 if a == chosen else 0.0
+        step(ik, index[a], value[a], width[a], ik_weight * (posterior[a] - label), parameters[IK_RATE])
+
+    n = gather(
+        context,
+        context_values,
+        action_hash[lo:hi],
+        action_value[lo:hi],
+        -1,
+        constant,
+        len(bandit),
+        index[0],
+        value[0],
+    )
+    error = score(bandit, index[0], value[0], n) - out[REWARD]
+    step(bandit, index[0], value[0], n, min(weight, parameters[BANDIT_CAP]) * error, parameters[BANDIT_RATE])
+
+
+@njit(cache=True)
+def learn_batch(
+    ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs
+):
+    """Learn a batch in order.
+
+    `widest` are the most features of a context, actions of a set and features of an action.
+    """
+    contexts, actions, action_features = widest
+    index = np.empty((actions, contexts * action_features), dtype=np.int64)
+    value = np.empty((actions, contexts * action_features), dtype=np.float64)
+    width = np.empty(actions, dtype=np.int64)
+    posterior = np.empty(actions, dtype=np.float64)
+    order = np.empty(contexts, dtype=np.int64)
+    for i in range(len(interactions)):
+        learn_one(
+            ik,
+            bandit,
+            own,
+            pooled,
+            seen,
+            totals,
+            parameters,
+            features,
+            interactions[i],
+            weights[i],
+            index,
+            value,
+            width,
+            posterior,
+            order,
+            outputs[i],
+        )
+
+
+@njit(cache=True)
+def action_scores(bandit, features, shared, context_row, set_row, out):
+    """Write the bandit's score of each action of a set in a context."""
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = (
+        features
+    )
+    begin, end = context_start[context_row], context_start[context_row + 1]
+    begin += first_feature(end - begin, shared)
+    mask = np.uint64(len(bandit) - 1)
+    for a in range(set_start[set_row + 1] - set_start[set_row]):
+        row = set_rows[set_start[set_row] + a]
+        total = 0.0
+        for c in range(begin, end):
+            for j in range(action_start[row], action_start[row + 1]):
+                i = np.int64(cross(context_hash[c], action_hash[j]) & mask)
+                total += bandit[i, 0] * (context_value[c] * action_value[j])
+        out[a] = total

@@ -1,0 +1,246 @@
+"""The learner: inverse kinematics -> reward -> bandit, one interaction after another (IGL-P(3), Alg. 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from processors import exploration, kernel, reward
+from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
+from processors.events import Action, FeatureValue, Interaction, Reward, reduced_signal
+from processors.exploration import Exploration
+from processors.features import FeatureStore
+from processors.model import ModelConfig
+from processors.policy import PolicySnapshot, Weights, sealed
+from processors.statistics import Statistics
+
+FEWEST_ACTIONS: Final = 3
+"""With two actions K * P > 2 cannot happen: no interaction would ever be extreme."""
+STATE_VERSION: Final = 1
+
+
+class StateError(Exception):
+    """A state that this learner cannot continue from; the message says why."""
+
+
+class Learner:
+    """Learns one model from its interactions; a function of the configuration and their sequence alone.
+
+    A batch is learned exactly as its interactions one at a time. Learning from the logs of another policy and
+    from those of one's own is the same: the importance weight 1/(K p) takes the logged propensity.
+    """
+
+    def __init__(self, model: ModelConfig) -> None:
+        self.model = model
+        self.interactions_included = 0
+        self.statistics = Statistics()
+        self.configuration = sha256(msgspec.json.encode(_canonical(model.model_dump(mode="json")))).hexdigest()
+        size = 1 << model.hash_bits
+        self._tables = {
+            "inverse_kinematics": np.zeros((size, 3)),
+            "bandit": np.zeros((size, 3)),
+            "own": np.zeros((size, 2)),
+            "pooled": np.zeros((size, 2)),
+        }
+        self._seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
+        self._totals = np.zeros(kernel.TOTALS)
+        self._parameters = kernel_parameters(model)
+        self._anchors = model.definitely_negative or model.definitely_positive
+        self._store = FeatureStore(model.context_crosses)
+
+    def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
+        """Learn interactions in order and return their rewards; None where there were fewer than 3 actions."""
+        rewards: list[Reward | None] = [None] * len(interactions)
+        learned = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= FEWEST_ACTIONS]
+        self.statistics.skipped += len(interactions) - len(learned)
+        if learned:
+            signals = [self._signal(interactions[i]) for i in learned]
+            weights = [_weight(interactions[i]) for i in learned]
+            outputs = self._step([interactions[i] for i in learned], signals, weights)
+            for i, signal, weight, output in zip(learned, signals, weights, outputs.tolist(), strict=True):
+                version = self.interactions_included + i
+                rewards[i] = self._account(interactions[i], signal, weight, output, version)
+        self.interactions_included += len(interactions)
+        return rewards
+
+    def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
+        """Return the predicted reward of each action, as the snapshot of this moment would."""
+        self._store.trim()
+        row, actions_row = self._store.context(context), self._store.actions(actions)
+        result = np.empty(len(actions))
+        kernel.action_scores(
+            self._tables["bandit"],
+            self._store.arrays,
+            self._parameters[kernel.SHARED],
+            row,
+            actions_row,
+            result,
+        )
+        return result
+
+    def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        """Return the probability with which to show each action, as the snapshot of this moment would."""
+        return exploration.probabilities(self.scores(context, actions).tolist(), self.exploration)
+
+    @property
+    def exploration(self) -> Exploration:
+        """The exploration of this moment. Until something is learned it is uniform for epsilon-greedy."""
+        learned = float(self._totals[kernel.LEARNED])
+        actions = float(self._totals[kernel.ACTIONS_SEEN]) / learned if learned else 0.0
+        # The constant feature is in every context; it counts only where it is alone.
+        features = max(1.0, float(self._totals[kernel.CONTEXT_FEATURES]) - 1)
+        return exploration.at(self.model.exploration, learned, features * actions)
+
+    def snapshot(self, parent: int | None) -> PolicySnapshot:
+        """Return the policy of this moment; `parent` is the version published before it."""
+        return sealed(
+            PolicySnapshot(
+                model=self.model.name,
+                version=self.interactions_included,
+                parent=parent,
+                bits=self.model.hash_bits,
+                context_crosses=self.model.context_crosses,
+                shared_weights=self.model.shared_weights,
+                exploration=self.exploration,
+                bandit=_sparse(self._tables["bandit"]),
+                inverse_kinematics=_sparse(self._tables["inverse_kinematics"]),
+                configuration=self.configuration,
+            )
+        )
+
+    def state(self) -> dict[str, object]:
+        """Return everything as plain values (integers, floats, text, bytes, lists, dictionaries)."""
+        return {
+            "state_version": STATE_VERSION,
+            "configuration": self.configuration,
+            "interactions_included": self.interactions_included,
+            "statistics": msgspec.to_builtins(self.statistics),
+            "tables": {name: packed_rows(table) for name, table in self._tables.items()},
+            "seen": packed(self._seen),
+            "totals": packed(self._totals),
+        }
+
+    @classmethod
+    def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
+        """Return a learner that continues as the one whose `state()` this is, to the byte.
+
+        Raises:
+            StateError: the state is of another version or of another configuration.
+        """
+        learner = cls(model)
+        if state.get("state_version") != STATE_VERSION:
+            raise StateError(
+                f"state version {state.get('state_version')!r}, this program reads {STATE_VERSION}"
+            )
+        if state["configuration"] != learner.configuration:
+            raise StateError(
+                f"the state of model {model.name!r} was learned under another configuration: restore the old "
+                "configuration, give the model a new name, or replay its interactions"
+            )
+        learner.interactions_included = state["interactions_included"]
+        learner.statistics = msgspec.convert(state["statistics"], Statistics)
+        learner._tables = {name: unpacked_rows(table) for name, table in state["tables"].items()}
+        learner._seen = unpacked(state["seen"])
+        learner._totals = unpacked(state["totals"])
+        return learner
+
+    def _signal(self, interaction: Interaction) -> str:
+        return reduced_signal(interaction.signals, self._anchors, self.model.several_signals)
+
+    def _step(
+        self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Learn and return, for each interaction, the columns named in the kernel."""
+        store = self._store
+        store.trim()
+        rows = [
+            (
+                store.context(interaction.impression.context),
+                store.actions(interaction.impression.actions),
+                store.signal(signal),
+                reward.anchor(self.model, signal),
+                interaction.impression.chosen,
+            )
+            for interaction, signal in zip(interactions, signals, strict=True)
+        ]
+        outputs = np.empty((len(rows), kernel.OUTPUTS))
+        kernel.learn_batch(
+            *self._tables.values(),
+            self._seen,
+            self._totals,
+            self._parameters,
+            store.arrays,
+            store.widest,
+            np.array(rows, dtype=np.int64),
+            np.array(weights),
+            outputs,
+        )
+        return outputs
+
+    def _account(
+        self, interaction: Interaction, signal: str, weight: float, output: list[float], version: int
+    ) -> Reward:
+        impression = interaction.impression
+        count = len(impression.actions)
+        self.statistics.add(signal, reward.anchor(self.model, signal) == 1, weight, count, output)
+        state, inferred, posterior, _, _ = output
+        return Reward(
+            schema_version=1,
+            impression_id=impression.impression_id,
+            model=self.model.name,
+            occurred_at=impression.occurred_at,
+            source=interaction.source,
+            action=impression.actions[impression.chosen].id,
+            signal=signal,
+            state=int(state),  # type: ignore[arg-type]  # the kernel writes -1, 0 or 1
+            reward=inferred,
+            posterior=posterior,
+            threshold=self.model.reward.threshold / count,
+            weight=weight,
+            ik_version=version,
+            policy_version=version,
+            logged_policy_version=impression.policy_version,
+        )
+
+
+def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
+    """Return the settings of a model as the numbers that the kernel reads."""
+    values = np.zeros(kernel.PARAMETERS)
+    ik, rule, bandit = model.inverse_kinematics, model.reward, model.bandit
+    values[kernel.FORM] = kernel.SOFTMAX if ik.form == "softmax" else kernel.ONE_VERSUS_REST
+    values[kernel.IK_RATE] = ik.learning_rate
+    values[kernel.IK_CAP] = math.inf if ik.weight_cap is None else ik.weight_cap
+    values[kernel.RULE] = reward.RULES[rule.rule]
+    values[kernel.THRESHOLD] = rule.threshold
+    values[kernel.ALPHA] = 1.0 if rule.alpha is None else rule.alpha
+    values[kernel.PRIOR] = rule.prior_strength
+    values[kernel.BANDIT_RATE] = bandit.learning_rate
+    values[kernel.BANDIT_CAP] = math.inf if bandit.weight_cap is None else bandit.weight_cap
+    values[kernel.POLARITY] = reward.polarity(model)
+    values[kernel.SHARED] = model.shared_weights
+    return values
+
+
+def _weight(interaction: Interaction) -> float:
+    impression = interaction.impression
+    return impression.weight / (len(impression.actions) * impression.chosen_propensity)
+
+
+def _sparse(table: NDArray[np.float64]) -> Weights:
+    indices = np.flatnonzero(table[:, 0])
+    return Weights(indices.tolist(), table[indices, 0].tolist())
+
+
+def _canonical(value: Any) -> Any:
+    # Sets become lists in no particular order; the digest must not depend on it.
+    if isinstance(value, dict):
+        return {key: _canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return sorted((_canonical(item) for item in value), key=repr)
+    return value

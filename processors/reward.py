@@ -1,0 +1,60 @@
+"""Reward rules: how an extreme interaction becomes a reward.
+
+An interaction is extreme where K * P(chosen | context, feedback) exceeds the threshold, 2: a person who is
+indifferent gives feedback that tells nothing about what was shown. Which of the two extremes it is, the rules
+decide; y- are the definitely negative signals, x the context, a the action, y the signal, K the number of
+actions.
+
+two-state    IGL-P(2): r = 1 if extreme, else 0. For people who are never seen to hate anything.
+workshop     ORSUM 2022, eq. 3: r = -1 if y in y-, else alpha, if extreme; else 0.
+iclr         ICLR 2023, eq. 4: r = -1/alpha if y in y-, else 1, if extreme; else 0.
+counts       r = -1 if y in y- or q(x, a) > g; else 1, if extreme; else 0. g is the definitely negative share
+             of all extreme interactions, each weighted 1/(K p); q(x, a) that of those with x and a, backed by
+             `prior_strength` interactions at rate g. It needs no alpha.
+pooled       r = -1 if y in y- or D(x, y) > 0, D the running mean, over the extreme interactions with context x
+             and signal y, of log(q(x, a) / g); backed by that of y over all contexts.
+pooled-own   r = -1 if y in y- or D(x, y) + log(q(x, a) / g) > 0. The default: what the signal says and what
+             the action says are added up.
+
+Where a context has several features, q and D go from the most common to the rarest of them, each backed by the
+one before. The last three take r for a function of context and action; where it is random given both, "iclr"
+is right.
+
+With definitely positive signals alone the rules are mirrored (ICLR 2023, footnote 1); with both kinds, a
+definitely positive signal makes an extreme interaction +1 under the last three.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from processors import kernel
+from processors.model import ModelConfig, RewardRuleName
+
+RULES: Final[dict[RewardRuleName, int]] = {
+    "two-state": kernel.TWO_STATE,
+    "workshop": kernel.WORKSHOP,
+    "iclr": kernel.ICLR,
+    "counts": kernel.COUNTS,
+    "pooled": kernel.POOLED,
+    "pooled-own": kernel.POOLED_OWN,
+}
+
+
+def polarity(model: ModelConfig) -> float:
+    """Return 1 where the anchoring signals are the negative ones, -1 where only positive ones are given.
+
+    The two-state rule has no anchors and keeps its sign.
+    """
+    if model.reward.rule == "two-state":
+        return 1.0
+    return 1.0 if model.definitely_negative else -1.0
+
+
+def anchor(model: ModelConfig, signal: str) -> int:
+    """Return 1 for a signal that anchors the state of `polarity`, 2 for one that excludes it, 0 for others."""
+    if signal in model.definitely_negative:
+        return 1
+    if signal in model.definitely_positive:
+        return 2 if model.definitely_negative else 1
+    return 0

@@ -1,0 +1,56 @@
+"""Interactions for tests of the learner: people who enjoy one action and hate another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from experiments.three_state import ThreeStateUsers
+from processors.events import Action, Features, Impression, Interaction, Source
+
+ACTIONS = [Action(f"a{i}") for i in range(5)]
+
+
+def interaction(
+    number: int,
+    *,
+    context: Features | None = None,
+    actions: Sequence[Action] = ACTIONS,
+    chosen: int = 0,
+    propensity: float | None = None,
+    signals: Sequence[str] = ("none",),
+    weight: float = 1.0,
+) -> Interaction:
+    """Return one interaction; by default the action was drawn uniformly."""
+    return Interaction(
+        schema_version=1,
+        source=Source(0, number, number),
+        impression=Impression(
+            schema_version=1,
+            impression_id=f"i{number}",
+            occurred_at=number,
+            model="feed",
+            context={"user": "ann"} if context is None else context,
+            actions=list(actions),
+            chosen=chosen,
+            propensity=1 / len(actions) if propensity is None else propensity,
+            weight=weight,
+        ),
+        feedback=[],
+        signals=list(signals),
+    )
+
+
+def uniform_log(count: int, *, users: int = 3, seed: int = 0, p_dislike: float = 0.3) -> list[Interaction]:
+    """Return interactions of the papers' three-state users with a uniformly random policy."""
+    people = ThreeStateUsers(users, len(ACTIONS), p_dislike, seed)
+    rng = random.Random(seed)
+    log = []
+    for number in range(count):
+        user, chosen = people.arrive(), rng.randrange(len(ACTIONS))
+        log.append(
+            interaction(
+                number, context={"user": f"u{user}"}, chosen=chosen, signals=[people.signal(user, chosen)]
+            )
+        )
+    return log

@@ -1,0 +1,85 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors import kernel
+from processors.events import Action, Features
+from processors.features import (
+    FeatureStore,
+    action_features,
+    context_features,
+    crossed,
+    feature,
+    fmix32,
+    hashed,
+)
+
+hashes = st.integers(0, 2**32 - 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "mixed"),
+    [(0, 0), (1, 0x514E28B7), (0xFFFFFFFF, 0x81F16F39), (0xDEADBEEF, 0x0DE5C6A9)],
+)
+def test_fmix32_is_murmur3s(number: int, mixed: int) -> None:
+    assert fmix32(number) == mixed
+
+
+@settings(deadline=None)  # the first call compiles
+@given(hashes, hashes)
+def test_the_kernel_crosses_as_python_does(left: int, right: int) -> None:
+    assert int(kernel.cross(left, right)) == crossed(left, right)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "number"),
+    [
+        ("user", "ann", "user=ann", 1.0),
+        ("logged_in", True, "logged_in=true", 1.0),
+        ("logged_in", False, "logged_in=false", 1.0),
+        ("age", 31, "age", 31.0),
+        ("age", -2.5, "age", -2.5),
+        ("price", 10**400, "price", 1e9),
+    ],
+)
+def test_text_is_one_feature_per_value_and_a_number_is_one_feature(
+    name: str, value: str | float, text: str, number: float
+) -> None:
+    assert feature(name, value) == (hashed(text), number)
+
+
+def test_a_zero_says_nothing() -> None:
+    assert context_features({"age": 0}, crosses=False) == context_features({}, crosses=False)
+    assert action_features(Action("a", {"price": 0.0})) == action_features(Action("a"))
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    assert context_features({"a": "x", "b": 2}, True) == context_features({"b": 2, "a": "x"}, True)
+
+
+def test_crosses_add_every_pair() -> None:
+    features = dict(context_features({"age": 3, "user": "ann"}, crosses=True))
+    assert features[crossed(hashed("age"), hashed("user=ann"))] == 3.0
+    assert len(features) == 4
+
+
+@pytest.mark.parametrize("other", [{"x": 1.5}, {"x": "1"}, {"x": True}, {"y": 1}, {"x": 1, "y": "z"}, {}])
+def test_the_store_tells_contexts_apart(other: Features) -> None:
+    store = FeatureStore(crosses=False)
+    assert store.context({"x": 1}) != store.context(other)
+    assert store.context({"x": 1}) == store.context({"x": 1})
+
+
+def test_the_store_tells_action_sets_apart() -> None:
+    store = FeatureStore(crosses=False)
+    a, b = Action("a"), Action("b")
+    rows = [store.actions(actions) for actions in ([a, b], [b, a], [a], [a, Action("b", {"n": 1})])]
+    assert len(set(rows)) == 4
+    assert store.actions([a, b]) == rows[0]
+
+
+def test_a_trimmed_store_begins_anew() -> None:
+    store = FeatureStore(crosses=False, limit=0)
+    store.context({"x": "old"})
+    store.trim()
+    assert store.context({"x": "new"}) == 0
