@@ -166,9 +166,7 @@ class _Demo:
         time.sleep(max(0.0, closed_at / 1000 - time.time()))  # nothing may occur before what was promised
         view = View(target=None, activity="serving, Ctrl-C ends it")
         truth = self.directory / "truth-serving.jsonl"
-        self.console.print(
-            f"Metrics: {cluster.page}/metrics\nBroker:  {cluster.bootstrap_servers}", highlight=False
-        )
+        self.console.print(f"Metrics: {cluster.page}/metrics\nBroker:  {cluster.bootstrap_servers}", highlight=False)
         try:
             with (
                 DemoWatch(cluster, MODEL, truth, view, None) as watch,
@@ -206,9 +204,7 @@ def _follow(watch: DemoWatch, apps: ChildProcess, cluster: Cluster, display: Dis
 
 def _failure(what: str, missing: list[str], process: ChildProcess) -> DemoError:
     return DemoError(
-        "\n".join(
-            [what, *missing, f"the end of the log of the {process.name} ({process.log}):", process.tail()]
-        )
+        "\n".join([what, *missing, f"the end of the log of the {process.name} ({process.log}):", process.tail()])
     )
 
 
@@ -220,9 +216,7 @@ def _table(summary: Summary) -> Table:
     table.add_row("true value, ranked first", f"{summary.greedy_value:.3f}", "1 at best, 0 at random")
     table.add_row("true value, exploring", f"{summary.policy_value:.3f}", "")
     table.add_row("reward states inferred rightly", percent(summary.state_accuracy), "after the first quarter")
-    table.add_row(
-        "policies published", f"{summary.policies_published:,}", f"last version {summary.policy_version:,}"
-    )
+    table.add_row("policies published", f"{summary.policies_published:,}", f"last version {summary.policy_version:,}")
     table.add_row("seconds", f"{summary.seconds:.0f}", "", end_section=True)
     for check in ledger(summary):
         mark = {None: "", True: "✓ ", False: "✗ "}[check.ok]

@@ -96,9 +96,7 @@ class Audit:
 
     def users(self) -> NDArray[np.int64]:
         """Return the number of the user to whom each of `judged` was shown."""
-        return np.array(
-            [_number(self._shown_to[judged.impression_id]) for judged in self.judged], dtype=np.int64
-        )
+        return np.array([_number(self._shown_to[judged.impression_id]) for judged in self.judged], dtype=np.int64)
 
     def actions(self) -> NDArray[np.int64]:
         """Return the number of the action that was shown in each of `judged`."""

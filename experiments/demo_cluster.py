@@ -76,9 +76,7 @@ def running_cluster(directory: Path, log: Path) -> Iterator[Cluster]:
         stack.enter_context(_environment(environment))
         settings = load_settings()
         create_topics(settings.kafka, settings.topics)
-        worker = stack.enter_context(
-            ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log)
-        )
+        worker = stack.enter_context(ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log))
         cluster = Cluster(settings, worker, f"http://127.0.0.1:{settings.http.port}")
         _wait_until_ready(cluster)
         yield cluster

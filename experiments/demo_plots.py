@@ -36,9 +36,7 @@ def states_figure(result: DemoResult) -> str:
         axes.plot(at, true, color="black", linewidth=1.1, linestyle=(0, (2, 2)))
         ends[STATE_NAMES[state]] = (float(inferred[-1]), STATE_COLOURS[state])
     axes.plot([], [], color="#444444", linewidth=2, label="inferred by the worker")
-    axes.plot(
-        [], [], color="black", linewidth=1.1, linestyle=(0, (2, 2)), label="true, known to the simulator only"
-    )
+    axes.plot([], [], color="black", linewidth=1.1, linestyle=(0, (2, 2)), label="true, known to the simulator only")
     axes.legend(loc="center right", frameon=False)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(f"share of the last {window} interactions")
@@ -69,9 +67,7 @@ def value_figure(result: DemoResult) -> str:
     axes.plot(versions, np.full(len(versions), lowest + 0.05), "|", color="#333333", markersize=9)
     axes.set_ylim(lowest, 1.15)
     axes.set_ylabel("true reward per impression")
-    axes.set_xlabel(
-        "interactions learned = version of the policy (one tick mark for each version the apps used)"
-    )
+    axes.set_xlabel("interactions learned = version of the policy (one tick mark for each version the apps used)")
     _stretch(axes, end)
     _label_ends(axes, ends, end)
     return _svg(figure)

@@ -98,9 +98,7 @@ def decoding(result: DemoResult) -> dict[str, dict[str, Decoded | None]]:
 
 def confusion(result: DemoResult) -> dict[int, dict[int, int]]:
     """Return how often each true state (outer) was taken for each state (inner) after the first quarter."""
-    pairs = Counter(
-        zip(result.truths[result.warm].tolist(), result.inferred[result.warm].tolist(), strict=True)
-    )
+    pairs = Counter(zip(result.truths[result.warm].tolist(), result.inferred[result.warm].tolist(), strict=True))
     return {true: {inferred: pairs[true, inferred] for inferred in STATES} for true in STATES}
 
 

@@ -53,8 +53,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was lost and nothing was counted twice."""
-        return not (self.lost or self.learned_twice or self.joined_twice or self.feedback_lost)
+        """Whether nothing was lost or refused, and nothing was counted twice."""
+        missing = self.lost or self.feedback_lost or self.dead_letters
+        return not (missing or self.joined_twice or self.learned_twice)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,9 +54,7 @@ class DemoWatch:
                 topics.interactions: _decoded(Interaction, audit.add_interaction),
                 topics.rewards: _decoded(Reward, self._show, audit.add_reward),
                 topics.late_feedback: _decoded(Feedback, audit.add_late),
-                topics.dead_letter: lambda record: audit.add_dead_letter(
-                    dict(record.headers)["reason"].decode()
-                ),
+                topics.dead_letter: lambda record: audit.add_dead_letter(dict(record.headers)["reason"].decode()),
             }
         self._topics = TopicReader(cluster.bootstrap_servers, *self._take, from_beginning=audit is not None)
 

@@ -49,8 +49,6 @@ def uniform_log(count: int, *, users: int = 3, seed: int = 0, p_dislike: float =
     for number in range(count):
         user, chosen = people.arrive(), rng.randrange(len(ACTIONS))
         log.append(
-            interaction(
-                number, context={"user": f"u{user}"}, chosen=chosen, signals=[people.signal(user, chosen)]
-            )
+            interaction(number, context={"user": f"u{user}"}, chosen=chosen, signals=[people.signal(user, chosen)])
         )
     return log

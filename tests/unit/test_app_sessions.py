@@ -35,9 +35,7 @@ class Always:
 
 def sessions(mishaps: Mishaps = SMOOTH, faults: Faults = NO_FAULTS, users: int = 5) -> AppSessions:
     people = ThreeStateUsers(users, 11, 0.2, seed=3)
-    return AppSessions(
-        people, model="m", run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, faults=faults
-    )
+    return AppSessions(people, model="m", run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, faults=faults)
 
 
 def shown(apps: AppSessions, count: int = 3000) -> list[Message]:
@@ -45,9 +43,7 @@ def shown(apps: AppSessions, count: int = 3000) -> list[Message]:
 
 
 def impressions(messages: list[Message]) -> list[Impression]:
-    return [
-        msgspec.json.decode(one.value, type=Impression) for one in messages if one.stream is Stream.IMPRESSIONS
-    ]
+    return [msgspec.json.decode(one.value, type=Impression) for one in messages if one.stream is Stream.IMPRESSIONS]
 
 
 def feedback(messages: list[Message]) -> list[Feedback]:
@@ -121,9 +117,7 @@ def test_late_feedback_comes_when_the_join_has_stopped_waiting() -> None:
 def test_sarcastic_users_like_what_they_hate_and_the_others_do_not() -> None:
     apps = sessions(faults=Faults(sarcastic=0.4))
     states_of_likes: dict[bool, set[int]] = {True: set(), False: set()}
-    messages = [
-        message for action in range(11) for _ in range(300) for message in apps.show(NOW, Always(action))
-    ]
+    messages = [message for action in range(11) for _ in range(300) for message in apps.show(NOW, Always(action))]
     shown_to = {one.impression_id: one for one in impressions(messages)}
     for one in feedback(messages):
         impression = shown_to[one.impression_id]
@@ -136,17 +130,13 @@ def test_sarcastic_users_like_what_they_hate_and_the_others_do_not() -> None:
 @pytest.mark.parametrize("after", [0, 100])
 def test_uniform_propensities_are_logged_from_the_given_impression_on(after: int) -> None:
     made = impressions(shown(sessions(faults=Faults(uniform_propensities=True, after=after)), 200))
-    assert [one.chosen_propensity == pytest.approx(1 / 11) for one in made] == [False] * after + [True] * (
-        200 - after
-    )
+    assert [one.chosen_propensity == pytest.approx(1 / 11) for one in made] == [False] * after + [True] * (200 - after)
     assert sum(one.chosen == 4 for one in made) > 150  # though the apps go on as before
 
 
 def test_without_the_button_a_dislike_becomes_a_skip() -> None:
     assert "dislike" in {one.signal for one in feedback(shown(sessions()))}
-    assert "dislike" not in {
-        one.signal for one in feedback(shown(sessions(faults=Faults(no_dislike_button=True))))
-    }
+    assert "dislike" not in {one.signal for one in feedback(shown(sessions(faults=Faults(no_dislike_button=True))))}
 
 
 def test_delayed_feedback_occurs_later() -> None:

@@ -161,9 +161,7 @@ def test_statistics_count_what_happened() -> None:
     learner = Learner(MODEL)
     rewards = [reward for reward in learner.learn(LOG) if reward]
     statistics = learner.statistics
-    assert statistics.states == {
-        str(state): sum(reward.state == state for reward in rewards) for state in (-1, 0, 1)
-    }
+    assert statistics.states == {str(state): sum(reward.state == state for reward in rewards) for state in (-1, 0, 1)}
     assert statistics.signals["click"]["1"] == sum(r.signal == "click" and r.state == 1 for r in rewards)
     assert statistics.anchored == sum(reward.signal == "dislike" for reward in rewards)
     assert statistics.mean_weight == pytest.approx(1)

@@ -45,18 +45,12 @@ def independent_scores(content: bytes, context: Features, actions: list[Any]) ->
         described = [(mix(crc32(f"={action['id']}".encode())), 1.0)]
         described += [named(*item) for item in action.get("features", {}).items()]
         scores.append(
-            sum(
-                weights.get(cross(g, h) % 2 ** policy["bits"], 0.0) * x * y
-                for g, x in features
-                for h, y in described
-            )
+            sum(weights.get(cross(g, h) % 2 ** policy["bits"], 0.0) * x * y for g, x in features for h, y in described)
         )
     return scores
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"shared_weights": True}, {"context_crosses": True}, {"hash_bits": 8}]
-)
+@pytest.mark.parametrize("settings", [{}, {"shared_weights": True}, {"context_crosses": True}, {"hash_bits": 8}])
 @pytest.mark.parametrize("context", [{"user": "u1"}, {"user": "u1", "age": 3.5, "new": True}, {}])
 def test_another_language_reaches_the_same_scores(settings: Features, context: Features) -> None:
     model = ModelConfig.model_validate({"name": "feed", "definitely_negative": ["dislike"], **settings})
@@ -64,9 +58,7 @@ def test_another_language_reaches_the_same_scores(settings: Features, context: F
     actions = [Action(f"a{i}", {"length": i + 0.5, "kind": "even" if i % 2 else "odd"}) for i in range(4)]
     for number in range(200):
         chosen = number % 4
-        learner.learn(
-            [interaction(number, context=context, actions=actions, chosen=chosen, signals=[f"s{chosen}"])]
-        )
+        learner.learn([interaction(number, context=context, actions=actions, chosen=chosen, signals=[f"s{chosen}"])])
     snapshot = learner.snapshot(None)
     expected = independent_scores(encode(snapshot), context, msgspec.to_builtins(actions))
     assert any(expected)

@@ -62,9 +62,7 @@ class FakeWorld:
 
 
 def run(world: FakeWorld, truth: Path | None = None, **options: object) -> AppSessions:
-    sessions = AppSessions(
-        ThreeStateUsers(5, 11, 0.2, seed=1), model="m", run="r", seed=1, wait=WAIT, grace=GRACE
-    )
+    sessions = AppSessions(ThreeStateUsers(5, 11, 0.2, seed=1), model="m", run="r", seed=1, wait=WAIT, grace=GRACE)
     arguments: dict[str, object] = {"rate": 200.0, "interactions": 400, "closing": 1500, "end_of_input": True}
     with TruthWriter(truth) as writer:
         SimulatedApps(
