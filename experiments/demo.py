@@ -32,6 +32,7 @@ from experiments.simulated_apps import MODEL
 from experiments.true_value import greedy_value, policy_value, shown
 from processors.policy import Policy
 
+UPDATE_SECONDS = 0.15
 STALL_SECONDS = 30.0
 """The demo gives up when nothing at all has arrived for so long."""
 INTERRUPTED = 130
@@ -175,6 +176,7 @@ class _Demo:
             ):
                 while True:
                     watch.update()
+                    time.sleep(UPDATE_SECONDS)
                     display.show(view)
                     for process in (cluster.worker, apps):
                         if process.exit_code is not None:
@@ -188,6 +190,7 @@ def _follow(watch: DemoWatch, apps: ChildProcess, cluster: Cluster, display: Dis
     last_change, progress = time.monotonic(), (0, 0, 0)
     while missing := watch.missing():
         watch.update()
+        time.sleep(UPDATE_SECONDS)
         view = watch.view
         view.activity = "running" if watch.finished is None else "learning the rest"
         display.show(view)

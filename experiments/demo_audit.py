@@ -25,36 +25,50 @@ class Judged:
 
 
 @dataclass
+class Ids:
+    """The ids in a topic: which, and how many messages repeated one."""
+
+    seen: set[str] = field(default_factory=set)
+    repeated: int = 0
+
+    def add(self, identifier: str) -> None:
+        """Enter one message."""
+        self.repeated += identifier in self.seen
+        self.seen.add(identifier)
+
+
+@dataclass
 class Audit:
     """A fold over the topics of one run. Add every record once, in any order of topics."""
 
     judged: list[Judged] = field(default_factory=list)
     dead_letters: Counter[str] = field(default_factory=Counter)
     _shown_to: dict[str, str] = field(default_factory=dict)
-    _impression_messages: int = 0
-    _feedback: Counter[str] = field(default_factory=Counter)
-    _joined: Counter[str] = field(default_factory=Counter)
-    _learned: Counter[str] = field(default_factory=Counter)
-    _feedback_joined: set[str] = field(default_factory=set)
-    _feedback_late: set[str] = field(default_factory=set)
+    _impressions: Ids = field(default_factory=Ids)
+    _joined: Ids = field(default_factory=Ids)
+    _learned: Ids = field(default_factory=Ids)
+    _feedback: Ids = field(default_factory=Ids)
+    _feedback_joined: Ids = field(default_factory=Ids)
+    _feedback_late: Ids = field(default_factory=Ids)
 
     def add_impression(self, impression: Impression) -> None:
         """Enter one message of the impressions topic."""
-        self._impression_messages += 1
+        self._impressions.add(impression.impression_id)
         self._shown_to[impression.impression_id] = str(impression.context["user"])
 
     def add_feedback(self, feedback: Feedback) -> None:
         """Enter one message of the feedback topic."""
-        self._feedback[feedback.feedback_id] += 1
+        self._feedback.add(feedback.feedback_id)
 
     def add_interaction(self, interaction: Interaction) -> None:
         """Enter one message of the interactions topic."""
-        self._joined[interaction.impression.impression_id] += 1
-        self._feedback_joined.update(feedback.feedback_id for feedback in interaction.feedback)
+        self._joined.add(interaction.impression.impression_id)
+        for feedback in interaction.feedback:
+            self._feedback_joined.add(feedback.feedback_id)
 
     def add_reward(self, reward: Reward) -> None:
         """Enter one message of the rewards topic."""
-        self._learned[reward.impression_id] += 1
+        self._learned.add(reward.impression_id)
         self.judged.append(Judged(reward.impression_id, reward.action, reward.signal, reward.state))
 
     def add_late(self, feedback: Feedback) -> None:
@@ -68,29 +82,29 @@ class Audit:
     @property
     def joined(self) -> int:
         """How many different impressions have been joined so far."""
-        return len(self._joined)
+        return len(self._joined.seen)
 
     @property
     def learned(self) -> int:
         """How many different impressions have been learned so far."""
-        return len(self._learned)
+        return len(self._learned.seen)
 
     def counts(self) -> dict[str, int]:
         """Return the totals, ids counted once unless the name says otherwise."""
-        accounted = self._feedback_joined | self._feedback_late
+        accounted = self._feedback_joined.seen | self._feedback_late.seen
         return {
-            "impressions_produced": len(self._shown_to),
-            "impressions_repeated": self._impression_messages - len(self._shown_to),
-            "feedback_produced": len(self._feedback),
-            "feedback_repeated": self._feedback.total() - len(self._feedback),
-            "interactions_joined": len(self._joined),
-            "joined_twice": self._joined.total() - len(self._joined),
-            "interactions_learned": len(self._learned),
-            "learned_twice": self._learned.total() - len(self._learned),
-            "lost": len(self._shown_to.keys() - self._learned.keys()),
-            "feedback_joined": len(self._feedback_joined),
-            "feedback_late": len(self._feedback_late),
-            "feedback_lost": len(self._feedback.keys() - accounted),
+            "impressions_produced": len(self._impressions.seen),
+            "impressions_repeated": self._impressions.repeated,
+            "feedback_produced": len(self._feedback.seen),
+            "feedback_repeated": self._feedback.repeated,
+            "interactions_joined": len(self._joined.seen),
+            "joined_twice": self._joined.repeated,
+            "interactions_learned": len(self._learned.seen),
+            "learned_twice": self._learned.repeated,
+            "lost": len(self._impressions.seen - self._learned.seen),
+            "feedback_joined": len(self._feedback_joined.seen),
+            "feedback_late": len(self._feedback_late.seen),
+            "feedback_lost": len(self._feedback.seen - accounted),
             "dead_letters": self.dead_letters.total(),
         }
 

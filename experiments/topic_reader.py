@@ -15,7 +15,13 @@ class TopicReader:
 
     def __init__(self, bootstrap_servers: str, *topics: str, from_beginning: bool = True) -> None:
         self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, max_poll_records=5000
+            bootstrap_servers=bootstrap_servers,
+            group_id=None,
+            enable_auto_commit=False,
+            max_poll_records=5000,
+            # Few large answers instead of many small ones: nobody here is in a hurry.
+            fetch_min_bytes=65_536,
+            fetch_max_wait_ms=200,
         )
         partitions = [
             TopicPartition(topic, number)
@@ -28,9 +34,9 @@ class TopicReader:
         else:
             self._consumer.seek_to_end(*partitions)
 
-    def new(self, wait_seconds: float = 0.0) -> Iterator[ConsumerRecord]:
-        """Yield what has arrived since the last call, waiting for the first record if there is none yet."""
-        for records in self._consumer.poll(timeout_ms=round(wait_seconds * 1000)).values():
+    def new(self) -> Iterator[ConsumerRecord]:
+        """Yield what has arrived since the last call; does not wait."""
+        for records in self._consumer.poll(timeout_ms=0).values():
             yield from records
 
     def __enter__(self) -> Self:
