@@ -33,8 +33,8 @@ class Action(Struct, frozen=True, omit_defaults=True):
 class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What an app showed, and how likely it was to show just that.
 
-    Exactly one of `probabilities` (one per action, summing to 1) and `propensity` (of the chosen action) is
-    given. `weight` is the inverse of the rate at which a sub-sampled log was kept.
+    `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given.
+    `weight` is the inverse of the rate at which a sub-sampled log was kept.
     """
 
     schema_version: Literal[1]
@@ -159,22 +159,19 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
 def _bad_propensity(
     probabilities: Sequence[float] | None, propensity: float | None, chosen: int, count: int
 ) -> tuple[str, str] | None:
-    if probabilities is None and propensity is None:
-        return "no_propensity", "neither probabilities nor propensity is given"
     if probabilities is not None:
+        total = math.fsum(probabilities)
         if len(probabilities) != count:
             return "probabilities_length", f"{len(probabilities)} probabilities for {count} actions"
-        if not all(0 <= probability <= 1 for probability in probabilities):
-            return "bad_probabilities", "a probability lies outside [0, 1]"
-        if abs(math.fsum(probabilities) - 1) > PROBABILITY_TOLERANCE:
-            return "bad_probabilities", f"probabilities sum to {math.fsum(probabilities)}, expected 1"
-        if propensity is not None and abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
-            return (
-                "bad_propensity",
-                f"propensity {propensity} is not probabilities[chosen] {probabilities[chosen]}",
-            )
-        propensity = probabilities[chosen]
-    if propensity is None or not 0 < propensity <= 1:
+        if not (all(0 <= one <= 1 for one in probabilities) and abs(total - 1) <= PROBABILITY_TOLERANCE):
+            return "bad_probabilities", f"probabilities must lie in [0, 1] and sum to 1; they sum to {total}"
+        if propensity is None:
+            propensity = probabilities[chosen]
+        elif abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
+            return "bad_propensity", f"propensity {propensity} is not probabilities[chosen], {probabilities[chosen]}"
+    if propensity is None:
+        return "no_propensity", "neither probabilities nor propensity is given"
+    if not 0 < propensity <= 1:
         return "bad_propensity", f"propensity of the chosen action is {propensity}, expected within (0, 1]"
     return None
 

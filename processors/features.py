@@ -165,9 +165,7 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        keys = tuple(
-            [action.id if not action.features else (action.id, _key(action.features)) for action in actions]
-        )
+        keys = tuple([action.id if not action.features else (action.id, _key(action.features)) for action in actions])
         row = self._set_rows.get(keys)
         if row is None:
             rows = [self._action(key, action) for key, action in zip(keys, actions, strict=True)]

@@ -229,9 +229,7 @@ def learn_one(
     out,
 ):
     """Learn one interaction: IK posterior -> reward -> bandit, then the IK itself. Writes a row of outputs."""
-    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = (
-        features
-    )
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
     begin, end = context_start[interaction[CONTEXT]], context_start[interaction[CONTEXT] + 1]
     context, context_values = context_hash[begin:end], context_value[begin:end]
     first = set_start[interaction[ACTIONS]]
@@ -303,9 +301,7 @@ def learn_one(
 
 
 @njit(cache=True)
-def learn_batch(
-    ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs
-):
+def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs):
     """Learn a batch in order.
 
     `widest` are the most features of a context, actions of a set and features of an action.
@@ -340,9 +336,7 @@ def learn_batch(
 @njit(cache=True)
 def action_scores(bandit, features, shared, context_row, set_row, out):
     """Write the bandit's score of each action of a set in a context."""
-    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = (
-        features
-    )
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
     begin, end = context_start[context_row], context_start[context_row + 1]
     begin += first_feature(end - begin, shared)
     mask = np.uint64(len(bandit) - 1)

@@ -135,9 +135,7 @@ class Learner:
         """
         learner = cls(model)
         if state.get("state_version") != STATE_VERSION:
-            raise StateError(
-                f"state version {state.get('state_version')!r}, this program reads {STATE_VERSION}"
-            )
+            raise StateError(f"state version {state.get('state_version')!r}, this program reads {STATE_VERSION}")
         if state["configuration"] != learner.configuration:
             raise StateError(
                 f"the state of model {model.name!r} was learned under another configuration: restore the old "

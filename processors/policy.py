@@ -91,9 +91,7 @@ def decode(content: bytes) -> PolicySnapshot:
     try:
         snapshot = msgspec.json.decode(content, type=PolicySnapshot)
     except msgspec.MsgspecError as error:
-        raise PolicyError(
-            f"not a policy snapshot of schema 1 ({error}): update the reader, or the topic"
-        ) from error
+        raise PolicyError(f"not a policy snapshot of schema 1 ({error}): update the reader, or the topic") from error
     if snapshot.checksum != _checksum(snapshot):
         raise PolicyError(
             f"checksum of {snapshot.model!r} version {snapshot.version} does not fit its content: "

@@ -58,8 +58,7 @@ class SegmentTable(faust.Table[Key, bytes]):
             app,
             name="pending",
             partitions=partitions,
-            key_serializer="json",
-            value_serializer="raw",
+            value_type=bytes,
             extra_topic_configs={
                 "segment.ms": "600000",
                 "min.cleanable.dirty.ratio": "0.2",

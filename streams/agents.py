@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from faust.types import TP
+from faust.types import TP, StreamT
 
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
@@ -42,22 +42,22 @@ def add_agents(app: Groundswell) -> None:
     """Connect topics, join and learners."""
     held = app.partitions
 
-    @app.agent(app.impressions, name="join-impressions")  # type: ignore[untyped-decorator]
-    async def join_impressions(batches: AsyncIterator[RecordBatch]) -> None:
+    @app.agent(app.impressions, name="join-impressions")
+    async def join_impressions(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             async with held.join_lock(batch.tp.partition):
                 if join := held.joins.get(batch.tp.partition):
                     await _read(app, batch, join.impressions, join.take_impressions)
 
-    @app.agent(app.feedback, name="join-feedback")  # type: ignore[untyped-decorator]
-    async def join_feedback(batches: AsyncIterator[RecordBatch]) -> None:
+    @app.agent(app.feedback, name="join-feedback")
+    async def join_feedback(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             async with held.join_lock(batch.tp.partition):
                 if join := held.joins.get(batch.tp.partition):
                     await _read(app, batch, join.feedback, join.take_feedback)
 
-    @app.agent(app.interactions, name="learn")  # type: ignore[untyped-decorator]
-    async def learn(batches: AsyncIterator[RecordBatch]) -> None:
+    @app.agent(app.interactions, name="learn")
+    async def learn(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             async with held.learner_lock(batch.tp.partition):
                 if learner := held.learners.get(batch.tp.partition):
@@ -75,7 +75,8 @@ async def _read(
         case RecordBatch() as new:
             app.metrics.received.labels(batch.tp.topic).inc(len(new.records))
             try:
-                await take(new)
+                with app.metrics.batch_seconds.labels(batch.tp.topic).time():
+                    await take(new)
             except Exception as error:
                 app.log.exception("Failed at %s[%d] from offset %d", *batch.tp, new.first_offset)
                 await app.crash(error)
@@ -91,9 +92,9 @@ def add_clock(app: Groundswell) -> None:
     held, topics = app.partitions, app.settings.topics
     committed: dict[TP, int] = {}
 
-    @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]
+    @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def tick() -> None:
-        if app.rebalancing or not app.consumer.flow_active:
+        if not app.flowing:
             return
         for partition in list(held.joins):
             async with held.join_lock(partition):

@@ -41,14 +41,15 @@ class Groundswell(RecordBatchApp):
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
         self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
-        self._table: SegmentTable = self.tables.add(SegmentTable(self, partitions=topics.event_partitions))
+        self._table = SegmentTable(self, partitions=topics.event_partitions)
+        self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
         self._learning_wiring = LearningWiring(settings, self._outputs, LearningMetrics(self.metrics))
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
 
     def _outputs(self) -> Outputs:
-        return Outputs(BatchWriter(self.producer._producer), self.settings.topics)
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.

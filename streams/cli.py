@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -58,7 +58,7 @@ def _settings(config: Path | None) -> Settings:
         _fail(str(error))
 
 
-def _fail(message: str) -> typer.NoReturn:
+def _fail(message: str) -> NoReturn:
     Console(stderr=True).print(f"[bold red]groundswell:[/] {message}", highlight=False)
     raise typer.Exit(2)
 

@@ -36,9 +36,9 @@ class EmbeddedBroker:
         self._directory.mkdir(parents=True, exist_ok=True)
         log_path = self._directory / "broker.log"
         with log_path.open("wb") as log:
+            options = ["--only", "kafka", "--kafka-port", str(self.port), "--data-dir", str(self._directory / "data")]
             self._process = subprocess.Popen(
-                [_binary(), "start", "--only", "kafka", "--kafka-port", str(self.port)]
-                + ["--data-dir", str(self._directory / "data")],
+                [_binary(), "start", *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 from aiokafka import ConsumerRecord
-from processors.learner import Learner
 
 from processors import policy
 from processors.admission import Reason, Refusal
 from processors.chunks import assemble, split
 from processors.events import Interaction
 from processors.interactions import decode_interaction
+from processors.learner import Learner
 from processors.ledger import Ledger
 from state import checkpoints
 from state.checkpoints import Checkpoint
@@ -69,7 +69,7 @@ class PartitionLearner:
         self._published = checkpoint.published
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
-                self._learners[name] = Learner.restore(self._settings.models[name], state)
+                self._add(name, Learner.restore(self._settings.models[name], state))
 
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
@@ -110,7 +110,7 @@ class PartitionLearner:
             until_due = every - learner.interactions_included % every
             stretch, interactions = interactions[:until_due], interactions[until_due:]
             rewards = learner.learn(stretch)
-            self._metrics.learned(model, stretch, rewards, learner)
+            self._metrics.learned(model, rewards, learner.statistics)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)
@@ -119,12 +119,19 @@ class PartitionLearner:
 
     def _learner(self, model: str) -> Learner:
         if model not in self._learners:
-            self._learners[model] = Learner(self._settings.models[model])
+            self._add(model, Learner(self._settings.models[model]))
         return self._learners[model]
+
+    def _add(self, model: str, learner: Learner) -> None:
+        self._learners[model] = learner
+        self._metrics.follow(model, learner.statistics)
 
     def _publish(self, model: str, outputs: Outputs) -> None:
         learner = self._learners[model]
-        snapshot = learner.snapshot(parent=self._published.get(model))
+        # Policies published because time passed are nobody's parents: a snapshot's bytes know no clock.
+        every = self._settings.learning.publish_interactions
+        parent = (learner.interactions_included - 1) // every * every
+        snapshot = learner.snapshot(parent or None)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
         self._published[model] = learner.interactions_included

@@ -32,6 +32,13 @@ class Metrics:
             ["topic", "reason"],
             registry=registry,
         )
+        self.batch_seconds = Histogram(
+            "groundswell_batch_seconds",
+            "time to work through one batch of a topic and have its outputs acknowledged",
+            ["topic"],
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
         self.gaps = Counter(
             "groundswell_gaps",
             "times a batch did not begin where the last one ended, and reading went back",
@@ -66,12 +73,6 @@ class Metrics:
             "groundswell_watermark_timestamp_seconds",
             "event time up to which interactions have been written",
             ["partition"],
-            registry=registry,
-        )
-        self.join_seconds = Histogram(
-            "groundswell_join_batch_seconds",
-            "time to join one batch and have it acknowledged",
-            buckets=BATCH_BUCKETS,
             registry=registry,
         )
 
@@ -144,16 +145,10 @@ class Metrics:
             ["model"],
             registry=registry,
         )
-        self.mean_inverse_propensity = Gauge(
-            "groundswell_mean_inverse_propensity_over_actions",
+        self.mean_weight = Gauge(
+            "groundswell_mean_importance_weight",
             "mean of 1/(K p): close to 1 where propensities are right",
             ["model"],
-            registry=registry,
-        )
-        self.learn_seconds = Histogram(
-            "groundswell_learn_batch_seconds",
-            "time to learn from one batch and have its rewards acknowledged",
-            buckets=BATCH_BUCKETS,
             registry=registry,
         )
 
@@ -212,7 +207,7 @@ class Metrics:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
             self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
-            self.effective_share, self.mean_inverse_propensity, self.policy_version, self.policy_published,
+            self.effective_share, self.mean_weight, self.policy_version, self.policy_published,
         ):  # fmt: skip
             _drop(gauge, model)
         for state in ("-1", "0", "1"):

@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 
 def contract_partition(key: bytes, partitions: int) -> int:
     """Return the partition on which a key lies by the contract: Kafka's murmur2, as Java clients do."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class Place(NamedTuple):

@@ -11,15 +11,15 @@ them is never fetched again. So a reader asks each batch whether it begins where
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import faust
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from faust.serializers.codecs import Codec
-from faust.transport.drivers.aiokafka import Consumer, Transport
-from faust.transport.utils import ensure_TP
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
-from mode.services import ServiceT
+from mode import ServiceT
 
 
 class RecordBatch:
@@ -49,7 +49,7 @@ class RecordBatch:
         return RecordBatch(self.tp, left) if left else None
 
 
-class RecordBatchCodec(Codec):  # type: ignore[misc]  # Faust's codecs are untyped
+class RecordBatchCodec(Codec):
     """Lets a batch pass where Faust expects bytes to decode."""
 
     def _loads(self, s: Any) -> Any:
@@ -86,7 +86,7 @@ class Cursor:
         return self.offset
 
 
-class RecordBatchConsumer(Consumer):  # type: ignore[misc]  # Faust's drivers are untyped
+class RecordBatchConsumer(Consumer):
     """Delivers whole batches of the topics in `app.batched_topics`, and single messages of all others.
 
     `app.known_positions` says where to read on after a rebalance; it is asked when Faust seeks, since the
@@ -130,7 +130,7 @@ class RecordBatchConsumer(Consumer):  # type: ignore[misc]  # Faust's drivers ar
         last = records[-1]
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [],
-            None, RecordBatch(tp, records), None, -1, -1, tp,
+            None, cast(bytes, RecordBatch(tp, records)), None, -1, -1, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
@@ -142,13 +142,13 @@ class RecordBatchConsumer(Consumer):  # type: ignore[misc]  # Faust's drivers ar
             await self.seek(tp, offset)
 
 
-class RecordBatchTransport(Transport):  # type: ignore[misc]  # Faust's drivers are untyped
+class RecordBatchTransport(Transport):
     """The aiokafka transport with the consumer above."""
 
     Consumer = RecordBatchConsumer
 
 
-class RecordBatchApp(faust.App):  # type: ignore[misc]  # Faust's classes are untyped
+class RecordBatchApp(faust.App):
     """A Faust app whose agents receive batches of the topics made with `batched_topic`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -156,7 +156,7 @@ class RecordBatchApp(faust.App):  # type: ignore[misc]  # Faust's classes are un
         super().__init__(*arguments, **options)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
-        """Return a topic whose events are `RecordBatch`. It takes no acknowledgements: offsets are committed by hand."""
+        """Return a topic whose events are `RecordBatch`. It is not acknowledged: offsets are committed by hand."""
         self.batched_topics.add(name)
         return self.topic(name, partitions=partitions, value_serializer=RecordBatchCodec(), acks=False)
 
@@ -166,7 +166,24 @@ class RecordBatchApp(faust.App):  # type: ignore[misc]  # Faust's classes are un
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit low-water marks: nothing below them will be asked for again."""
-        return bool(await self.consumer._commit(offsets))
+        return await self._record_consumer._commit(offsets)
+
+    @property
+    def flowing(self) -> bool:
+        """Whether records are being read: not so during a rebalance or recovery."""
+        return not self.rebalancing and self._record_consumer.flow_active
+
+    @property
+    def kafka_producer(self) -> AIOKafkaProducer:
+        """The producer behind Faust's, for whole batches."""
+        producer = cast(Producer, self.producer)._producer
+        if producer is None:
+            raise RuntimeError("the producer has not been started: nothing can be written before the worker runs")
+        return producer
+
+    @property
+    def _record_consumer(self) -> RecordBatchConsumer:
+        return cast(RecordBatchConsumer, self.consumer)
 
     def _new_transport(self) -> Transport:
         return RecordBatchTransport(self.conf.broker_consumer, self)

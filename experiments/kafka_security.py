@@ -1,0 +1,106 @@
+"""Which of Kafka's security settings a started broker has, and how a client matches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Protocol = Literal["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"]
+MECHANISM = "SCRAM-SHA-512"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificates:
+    """PEM files: the authority that both sides trust, and a certificate with its unencrypted PKCS #8 key.
+
+    `chain` holds the private key followed by the certificate, in one file, as Kafka's PEM key stores want it.
+    """
+
+    authority: Path
+    chain: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """The protection of the listener that clients use.
+
+    `users` maps names to passwords and is written at formatting time (SCRAM). With `authorise`, nobody may do
+    anything that an ACL does not allow, except through the administrative listener.
+    """
+
+    protocol: Protocol = "PLAINTEXT"
+    users: Mapping[str, str] = field(default_factory=dict)
+    certificates: Certificates | None = None
+    demand_client_certificates: bool = False
+    authorise: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sasl and not self.users:
+            raise ValueError(f"{self.protocol} without users: nobody could connect")
+        if self.tls and self.certificates is None:
+            raise ValueError(f"{self.protocol} without certificates: the broker could not start")
+        if self.authorise and not self.sasl and not self.demand_client_certificates:
+            raise ValueError(
+                f"authorisation over {self.protocol}: every client would be the anonymous super-user; "
+                "use SASL, or demand client certificates"
+            )
+
+    @property
+    def sasl(self) -> bool:
+        """Whether clients name themselves with a user and a password."""
+        return self.protocol.startswith("SASL_")
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.protocol.endswith("SSL")
+
+    def broker_properties(self) -> dict[str, str]:
+        """Return the lines of server.properties that make the listener so."""
+        lines: dict[str, str] = {}
+        if self.sasl:
+            lines |= {
+                "sasl.enabled.mechanisms": MECHANISM,
+                f"listener.name.client.{MECHANISM.lower()}.sasl.jaas.config": (
+                    "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+                ),
+            }
+        if self.certificates is not None:
+            lines |= {
+                "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": str(self.certificates.chain),
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": str(self.certificates.authority),
+                "ssl.client.auth": "required" if self.demand_client_certificates else "none",
+            }
+        if self.authorise:
+            lines |= {
+                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                # Who comes through the unprotected loopback listeners: the brokers themselves and the tests.
+                "super.users": "User:ANONYMOUS",
+            }
+        return lines
+
+    def format_arguments(self) -> list[str]:
+        """Return what kafka.tools.StorageTool is told about users."""
+        return [
+            argument
+            for name, password in self.users.items()
+            for argument in ("--add-scram", f"{MECHANISM}=[name={name},password={password}]")
+        ]
+
+    def client_settings(self, user: str | None = None) -> dict[str, Any]:
+        """Return kafka-python's settings for connecting as `user` (None: the first one)."""
+        settings: dict[str, Any] = {"security_protocol": self.protocol}
+        if self.sasl:
+            name = user if user is not None else next(iter(self.users))
+            settings |= {
+                "sasl_mechanism": MECHANISM,
+                "sasl_plain_username": name,
+                "sasl_plain_password": self.users[name],
+            }
+        if self.certificates is not None:
+            settings["ssl_cafile"] = str(self.certificates.authority)
+        return settings
