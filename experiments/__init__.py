@@ -1,1 +1,1 @@
-"""Simulated people, the papers' experiments, the demo and benchmarks. Nothing but the command line imports it."""
+"""Simulated people, the papers' experiments, the demo and benchmarks. Only the command line imports it."""

@@ -1,0 +1,228 @@
+"""Simulated apps in a process of their own: they read policies, act by them, and write the two topics.
+
+They use kafka-python as any app would, and know nothing of the worker but the topics.
+"""
+
+from __future__ import annotations
+
+import heapq
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import msgspec
+import typer
+from kafka import KafkaProducer
+
+from experiments.app_sessions import ActingPolicy, AppSessions, Message, Stream
+from experiments.faults import Faults
+from experiments.policy_reader import PolicyReader
+from experiments.three_state import ThreeStateUsers
+from experiments.true_value import greedy_value, policy_value
+from experiments.truth_log import Finished, PolicyTruth, Progress, TruthWriter, World
+from processors.events import SCHEMA_VERSION, Watermark
+
+USERS = 5
+ACTIONS = 11
+MODEL = "three-state"
+POLICY_CHECK_SECONDS = 0.1
+PROGRESS_SECONDS = 0.25
+SLACK = 1000
+"""Milliseconds by which the end-of-input marker lies beyond the last window."""
+
+
+class Outbox(Protocol):
+    """Where messages go; `partition` is given for end-of-input markers only."""
+
+    def send(self, stream: Stream, key: bytes | None, value: bytes, partition: int | None = None) -> None:
+        """Send one message without waiting for it."""
+
+    def partitions(self, stream: Stream) -> Iterable[int]:
+        """Return the partitions of the stream's topic."""
+
+    def flush(self) -> None:
+        """Return when everything sent has been acknowledged."""
+
+
+class KafkaOutbox:
+    """Sends to Kafka. kafka-python's default partitioner is murmur2, as the contract wants it."""
+
+    def __init__(self, bootstrap_servers: str, topics: dict[Stream, str]) -> None:
+        self._topics = topics
+        self._refused: list[BaseException] = []
+        self._producer = KafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=5, acks="all")
+
+    def send(self, stream: Stream, key: bytes | None, value: bytes, partition: int | None = None) -> None:
+        """Send one message without waiting for it."""
+        sent = self._producer.send(self._topics[stream], key=key, value=value, partition=partition)
+        sent.add_errback(self._refused.append)
+
+    def partitions(self, stream: Stream) -> Iterable[int]:
+        """Return the partitions of the stream's topic."""
+        return sorted(self._producer.partitions_for(self._topics[stream]))
+
+    def flush(self) -> None:
+        """Return when everything sent has been acknowledged; raise the first refusal, if any."""
+        self._producer.flush()
+        if self._refused:
+            raise self._refused[0]
+
+    def close(self) -> None:
+        """Send what is left and let go of the connections."""
+        self._producer.close()
+
+
+@dataclass
+class SimulatedApps:
+    """The loop: show people actions at a steady pace, by the newest policy; send each message when it is due.
+
+    `rate` is impressions per second; `interactions` the number after which to end, or None to go on until
+    `stop`. With `end_of_input` every partition is closed in the end by a watermark `closing` milliseconds after
+    the last occurrence; only a sole producer may promise that. `seconds` is a clock (epoch), `pause` sleeps
+    and returns True when it is time to stop.
+    """
+
+    sessions: AppSessions
+    outbox: Outbox
+    newest_policy: Callable[[], ActingPolicy]
+    truth: TruthWriter
+    rate: float
+    interactions: int | None
+    closing: int
+    end_of_input: bool
+    seconds: Callable[[], float] = time.time
+    pause: Callable[[float], bool] = threading.Event().wait
+    _due: list[tuple[int, int, Message]] = field(default_factory=list)
+    _sequence: int = 0
+
+    def run(self) -> None:
+        """Run until everything has been sent and acknowledged."""
+        states = self.sessions.users.states
+        self.truth.write(World(states.tolist()))
+        started = self.seconds()
+        policy = self.newest_policy()
+        self._tell_value(policy)
+        next_check = next_progress = started
+        while True:
+            now = self.seconds()
+            if now >= next_check:
+                next_check = now + POLICY_CHECK_SECONDS
+                newest = self.newest_policy()
+                if newest.version != policy.version:
+                    policy = newest
+                    self._tell_value(policy)
+            if now >= next_progress:
+                next_progress = now + PROGRESS_SECONDS
+                self.truth.write(Progress(self.sessions.produced))
+            self._show(round((now - started) * self.rate), round(now * 1000), policy)
+            self._send_due(round(now * 1000))
+            if self._complete() or self.pause(0.005):
+                break
+        self._finish()
+
+    def _show(self, target: int, now: int, policy: ActingPolicy) -> None:
+        if self.interactions is not None:
+            target = min(target, self.interactions)
+        while self.sessions.produced.impressions < target:
+            for message in self.sessions.show(now, policy):
+                heapq.heappush(self._due, (message.due, self._sequence, message))
+                self._sequence += 1
+
+    def _send_due(self, now: int) -> None:
+        while self._due and self._due[0][0] <= now:
+            message = heapq.heappop(self._due)[2]
+            self.outbox.send(message.stream, message.key, message.value)
+
+    def _complete(self) -> bool:
+        return self.sessions.produced.impressions == self.interactions and not self._due
+
+    def _finish(self) -> None:
+        self.outbox.flush()  # so that no marker overtakes a message
+        closed_at = self.sessions.last_occurred_at + self.closing + SLACK
+        if self.end_of_input:
+            marker = msgspec.json.encode(Watermark(schema_version=SCHEMA_VERSION, watermark=closed_at))
+            for stream in Stream:
+                for partition in self.outbox.partitions(stream):
+                    self.outbox.send(stream, None, marker, partition)
+            self.outbox.flush()
+        self.truth.write(Finished(self.sessions.produced, closed_at))
+
+    def _tell_value(self, policy: ActingPolicy) -> None:
+        sessions = self.sessions
+        self.truth.write(
+            PolicyTruth(
+                version=policy.version,
+                impressions=sessions.produced.impressions,
+                greedy_value=greedy_value(policy, sessions.users.states),
+                policy_value=policy_value(policy, sessions.users.states),
+            )
+        )
+
+
+def simulate(
+    *,
+    bootstrap_servers: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="host:port,…")],
+    interactions: Annotated[int | None, typer.Option(min=1, help="End after so many; default: never.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the people, their answers and the mishaps.")] = 0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Impressions per second.")] = 400.0,
+    model: Annotated[str, typer.Option(help="The model that impressions name.")] = MODEL,
+    wait: Annotated[float, typer.Option(min=0.1, help="The join's wait for feedback, seconds.")] = 1.0,
+    grace: Annotated[float, typer.Option(min=0.0, help="The join's grace for disorder, seconds.")] = 0.5,
+    impressions_topic: Annotated[str, typer.Option()] = "impressions",
+    feedback_topic: Annotated[str, typer.Option()] = "feedback",
+    policies_topic: Annotated[str, typer.Option()] = "policies",
+    p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
+    sarcastic: Annotated[float, typer.Option(min=0, max=1, help="Fault: users whose like means hate.")] = 0.0,
+    uniform_propensities: Annotated[bool, typer.Option(help="Fault: 1/K is logged.")] = False,
+    no_dislike_button: Annotated[bool, typer.Option(help="Fault: every dislike becomes a skip.")] = False,
+    feedback_delay: Annotated[float, typer.Option(min=0, help="Fault: further delay, seconds.")] = 0.0,
+    fault_after: Annotated[int, typer.Option(min=0, help="Impressions before the faults begin.")] = 0,
+    end_of_input: Annotated[bool, typer.Option(help="Close every partition at the end.")] = False,
+    truth: Annotated[Path | None, typer.Option(help="Write what only the simulator knows here.")] = None,
+) -> None:
+    """Run the simulated apps against a broker until they have made their number, or are stopped."""
+    wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
+    sessions = AppSessions(
+        ThreeStateUsers(USERS, ACTIONS, p_dislike, seed),
+        model=model,
+        run=f"{seed}-{time.time_ns() // 1_000_000}",
+        seed=seed,
+        wait=wait_ms,
+        grace=grace_ms,
+        faults=Faults(
+            sarcastic=sarcastic,
+            uniform_propensities=uniform_propensities,
+            no_dislike_button=no_dislike_button,
+            feedback_delay=round(feedback_delay * 1000),
+            after=fault_after,
+        ),
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as stack:
+        outbox = KafkaOutbox(
+            bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}
+        )
+        stack.callback(outbox.close)
+        policies = stack.enter_context(PolicyReader(bootstrap_servers, topic=policies_topic, model=model))
+        SimulatedApps(
+            sessions=sessions,
+            outbox=outbox,
+            newest_policy=policies.newest,
+            truth=stack.enter_context(TruthWriter(truth)),
+            rate=rate,
+            interactions=interactions,
+            closing=wait_ms + grace_ms,
+            end_of_input=end_of_input,
+            pause=stop.wait,
+        ).run()
+
+
+if __name__ == "__main__":
+    typer.run(simulate)

@@ -1,0 +1,36 @@
+"""What a policy is truly worth, which only somebody who knows the latent reward states can say.
+
+Users come equally often. States and probabilities have the shape (users, actions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.app_sessions import ActingPolicy, known_context, offered_actions
+from processors.events import Action, FeatureValue
+
+Decide = Callable[[Mapping[str, FeatureValue], Sequence[Action]], Sequence[float]]
+
+
+def greedy_value(policy: ActingPolicy, states: NDArray[np.int8]) -> float:
+    """Return the mean true reward of what the policy ranks first, ties averaged."""
+    return _value(policy.greedy, states)
+
+
+def policy_value(policy: ActingPolicy, states: NDArray[np.int8]) -> float:
+    """Return the expected true reward of one impression, exploration included."""
+    return _value(policy.probabilities, states)
+
+
+def shown(decide: Decide, states: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return how likely each user is to be shown each action."""
+    actions = offered_actions(states.shape[1])
+    return np.array([decide(known_context(user), actions) for user in range(len(states))])
+
+
+def _value(decide: Decide, states: NDArray[np.int8]) -> float:
+    return float((shown(decide, states) * states).sum(axis=1).mean())

@@ -1,0 +1,21 @@
+"""What the demo reads from a worker's metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import generate_latest
+
+from experiments.worker_metrics import get, join_outcomes
+from streams.embedded_broker import free_port
+from streams.metrics import Metrics
+
+
+def test_join_outcomes_come_most_frequent_first() -> None:
+    metrics = Metrics()
+    for outcome, count in (("matched", 3), ("none", 12), ("late", 1)):
+        metrics.join.labels(outcome).inc(count)
+    page = generate_latest(metrics.registry).decode()
+    assert list(join_outcomes(page).items()) == [("none", 12), ("matched", 3), ("late", 1)]
+
+
+def test_nothing_is_read_where_nobody_answers() -> None:
+    assert get(f"http://127.0.0.1:{free_port()}/metrics") is None
