@@ -9,15 +9,21 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from experiments.simulated_apps import simulate
 from streams.settings import Settings, load_settings
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Infers what people meant from what they did, and learns a policy from it.",
+)
 topics_cli = typer.Typer(no_args_is_help=True, help="Make and check the topics.")
 cli.add_typer(topics_cli, name="topics")
+cli.command()(simulate)
 
 ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", envvar="GROUNDSWELL_CONFIG", help="TOML file with the settings."),
+    Path | None, typer.Option("--config", "-c", envvar="GROUNDSWELL_CONFIG", help="TOML file with the settings.")
 ]
 console = Console()
 
@@ -31,11 +37,15 @@ def main() -> None:
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
     from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
+    from streams.topics import PartitionCountError  # noqa: PLC0415
 
     settings = _settings(config)
     if not settings.models:
-        _fail("no model is configured: add a [models.NAME] section with definitely_negative = [...]")
-    run_worker(settings)
+        _fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
+    try:
+        run_worker(settings)
+    except PartitionCountError as error:
+        _fail(str(error))
 
 
 @topics_cli.command("create")
@@ -49,6 +59,67 @@ def topics_create(config: ConfigOption = None) -> None:
     except PartitionCountError as error:
         _fail(str(error))
     console.print(f"made {', '.join(made)}" if made else "all topics are there")
+
+
+@cli.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz) or Parquet.", exists=True)],
+    mapping: Annotated[Path, typer.Option(help="What each column means: a TOML file.", exists=True)],
+    speed: Annotated[str, typer.Option(help="A multiple of real time, or max.")] = "max",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Produce a log as impressions and feedback, as if it happened again."""
+    from streams.acknowledged import SendError  # noqa: PLC0415
+    from streams.mapping import MappingError  # noqa: PLC0415
+    from streams.mapping_file import load_mapping  # noqa: PLC0415
+    from streams.replay import ReplayError  # noqa: PLC0415
+    from streams.replay import replay as run_replay  # noqa: PLC0415
+
+    settings = _settings(config)
+    join = settings.join
+    try:
+        summary = run_replay(
+            path,
+            load_mapping(mapping),
+            bootstrap_servers=settings.kafka.bootstrap_servers,
+            impressions_topic=settings.topics.impressions,
+            feedback_topic=settings.topics.feedback,
+            speed=None if speed == "max" else float(speed),
+            limit=limit,
+            console=console,
+            watermark_margin_ms=round((join.wait + join.grace + join.backward) * 1000) + 1,
+        )
+    except (MappingError, ReplayError, SendError, ValueError) as error:
+        _fail(str(error))
+    console.print(
+        f"{summary.impressions} impressions of {summary.rows} rows ({summary.duplicates} repeated), "
+        f"feedback {summary.feedback}, unanswered {summary.unanswered}, {summary.seconds:.1f} s"
+    )
+
+
+@cli.command()
+def demo(
+    interactions: Annotated[int, typer.Option(min=1, help="Impressions to simulate.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Of the simulated people.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")] = Path("out/demo"),
+    serve: Annotated[bool, typer.Option(help="Keep people coming until Ctrl-C.")] = False,
+) -> None:
+    """Watch the whole loop: simulated apps, broker, worker, policies back to the apps, and an audit."""
+    from experiments.demo import run_demo  # noqa: PLC0415
+
+    raise typer.Exit(run_demo(interactions, seed, out, serve=serve, console=console))
+
+
+@cli.command()
+def kafka(
+    directory: Annotated[Path, typer.Option(help="Where the data lies; an existing one carries on.")],
+    brokers: Annotated[int, typer.Option(help="1 or 3")] = 1,
+) -> None:
+    """Run a real Apache Kafka in the foreground, without Docker (needs Java 17 and Maven)."""
+    from experiments.apache_kafka import run  # noqa: PLC0415
+
+    run(directory, brokers)
 
 
 def _settings(config: Path | None) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from streams.mapped_rows import Interpreted, RowError
 from streams.mapping import Mapping
 
 WATERMARK_MARGIN_MS = 3_600_000
+MESSAGES_PER_WATERMARK = 10_000
 
 
 class ReplayError(RuntimeError):
@@ -133,19 +134,18 @@ def replay(
         partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
         shown = progress.add_task(path.name, total=total if limit is None else min(limit, total))
         interpreted = accepted(log.outcomes(limit), mapping.bad_rows, tally.refused)
-        for message in _ordered(in_event_time(_tallied(interpreted, tally))):
+        for number, message in enumerate(_ordered(in_event_time(_tallied(interpreted, tally))), start=1):
             pace.wait_until(message.occurred_at)
             newest = message.occurred_at
             topic = impressions_topic if isinstance(message, Impression) else feedback_topic
             producer.send(topic, encode(message), key=message.impression_id.encode())
             if isinstance(message, Impression):
                 progress.advance(shown)
+            if number % MESSAGES_PER_WATERMARK == 0:
+                _mark(producer, partitions, newest)
         # Not in the future, where it would be refused: then the last windows close by the clock.
         watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
-        end_of_input = encode(Watermark(schema_version=1, watermark=watermark))
-        for topic, numbers in partitions.items():
-            for partition in numbers:
-                producer.send(topic, end_of_input, partition=partition)
+        _mark(producer, partitions, watermark)
         producer.wait_for_acknowledgements()
     return ReplaySummary(
         rows=log.rows,
@@ -158,6 +158,14 @@ def replay(
         watermark=watermark,
         seconds=time.monotonic() - started,
     )
+
+
+def _mark(producer: AcknowledgedProducer, partitions: Lookup[str, Sequence[int]], reached: int) -> None:
+    """Tell every partition how far event time is: where feedback is rare, its log alone would not say."""
+    marker = msgspec.json.encode(Watermark(schema_version=1, watermark=reached))
+    for topic, numbers in partitions.items():
+        for partition in numbers:
+            producer.send(topic, marker, partition=partition)
 
 
 def _tallied(interpreted: Iterator[Interpreted], tally: _Tally) -> Iterator[Interpreted]:

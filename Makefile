@@ -1,0 +1,41 @@
+# Everything runs in .venv, made from requirements.lock. PYTHON may name another interpreter (3.11 to 3.13).
+PYTHON ?= python3.11
+BIN = .venv/bin
+
+.PHONY: install demo test test-kafka check docs lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: install
+	$(BIN)/groundswell demo
+
+test: install
+	$(BIN)/python -m pytest -m "not kafka"
+
+test-kafka: install
+	$(BIN)/python -m pytest -m kafka
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+docs: install
+	$(BIN)/python -m streams.documents
+
+# Versions and hashes of everything, tools included, for every Python that is supported.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --extra dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv out build *.egg-info
+
+include deploy/check-deploy.mk
