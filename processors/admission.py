@@ -17,6 +17,8 @@ from processors.join import ObservedFeedback, ShownImpression
 
 MAX_VALUE_BYTES = 900_000
 """The largest value let in: an interaction carries it whole and must stay below the broker's limit of 1 MB."""
+NESTING_TO_SPARE = 100
+"""How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
 
 
 class Refusal(Struct, frozen=True):
@@ -44,6 +46,7 @@ T = TypeVar("T")
 _impression = msgspec.json.Decoder(Impression)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
+_undecoded = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Admission:
@@ -132,8 +135,18 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None) -> T | Refusa
     if len(value) > MAX_VALUE_BYTES:
         return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_VALUE_BYTES}")
     try:
-        return decoder.decode(value)
+        decoded = decoder.decode(value)
+        _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
         return Refusal(Reason.SCHEMA, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Refusal(Reason.NOT_JSON, str(error))
+    return decoded
+
+
+def _check_what_is_skipped(value: bytes) -> None:
+    """Raise where fields that no type names would make the interaction unreadable: they travel on with the rest."""
+    if not value.isascii():
+        value.decode()
+    if value.count(b"[") + value.count(b"{") > NESTING_TO_SPARE:
+        _undecoded.decode(b"[" * NESTING_TO_SPARE + value + b"]" * NESTING_TO_SPARE)
