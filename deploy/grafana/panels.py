@@ -58,9 +58,7 @@ class Series:
 
     def target(self, letter: str, *, instant: bool = False) -> prometheus.Dataquery:
         """Return the query as Grafana's panels hold it; `letter` tells the queries of a panel apart."""
-        query = (
-            prometheus.Dataquery().expr(self.query).legend_format(self.name).ref_id(letter).datasource(SOURCE)
-        )
+        query = prometheus.Dataquery().expr(self.query).legend_format(self.name).ref_id(letter).datasource(SOURCE)
         return query.instant() if instant else query.range()
 
     def looks(self) -> list[DynamicConfigValue]:
@@ -133,9 +131,7 @@ def figure(
     return panel if decimals is None else panel.decimals(decimals)
 
 
-def bars_from_bad_to_good(
-    title: str, meaning: str, series: Series, *, width: int = WIDTH // 2
-) -> bargauge.Panel:
+def bars_from_bad_to_good(title: str, meaning: str, series: Series, *, width: int = WIDTH // 2) -> bargauge.Panel:
     """Return one bar per series between -1 and 1, coloured by the reward state that it is nearest to."""
     thresholds = (
         dashboard.ThresholdsConfig()

@@ -226,11 +226,7 @@ def _flow() -> Panels:
         curves(
             "Dead letters",
             "Records per second that could not be used, by reason; they are kept on the dead-letter topic.",
-            [
-                Series(
-                    "sum by (topic, reason) (rate(groundswell_dead_letters_total[5m]))", "{{topic}}: {{reason}}"
-                )
-            ],
+            [Series("sum by (topic, reason) (rate(groundswell_dead_letters_total[5m]))", "{{topic}}: {{reason}}")],
             unit=PER_SECOND,
             lowest=0,
         ),
@@ -246,9 +242,7 @@ def _flow() -> Panels:
             "Of the partition that is furthest behind. The join is always behind by its wait and grace.",
             [
                 Series("time() - min(groundswell_watermark_timestamp_seconds)", "joined up to", BLUE),
-                Series(
-                    "time() - min(groundswell_checkpoint_timestamp_seconds)", "checkpoint", ORANGE, dashed=True
-                ),
+                Series("time() - min(groundswell_checkpoint_timestamp_seconds)", "checkpoint", ORANGE, dashed=True),
             ],
             unit="s",
             lowest=0,

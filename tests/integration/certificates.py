@@ -18,9 +18,7 @@ def certificates(folder: Path) -> Certificates:
     key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), password=None)
     chain = folder / "broker.pem"
     chain.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + b"".join(pem.bytes() for pem in issued.cert_chain_pems)
     )
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))

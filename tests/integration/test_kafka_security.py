@@ -67,9 +67,7 @@ def round_trip(writer: dict[str, object], reader: dict[str, object]) -> bytes:
     producer = KafkaProducer(**writer)
     producer.send("impressions", b"decided").get(PATIENCE_MS / 1000)
     producer.close()
-    consumer = KafkaConsumer(
-        "impressions", **reader, auto_offset_reset="earliest", consumer_timeout_ms=PATIENCE_MS
-    )
+    consumer = KafkaConsumer("impressions", **reader, auto_offset_reset="earliest", consumer_timeout_ms=PATIENCE_MS)
     value: bytes = next(consumer).value
     consumer.close()
     return value

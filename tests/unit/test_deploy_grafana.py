@@ -35,9 +35,7 @@ def test_the_committed_files_are_what_the_code_builds() -> None:
     assert build.stale() == [], "run python -m deploy.grafana.build"
 
 
-def test_a_changed_a_missing_and_a_forgotten_file_are_stale(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_a_missing_and_a_forgotten_file_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "FOLDER", tmp_path)
     assert build.stale() == ["reward-states.json"]
     build.main()
@@ -74,9 +72,7 @@ def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
     rules = [{"record": f"query:number_{number}", "expr": query} for number, query in enumerate(asked)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    done = subprocess.run(
-        ["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -108,10 +104,7 @@ def test_grafana_is_pointed_at_the_data_source_and_the_folder() -> None:
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "groundswell.yml").read_text())["providers"]
     grafana = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["grafana"]
     used = {
-        panel["datasource"]["uid"]
-        for board in DASHBOARDS.values()
-        for panel in board["panels"]
-        if "targets" in panel
+        panel["datasource"]["uid"] for board in DASHBOARDS.values() for panel in board["panels"] if "targets" in panel
     }
     assert used == {source["uid"]}
     assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]

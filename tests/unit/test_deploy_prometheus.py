@@ -14,9 +14,7 @@ from experiments.kafka_distribution import PROJECT
 FOLDER = PROJECT / "deploy" / "prometheus"
 RULES = sorted(FOLDER.glob("rules/*.yml"))
 
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)"
-)
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
 
 
 @needs_promtool
