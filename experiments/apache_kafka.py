@@ -242,9 +242,9 @@ def run(
         with ApacheKafka(directory, brokers) as kafka:
             typer.echo(f"KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap_servers}")
             ended.wait()
-    except KafkaUnavailableError as missing:
-        typer.echo(missing, err=True)
-        raise typer.Exit(1) from missing
+    except (KafkaUnavailableError, ValueError) as refused:
+        typer.echo(refused, err=True)
+        raise typer.Exit(1) from refused
 
 
 if __name__ == "__main__":

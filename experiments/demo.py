@@ -125,7 +125,7 @@ class _Demo:
     def _result(self, watch: DemoWatch, audit: Audit, seconds: float) -> DemoResult:
         assert watch.snapshot is not None, "every interaction is in a policy, so there is one"
         policy = Policy(watch.snapshot)
-        states = np.array(watch.states, dtype=np.int8)
+        states = watch.states
         users, actions, inferred = audit.users(), audit.actions(), audit.inferred()
         truths = states[users, actions]
         warm = slice(len(inferred) // WARM_UP, None)
@@ -150,7 +150,7 @@ class _Demo:
             inferred=inferred,
             states=states,
             probabilities=shown(policy.probabilities, states),
-            policies=watch.policies,
+            policies=watch.published,
         )
 
     def _write(self, result: DemoResult) -> None:

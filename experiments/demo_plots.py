@@ -47,7 +47,7 @@ def states_figure(result: DemoResult) -> str:
 
 
 def value_figure(result: DemoResult) -> str:
-    """Return the true value of each policy that the apps adopted, with a mark for each version."""
+    """Return the true value of each policy that was published, with a mark for each version."""
     figure, axes = _figure()
     versions = np.array([policy.version for policy in result.policies])
     end = max(int(versions[-1]), 1) if len(versions) else 1
@@ -67,7 +67,7 @@ def value_figure(result: DemoResult) -> str:
     axes.plot(versions, np.full(len(versions), lowest + 0.05), "|", color="#333333", markersize=9)
     axes.set_ylim(lowest, 1.15)
     axes.set_ylabel("true reward per impression")
-    axes.set_xlabel("interactions learned = version of the policy (one tick mark for each version the apps used)")
+    axes.set_xlabel("interactions learned = version of the policy (a tick mark for each that was published)")
     _stretch(axes, end)
     _label_ends(axes, ends, end)
     return _svg(figure)

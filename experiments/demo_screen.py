@@ -38,7 +38,7 @@ class View:
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
     greedy_value: float | None = None
     policy_value: float | None = None
-    values: list[float] = field(default_factory=list)
+    values: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     policy_version: int = 0
     policies_published: int = 0
     join_outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -143,7 +143,7 @@ def _columns(view: View) -> Table:
         bar = Text("█" * round(share * 24), style=STYLES[state])
         states.add_row(Text(NAMES[state], style=STYLES[state]), f"{share:6.1%}", bar)
     value = Table.grid(padding=(0, 1))
-    value.add_row("ranked first", Text(_number(view.greedy_value), style="bold"), _sparkline(view.values))
+    value.add_row("ranked first", Text(_number(view.greedy_value), style="bold"), _sparkline(list(view.values)))
     value.add_row("exploring", _number(view.policy_value))
     value.add_row("policy", f"version {view.policy_version:,}", f"{view.policies_published:,} published")
     both = Table.grid(padding=(0, 4), expand=True)

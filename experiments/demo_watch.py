@@ -9,17 +9,20 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import msgspec
+import numpy as np
 from kafka.consumer.fetcher import ConsumerRecord
+from numpy.typing import NDArray
 
 from experiments.demo_audit import Audit
 from experiments.demo_cluster import Cluster
 from experiments.demo_screen import View
 from experiments.policy_reader import NewestSnapshot
 from experiments.topic_reader import TopicReader
+from experiments.true_value import true_worth
 from experiments.truth_log import Finished, PolicyTruth, Progress, Truth, TruthReader, World
 from experiments.worker_metrics import join_outcomes
 from processors.events import Feedback, Impression, Interaction, Reward
-from processors.policy import PolicySnapshot
+from processors.policy import Policy, PolicySnapshot
 
 SCRAPE_SECONDS = 1.0
 Take = Callable[[ConsumerRecord], None]
@@ -36,8 +39,8 @@ class DemoWatch:
     def __init__(self, cluster: Cluster, model: str, truth: Path, view: View, audit: Audit | None) -> None:
         topics = cluster.settings.topics
         self.view = view
-        self.states: list[list[int]] = []
-        self.policies: list[PolicyTruth] = []
+        self.states: NDArray[np.int8] = np.zeros((0, 0), dtype=np.int8)
+        self.published: list[PolicyTruth] = []
         self.finished: Finished | None = None
         self._audit = audit
         self._cluster = cluster
@@ -65,11 +68,11 @@ class DemoWatch:
 
     def update(self) -> None:
         """Take in what is new."""
+        for truth in self._truth.new():
+            self._learn_truth(truth)
         for record in self._topics.new():
             if record.key is not None or record.topic == self._cluster.settings.topics.dead_letter:
                 self._take[record.topic](record)  # what has no key is the marker of the input's end
-        for truth in self._truth.new():
-            self._learn_truth(truth)
         if self._audit is not None:
             self.view.joined, self.view.learned = self._audit.joined, self._audit.learned
         if time.monotonic() >= self._next_scrape:
@@ -104,19 +107,20 @@ class DemoWatch:
             self.view.learned += 1
 
     def _policy(self, record: ConsumerRecord) -> None:
-        if self._newest.offer(record.key, record.value):
-            self.view.policies_published += 1
+        if not self._newest.offer(record.key, record.value):
+            return
+        self.view.policies_published += 1
+        if self._audit is not None and self.snapshot is not None:
+            self.published.append(true_worth(Policy(self.snapshot), self.states, self.view.produced))
 
     def _learn_truth(self, truth: Truth) -> None:
         match truth:
             case World(states):
-                self.states = states
+                self.states = np.array(states, dtype=np.int8)
             case PolicyTruth():
                 self.view.policy_version = truth.version
                 self.view.greedy_value, self.view.policy_value = truth.greedy_value, truth.policy_value
                 self.view.values.append(truth.greedy_value)
-                if self._audit is not None:
-                    self.policies.append(truth)
             case Progress(produced):
                 self.view.produced = produced.impressions
             case Finished(produced):

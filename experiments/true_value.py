@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.app_sessions import ActingPolicy, known_context, offered_actions
+from experiments.truth_log import PolicyTruth
 from processors.events import Action, FeatureValue
 
 Decide = Callable[[Mapping[str, FeatureValue], Sequence[Action]], Sequence[float]]
@@ -24,6 +25,16 @@ def greedy_value(policy: ActingPolicy, states: NDArray[np.int8]) -> float:
 def policy_value(policy: ActingPolicy, states: NDArray[np.int8]) -> float:
     """Return the expected true reward of one impression, exploration included."""
     return _value(policy.probabilities, states)
+
+
+def true_worth(policy: ActingPolicy, states: NDArray[np.int8], impressions: int) -> PolicyTruth:
+    """Return both values of a policy that came out when `impressions` had been shown."""
+    return PolicyTruth(
+        version=policy.version,
+        impressions=impressions,
+        greedy_value=greedy_value(policy, states),
+        policy_value=policy_value(policy, states),
+    )
 
 
 def shown(decide: Decide, states: NDArray[np.int8]) -> NDArray[np.float64]:

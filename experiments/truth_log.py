@@ -22,7 +22,10 @@ class World(msgspec.Struct, frozen=True, tag="world"):
 
 
 class PolicyTruth(msgspec.Struct, frozen=True, tag="policy"):
-    """A policy that the apps adopted, when they had shown `impressions`, and what it is truly worth."""
+    """What a policy is truly worth: what it ranks first, and what it does with its exploration.
+
+    `impressions` is how many had been shown when it came out, or was adopted by the apps.
+    """
 
     version: int
     impressions: int

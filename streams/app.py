@@ -9,8 +9,11 @@ Nothing connects at import; `app` is made when Faust asks for it (`faust -A stre
 
 from __future__ import annotations
 
+import os
 import socket
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from faust.types import TP
@@ -95,6 +98,8 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "broker": servers,
         "autodiscover": False,
         "store": "memory://",
+        # Nothing that lasts is kept on this machine, but Faust wants a folder.
+        "datadir": str(Path(tempfile.gettempdir()) / f"{kafka.group}-{os.getpid()}"),
         "topic_disable_leader": True,
         "topic_replication_factor": kafka.replication,
         "table_standby_replicas": 0,

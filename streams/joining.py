@@ -26,13 +26,11 @@ from processors.join import (
 )
 from state.journal import JoinJournal
 from state.tables import SegmentTable
-from streams.metrics import Metrics
+from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
 from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings, TopicSettings
 
-MISPLACED_ORPHAN = "misplaced_orphan"
-"""The reason of orphans on a partition where their key does not belong: their producer partitions otherwise."""
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
 

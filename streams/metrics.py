@@ -11,8 +11,12 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from processors.join import Outcome
+
 MAX_SIGNALS = 50
 OTHER_SIGNAL = "other"
+MISPLACED_ORPHAN = "misplaced_orphan"
+"""The outcome of orphans on a partition where their key does not belong: their producer partitions otherwise."""
 
 BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
@@ -189,6 +193,9 @@ class Metrics:
         )
         self.lag = Gauge("groundswell_consumer_lag", "records not yet read", ["topic", "partition"], registry=registry)
 
+        # An outcome that has not happened yet is 0, not unknown.
+        for outcome in (*Outcome, MISPLACED_ORPHAN):
+            self.join.labels(outcome)
         self._signals: defaultdict[str, set[str]] = defaultdict(set)
 
     def declared(self) -> list[Declared]:

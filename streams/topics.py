@@ -70,6 +70,7 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
                 made.append(layout.name)
             except TopicAlreadyExistsError:
                 pass  # another one made it meanwhile; its partitions are checked below
+        admin.wait_for_topics([layout.name for layout in topic_layouts(topics)])
         _check_partitions(admin, topics)
         return made
     finally:

@@ -52,7 +52,7 @@ def result(**changed: int) -> DemoResult:
         "policy_version": COUNT,
     }
     summary = Summary(
-        **(numbers | changed),  # type: ignore[arg-type]  # the fields that are numbers
+        **(numbers | changed),
         greedy_value=0.75,
         policy_value=0.5,
         state_accuracy=float(np.mean(inferred == truths)),

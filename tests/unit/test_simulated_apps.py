@@ -138,10 +138,9 @@ def test_it_acts_by_the_newest_policy_and_tells_its_true_value(tmp_path: Path) -
     truths = list(TruthReader(tmp_path / "truth").new())
     states = sessions.users.states
     assert truths[0] == World(states.tolist())
-    values = [one for one in truths if isinstance(one, PolicyTruth)]
-    assert [(one.version, one.greedy_value) for one in values] == [
-        (7, pytest.approx(states[:, 0].mean())),
-        (8, pytest.approx(states[:, 2].mean())),
-    ]
+    first, second = [one for one in truths if isinstance(one, PolicyTruth)]
+    assert (first.version, second.version) == (7, 8)
+    assert first.greedy_value == pytest.approx(states[:, 0].mean())
+    assert second.greedy_value == pytest.approx(states[:, 2].mean())
     assert isinstance(truths[-1], Finished)
     assert truths[-1].produced == sessions.produced

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.app_sessions import Produced
-from experiments.truth_log import Finished, PolicyTruth, Progress, TruthReader, TruthWriter, World
+from experiments.truth_log import Finished, PolicyTruth, Progress, Truth, TruthReader, TruthWriter, World
 
-TRUTHS = [
+TRUTHS: list[Truth] = [
     World([[1, 0, -1]]),
     PolicyTruth(version=3, impressions=9, greedy_value=0.5, policy_value=0.25),
     Progress(Produced(impressions=10)),
