@@ -26,6 +26,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
+MAX_JOINED_BYTES = 980_000
+"""How large an impression may become with its feedback: an interaction must stay below the broker's limit of 1 MB."""
 
 
 class JoinConfig(BaseModel):
@@ -67,6 +69,7 @@ class Outcome(StrEnum):
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"
+    TOO_MUCH = "too_much"
     ORPHAN = "orphan"
 
 
@@ -96,12 +99,13 @@ class ObservedFeedback(Struct):
 
 
 class Pending(Struct):
-    """An impression that waits for its feedback; `effective` is e(i) in ms."""
+    """An impression that waits for its feedback; `effective` is e(i) in ms, `size` in bytes."""
 
     impression: ShownImpression
     effective: int
     feedback: list[ObservedFeedback]
     closes_at: int
+    size: int = 0
 
 
 class Stray(Struct):
@@ -144,7 +148,8 @@ class Join:
         self._wait = round(config.wait * 1000)
         self._grace = round(config.grace * 1000)
         self._backward = round(config.backward * 1000)
-        self._remember = round(config.remember * 1000)
+        # Kept feedback that came early is needed until `backward` after its impression has closed.
+        self._remember = round(max(config.remember, config.backward) * 1000)
         self._max_pending = config.max_pending
         self.impressions_time = BEFORE_TIME
         self.feedback_time = BEFORE_TIME
@@ -254,11 +259,18 @@ class Join:
             step.count(Outcome.DUPLICATE_FEEDBACK)
             return False
         delay = feedback.occurred_at - pending.effective
-        if -self._backward <= delay <= self._wait and feedback.log_time < pending.closes_at:
+        size = len(feedback.value) + _LONGEST_ESCAPE * len(feedback.signal)
+        if delay < -self._backward:
+            reason = Outcome.TOO_EARLY
+        elif delay > self._wait or feedback.log_time >= pending.closes_at:
+            reason = Outcome.LATE
+        elif pending.size + size > MAX_JOINED_BYTES:
+            reason = Outcome.TOO_MUCH
+        else:
             pending.feedback.append(feedback)
+            pending.size += size
             step.count(Outcome.FEEDBACK_MATCHED)
             return True
-        reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
         step.strays.append(Stray(feedback, reason, delay - self._wait))
         return False
 
@@ -276,7 +288,7 @@ class Join:
         return step
 
     def _expire_early(self, step: Step) -> None:
-        while self._expiring and self._expiring[0][0] <= self.watermark:
+        while self._expiring and self._expiring[0][0] < self.watermark:
             _, _, feedback = heappop(self._expiring)
             waiting = self._early.get(feedback.impression_id)
             if waiting is None or feedback not in waiting:
@@ -303,6 +315,7 @@ class Join:
         heappush(self._forgetting, (closes_at, impression_id))
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
+        """Return the last watermark at which an impression that the feedback belongs to may still come."""
         return feedback.occurred_at + self._backward + self._grace
 
     # -- restoring --------------------------------------------------------------------------------------------
@@ -313,14 +326,15 @@ class Join:
         self.feedback_time = feedback_time
         self.watermark = watermark
 
-    def restore_impression(self, impression: ShownImpression, effective: int) -> None:
-        """Refold a kept impression: pending, or known as closed if it was due by the restored watermark.
+    def restore_impression(self, impression: ShownImpression, effective: int, *, evicted: bool) -> None:
+        """Refold a kept impression: pending, or known as closed if it was given up or due by the restored watermark.
 
         Call it in the order of offsets.
         """
         closes_at = effective + self._wait + self._grace
-        if closes_at <= self.watermark:
-            self._remember_closed(impression.id, closes_at, effective)
+        if evicted or closes_at <= self.watermark:
+            if closes_at >= self.forgotten_before:
+                self._remember_closed(impression.id, closes_at, effective)
         else:
             self._restore(impression, effective)
 
@@ -329,12 +343,12 @@ class Join:
         pending = self._pending.get(feedback.impression_id)
         if pending is not None:
             self._judge(feedback, pending, _step())
-        elif feedback.impression_id not in self._closed and self._expires_at(feedback) > self.watermark:
+        elif feedback.impression_id not in self._closed and self._expires_at(feedback) >= self.watermark:
             self._restore_early(feedback)
 
     def _restore(self, impression: ShownImpression, effective: int) -> Pending:
         closes_at = effective + self._wait + self._grace
-        pending = Pending(impression, effective, [], closes_at)
+        pending = Pending(impression, effective, [], closes_at, len(impression.value))
         self._pending[impression.id] = pending
         heappush(self._closing, (closes_at, impression.offset, impression.id))
         self._offsets.append((impression.offset, impression.id))
@@ -343,6 +357,10 @@ class Join:
     def _restore_early(self, feedback: ObservedFeedback) -> None:
         self._early.setdefault(feedback.impression_id, []).append(feedback)
         heappush(self._expiring, (self._expires_at(feedback), feedback.offset, feedback))
+
+
+_LONGEST_ESCAPE = 6
+"""Bytes that one character of a signal's name may take in JSON."""
 
 
 def _step() -> Step:

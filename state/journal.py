@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable
 
 from processors.admission import readmit_feedback, readmit_impression
-from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
-from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentTable
+from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending, Step
+from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
 """Faust fetches changelogs in pieces of 4 MB at most, brokers take 1 MB by default."""
@@ -22,7 +21,7 @@ MAX_SEGMENT_BYTES = 500_000
 class JoinJournal:
     """The durable side of one partition's join. `restore` comes first; it also opens a new writer."""
 
-    def __init__(self, table: SegmentTable, partition: int, window_ms: int) -> None:
+    def __init__(self, table: SegmentStore, partition: int, window_ms: int) -> None:
         self._table = table
         self._partition = partition
         self._window_ms = window_ms
@@ -31,24 +30,27 @@ class JoinJournal:
         self._number = 0
         self._windows: defaultdict[int, list[Key]] = defaultdict(list)
         self._superseded: list[str] = []
+        self._forgotten_before: int | None = None
 
     def restore(self, join: Join) -> Mark:
         """Refold into an empty join what the newest mark vouches for; return that mark."""
         marks = self._table.marks(self._partition)
         if marks:
-            self._mark = max(marks.values(), key=lambda mark: mark.epoch)
+            self._mark = max(marks.values(), key=_newness)
         mark = self._mark
         join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
         impressions: list[tuple[int, int, bytes]] = []
         feedback: list[tuple[int, int, bytes]] = []
+        evicted: set[int] = set()
         for key, segment in self._table.segments(self._partition):
             _, window, writer, number = key
             self._windows[window].append(key)
             if number < mark.writers.get(writer, 0):
                 impressions += segment.impressions
                 feedback += segment.feedback
+                evicted.update(segment.evicted)
         for offset, effective, value in sorted(impressions):
-            join.restore_impression(readmit_impression(value, offset), effective)
+            join.restore_impression(readmit_impression(value, offset), effective, evicted=offset in evicted)
         for offset, log_time, value in sorted(feedback):
             join.restore_feedback(readmit_feedback(value, offset, log_time))
         self._open_writer(marks)
@@ -59,26 +61,28 @@ class JoinJournal:
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 
-    def keep(self, kept: Iterable[tuple[int, Pending | ObservedFeedback]]) -> None:
-        """Write what a step kept. It counts only when `mark` has returned."""
-        windows: defaultdict[int, Segment] = defaultdict(lambda: Segment([], []))
+    def keep(self, step: Step) -> None:
+        """Write what a step kept and what it gave up. It counts only when `mark` has returned."""
+        windows: defaultdict[int, Segment] = defaultdict(lambda: Segment([], [], []))
         sizes: defaultdict[int, int] = defaultdict(int)
-        for until, entry in kept:
+
+        def with_room(until: int, value: bytes) -> Segment:
             window = until // self._window_ms
-            segment = windows[window]
-            if isinstance(entry, Pending):
-                shown = entry.impression
-                segment.impressions.append((shown.offset, entry.effective, shown.value))
-                sizes[window] += len(shown.value)
-                came_early = entry.feedback
-            else:
-                came_early = [entry]
-            for one in came_early:
-                segment.feedback.append((one.offset, one.log_time, one.value))
-                sizes[window] += len(one.value)
-            if sizes[window] > MAX_SEGMENT_BYTES:
+            if window in windows and sizes[window] + len(value) > MAX_SEGMENT_BYTES:
                 self._put(window, windows.pop(window))
                 sizes[window] = 0
+            sizes[window] += len(value)
+            return windows[window]
+
+        for until, entry in step.kept:
+            came_early = [entry] if isinstance(entry, ObservedFeedback) else entry.feedback
+            if isinstance(entry, Pending):
+                shown = entry.impression
+                with_room(until, shown.value).impressions.append((shown.offset, entry.effective, shown.value))
+            for one in came_early:
+                with_room(until, one.value).feedback.append((one.offset, one.log_time, one.value))
+        for pending in step.evicted:
+            with_room(pending.closes_at, b"").evicted.append(pending.impression.offset)
         for window, segment in windows.items():
             self._put(window, segment)
 
@@ -90,18 +94,30 @@ class JoinJournal:
 
     async def mark(self, join: Join, impressions_offset: int, feedback_offset: int) -> None:
         """Wait for the segments, then write the mark and wait for it. Call it when the outputs are acknowledged."""
-        await self._table.acknowledged()
+        await self._table.acknowledged(self._partition)
         mark = self._mark
         mark.impressions_offset, mark.feedback_offset = impressions_offset, feedback_offset
         mark.impressions_time, mark.feedback_time = join.impressions_time, join.feedback_time
         mark.watermark = join.watermark
         mark.writers[self._writer] = self._number
         self._table.put_mark(self._partition, self._writer, mark)
-        await self._table.acknowledged()
+        await self._table.acknowledged(self._partition)
+        self._forgotten_before = join.forgotten_before
 
-    def forget(self, before: int) -> None:
-        """Delete the segments of windows that ended before this event time (ms), and superseded marks."""
-        for window in [window for window in self._windows if (window + 1) * self._window_ms <= before]:
+    @property
+    def can_forget(self) -> bool:
+        """Whether there is anything that the mark makes needless."""
+        return self._forgotten_before is not None and bool(self._superseded or self._needless_windows())
+
+    def forget(self) -> None:
+        """Delete the segments of windows that the mark has left behind, and the marks it supersedes.
+
+        Call it when the broker has taken a commit: it takes none of a worker that has lost its partition, which
+        would delete what the partition's new owner still needs.
+        """
+        if self._forgotten_before is None:
+            return
+        for window in self._needless_windows():
             for key in self._windows.pop(window):
                 del self._table[key]
         for writer in self._superseded:
@@ -110,3 +126,12 @@ class JoinJournal:
         if len(self._mark.writers) > 1:
             living = {key[2] for keys in self._windows.values() for key in keys} | {self._writer}
             self._mark.writers = {w: n for w, n in self._mark.writers.items() if w in living}
+
+    def _needless_windows(self) -> list[int]:
+        before = self._forgotten_before
+        return [] if before is None else [w for w in self._windows if (w + 1) * self._window_ms <= before]
+
+
+def _newness(mark: Mark) -> tuple[int, int, int]:
+    # Two workers that took a partition over from the same mark write the same epoch.
+    return mark.epoch, mark.watermark, mark.impressions_offset + mark.feedback_offset

@@ -10,8 +10,9 @@ loses windows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from typing import Any, Protocol
 
 import faust
 import msgspec
@@ -23,10 +24,15 @@ MARK_WINDOW = -1
 
 
 class Segment(msgspec.Struct, array_like=True):
-    """What one step kept for one window: (offset, effective time, value) and (offset, log time, value)."""
+    """What one step kept for one window.
+
+    Impressions are (offset, effective time, value), feedback is (offset, log time, value); `evicted` are the offsets
+    of impressions that were given up.
+    """
 
     impressions: list[tuple[int, int, bytes]]
     feedback: list[tuple[int, int, bytes]]
+    evicted: list[int]
 
 
 class Mark(msgspec.Struct):
@@ -43,6 +49,28 @@ class Mark(msgspec.Struct):
     feedback_time: int
     watermark: int
     writers: dict[str, int]
+
+
+class SegmentStore(Protocol):
+    """Where a journal keeps its segments and marks."""
+
+    def marks(self, partition: int) -> dict[str, Mark]:
+        """Return the marks of a partition by writer."""
+
+    def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
+        """Yield the segments of a partition, in no order."""
+
+    def put_segment(self, key: Key, segment: Segment) -> None:
+        """Write a segment."""
+
+    def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
+        """Write a writer's mark."""
+
+    def __delitem__(self, key: Key) -> None:
+        """Delete a segment or a mark."""
+
+    async def acknowledged(self, partition: int) -> None:
+        """Wait until everything written of this partition is durable. Raises what writing raised."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,22 +94,21 @@ class SegmentTable(faust.Table[Key, bytes]):
             },
             **options,
         )
-        self._unacknowledged: list[FutureMessage] = []
+        self._unacknowledged: defaultdict[int, list[FutureMessage]] = defaultdict(list)
 
     def partition_for_key(self, key: Key) -> int:
         """Return the partition that the key names."""
         return key[0]
 
-    def send_changelog(self, *arguments: Any, **options: Any) -> FutureMessage:
+    def send_changelog(self, partition: int | None, key: Key, *arguments: Any, **options: Any) -> FutureMessage:
         """Send a change, and remember it for `acknowledged`."""
-        future = super().send_changelog(*arguments, **options)
-        self._unacknowledged.append(future)
+        future = super().send_changelog(partition, key, *arguments, **options)
+        self._unacknowledged[key[0]].append(future)
         return future
 
-    async def acknowledged(self) -> None:
-        """Wait until the broker has acknowledged every change so far. Raises what sending raised."""
-        sent, self._unacknowledged = self._unacknowledged, []
-        await asyncio.gather(*sent)
+    async def acknowledged(self, partition: int) -> None:
+        """Wait until the broker has acknowledged every change of a partition so far. Raises what sending raised."""
+        await asyncio.gather(*self._unacknowledged.pop(partition, ()))
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         """Write a segment."""
@@ -105,7 +132,10 @@ class SegmentTable(faust.Table[Key, bytes]):
         """Return the keys of a partition."""
         return [key for key in self.data if key[0] == partition]
 
-    def drop_partition(self, partition: int) -> None:
-        """Drop the local copy of a partition that has gone to another worker; its changelog stays."""
-        for key in self.keys_of(partition):
+    def drop_all_but(self, partitions: Collection[int]) -> None:
+        """Drop the local copy of partitions that have gone to other workers; their changelogs stay.
+
+        The copy of a partition that stayed is kept: Faust reads on in its changelog from where it was.
+        """
+        for key in [key for key in self.data if key[0] not in partitions]:
             del self.data[key]

@@ -109,7 +109,9 @@ def add_clock(app: Groundswell) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
         lags = {topic: _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
         await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
-        await _commit({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
+        offsets = {TP(topic, partition): cursor.offset for topic, cursor in cursors.items()}
+        if await _commit(offsets, even_if_unchanged=join.can_forget):
+            join.forget()
 
     async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
         _lag(TP(topics.interactions, partition), learner.interactions)
@@ -124,7 +126,10 @@ def add_clock(app: Groundswell) -> None:
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
         return lag
 
-    async def _commit(offsets: dict[TP, int]) -> None:
-        new = {tp: offset for tp, offset in offsets.items() if offset > committed.get(tp, 0)}
-        if new and await app.commit_offsets(new):
-            committed.update(new)
+    async def _commit(offsets: dict[TP, int], *, even_if_unchanged: bool = False) -> bool:
+        """Commit what is new; say whether the broker has taken it."""
+        changed = any(offset != committed.get(tp, 0) for tp, offset in offsets.items())
+        if not ((changed or even_if_unchanged) and await app.commit_offsets(offsets)):
+            return False
+        committed.update(offsets)
+        return True

@@ -13,6 +13,9 @@ from processors.join import Stray
 from streams.batch_writer import BatchWriter
 from streams.settings import TopicSettings
 
+MAX_REFUSED_BYTES = 1_900_000
+"""How much of a refused message fits the dead-letter topic. Compressed, a broker takes far larger ones."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -61,6 +64,10 @@ class Outputs:
             ("partition", str(place.partition).encode()),
             ("offset", str(place.offset).encode()),
         ]
+        room = MAX_REFUSED_BYTES - len(key or b"")
+        if len(value or b"") > room:
+            headers.append(("cut_from", str(len(value or b"")).encode()))
+        key, value = key and key[:MAX_REFUSED_BYTES], value and value[: max(0, room)]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 
     def reward(self, partition: int, reward: Reward) -> None:

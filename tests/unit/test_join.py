@@ -115,11 +115,34 @@ def test_feedback_that_comes_before_its_impression_waits_for_it() -> None:
 def test_feedback_whose_impression_never_comes_is_an_orphan_when_its_time_is_up() -> None:
     played = Played()
     played.feedback(seen("a", 1000))
-    played.advance(1000 + BACKWARD + GRACE - 1)
-    assert played.strays == []
     played.advance(1000 + BACKWARD + GRACE)
+    assert played.strays == [], "an impression that is out of order by the grace may still claim it"
+    played.advance(1000 + BACKWARD + GRACE + 1)
     assert played.strays == [("f", Outcome.ORPHAN)]
     assert played.join.early == 0
+
+
+@pytest.mark.parametrize("in_one_stretch", [True, False], ids=["in one stretch", "one by one"])
+def test_feedback_at_the_very_edge_of_the_backward_buffer_joins_however_the_logs_were_read(
+    in_one_stretch: bool,
+) -> None:
+    played = Played()
+    played.feedback(seen("out of order", 1000 - BACKWARD), seen("nobody", 1100, "g"))
+    impressions = [shown("newest", 1000 + GRACE), shown("out of order", 1000, 1)]
+    for stretch in [impressions] if in_one_stretch else [impressions[:1], impressions[1:]]:
+        played.impressions(*stretch)
+    played.advance(9000)
+    assert ("out of order", ["f"]) in played.closed
+
+
+def test_an_impression_carries_no_more_feedback_than_a_record_of_interactions() -> None:
+    played = Played()
+    played.impressions(shown("a", 1000, value=b"x" * 900_000))
+    large = [ObservedFeedback(str(n), "a", 1010, "click", n, b"y" * 30_000) for n in range(5)]
+    played.feedback(*large)
+    played.advance(9000)
+    assert played.closed == [("a", ["0", "1"])]
+    assert played.strays == [(str(n), Outcome.TOO_MUCH) for n in (2, 3, 4)]
 
 
 def test_feedback_after_closing_is_late_and_says_by_how_much() -> None:
