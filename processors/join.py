@@ -28,6 +28,10 @@ BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
 
 
+MAX_FEEDBACK = 64
+"""How many pieces of feedback an impression takes; more are strays. An interaction has to fit into a record."""
+
+
 class JoinConfig(BaseModel):
     """How long to wait for feedback. All times in seconds of event time unless said otherwise."""
 
@@ -67,6 +71,7 @@ class Outcome(StrEnum):
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"
+    TOO_MANY = "too_many"
     ORPHAN = "orphan"
 
 
@@ -254,11 +259,12 @@ class Join:
             step.count(Outcome.DUPLICATE_FEEDBACK)
             return False
         delay = feedback.occurred_at - pending.effective
-        if -self._backward <= delay <= self._wait and feedback.log_time < pending.closes_at:
+        in_time = -self._backward <= delay <= self._wait and feedback.log_time < pending.closes_at
+        if in_time and len(pending.feedback) < MAX_FEEDBACK:
             pending.feedback.append(feedback)
             step.count(Outcome.FEEDBACK_MATCHED)
             return True
-        reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
+        reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
         step.strays.append(Stray(feedback, reason, delay - self._wait))
         return False
 

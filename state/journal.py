@@ -16,7 +16,7 @@ from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
 from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentTable
 
 MAX_SEGMENT_BYTES = 500_000
-"""Faust fetches changelogs in pieces of 4 MB at most, brokers take 1 MB by default."""
+"""Beyond it a segment is begun anew. One entry may be larger, and still fits the 1 MB that brokers take by default."""
 
 
 class JoinJournal:
@@ -65,20 +65,17 @@ class JoinJournal:
         sizes: defaultdict[int, int] = defaultdict(int)
         for until, entry in kept:
             window = until // self._window_ms
-            segment = windows[window]
-            if isinstance(entry, Pending):
-                shown = entry.impression
-                segment.impressions.append((shown.offset, entry.effective, shown.value))
-                sizes[window] += len(shown.value)
-                came_early = entry.feedback
-            else:
-                came_early = [entry]
-            for one in came_early:
-                segment.feedback.append((one.offset, one.log_time, one.value))
-                sizes[window] += len(one.value)
-            if sizes[window] > MAX_SEGMENT_BYTES:
+            shown = entry.impression if isinstance(entry, Pending) else None
+            feedback = entry.feedback if isinstance(entry, Pending) else [entry]
+            size = sum(len(one.value) for one in (*feedback, shown) if one is not None)
+            if sizes[window] and sizes[window] + size > MAX_SEGMENT_BYTES:
                 self._put(window, windows.pop(window))
                 sizes[window] = 0
+            sizes[window] += size
+            segment = windows[window]
+            if isinstance(entry, Pending):
+                segment.impressions.append((entry.impression.offset, entry.effective, entry.impression.value))
+            segment.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
         for window, segment in windows.items():
             self._put(window, segment)
 

@@ -10,7 +10,7 @@ loses windows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import faust
@@ -105,7 +105,7 @@ class SegmentTable(faust.Table[Key, bytes]):
         """Return the keys of a partition."""
         return [key for key in self.data if key[0] == partition]
 
-    def drop_partition(self, partition: int) -> None:
-        """Drop the local copy of a partition that has gone to another worker; its changelog stays."""
-        for key in self.keys_of(partition):
+    def keep_only(self, partitions: Collection[int]) -> None:
+        """Drop the local copies of all other partitions: another worker has them now. Their changelog stays."""
+        for key in [key for key in self.data if key[0] not in partitions]:
             del self.data[key]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 TICK = 0.25
 """Seconds between looks at the clock: for idle logs, policies and checkpoints that are due."""
+COMMIT_SECONDS = 1.0
+CONCURRENCY = 4
+"""How many partitions an agent works on at once: most of a step is waiting for acknowledgements."""
 
 
 class Partitions:
@@ -42,21 +45,21 @@ def add_agents(app: Groundswell) -> None:
     """Connect topics, join and learners."""
     held = app.partitions
 
-    @app.agent(app.impressions, name="join-impressions")
+    @app.agent(app.impressions, name="join-impressions", concurrency=CONCURRENCY)
     async def join_impressions(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             async with held.join_lock(batch.tp.partition):
                 if join := held.joins.get(batch.tp.partition):
                     await _read(app, batch, join.impressions, join.take_impressions)
 
-    @app.agent(app.feedback, name="join-feedback")
+    @app.agent(app.feedback, name="join-feedback", concurrency=CONCURRENCY)
     async def join_feedback(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             async with held.join_lock(batch.tp.partition):
                 if join := held.joins.get(batch.tp.partition):
                     await _read(app, batch, join.feedback, join.take_feedback)
 
-    @app.agent(app.interactions, name="learn")
+    @app.agent(app.interactions, name="learn", concurrency=CONCURRENCY)
     async def learn(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             async with held.learner_lock(batch.tp.partition):
@@ -90,6 +93,7 @@ async def _read(
 def add_clock(app: Groundswell) -> None:
     """Let time pass for logs that are idle, policies and checkpoints that are due, and commits."""
     held, topics = app.partitions, app.settings.topics
+    to_commit: dict[TP, int] = {}
     committed: dict[TP, int] = {}
 
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
@@ -105,16 +109,22 @@ def add_clock(app: Groundswell) -> None:
                 if learner := held.learners.get(partition):
                     await _tick_learner(partition, learner)
 
+    @app.timer(COMMIT_SECONDS, name="commits")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
+    async def commit() -> None:
+        new = {tp: offset for tp, offset in to_commit.items() if offset > committed.get(tp, 0)}
+        if new and app.flowing and await app.commit_offsets(new):
+            committed.update(new)
+
     async def _tick_join(partition: int, join: PartitionJoin) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
         lags = {topic: _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
         await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
-        await _commit({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
+        to_commit.update({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
 
     async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
         _lag(TP(topics.interactions, partition), learner.interactions)
-        if await learner.let_time_pass(time.monotonic()):
-            await _commit({TP(topics.interactions, partition): learner.durable_offset})
+        await learner.let_time_pass(time.monotonic())
+        to_commit[TP(topics.interactions, partition)] = learner.durable_offset
 
     def _lag(tp: TP, cursor: Cursor) -> int | None:
         highwater = app.consumer.highwater(tp)
@@ -123,8 +133,3 @@ def add_clock(app: Groundswell) -> None:
         lag = max(0, int(highwater) - cursor.offset)
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
         return lag
-
-    async def _commit(offsets: dict[TP, int]) -> None:
-        new = {tp: offset for tp, offset in offsets.items() if offset > committed.get(tp, 0)}
-        if new and await app.commit_offsets(new):
-            committed.update(new)

@@ -62,7 +62,9 @@ class Groundswell(RecordBatchApp):
         """
         topics, held = self.settings.topics, self.partitions
         positions: dict[TP, int] = {}
-        for partition in sorted(tp.partition for tp in assignment if tp.topic == topics.impressions):
+        event_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
+        self._table.keep_only(event_partitions)
+        for partition in event_partitions:
             async with held.join_lock(partition):
                 join = held.joins[partition] = PartitionJoin(partition, self._join_wiring)
                 positions[TP(topics.impressions, partition)] = join.impressions.offset
@@ -81,7 +83,6 @@ class Groundswell(RecordBatchApp):
         for partition in list(held.joins):
             async with held.join_lock(partition):
                 del held.joins[partition]
-                self._table.drop_partition(partition)
                 self.metrics.drop_event_partition(partition)
         for partition in list(held.learners):
             async with held.learner_lock(partition):
@@ -105,6 +106,8 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "table_standby_replicas": 0,
         "stream_recovery_delay": 0.0,
         "stream_wait_empty": False,
+        # Of batches, not of records: what is read ahead of the join has to fit into memory.
+        "stream_buffer_maxsize": 16,
         "broker_session_timeout": kafka.session_timeout,
         "broker_heartbeat_interval": kafka.session_timeout / 5,
         "consumer_group_instance_id": kafka.instance,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -52,6 +53,8 @@ class PartitionLearner:
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
         self._learners: dict[str, Learner] = {}
+        # What was learned of models that are not configured now is kept for when they are again.
+        self._unconfigured: dict[str, dict[str, Any]] = {}
         self._ledger = Ledger()
         self._published: dict[str, int] = {}
         self._unpublished_since: dict[str, float] = {}
@@ -70,6 +73,8 @@ class PartitionLearner:
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, Learner.restore(self._settings.models[name], state))
+            else:
+                self._unconfigured[name] = state
 
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
@@ -138,11 +143,10 @@ class PartitionLearner:
         self._unpublished_since.pop(model, None)
         self._metrics.published(model, learner.interactions_included)
 
-    async def let_time_pass(self, now: float) -> bool:
+    async def let_time_pass(self, now: float) -> None:
         """Publish policies that have waited long enough, and write a checkpoint if one is due.
 
-        `now` is in seconds, of a clock that never goes back. Returns whether a checkpoint was written, so that
-        `durable_offset` may be committed.
+        `now` is in seconds, of a clock that never goes back.
         """
         outputs = self._outputs()
         for model, learner in self._learners.items():
@@ -152,20 +156,19 @@ class PartitionLearner:
                 self._publish(model, outputs)
         await outputs.flush()
         if self.interactions.offset == self.durable_offset:
-            return False
+            return
         if self._unsaved_since is None:
             self._unsaved_since = now
-        if now - self._unsaved_since < self._settings.learning.checkpoint_seconds:
-            return False
-        await self.write_checkpoint()
-        return True
+        if now - self._unsaved_since >= self._settings.learning.checkpoint_seconds:
+            await self.write_checkpoint()
 
     async def write_checkpoint(self) -> None:
         """Write a checkpoint if there is anything new, and return when it is durable."""
         offset = self.interactions.offset
         if offset == self.durable_offset:
             return
-        states = {name: learner.state() for name, learner in sorted(self._learners.items())}
+        learned = {name: learner.state() for name, learner in self._learners.items()}
+        states = dict(sorted((self._unconfigured | learned).items()))
         value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._published))
         records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
         outputs = self._outputs()

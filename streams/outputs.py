@@ -21,6 +21,9 @@ def contract_partition(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
+MAX_DEAD_LETTER_KEY, MAX_DEAD_LETTER_VALUE = 50_000, 900_000
+
+
 class Place(NamedTuple):
     """Where a record lies."""
 
@@ -53,7 +56,10 @@ class Outputs:
         )
 
     def dead_letter(self, place: Place, key: bytes | None, value: bytes | None, refusal: Refusal) -> None:
-        """Write a refused message: its original key and bytes, the why and where in the headers."""
+        """Write a refused message: its original key and bytes, the why and where in the headers.
+
+        Of a message too large to be written again with its headers, the beginning is kept.
+        """
         headers = [
             ("reason", refusal.reason.encode()),
             ("detail", refusal.detail.encode(errors="replace")[:1000]),
@@ -61,6 +67,7 @@ class Outputs:
             ("partition", str(place.partition).encode()),
             ("offset", str(place.offset).encode()),
         ]
+        key, value = key and key[:MAX_DEAD_LETTER_KEY], value and value[:MAX_DEAD_LETTER_VALUE]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 
     def reward(self, partition: int, reward: Reward) -> None:
