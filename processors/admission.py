@@ -19,6 +19,8 @@ MAX_IMPRESSION_BYTES = 600_000
 MAX_FEEDBACK_BYTES = 4_096
 """The largest values let in. An interaction carries an impression with all its feedback
 (`join.MAX_FEEDBACK` pieces), and must stay below the 1 MB that brokers take by default."""
+NESTING_TO_SPARE = 100
+"""How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
 
 
 class Refusal(Struct, frozen=True):
@@ -46,6 +48,7 @@ T = TypeVar("T")
 _impression = msgspec.json.Decoder(Impression)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
+_undecoded = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Admission:
@@ -134,8 +137,18 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
     if len(value) > max_bytes:
         return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {max_bytes}")
     try:
-        return decoder.decode(value)
+        decoded = decoder.decode(value)
+        _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
         return Refusal(Reason.SCHEMA, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Refusal(Reason.NOT_JSON, str(error))
+    return decoded
+
+
+def _check_what_is_skipped(value: bytes) -> None:
+    """Raise where fields that no type names would make the interaction unreadable: they travel on with the rest."""
+    if not value.isascii():
+        value.decode()
+    if value.count(b"[") + value.count(b"{") > NESTING_TO_SPARE:
+        _undecoded.decode(b"[" * NESTING_TO_SPARE + value + b"]" * NESTING_TO_SPARE)

@@ -139,6 +139,9 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 PROBABILITY_TOLERANCE = 1e-3
 """How far logged probabilities may be from summing to 1: producers round."""
+LEAST_PROPENSITY = 1e-9
+LARGEST_WEIGHT = 1e9
+"""Bounds within which importance weights and the sums of their squares stay finite."""
 
 
 def contradiction(impression: Impression) -> tuple[str, str] | None:
@@ -151,8 +154,8 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
         return "chosen_out_of_range", f"chosen is {impression.chosen}, but there are {count} actions"
     if len({action.id for action in impression.actions}) != count:
         return "duplicate_actions", "two actions have the same id"
-    if not (math.isfinite(impression.weight) and impression.weight > 0):
-        return "bad_weight", f"weight is {impression.weight}, expected a positive number"
+    if not 0 < impression.weight <= LARGEST_WEIGHT:
+        return "bad_weight", f"weight is {impression.weight}, expected within (0, {LARGEST_WEIGHT:g}]"
     return _bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
 
 
@@ -160,19 +163,28 @@ def _bad_propensity(
     probabilities: Sequence[float] | None, propensity: float | None, chosen: int, count: int
 ) -> tuple[str, str] | None:
     if probabilities is not None:
-        total = math.fsum(probabilities)
-        if len(probabilities) != count:
-            return "probabilities_length", f"{len(probabilities)} probabilities for {count} actions"
-        if not (all(0 <= one <= 1 for one in probabilities) and abs(total - 1) <= PROBABILITY_TOLERANCE):
-            return "bad_probabilities", f"probabilities must lie in [0, 1] and sum to 1; they sum to {total}"
-        if propensity is None:
-            propensity = probabilities[chosen]
-        elif abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
+        wrong = _bad_probabilities(probabilities, count)
+        if wrong is not None:
+            return wrong
+        if propensity is not None and abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
             return "bad_propensity", f"propensity {propensity} is not probabilities[chosen], {probabilities[chosen]}"
+        propensity = probabilities[chosen]  # which is what `chosen_propensity` goes by
     if propensity is None:
         return "no_propensity", "neither probabilities nor propensity is given"
-    if not 0 < propensity <= 1:
-        return "bad_propensity", f"propensity of the chosen action is {propensity}, expected within (0, 1]"
+    if not LEAST_PROPENSITY <= propensity <= 1:
+        detail = f"expected within (0, 1] and no less than {LEAST_PROPENSITY:g}"
+        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}"
+    return None
+
+
+def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str, str] | None:
+    if len(probabilities) != count:
+        return "probabilities_length", f"{len(probabilities)} probabilities for {count} actions"
+    if not all(0 <= one <= 1 for one in probabilities):
+        return "bad_probabilities", "probabilities must lie in [0, 1]"
+    total = math.fsum(probabilities)
+    if abs(total - 1) > PROBABILITY_TOLERANCE:
+        return "bad_probabilities", f"probabilities must sum to 1; they sum to {total}"
     return None
 
 
