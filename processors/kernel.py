@@ -22,14 +22,26 @@ STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
 OUTPUTS: Final = 5
 # Running totals of a learner.
 LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
-TOTALS: Final = 5
+MARKED_ANCHORED, MARKED, PLAIN_ANCHORED, PLAIN = range(5, 9)
+TOTALS: Final = 9
 # Settings as numbers.
 FORM, IK_RATE, IK_CAP, RULE, THRESHOLD, ALPHA, PRIOR, BANDIT_RATE, BANDIT_CAP, POLARITY, SHARED = range(11)
 PARAMETERS: Final = 11
 
 ONE_VERSUS_REST, SOFTMAX = 0, 1
-TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN = range(6)
+TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN, MIXTURE = range(7)
+# What the mixture believes before it has seen anything: the rate of anchors in the anchored state and
+# elsewhere, and for how many plays' worth.
+MARKED_RATE, MARKED_TRUST = 0.1, 10.0
+PLAIN_RATE, PLAIN_TRUST = 0.001, 100.0
+MIXTURE_MEMORY: Final = 5000.0
+LEAST_RATIO: Final = 2.0
+MOST_EVIDENCE: Final = 5.0
+EXTREME_PRIOR: Final = -1.0
+SIGNAL_TRUST: Final = 2.0
+LEAST_SHARE: Final = 0.01
 SEEN_BITS: Final = 16
+BANDIT_POWER: Final = 0.75
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -99,14 +111,31 @@ def step(table, index, value, n, gradient, rate):
 
 
 @njit(cache=True)
-def narrowed(table, context, other, size, rate, prior, order):
-    """Return `rate` after backing it with the counts of each context feature crossed with `other`.
+def estimate(table, index, value, n, error, weight, rate):
+    """Move n weights against `error`, the score minus its target: between a weighted mean and AdaGrad.
 
-    Rows of `table` are (sum, count). The features are taken from the most to the least common, so that the
-    most specific rate has the last word. The constant feature, first in every context, is left out unless it
-    is alone.
+    The second column is the sum of weighted squared values. With the power 1 a lone feature would hold the
+    exact weighted mean of its targets; a smaller one forgets the targets of its youth, when labels were worse.
     """
-    mask = np.uint64(size - 1)
+    for j in range(n):
+        i, x = index[j], value[j]
+        if x == 0.0:
+            continue
+        size = abs(x)
+        if size > table[i, 2]:
+            table[i, 0] *= table[i, 2] / size
+            table[i, 2] = size
+        x /= table[i, 2]
+        table[i, 1] += weight * x * x
+        table[i, 0] -= rate * weight * error * x / (n * table[i, 2] * table[i, 1] ** BANDIT_POWER)
+
+
+@njit(cache=True)
+def sort_rows(table, context, other, mask, order):
+    """Write the rows of each context feature crossed with `other`, most common first; return how many.
+
+    The constant feature, first in every context, is left out unless it is alone.
+    """
     first = 1 if len(context) > 1 else 0
     n = 0
     for c in range(first, len(context)):
@@ -117,6 +146,17 @@ def narrowed(table, context, other, size, rate, prior, order):
             j -= 1
         order[j] = i
         n += 1
+    return n
+
+
+@njit(cache=True)
+def narrowed(table, context, other, size, rate, prior, order):
+    """Return `rate` after backing it with the counts of each context feature crossed with `other`.
+
+    Rows of `table` are (sum, count). The features are taken from the most to the least common, so that the
+    most specific rate has the last word.
+    """
+    n = sort_rows(table, context, other, np.uint64(size - 1), order)
     for j in range(n):
         i = order[j]
         rate = (table[i, 0] + prior * rate) / (table[i, 1] + prior)
@@ -155,14 +195,77 @@ def extreme_sign(totals, own, pooled, context, action, signal, anchored, weight,
 
 
 @njit(cache=True)
-def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight, parameters, order):
+def backed_counts(table, context, other, size, prior, order):
+    """Return (sum, count) of the rarest context feature crossed with `other`, backed by the commoner ones.
+
+    A wider row lends the narrower one at most `prior` counts at its own rate.
+    """
+    mask = np.uint64(size - 1)
+    n = sort_rows(table, context, other, mask, order)
+    amount, counted = 0.0, 0.0
+    for j in range(n):
+        lent = min(prior, counted)
+        rate = amount / counted if counted > 0.0 else 0.0
+        amount = table[order[j], 0] + lent * rate
+        counted = table[order[j], 1] + lent
+    return amount, counted
+
+
+@njit(cache=True)
+def logistic(x):
+    """Return the probability whose log odds are x."""
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@njit(cache=True)
+def remember(totals, anchored_column, column, anchored, share):
+    """Add a play to a class of the mixture by its share, forgetting the oldest beyond the memory."""
+    totals[anchored_column] += share * anchored
+    totals[column] += share
+    if totals[column] > MIXTURE_MEMORY:
+        kept = MIXTURE_MEMORY / totals[column]
+        totals[anchored_column] *= kept
+        totals[column] *= kept
+
+
+@njit(cache=True)
+def mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order):
+    """Return -1 if a play is rather of the anchored state, else +1: `processors/reward.py` has how."""
+    size = len(own)
+    count(own, context, action, size, anchored, 1.0)
+    anchors, plays = backed_counts(own, context, action, size, parameters[PRIOR], order)
+    plain = (totals[PLAIN_ANCHORED] + PLAIN_TRUST * PLAIN_RATE) / (totals[PLAIN] + PLAIN_TRUST)
+    marked = (totals[MARKED_ANCHORED] + MARKED_TRUST * MARKED_RATE) / (totals[MARKED] + MARKED_TRUST)
+    marked = min(max(marked, LEAST_RATIO * plain), 0.999)
+    plain = min(max(plain, 1e-6), 0.99 * marked)
+    evidence = anchors * math.log(marked / plain) + (plays - anchors) * math.log((1.0 - marked) / (1.0 - plain))
+    evidence = min(max(evidence, -MOST_EVIDENCE), MOST_EVIDENCE)
+    share = logistic(evidence - math.log(actions - 1.0))
+    remember(totals, MARKED_ANCHORED, MARKED, anchored, share)
+    remember(totals, PLAIN_ANCHORED, PLAIN, anchored, 1.0 - share)
+    if not extreme:
+        return 0.0
+    of_signal = narrowed(pooled, context, signal, size, 0.5, SIGNAL_TRUST, order)
+    of_signal = min(max(of_signal, LEAST_SHARE), 1.0 - LEAST_SHARE)
+    count(pooled, context, signal, size, logistic(evidence + EXTREME_PRIOR), 1.0)
+    evidence += EXTREME_PRIOR + math.log(of_signal / (1.0 - of_signal))
+    return -1.0 if anchored or evidence > 0.0 else 1.0
+
+
+@njit(cache=True)
+def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
     """Return (state, reward). `anchor` is 1 for the anchoring signals, 2 for those of the opposite state."""
+    anchored = 1.0 if anchor == 1 else 0.0
+    sign = 1.0
+    if parameters[RULE] == MIXTURE:
+        sign = mixture_sign(
+            totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order
+        )
     if not extreme:
         return 0.0, 0.0
     rule, alpha = parameters[RULE], parameters[ALPHA]
     if rule == TWO_STATE:
         return 1.0, 1.0
-    anchored = 1.0 if anchor == 1 else 0.0
     if rule == WORKSHOP:
         sign = -1.0 if anchored else 1.0
         reward = sign if anchored else alpha
@@ -170,7 +273,10 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
         sign = -1.0 if anchored else 1.0
         reward = sign / alpha if anchored else sign
     else:
-        sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
+        if rule != MIXTURE:
+            sign = extreme_sign(
+                totals, own, pooled, context, action, signal, anchored, weight, parameters, order
+            )
         if anchor == 2:
             sign = 1.0
         reward = sign
@@ -276,6 +382,7 @@ def learn_one(
         action_hash[lo],
         signal,
         weight,
+        actions,
         parameters,
         order,
     )
@@ -297,7 +404,7 @@ def learn_one(
         value[0],
     )
     error = score(bandit, index[0], value[0], n) - out[REWARD]
-    step(bandit, index[0], value[0], n, min(weight, parameters[BANDIT_CAP]) * error, parameters[BANDIT_RATE])
+    estimate(bandit, index[0], value[0], n, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])
 
 
 @njit(cache=True)
