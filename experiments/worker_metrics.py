@@ -26,5 +26,5 @@ def join_outcomes(page: str) -> dict[str, int]:
         for family in text_string_to_metric_families(page)
         if family.name == "groundswell_join"
         for sample in family.samples
-        if sample.name == "groundswell_join_total"
+        if sample.name == "groundswell_join_total" and sample.value
     }
