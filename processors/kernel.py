@@ -258,9 +258,7 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
     anchored = 1.0 if anchor == 1 else 0.0
     sign = 1.0
     if parameters[RULE] == MIXTURE:
-        sign = mixture_sign(
-            totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order
-        )
+        sign = mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order)
     if not extreme:
         return 0.0, 0.0
     rule, alpha = parameters[RULE], parameters[ALPHA]
@@ -274,9 +272,7 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
         reward = sign / alpha if anchored else sign
     else:
         if rule != MIXTURE:
-            sign = extreme_sign(
-                totals, own, pooled, context, action, signal, anchored, weight, parameters, order
-            )
+            sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
         if anchor == 2:
             sign = 1.0
         reward = sign

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 
 from processors.admission import readmit_feedback, readmit_impression
 from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
@@ -17,6 +18,11 @@ from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentTable
 
 MAX_SEGMENT_BYTES = 500_000
 """Beyond it a segment is begun anew. One entry may be larger, and still fits the 1 MB that brokers take by default."""
+SMALL_SEGMENT = 256
+"""Entries below which a segment takes in the next window's as well."""
+
+Kept = tuple[int, Pending | ObservedFeedback]
+"""An entry with the event time (ms) until which it is needed."""
 
 
 class JoinJournal:
@@ -59,24 +65,24 @@ class JoinJournal:
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 
-    def keep(self, kept: Iterable[tuple[int, Pending | ObservedFeedback]]) -> None:
-        """Write what a step kept. It counts only when `mark` has returned."""
-        windows: defaultdict[int, Segment] = defaultdict(lambda: Segment([], []))
-        sizes: defaultdict[int, int] = defaultdict(int)
-        for until, entry in kept:
-            window = until // self._window_ms
-            shown = entry.impression if isinstance(entry, Pending) else None
-            feedback = entry.feedback if isinstance(entry, Pending) else [entry]
-            size = sum(len(one.value) for one in (*feedback, shown) if one is not None)
-            if sizes[window] and sizes[window] + size > MAX_SEGMENT_BYTES:
-                self._put(window, windows.pop(window))
-                sizes[window] = 0
-            sizes[window] += size
-            segment = windows[window]
-            if isinstance(entry, Pending):
-                segment.impressions.append((entry.impression.offset, entry.effective, entry.impression.value))
-            segment.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
-        for window, segment in windows.items():
+    def keep(self, kept: Iterable[Kept]) -> None:
+        """Write what a step kept. It counts only when `mark` has returned.
+
+        A segment is for one window. Only where a step spans many windows with little in each, as when the past is
+        replayed, do small neighbours share one and live as long as the last of them.
+        """
+        segment, window, size = Segment([], []), 0, 0
+        for until, entry in sorted(kept, key=itemgetter(0)):
+            weight = _weight(entry)
+            begins_window = until // self._window_ms != window
+            if len(segment) and (
+                size + weight > MAX_SEGMENT_BYTES or (begins_window and len(segment) >= SMALL_SEGMENT)
+            ):
+                self._put(window, segment)
+                segment, size = Segment([], []), 0
+            window, size = until // self._window_ms, size + weight
+            segment.add(entry)
+        if len(segment):
             self._put(window, segment)
 
     def _put(self, window: int, segment: Segment) -> None:
@@ -107,3 +113,9 @@ class JoinJournal:
         if len(self._mark.writers) > 1:
             living = {key[2] for keys in self._windows.values() for key in keys} | {self._writer}
             self._mark.writers = {w: n for w, n in self._mark.writers.items() if w in living}
+
+
+def _weight(entry: Pending | ObservedFeedback) -> int:
+    if isinstance(entry, Pending):
+        return len(entry.impression.value) + sum(len(one.value) for one in entry.feedback)
+    return len(entry.value)

@@ -17,6 +17,8 @@ import faust
 import msgspec
 from faust.types import FutureMessage
 
+from processors.join import ObservedFeedback, Pending
+
 Key = tuple[int, int, str, int]
 MARK_WINDOW = -1
 """The `window` of the keys under which marks are kept."""
@@ -27,6 +29,17 @@ class Segment(msgspec.Struct, array_like=True):
 
     impressions: list[tuple[int, int, bytes]]
     feedback: list[tuple[int, int, bytes]]
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self.impressions) + len(self.feedback)
+
+    def add(self, entry: Pending | ObservedFeedback) -> None:
+        """Add feedback, or an impression with the feedback that came before it."""
+        if isinstance(entry, Pending):
+            self.impressions.append((entry.impression.offset, entry.effective, entry.impression.value))
+        feedback = entry.feedback if isinstance(entry, Pending) else [entry]
+        self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
 
 
 class Mark(msgspec.Struct):

@@ -22,13 +22,15 @@ from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.ledger import Ledger
 from state import checkpoints
-from state.checkpoints import Checkpoint
+from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
 from streams.outputs import Outputs, Place
 from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings
 
 CHECKPOINT_KEY = b"learners"
+WEIGHTS_PER_INTERACTION = 10
+"""A large policy is published less often, so that publishing costs about as much as what is learned from."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class PartitionLearner:
         # What was learned of models that are not configured now is kept for when they are again.
         self._unconfigured: dict[str, dict[str, Any]] = {}
         self._ledger = Ledger()
-        self._published: dict[str, int] = {}
+        self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
         self._policy_slots: defaultdict[str, int] = defaultdict(int)
         value, self._slot = assemble(CHECKPOINT_KEY, restored)
@@ -69,7 +71,7 @@ class PartitionLearner:
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.interactions = Cursor(checkpoint.offset)
         self._ledger = Ledger.restore(checkpoint.ledger)
-        self._published = checkpoint.published
+        self._publications = checkpoint.publications
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, Learner.restore(self._settings.models[name], state))
@@ -109,18 +111,19 @@ class PartitionLearner:
 
     def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
         """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
-        learner = self._learner(model)
-        every = self._settings.learning.publish_interactions
+        learner, publication = self._learner(model), self._publications[model]
         while interactions:
-            until_due = every - learner.interactions_included % every
+            until_due = publication.due - learner.interactions_included
             stretch, interactions = interactions[:until_due], interactions[until_due:]
             rewards = learner.learn(stretch)
             self._metrics.learned(model, rewards, learner.statistics)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)
-            if len(stretch) == until_due:
-                self._publish(model, outputs)
+            if learner.interactions_included == publication.due:
+                weights = self._publish(model, outputs)
+                publication.parent = publication.due
+                publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
     def _learner(self, model: str) -> Learner:
         if model not in self._learners:
@@ -129,19 +132,19 @@ class PartitionLearner:
 
     def _add(self, model: str, learner: Learner) -> None:
         self._learners[model] = learner
+        self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
         self._metrics.follow(model, learner.statistics)
 
-    def _publish(self, model: str, outputs: Outputs) -> None:
-        learner = self._learners[model]
-        # Policies published because time passed are nobody's parents: a snapshot's bytes know no clock.
-        every = self._settings.learning.publish_interactions
-        parent = (learner.interactions_included - 1) // every * every
-        snapshot = learner.snapshot(parent or None)
+    def _publish(self, model: str, outputs: Outputs) -> int:
+        """Write the policy of this moment; return how many weights it has."""
+        learner, publication = self._learners[model], self._publications[model]
+        snapshot = learner.snapshot(publication.parent)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
-        self._published[model] = learner.interactions_included
+        publication.version = learner.interactions_included
         self._unpublished_since.pop(model, None)
         self._metrics.published(model, learner.interactions_included)
+        return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
     async def let_time_pass(self, now: float) -> None:
         """Publish policies that have waited long enough, and write a checkpoint if one is due.
@@ -150,7 +153,7 @@ class PartitionLearner:
         """
         outputs = self._outputs()
         for model, learner in self._learners.items():
-            if learner.interactions_included == self._published.get(model):
+            if learner.interactions_included == self._publications[model].version:
                 continue
             if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
                 self._publish(model, outputs)
@@ -169,7 +172,7 @@ class PartitionLearner:
             return
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))
-        value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._published))
+        value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._publications))
         records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
         outputs = self._outputs()
         outputs.checkpoint(self.partition, records)
