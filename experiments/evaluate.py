@@ -19,6 +19,7 @@ EXPERIMENTS: Final = (
     "two-state",
     "scale",
     "noise",
+    "peers",
 )
 
 

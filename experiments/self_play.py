@@ -108,15 +108,6 @@ def _greedy_value(scores, states):
 
 
 @njit
-def _epsilon_greedy(scores, epsilon, out):
-    best, ties = scores.max(), 0
-    for score in scores:
-        ties += score == best
-    for action in range(len(scores)):
-        out[action] = epsilon / len(scores) + ((1.0 - epsilon) / ties if scores[action] == best else 0.0)
-
-
-@njit
 def _draw(rng, probabilities):
     point = rng.random() * probabilities.sum()
     for i in range(len(probabilities)):
@@ -153,12 +144,7 @@ def _play(
     users, actions = states[0].shape
     seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
     totals = np.zeros(kernel.TOTALS)
-    crosses = widest[0] * widest[2]
-    index = np.empty((actions, crosses), dtype=np.int64)
-    value = np.empty((actions, crosses))
-    width = np.empty(actions, dtype=np.int64)
-    posterior = np.empty(actions)
-    order = np.empty(widest[0], dtype=np.int64)
+    index, value, start, posterior, order = kernel.scratch(widest)
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
     interaction = np.zeros(5, dtype=np.int64)
@@ -170,14 +156,14 @@ def _play(
         if t:
             size = t0 if t0 > 0.0 else max(1.0, totals[kernel.CONTEXT_FEATURES] - 1.0) * actions
             epsilon = min(1.0, (size / t) ** (1.0 / 3.0))
-        _epsilon_greedy(scores[user], epsilon, shown)
+        kernel.explore(scores[user], kernel.EPSILON_GREEDY, epsilon, shown)
         action = _draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][state + 1], noise[phase])
         interaction[:] = user, 0, signals[signal, 0], signals[signal, 1], action
         kernel.learn_one(
             ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0 / (actions *
-            shown[action]), index, value, width, posterior, order, output,
+            shown[action]), index, value, start, posterior, order, output,
         )  # fmt: skip
         for other in range(users):
             kernel.action_scores(bandit, features, parameters[kernel.SHARED], other, 0, scores[other])
