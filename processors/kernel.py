@@ -29,6 +29,7 @@ FORM, IK_RATE, IK_CAP, RULE, THRESHOLD, ALPHA, PRIOR, BANDIT_RATE, BANDIT_CAP, P
 PARAMETERS: Final = 11
 
 ONE_VERSUS_REST, SOFTMAX = 0, 1
+EPSILON_GREEDY, SQUARECB, SOFTMAX_SCORES = range(3)
 TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN, MIXTURE = range(7)
 # What the mixture believes before it has seen anything: the rate of anchors in the anchored state and
 # elsewhere, and for how many plays' worth.
@@ -65,39 +66,47 @@ def first_feature(features, shared):
 
 
 @njit(cache=True)
-def gather(context, context_values, action, action_values, signal, first, size, index, value):
-    """Write indices and values of the crosses of a context (from its `first` feature on) and an action.
+def logistic(x):
+    """Return the probability whose log odds are x."""
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@njit(cache=True)
+def gather(features, context_row, action_row, signal, shared, size, index, value, begin):
+    """Write indices and values of the crosses of a context and an action from `begin` on; return the end.
 
     They are crossed with `signal` too, unless that is -1.
     """
+    context_start, context_hash, context_value, _, _, action_start, action_hash, action_value = features
     mask = np.uint64(size - 1)
-    n = 0
-    for c in range(first, len(context)):
-        left = np.uint64(context[c])
+    low, high = context_start[context_row], context_start[context_row + 1]
+    n = begin
+    for c in range(low + first_feature(high - low, shared), high):
+        left = np.uint64(context_hash[c])
         if signal >= 0:
             left = cross(left, signal)
-        for a in range(len(action)):
-            index[n] = np.int64(cross(left, action[a]) & mask)
-            value[n] = context_values[c] * action_values[a]
+        for a in range(action_start[action_row], action_start[action_row + 1]):
+            index[n] = np.int64(cross(left, action_hash[a]) & mask)
+            value[n] = context_value[c] * action_value[a]
             n += 1
     return n
 
 
 @njit(cache=True)
-def score(table, index, value, n):
-    """Return the inner product of the weights with n features."""
+def score(table, index, value, begin, end):
+    """Return the inner product of the weights with the features [begin, end)."""
     total = 0.0
-    for j in range(n):
+    for j in range(begin, end):
         total += table[index[j], 0] * value[j]
     return total
 
 
 @njit(cache=True)
-def step(table, index, value, n, gradient, rate):
-    """Move n weights against `gradient`, the derivative of the loss by the score."""
+def step(table, index, value, begin, end, gradient, rate):
+    """Move the weights of the features [begin, end) against `gradient`, the slope of the loss by the score."""
     if gradient == 0.0:
         return
-    for j in range(n):
+    for j in range(begin, end):
         i, x = index[j], value[j]
         if x == 0.0:
             continue
@@ -107,7 +116,7 @@ def step(table, index, value, n, gradient, rate):
             table[i, 2] = size
         slope = gradient * x
         table[i, 1] += slope * slope
-        table[i, 0] -= rate * slope / (n * table[i, 2] * math.sqrt(table[i, 1]))
+        table[i, 0] -= rate * slope / ((end - begin) * table[i, 2] * math.sqrt(table[i, 1]))
 
 
 @njit(cache=True)
@@ -212,12 +221,6 @@ def backed_counts(table, context, other, size, prior, order):
 
 
 @njit(cache=True)
-def logistic(x):
-    """Return the probability whose log odds are x."""
-    return 1.0 / (1.0 + math.exp(-x))
-
-
-@njit(cache=True)
 def remember(totals, anchored_column, column, anchored, share):
     """Add a play to a class of the mixture by its share, forgetting the oldest beyond the memory."""
     totals[anchored_column] += share * anchored
@@ -258,7 +261,9 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
     anchored = 1.0 if anchor == 1 else 0.0
     sign = 1.0
     if parameters[RULE] == MIXTURE:
-        sign = mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order)
+        sign = mixture_sign(
+            totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order
+        )
     if not extreme:
         return 0.0, 0.0
     rule, alpha = parameters[RULE], parameters[ALPHA]
@@ -272,7 +277,9 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
         reward = sign / alpha if anchored else sign
     else:
         if rule != MIXTURE:
-            sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
+            sign = extreme_sign(
+                totals, own, pooled, context, action, signal, anchored, weight, parameters, order
+            )
         if anchor == 2:
             sign = 1.0
         reward = sign
@@ -293,21 +300,24 @@ def notice(seen, totals, context, actions):
 
 
 @njit(cache=True)
-def posteriors(ik, index, value, width, form, out):
-    """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax."""
+def posteriors(ik, index, value, start, actions, form, out):
+    """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax.
+
+    The features of action a are [start[a], start[a + 1]).
+    """
     largest = -math.inf
-    for a in range(len(out)):
-        out[a] = score(ik, index[a], value[a], width[a])
+    for a in range(actions):
+        out[a] = score(ik, index, value, start[a], start[a + 1])
         largest = max(largest, out[a])
     if form == ONE_VERSUS_REST:
-        for a in range(len(out)):
-            out[a] = 1.0 / (1.0 + math.exp(-out[a]))
+        for a in range(actions):
+            out[a] = logistic(out[a])
         return
     total = 0.0
-    for a in range(len(out)):
+    for a in range(actions):
         out[a] = math.exp(out[a] - largest)
         total += out[a]
-    for a in range(len(out)):
+    for a in range(actions):
         out[a] /= total
 
 
@@ -325,37 +335,27 @@ def learn_one(
     weight,
     index,
     value,
-    width,
+    start,
     posterior,
     order,
     out,
 ):
-    """Learn one interaction: IK posterior -> reward -> bandit, then the IK itself. Writes a row of outputs."""
-    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
-    begin, end = context_start[interaction[CONTEXT]], context_start[interaction[CONTEXT] + 1]
-    context, context_values = context_hash[begin:end], context_value[begin:end]
+    """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs."""
+    context_start, context_hash, _, set_start, set_rows, action_start, action_hash, _ = features
+    context_row, signal, chosen = interaction[CONTEXT], interaction[SIGNAL], interaction[CHOSEN]
+    context = context_hash[context_start[context_row] : context_start[context_row + 1]]
     first = set_start[interaction[ACTIONS]]
     actions = set_start[interaction[ACTIONS] + 1] - first
-    signal, chosen = interaction[SIGNAL], interaction[CHOSEN]
+    chosen_row = set_rows[first + chosen]
+    shared = parameters[SHARED]
     notice(seen, totals, context, actions)
-    constant = first_feature(len(context), parameters[SHARED])
 
+    start[0] = 0
     for a in range(actions):
-        row = set_rows[first + a]
-        lo, hi = action_start[row], action_start[row + 1]
-        width[a] = gather(
-            context,
-            context_values,
-            action_hash[lo:hi],
-            action_value[lo:hi],
-            signal,
-            constant,
-            len(ik),
-            index[a],
-            value[a],
+        start[a + 1] = gather(
+            features, context_row, set_rows[first + a], signal, shared, len(ik), index, value, start[a]
         )
-    posteriors(ik, index, value, width, parameters[FORM], posterior[:actions])
-
+    posteriors(ik, index, value, start, actions, parameters[FORM], posterior)
     mass, best = 0.0, 0
     for a in range(actions):
         mass += posterior[a]
@@ -366,8 +366,7 @@ def learn_one(
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
     extreme = actions * posterior[chosen] > parameters[THRESHOLD]
-    row = set_rows[first + chosen]
-    lo, hi = action_start[row], action_start[row + 1]
+    action = action_hash[action_start[chosen_row]]
     out[STATE], out[REWARD] = decode(
         extreme,
         interaction[ANCHOR],
@@ -375,7 +374,7 @@ def learn_one(
         own,
         pooled,
         context,
-        action_hash[lo],
+        action,
         signal,
         weight,
         actions,
@@ -386,68 +385,83 @@ def learn_one(
     ik_weight = min(weight, parameters[IK_CAP])
     for a in range(actions):
         label = 1.0 if a == chosen else 0.0
-        step(ik, index[a], value[a], width[a], ik_weight * (posterior[a] - label), parameters[IK_RATE])
+        step(ik, index, value, start[a], start[a + 1], ik_weight * (posterior[a] - label), parameters[IK_RATE])
 
-    n = gather(
-        context,
-        context_values,
-        action_hash[lo:hi],
-        action_value[lo:hi],
-        -1,
-        constant,
-        len(bandit),
-        index[0],
-        value[0],
-    )
-    error = score(bandit, index[0], value[0], n) - out[REWARD]
-    estimate(bandit, index[0], value[0], n, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])
+    end = gather(features, context_row, chosen_row, -1, shared, len(bandit), index, value, 0)
+    error = score(bandit, index, value, 0, end) - out[REWARD]
+    estimate(bandit, index, value, end, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])
 
 
 @njit(cache=True)
-def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs):
-    """Learn a batch in order.
+def scratch(widest):
+    """Return the working arrays of `learn_one`.
 
     `widest` are the most features of a context, actions of a set and features of an action.
     """
     contexts, actions, action_features = widest
-    index = np.empty((actions, contexts * action_features), dtype=np.int64)
-    value = np.empty((actions, contexts * action_features), dtype=np.float64)
-    width = np.empty(actions, dtype=np.int64)
-    posterior = np.empty(actions, dtype=np.float64)
-    order = np.empty(contexts, dtype=np.int64)
+    crosses = contexts * actions * action_features
+    return (
+        np.empty(crosses, dtype=np.int64),
+        np.empty(crosses),
+        np.empty(actions + 1, dtype=np.int64),
+        np.empty(actions),
+        np.empty(contexts, dtype=np.int64),
+    )
+
+
+@njit(cache=True)
+def learn_batch(
+    ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs
+):
+    """Learn a batch in order."""
+    index, value, start, posterior, order = scratch(widest)
     for i in range(len(interactions)):
         learn_one(
-            ik,
-            bandit,
-            own,
-            pooled,
-            seen,
-            totals,
-            parameters,
-            features,
-            interactions[i],
-            weights[i],
-            index,
-            value,
-            width,
-            posterior,
-            order,
-            outputs[i],
-        )
+            ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], weights[i],
+            index, value, start, posterior, order, outputs[i],
+        )  # fmt: skip
 
 
 @njit(cache=True)
 def action_scores(bandit, features, shared, context_row, set_row, out):
     """Write the bandit's score of each action of a set in a context."""
-    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = (
+        features
+    )
     begin, end = context_start[context_row], context_start[context_row + 1]
     begin += first_feature(end - begin, shared)
     mask = np.uint64(len(bandit) - 1)
-    for a in range(set_start[set_row + 1] - set_start[set_row]):
-        row = set_rows[set_start[set_row] + a]
+    first = set_start[set_row]
+    for a in range(set_start[set_row + 1] - first):
+        row = set_rows[first + a]
         total = 0.0
         for c in range(begin, end):
             for j in range(action_start[row], action_start[row + 1]):
                 i = np.int64(cross(context_hash[c], action_hash[j]) & mask)
                 total += bandit[i, 0] * (context_value[c] * action_value[j])
         out[a] = total
+
+
+@njit(cache=True)
+def explore(scores, kind, parameter, out):
+    """Write the probability of each action; `processors.exploration.probabilities` is the same in Python."""
+    count = len(scores)
+    best, ties = scores.max(), 0
+    for score_of in scores:
+        ties += score_of == best
+    if kind == EPSILON_GREEDY:
+        for a in range(count):
+            out[a] = parameter / count + ((1.0 - parameter) / ties if scores[a] == best else 0.0)
+        return
+    total = 0.0
+    for a in range(count):
+        if kind == SOFTMAX_SCORES:
+            out[a] = math.exp((scores[a] - best) / parameter)
+        else:
+            out[a] = 0.0 if scores[a] == best else 1.0 / (count + parameter * (best - scores[a]))
+        total += out[a]
+    for a in range(count):
+        if kind == SOFTMAX_SCORES:
+            out[a] /= total
+        elif scores[a] == best:
+            out[a] = (1.0 - total) / ties
