@@ -130,12 +130,8 @@ def bench_learner(out: Path, count: int = 6_000) -> int:
             }
         )
     out.mkdir(parents=True, exist_ok=True)
-    (out / "learner.json").write_text(
-        json.dumps({"bench": "learner", "users": USERS, "rows": rows}, indent=1) + "\n"
-    )
-    table = Table(
-        "K", "one at a time", "batches of 256", "VowpalWabbit", "ratio", "bar", title="events/s, one core"
-    )
+    (out / "learner.json").write_text(json.dumps({"bench": "learner", "users": USERS, "rows": rows}, indent=1) + "\n")
+    table = Table("K", "one at a time", "batches of 256", "VowpalWabbit", "ratio", "bar", title="events/s, one core")
     for row in rows:
         rates = [f"{row[name]:,.0f}" for name in ("one_at_a_time", "batches_of_256", "vowpal_wabbit")]
         least = "" if row["bar"] is None else f">= {row['bar']:g}"

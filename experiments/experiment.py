@@ -96,8 +96,6 @@ def summary(experiment: Experiment, runs: Sequence[Run]) -> dict[str, Any]:
             if values:
                 measures[name] = {"median": median(values, direction), "worst": worst(values, direction)}
         bars = experiment.bars(setting, chosen)
-        measures["bars"] = [
-            {"name": bar.name, "bar": bar.bar, "reached": bar.reached, "met": bar.met} for bar in bars
-        ]
+        measures["bars"] = [{"name": bar.name, "bar": bar.bar, "reached": bar.reached, "met": bar.met} for bar in bars]
         result[setting] = measures
     return result

@@ -44,15 +44,12 @@ def recall(true: NDArray[np.int8], decoded: NDArray[np.int8], after: int = SETTL
     return _shares(true[after:], decoded[after:])
 
 
-def precision(
-    true: NDArray[np.int8], decoded: NDArray[np.int8], after: int = SETTLED
-) -> dict[str, float | None]:
+def precision(true: NDArray[np.int8], decoded: NDArray[np.int8], after: int = SETTLED) -> dict[str, float | None]:
     """Return, for each decoded state, the share of its interactions that truly were of it."""
     return _shares(decoded[after:], true[after:])
 
 
 def _shares(of: NDArray[np.int8], same: NDArray[np.int8]) -> dict[str, float | None]:
     return {
-        str(state): float(np.mean(same[of == state] == state)) if np.any(of == state) else None
-        for state in (-1, 0, 1)
+        str(state): float(np.mean(same[of == state] == state)) if np.any(of == state) else None for state in (-1, 0, 1)
     }

@@ -69,9 +69,7 @@ def table(experiment: Experiment, by_setting: dict[str, Any]) -> str:
     ]
     for setting, measures in by_setting.items():
         cells = [
-            f"{number(measures[name]['median'])} ({number(measures[name]['worst'])})"
-            if name in measures
-            else ""
+            f"{number(measures[name]['median'])} ({number(measures[name]['worst'])})" if name in measures else ""
             for name in names
         ]
         lines.append(f"| {setting} | " + " | ".join(cells) + " |")

@@ -261,9 +261,7 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
     anchored = 1.0 if anchor == 1 else 0.0
     sign = 1.0
     if parameters[RULE] == MIXTURE:
-        sign = mixture_sign(
-            totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order
-        )
+        sign = mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order)
     if not extreme:
         return 0.0, 0.0
     rule, alpha = parameters[RULE], parameters[ALPHA]
@@ -277,9 +275,7 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
         reward = sign / alpha if anchored else sign
     else:
         if rule != MIXTURE:
-            sign = extreme_sign(
-                totals, own, pooled, context, action, signal, anchored, weight, parameters, order
-            )
+            sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
         if anchor == 2:
             sign = 1.0
         reward = sign
@@ -410,9 +406,7 @@ def scratch(widest):
 
 
 @njit(cache=True)
-def learn_batch(
-    ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs
-):
+def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs):
     """Learn a batch in order."""
     index, value, start, posterior, order = scratch(widest)
     for i in range(len(interactions)):
@@ -425,9 +419,7 @@ def learn_batch(
 @njit(cache=True)
 def action_scores(bandit, features, shared, context_row, set_row, out):
     """Write the bandit's score of each action of a set in a context."""
-    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = (
-        features
-    )
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
     begin, end = context_start[context_row], context_start[context_row + 1]
     begin += first_feature(end - begin, shared)
     mask = np.uint64(len(bandit) - 1)

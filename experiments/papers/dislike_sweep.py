@@ -40,8 +40,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
 EXPERIMENT = Experiment(
     name="dislike-sweep",
     title="Rare and frequent dislikes (ICLR 2023, Fig. 7b)",
-    explanation="As the three-state experiment, with the probability that a hated item is disliked between "
-    ".05 and .5.",
+    explanation="As the three-state experiment, with the probability that a hated item is disliked between .05 and .5.",
     configuration=feeds.configuration(p_dislike=list(SETTINGS.values())),
     settings=tuple(SETTINGS),
     run=run,

@@ -102,14 +102,10 @@ def at_least(runs: Sequence[Run], measure: str, bar: float) -> Bar:
 def curves(runs: Sequence[Run], names: Sequence[str], label: str, step: int = 100) -> Figure:
     """Draw curves over interactions, a panel per setting: the median over seeds and the range of all."""
     settings = list(dict.fromkeys(run.setting for run in runs))
-    figure, axes = plt.subplots(
-        1, len(settings), figsize=(1.5 + 3.6 * len(settings), 3.4), sharey=True, squeeze=False
-    )
+    figure, axes = plt.subplots(1, len(settings), figsize=(1.5 + 3.6 * len(settings), 3.4), sharey=True, squeeze=False)
     for axis, setting in zip(axes[0], settings, strict=True):
         for colour, name in zip(COLOURS, names, strict=False):
-            lines = np.array(
-                [run.curves[name] for run in runs if run.setting == setting and name in run.curves]
-            )
+            lines = np.array([run.curves[name] for run in runs if run.setting == setting and name in run.curves])
             if not lines.size:
                 continue
             x = measures.WINDOW + step * np.arange(lines.shape[1])

@@ -30,8 +30,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
         Plot("value", "Value of the greedy policy (best: 1).", feeds.curves(runs, ["value"], "value")),
         Plot(
             "states",
-            "Share of each inferred state among the interactions played. A policy that learns shows ever more "
-            "+1.",
+            "Share of each inferred state among the interactions played. A policy that learns shows ever more +1.",
             feeds.curves(runs, ["decoded +1", "decoded +0", "decoded -1"], "share"),
         ),
     ]

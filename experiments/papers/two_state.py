@@ -8,9 +8,7 @@ from experiments.experiment import Bar, Experiment, Plot, Run, worst
 from experiments.papers import feeds
 from processors.model import ModelConfig, RewardConfig
 
-MODEL = ModelConfig(
-    name="feed", definitely_negative=frozenset({"dislike"}), reward=RewardConfig(rule="two-state")
-)
+MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), reward=RewardConfig(rule="two-state"))
 TWO, THREE = "two states", "three states"
 
 
@@ -25,9 +23,7 @@ def bars(setting: str, runs: Sequence[Run]) -> list[Bar]:
     if setting == TWO:
         return [feeds.at_most(runs, "t90", 1_000)]
     highest = worst([run.measures["final_value"] for run in runs], "lower")
-    return [
-        Bar("highest mean value of the last 20,000", "< 0.5", highest, highest is not None and highest < 0.5)
-    ]
+    return [Bar("highest mean value of the last 20,000", "< 0.5", highest, highest is not None and highest < 0.5)]
 
 
 def plots(runs: Sequence[Run]) -> list[Plot]:
@@ -35,8 +31,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
     return [
         Plot(
             "value",
-            "Value of the greedy policy (best: 1). With a third state IGL-P(2) takes hatred for joy and "
-            "swings.",
+            "Value of the greedy policy (best: 1). With a third state IGL-P(2) takes hatred for joy and swings.",
             feeds.curves(runs, ["value"], "value"),
         )
     ]
