@@ -19,12 +19,12 @@ from types import FrameType
 import msgspec
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from experiments.child_process import ChildProcess
 from experiments.demo_audit import Audit
 from experiments.demo_cluster import Cluster, DemoError, running_cluster
-from experiments.demo_report import ledger, percent, write_report
+from experiments.demo_ledger import summary_table
+from experiments.demo_report import write_report
 from experiments.demo_result import WARM_UP, DemoResult, Summary, state_rates
 from experiments.demo_screen import Display, View, display_for
 from experiments.demo_watch import DemoWatch
@@ -35,6 +35,8 @@ from processors.policy import Policy
 UPDATE_SECONDS = 0.15
 STALL_SECONDS = 30.0
 """The demo gives up when nothing at all has arrived for so long."""
+SETTLE_SECONDS = 0.5
+"""When everything has arrived, whatever should not have come as well gets so long to show itself."""
 INTERRUPTED = 130
 
 
@@ -66,7 +68,7 @@ def run_demo(
             )
             return demo.run(serve)
     except DemoError as error:
-        console.print(f"[bold]The demo failed:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(f"The demo failed: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Stopped.")
@@ -97,9 +99,13 @@ class _Demo:
                 self._apps(cluster, truth, "--interactions", str(self.interactions), "--end-of-input") as apps,
                 display_for(self.console) as display,
             ):
-                _follow(watch, apps, cluster, display)
+                missing = _follow(watch, apps, cluster, display)
+            if missing and watch.snapshot is None:
+                raise _failure("nothing has arrived for a while", missing, cluster.worker)
             result = self._result(watch, audit, time.monotonic() - started)
             self._write(result)
+            if missing:
+                raise _failure("nothing has arrived for a while", missing, cluster.worker)
             if serve:
                 assert watch.finished is not None, "nothing is missing, so the apps have finished"
                 self._serve(cluster, watch.finished.closed_at)
@@ -159,7 +165,7 @@ class _Demo:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
         report = self.out / "report.html"
         write_report(result, report, f"groundswell demo --interactions {self.interactions} --seed {self.seed}")
-        self.console.print(_table(summary))
+        self.console.print(summary_table(summary))
         self.console.print(f"Report:  {report}\nSummary: {path}", highlight=False, soft_wrap=True)
 
     def _serve(self, cluster: Cluster, closed_at: int) -> None:
@@ -180,51 +186,40 @@ class _Demo:
                     display.show(view)
                     for process in (cluster.worker, apps):
                         if process.exit_code is not None:
-                            raise _failure(f"the {process.name} ended", [], process)
+                            raise _failure(f"the {process.name} has ended with {process.exit_code}", [], process)
         except KeyboardInterrupt:
             self.console.print("Stopping …")
 
 
-def _follow(watch: DemoWatch, apps: ChildProcess, cluster: Cluster, display: Display) -> None:
-    """Show the run until everything has arrived. Raises `DemoError` if something does not."""
+def _follow(watch: DemoWatch, apps: ChildProcess, cluster: Cluster, display: Display) -> list[str]:
+    """Show the run until everything has arrived, or nothing comes any more; return what is missing then.
+
+    Raises `DemoError` if the worker or the apps break down.
+    """
+    view = watch.view
     last_change, progress = time.monotonic(), (0, 0, 0)
     while missing := watch.missing():
-        watch.update()
+        if time.monotonic() - last_change > STALL_SECONDS:
+            return missing
         time.sleep(UPDATE_SECONDS)
-        view = watch.view
+        watch.update()
         view.activity = "running" if watch.finished is None else "learning the rest"
         display.show(view)
         if progress != (view.produced, view.learned, view.policies_published):
             last_change, progress = time.monotonic(), (view.produced, view.learned, view.policies_published)
-        stalled = time.monotonic() - last_change > STALL_SECONDS
         if cluster.worker.exit_code is not None:
-            raise _failure("the worker has ended", missing, cluster.worker)
+            raise _failure(f"the worker has ended with {cluster.worker.exit_code}", missing, cluster.worker)
         if apps.exit_code not in {None, 0}:
-            raise _failure("the simulated apps have ended", missing, apps)
-        if stalled:
-            raise _failure(f"nothing has arrived for {STALL_SECONDS:.0f} s", missing, cluster.worker)
+            raise _failure(f"the simulated apps have ended with {apps.exit_code}", missing, apps)
+    time.sleep(SETTLE_SECONDS)
+    watch.update()
+    return []
 
 
 def _failure(what: str, missing: list[str], process: ChildProcess) -> DemoError:
     return DemoError(
         "\n".join([what, *missing, f"the end of the log of the {process.name} ({process.log}):", process.tail()])
     )
-
-
-def _table(summary: Summary) -> Table:
-    table = Table(title="groundswell demo", show_header=False, title_justify="left")
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column()
-    table.add_row("true value, ranked first", f"{summary.greedy_value:.3f}", "1 at best, 0 at random")
-    table.add_row("true value, exploring", f"{summary.policy_value:.3f}", "")
-    table.add_row("reward states inferred rightly", percent(summary.state_accuracy), "after the first quarter")
-    table.add_row("policies published", f"{summary.policies_published:,}", f"last version {summary.policy_version:,}")
-    table.add_row("seconds", f"{summary.seconds:.0f}", "", end_section=True)
-    for check in ledger(summary):
-        mark = {None: "", True: "✓ ", False: "✗ "}[check.ok]
-        table.add_row(check.what, f"{check.count:,}", mark + check.remark)
-    return table
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from experiments.demo_ledger import ledger, percent
 from experiments.demo_plots import STATE_COLOURS, STATE_NAMES, states_figure, value_figure
-from experiments.demo_result import STATES, DemoResult, Summary
+from experiments.demo_result import STATES, DemoResult
 from experiments.three_state import SIGNALS
 
 MINUS = "\N{MINUS SIGN}"
@@ -35,16 +36,6 @@ class UserOutcome:
     shown_first: str
     probability: float
     probability_hated: float
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the account of what became of the messages; `ok` is None where nothing is promised."""
-
-    what: str
-    count: int
-    ok: bool | None
-    remark: str
 
 
 def write_report(result: DemoResult, path: Path, command: str) -> None:
@@ -118,39 +109,3 @@ def outcomes(result: DemoResult) -> list[UserOutcome]:
             )
         )
     return rows
-
-
-def ledger(summary: Summary) -> list[Check]:
-    """Return what became of the messages, line by line."""
-    return [
-        Check("impressions produced", summary.impressions_produced, None, "each id counted once"),
-        _all("joined with their feedback", summary.interactions_joined, summary.impressions_produced),
-        _all("learned from", summary.interactions_learned, summary.impressions_produced),
-        _none("lost", summary.lost),
-        _none("joined twice", summary.joined_twice),
-        _none("learned twice", summary.learned_twice),
-        Check("impressions sent twice", summary.impressions_repeated, None, "learned once all the same"),
-        Check("feedback produced", summary.feedback_produced, None, "each id counted once"),
-        Check("joined with its impression", summary.feedback_joined, None, "came within the wait"),
-        Check("came too late", summary.feedback_late, None, "set aside on the topic for late feedback"),
-        _none("feedback neither joined nor set aside", summary.feedback_lost),
-        Check("feedback sent twice", summary.feedback_repeated, None, "counted once all the same"),
-        _none("messages refused as malformed", summary.dead_letters),
-    ]
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage that says 100% only where nothing is missing, and 0% only of nothing."""
-    if 0.999 <= share < 1:
-        return f"{100 * share:.2f}%" if share < 0.9999 else ">99.99%"
-    if 0 < share < 0.001:
-        return "<0.1%"
-    return f"{100 * share:.1f}%" if share not in {0, 1} else f"{100 * share:.0f}%"
-
-
-def _all(what: str, count: int, wanted: int) -> Check:
-    return Check(what, count, count == wanted, "all" if count == wanted else f"{wanted - count:,} missing")
-
-
-def _none(what: str, count: int) -> Check:
-    return Check(what, count, count == 0, "none" if count == 0 else "should be none")

@@ -53,9 +53,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was lost or refused, and nothing was counted twice."""
+        """Whether everything was learned and is in the policy, once, and nothing was lost or refused."""
         missing = self.lost or self.feedback_lost or self.dead_letters
-        return not (missing or self.joined_twice or self.learned_twice)
+        twice = self.joined_twice or self.learned_twice
+        return not (missing or twice) and self.policy_version == self.interactions_learned
 
 
 @dataclass(frozen=True, kw_only=True)

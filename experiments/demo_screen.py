@@ -17,12 +17,29 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.demo_result import STATES
+from processors.join import Outcome
 
 RECENT = 1000
 """Reward-state rates are those of so many of the last rewards."""
 PLAIN_SECONDS = 5.0
 STYLES = {1: "bright_blue", 0: "white", -1: "dark_orange3"}
 NAMES = {1: "+1 enjoyed", 0: " 0 indifferent", -1: "\N{MINUS SIGN}1 hated"}
+OUTCOMES = {
+    "impressions": {
+        Outcome.MATCHED: "with feedback",
+        Outcome.NONE: "without",
+        Outcome.DUPLICATE_IMPRESSION: "repeated",
+        Outcome.CONFLICTING_IMPRESSION: "conflicting",
+        Outcome.EVICTED: "evicted",
+    },
+    "feedback": {
+        Outcome.FEEDBACK_MATCHED: "matched",
+        Outcome.DUPLICATE_FEEDBACK: "repeated",
+        Outcome.LATE: "late",
+        Outcome.TOO_EARLY: "too early",
+        Outcome.ORPHAN: "orphaned",
+    },
+}
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -130,8 +147,11 @@ def panel(view: View, elapsed: float) -> RenderableType:
 
 def _progress(view: View) -> Table:
     grid = Table.grid(padding=(0, 2))
+    if view.target is None:
+        grid.add_row("produced", f"{view.produced:,}", "learned", f"{view.learned:,}")
+        return grid
     for name, count in (("produced", view.produced), ("joined", view.joined), ("learned", view.learned)):
-        bar = ProgressBar(total=view.target or max(view.produced, 1), completed=count, width=44)
+        bar = ProgressBar(total=view.target, completed=count, width=44)
         grid.add_row(name, bar, _of(count, view.target))
     return grid
 
@@ -157,9 +177,12 @@ def _columns(view: View) -> Table:
     return both
 
 
-def _outcomes(view: View) -> Text:
-    counts = "   ".join(f"{name} {count:,}" for name, count in view.join_outcomes.items()) or "nothing yet"
-    return Text.assemble(("Join  ", "bold"), counts)
+def _outcomes(view: View) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for kind, names in OUTCOMES.items():
+        counts = [f"{text} {view.join_outcomes[name]:,}" for name, text in names.items() if name in view.join_outcomes]
+        grid.add_row(Text(kind, style="bold"), "   ".join(counts) or "none yet")
+    return grid
 
 
 def _sparkline(values: list[float], width: int = 18) -> str:

@@ -30,6 +30,7 @@ from processors.events import SCHEMA_VERSION, Watermark
 USERS = 5
 ACTIONS = 11
 MODEL = "three-state"
+FAULTS = "Faults, for alarms to find"
 POLICY_CHECK_SECONDS = 0.1
 PROGRESS_SECONDS = 0.25
 SLACK = 1000
@@ -171,12 +172,24 @@ def simulate(
     feedback_topic: Annotated[str, typer.Option()] = "feedback",
     policies_topic: Annotated[str, typer.Option()] = "policies",
     p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
-    sarcastic: Annotated[float, typer.Option(min=0, max=1, help="Fault: users whose like means hate.")] = 0.0,
-    uniform_propensities: Annotated[bool, typer.Option(help="Fault: 1/K is logged.")] = False,
-    no_dislike_button: Annotated[bool, typer.Option(help="Fault: every dislike becomes a skip.")] = False,
-    feedback_delay: Annotated[float, typer.Option(min=0, help="Fault: further delay, seconds.")] = 0.0,
-    fault_after: Annotated[int, typer.Option(min=0, help="Impressions before the faults begin.")] = 0,
-    end_of_input: Annotated[bool, typer.Option(help="Close every partition at the end.")] = False,
+    sarcastic: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of users whose like means hate.", rich_help_panel=FAULTS)
+    ] = 0.0,
+    uniform_propensities: Annotated[
+        bool, typer.Option("--uniform-propensities", help="1/K is logged.", rich_help_panel=FAULTS)
+    ] = False,
+    no_dislike_button: Annotated[
+        bool, typer.Option("--no-dislike-button", help="Every dislike becomes a skip.", rich_help_panel=FAULTS)
+    ] = False,
+    feedback_delay: Annotated[
+        float, typer.Option(min=0, help="Further delay of all feedback, seconds.", rich_help_panel=FAULTS)
+    ] = 0.0,
+    fault_after: Annotated[
+        int, typer.Option(min=0, help="Impressions before the faults begin.", rich_help_panel=FAULTS)
+    ] = 0,
+    end_of_input: Annotated[
+        bool, typer.Option("--end-of-input", help="Close every partition at the end; for a sole producer.")
+    ] = False,
     truth: Annotated[Path | None, typer.Option(help="Write what only the simulator knows here.")] = None,
 ) -> None:
     """Run the simulated apps against a broker until they have made their number, or are stopped."""

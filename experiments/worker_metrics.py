@@ -20,12 +20,11 @@ def get(url: str) -> str | None:
 
 
 def join_outcomes(page: str) -> dict[str, int]:
-    """Return how many impressions and pieces of feedback had each outcome in the join, most frequent first."""
-    counts = {
+    """Return how many impressions and pieces of feedback had each outcome in the join."""
+    return {
         sample.labels["outcome"]: int(sample.value)
         for family in text_string_to_metric_families(page)
         if family.name == "groundswell_join"
         for sample in family.samples
-        if sample.name == "groundswell_join_total"
+        if sample.name == "groundswell_join_total" and sample.value
     }
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))

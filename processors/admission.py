@@ -15,8 +15,10 @@ from msgspec import Struct
 from processors.events import Feedback, Impression, Watermark, contradiction
 from processors.join import ObservedFeedback, ShownImpression
 
-MAX_VALUE_BYTES = 900_000
-"""The largest value let in: an interaction carries it whole and must stay below the broker's limit of 1 MB."""
+MAX_IMPRESSION_BYTES = 600_000
+MAX_FEEDBACK_BYTES = 4_096
+"""The largest values let in. An interaction carries an impression with all its feedback
+(`join.MAX_FEEDBACK` pieces), and must stay below the 1 MB that brokers take by default."""
 NESTING_TO_SPARE = 100
 """How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
 
@@ -66,7 +68,7 @@ class Admission:
         """Return the impression in a record of the impressions topic."""
         if key is None:
             return self._marker(value, timestamp_ms)
-        decoded = _decode(_impression, value)
+        decoded = _decode(_impression, value, MAX_IMPRESSION_BYTES)
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(key, decoded, timestamp_ms)
@@ -86,7 +88,7 @@ class Admission:
         """Return the feedback in a record of the feedback topic."""
         if key is None:
             return self._marker(value, timestamp_ms)
-        decoded = _decode(_feedback, value)
+        decoded = _decode(_feedback, value, MAX_FEEDBACK_BYTES)
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(key, decoded, timestamp_ms)
@@ -109,7 +111,7 @@ class Admission:
         return None
 
     def _marker(self, value: bytes | None, timestamp_ms: int) -> Watermark | Refusal:
-        marker = _decode(_watermark, value)
+        marker = _decode(_watermark, value, MAX_FEEDBACK_BYTES)
         if isinstance(marker, Refusal):
             return Refusal(Reason.KEY, "no key, and not a watermark: " + marker.detail)
         return self._from_the_future(marker.watermark, timestamp_ms) or marker
@@ -129,11 +131,11 @@ def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedba
     )
 
 
-def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None) -> T | Refusal:
+def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:
     if not value:
         return Refusal(Reason.EMPTY, "the record has no value")
-    if len(value) > MAX_VALUE_BYTES:
-        return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_VALUE_BYTES}")
+    if len(value) > max_bytes:
+        return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {max_bytes}")
     try:
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
+from processors import kernel
 from processors.model import ExplorationConfig, ExplorationKind
+
+KINDS: Final[dict[ExplorationKind, int]] = {
+    "epsilon-greedy": kernel.EPSILON_GREEDY,
+    "squarecb": kernel.SQUARECB,
+    "softmax": kernel.SOFTMAX_SCORES,
+}
 
 
 class Exploration(Struct, frozen=True):

@@ -18,6 +18,7 @@ from itertools import combinations
 from typing import Final
 from zlib import crc32
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ CONSTANT: Final = ""
 LARGEST_VALUE: Final = 1e9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
 _MASK: Final = 0xFFFFFFFF
+_ENCODER: Final = msgspec.msgpack.Encoder()
 
 Feature = tuple[int, float]
 """Hash and value."""
@@ -165,12 +167,12 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        keys = tuple([action.id if not action.features else (action.id, _key(action.features)) for action in actions])
-        row = self._set_rows.get(keys)
+        key = _key(actions)
+        row = self._set_rows.get(key)
         if row is None:
-            rows = [self._action(key, action) for key, action in zip(keys, actions, strict=True)]
+            rows = [self._action(action) for action in actions]
             row = self._sets.append([(action_row, 1.0) for action_row in rows])
-            self._set_rows[keys] = row
+            self._set_rows[key] = row
         return row
 
     def signal(self, name: str) -> int:
@@ -189,13 +191,17 @@ class FeatureStore:
         self._set_rows: dict[object, int] = {}
         self._signals: dict[str, int] = {}
 
-    def _action(self, key: object, action: Action) -> int:
+    def _action(self, action: Action) -> int:
+        key = _key(action)
         row = self._action_rows.get(key)
         if row is None:
             row = self._action_rows[key] = self._actions.append(action_features(action))
         return row
 
 
-def _key(features: Mapping[str, FeatureValue]) -> object:
-    # 1, 1.0 and True are equal to a dictionary but not to the model.
-    return (*features.items(), *map(type, features.values()))
+def _key(value: object) -> object:
+    # Encoding is faster than a tuple of items, and it tells 1, 1.0 and True apart, which a dictionary does not.
+    try:
+        return _ENCODER.encode(value)
+    except OverflowError:
+        return repr(value)

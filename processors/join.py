@@ -26,8 +26,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
-MAX_JOINED_BYTES = 980_000
-"""How large an impression may become with its feedback: an interaction must stay below the broker's limit of 1 MB."""
+
+
+MAX_FEEDBACK = 64
+"""How many pieces of feedback an impression takes; more are strays. An interaction has to fit into a record."""
 
 
 class JoinConfig(BaseModel):
@@ -69,7 +71,7 @@ class Outcome(StrEnum):
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"
-    TOO_MUCH = "too_much"
+    TOO_MANY = "too_many"
     ORPHAN = "orphan"
 
 
@@ -99,13 +101,12 @@ class ObservedFeedback(Struct):
 
 
 class Pending(Struct):
-    """An impression that waits for its feedback; `effective` is e(i) in ms, `size` in bytes."""
+    """An impression that waits for its feedback; `effective` is e(i) in ms."""
 
     impression: ShownImpression
     effective: int
     feedback: list[ObservedFeedback]
     closes_at: int
-    size: int = 0
 
 
 class Stray(Struct):
@@ -259,18 +260,12 @@ class Join:
             step.count(Outcome.DUPLICATE_FEEDBACK)
             return False
         delay = feedback.occurred_at - pending.effective
-        size = len(feedback.value) + _LONGEST_ESCAPE * len(feedback.signal)
-        if delay < -self._backward:
-            reason = Outcome.TOO_EARLY
-        elif delay > self._wait or feedback.log_time >= pending.closes_at:
-            reason = Outcome.LATE
-        elif pending.size + size > MAX_JOINED_BYTES:
-            reason = Outcome.TOO_MUCH
-        else:
+        in_time = -self._backward <= delay <= self._wait and feedback.log_time < pending.closes_at
+        if in_time and len(pending.feedback) < MAX_FEEDBACK:
             pending.feedback.append(feedback)
-            pending.size += size
             step.count(Outcome.FEEDBACK_MATCHED)
             return True
+        reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
         step.strays.append(Stray(feedback, reason, delay - self._wait))
         return False
 
@@ -348,7 +343,7 @@ class Join:
 
     def _restore(self, impression: ShownImpression, effective: int) -> Pending:
         closes_at = effective + self._wait + self._grace
-        pending = Pending(impression, effective, [], closes_at, len(impression.value))
+        pending = Pending(impression, effective, [], closes_at)
         self._pending[impression.id] = pending
         heappush(self._closing, (closes_at, impression.offset, impression.id))
         self._offsets.append((impression.offset, impression.id))
@@ -357,10 +352,6 @@ class Join:
     def _restore_early(self, feedback: ObservedFeedback) -> None:
         self._early.setdefault(feedback.impression_id, []).append(feedback)
         heappush(self._expiring, (self._expires_at(feedback), feedback.offset, feedback))
-
-
-_LONGEST_ESCAPE = 6
-"""Bytes that one character of a signal's name may take in JSON."""
 
 
 def _step() -> Step:

@@ -22,14 +22,27 @@ STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
 OUTPUTS: Final = 5
 # Running totals of a learner.
 LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
-TOTALS: Final = 5
+MARKED_ANCHORED, MARKED, PLAIN_ANCHORED, PLAIN = range(5, 9)
+TOTALS: Final = 9
 # Settings as numbers.
 FORM, IK_RATE, IK_CAP, RULE, THRESHOLD, ALPHA, PRIOR, BANDIT_RATE, BANDIT_CAP, POLARITY, SHARED = range(11)
 PARAMETERS: Final = 11
 
 ONE_VERSUS_REST, SOFTMAX = 0, 1
-TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN = range(6)
+EPSILON_GREEDY, SQUARECB, SOFTMAX_SCORES = range(3)
+TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN, MIXTURE = range(7)
+# What the mixture believes before it has seen anything: the rate of anchors in the anchored state and
+# elsewhere, and for how many plays' worth.
+MARKED_RATE, MARKED_TRUST = 0.1, 10.0
+PLAIN_RATE, PLAIN_TRUST = 0.001, 100.0
+MIXTURE_MEMORY: Final = 5000.0
+LEAST_RATIO: Final = 2.0
+MOST_EVIDENCE: Final = 5.0
+EXTREME_PRIOR: Final = -1.0
+SIGNAL_TRUST: Final = 2.0
+LEAST_SHARE: Final = 0.01
 SEEN_BITS: Final = 16
+BANDIT_POWER: Final = 0.75
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -53,39 +66,47 @@ def first_feature(features, shared):
 
 
 @njit(cache=True)
-def gather(context, context_values, action, action_values, signal, first, size, index, value):
-    """Write indices and values of the crosses of a context (from its `first` feature on) and an action.
+def logistic(x):
+    """Return the probability whose log odds are x."""
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@njit(cache=True)
+def gather(features, context_row, action_row, signal, shared, size, index, value, begin):
+    """Write indices and values of the crosses of a context and an action from `begin` on; return the end.
 
     They are crossed with `signal` too, unless that is -1.
     """
+    context_start, context_hash, context_value, _, _, action_start, action_hash, action_value = features
     mask = np.uint64(size - 1)
-    n = 0
-    for c in range(first, len(context)):
-        left = np.uint64(context[c])
+    low, high = context_start[context_row], context_start[context_row + 1]
+    n = begin
+    for c in range(low + first_feature(high - low, shared), high):
+        left = np.uint64(context_hash[c])
         if signal >= 0:
             left = cross(left, signal)
-        for a in range(len(action)):
-            index[n] = np.int64(cross(left, action[a]) & mask)
-            value[n] = context_values[c] * action_values[a]
+        for a in range(action_start[action_row], action_start[action_row + 1]):
+            index[n] = np.int64(cross(left, action_hash[a]) & mask)
+            value[n] = context_value[c] * action_value[a]
             n += 1
     return n
 
 
 @njit(cache=True)
-def score(table, index, value, n):
-    """Return the inner product of the weights with n features."""
+def score(table, index, value, begin, end):
+    """Return the inner product of the weights with the features [begin, end)."""
     total = 0.0
-    for j in range(n):
+    for j in range(begin, end):
         total += table[index[j], 0] * value[j]
     return total
 
 
 @njit(cache=True)
-def step(table, index, value, n, gradient, rate):
-    """Move n weights against `gradient`, the derivative of the loss by the score."""
+def step(table, index, value, begin, end, gradient, rate):
+    """Move the weights of the features [begin, end) against `gradient`, the slope of the loss by the score."""
     if gradient == 0.0:
         return
-    for j in range(n):
+    for j in range(begin, end):
         i, x = index[j], value[j]
         if x == 0.0:
             continue
@@ -95,18 +116,35 @@ def step(table, index, value, n, gradient, rate):
             table[i, 2] = size
         slope = gradient * x
         table[i, 1] += slope * slope
-        table[i, 0] -= rate * slope / (n * table[i, 2] * math.sqrt(table[i, 1]))
+        table[i, 0] -= rate * slope / ((end - begin) * table[i, 2] * math.sqrt(table[i, 1]))
 
 
 @njit(cache=True)
-def narrowed(table, context, other, size, rate, prior, order):
-    """Return `rate` after backing it with the counts of each context feature crossed with `other`.
+def estimate(table, index, value, n, error, weight, rate):
+    """Move n weights against `error`, the score minus its target: between a weighted mean and AdaGrad.
 
-    Rows of `table` are (sum, count). The features are taken from the most to the least common, so that the
-    most specific rate has the last word. The constant feature, first in every context, is left out unless it
-    is alone.
+    The second column is the sum of weighted squared values. With the power 1 a lone feature would hold the
+    exact weighted mean of its targets; a smaller one forgets the targets of its youth, when labels were worse.
     """
-    mask = np.uint64(size - 1)
+    for j in range(n):
+        i, x = index[j], value[j]
+        if x == 0.0:
+            continue
+        size = abs(x)
+        if size > table[i, 2]:
+            table[i, 0] *= table[i, 2] / size
+            table[i, 2] = size
+        x /= table[i, 2]
+        table[i, 1] += weight * x * x
+        table[i, 0] -= rate * weight * error * x / (n * table[i, 2] * table[i, 1] ** BANDIT_POWER)
+
+
+@njit(cache=True)
+def sort_rows(table, context, other, mask, order):
+    """Write the rows of each context feature crossed with `other`, most common first; return how many.
+
+    The constant feature, first in every context, is left out unless it is alone.
+    """
     first = 1 if len(context) > 1 else 0
     n = 0
     for c in range(first, len(context)):
@@ -117,6 +155,17 @@ def narrowed(table, context, other, size, rate, prior, order):
             j -= 1
         order[j] = i
         n += 1
+    return n
+
+
+@njit(cache=True)
+def narrowed(table, context, other, size, rate, prior, order):
+    """Return `rate` after backing it with the counts of each context feature crossed with `other`.
+
+    Rows of `table` are (sum, count). The features are taken from the most to the least common, so that the
+    most specific rate has the last word.
+    """
+    n = sort_rows(table, context, other, np.uint64(size - 1), order)
     for j in range(n):
         i = order[j]
         rate = (table[i, 0] + prior * rate) / (table[i, 1] + prior)
@@ -155,14 +204,69 @@ def extreme_sign(totals, own, pooled, context, action, signal, anchored, weight,
 
 
 @njit(cache=True)
-def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight, parameters, order):
+def backed_counts(table, context, other, size, prior, order):
+    """Return (sum, count) of the rarest context feature crossed with `other`, backed by the commoner ones.
+
+    A wider row lends the narrower one at most `prior` counts at its own rate.
+    """
+    mask = np.uint64(size - 1)
+    n = sort_rows(table, context, other, mask, order)
+    amount, counted = 0.0, 0.0
+    for j in range(n):
+        lent = min(prior, counted)
+        rate = amount / counted if counted > 0.0 else 0.0
+        amount = table[order[j], 0] + lent * rate
+        counted = table[order[j], 1] + lent
+    return amount, counted
+
+
+@njit(cache=True)
+def remember(totals, anchored_column, column, anchored, share):
+    """Add a play to a class of the mixture by its share, forgetting the oldest beyond the memory."""
+    totals[anchored_column] += share * anchored
+    totals[column] += share
+    if totals[column] > MIXTURE_MEMORY:
+        kept = MIXTURE_MEMORY / totals[column]
+        totals[anchored_column] *= kept
+        totals[column] *= kept
+
+
+@njit(cache=True)
+def mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order):
+    """Return -1 if a play is rather of the anchored state, else +1: `processors/reward.py` has how."""
+    size = len(own)
+    count(own, context, action, size, anchored, 1.0)
+    anchors, plays = backed_counts(own, context, action, size, parameters[PRIOR], order)
+    plain = (totals[PLAIN_ANCHORED] + PLAIN_TRUST * PLAIN_RATE) / (totals[PLAIN] + PLAIN_TRUST)
+    marked = (totals[MARKED_ANCHORED] + MARKED_TRUST * MARKED_RATE) / (totals[MARKED] + MARKED_TRUST)
+    marked = min(max(marked, LEAST_RATIO * plain), 0.999)
+    plain = min(max(plain, 1e-6), 0.99 * marked)
+    evidence = anchors * math.log(marked / plain) + (plays - anchors) * math.log((1.0 - marked) / (1.0 - plain))
+    evidence = min(max(evidence, -MOST_EVIDENCE), MOST_EVIDENCE)
+    share = logistic(evidence - math.log(actions - 1.0))
+    remember(totals, MARKED_ANCHORED, MARKED, anchored, share)
+    remember(totals, PLAIN_ANCHORED, PLAIN, anchored, 1.0 - share)
+    if not extreme:
+        return 0.0
+    of_signal = narrowed(pooled, context, signal, size, 0.5, SIGNAL_TRUST, order)
+    of_signal = min(max(of_signal, LEAST_SHARE), 1.0 - LEAST_SHARE)
+    count(pooled, context, signal, size, logistic(evidence + EXTREME_PRIOR), 1.0)
+    evidence += EXTREME_PRIOR + math.log(of_signal / (1.0 - of_signal))
+    return -1.0 if anchored or evidence > 0.0 else 1.0
+
+
+@njit(cache=True)
+def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
     """Return (state, reward). `anchor` is 1 for the anchoring signals, 2 for those of the opposite state."""
+    anchored = 1.0 if anchor == 1 else 0.0
+    sign = 1.0
+    if parameters[RULE] == MIXTURE:
+        sign = mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order)
     if not extreme:
         return 0.0, 0.0
     rule, alpha = parameters[RULE], parameters[ALPHA]
     if rule == TWO_STATE:
         return 1.0, 1.0
-    anchored = 1.0 if anchor == 1 else 0.0
     if rule == WORKSHOP:
         sign = -1.0 if anchored else 1.0
         reward = sign if anchored else alpha
@@ -170,7 +274,8 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
         sign = -1.0 if anchored else 1.0
         reward = sign / alpha if anchored else sign
     else:
-        sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
+        if rule != MIXTURE:
+            sign = extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order)
         if anchor == 2:
             sign = 1.0
         reward = sign
@@ -191,21 +296,24 @@ def notice(seen, totals, context, actions):
 
 
 @njit(cache=True)
-def posteriors(ik, index, value, width, form, out):
-    """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax."""
+def posteriors(ik, index, value, start, actions, form, out):
+    """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax.
+
+    The features of action a are [start[a], start[a + 1]).
+    """
     largest = -math.inf
-    for a in range(len(out)):
-        out[a] = score(ik, index[a], value[a], width[a])
+    for a in range(actions):
+        out[a] = score(ik, index, value, start[a], start[a + 1])
         largest = max(largest, out[a])
     if form == ONE_VERSUS_REST:
-        for a in range(len(out)):
-            out[a] = 1.0 / (1.0 + math.exp(-out[a]))
+        for a in range(actions):
+            out[a] = logistic(out[a])
         return
     total = 0.0
-    for a in range(len(out)):
+    for a in range(actions):
         out[a] = math.exp(out[a] - largest)
         total += out[a]
-    for a in range(len(out)):
+    for a in range(actions):
         out[a] /= total
 
 
@@ -223,37 +331,27 @@ def learn_one(
     weight,
     index,
     value,
-    width,
+    start,
     posterior,
     order,
     out,
 ):
-    """Learn one interaction: IK posterior -> reward -> bandit, then the IK itself. Writes a row of outputs."""
-    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
-    begin, end = context_start[interaction[CONTEXT]], context_start[interaction[CONTEXT] + 1]
-    context, context_values = context_hash[begin:end], context_value[begin:end]
+    """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs."""
+    context_start, context_hash, _, set_start, set_rows, action_start, action_hash, _ = features
+    context_row, signal, chosen = interaction[CONTEXT], interaction[SIGNAL], interaction[CHOSEN]
+    context = context_hash[context_start[context_row] : context_start[context_row + 1]]
     first = set_start[interaction[ACTIONS]]
     actions = set_start[interaction[ACTIONS] + 1] - first
-    signal, chosen = interaction[SIGNAL], interaction[CHOSEN]
+    chosen_row = set_rows[first + chosen]
+    shared = parameters[SHARED]
     notice(seen, totals, context, actions)
-    constant = first_feature(len(context), parameters[SHARED])
 
+    start[0] = 0
     for a in range(actions):
-        row = set_rows[first + a]
-        lo, hi = action_start[row], action_start[row + 1]
-        width[a] = gather(
-            context,
-            context_values,
-            action_hash[lo:hi],
-            action_value[lo:hi],
-            signal,
-            constant,
-            len(ik),
-            index[a],
-            value[a],
+        start[a + 1] = gather(
+            features, context_row, set_rows[first + a], signal, shared, len(ik), index, value, start[a]
         )
-    posteriors(ik, index, value, width, parameters[FORM], posterior[:actions])
-
+    posteriors(ik, index, value, start, actions, parameters[FORM], posterior)
     mass, best = 0.0, 0
     for a in range(actions):
         mass += posterior[a]
@@ -264,8 +362,7 @@ def learn_one(
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
     extreme = actions * posterior[chosen] > parameters[THRESHOLD]
-    row = set_rows[first + chosen]
-    lo, hi = action_start[row], action_start[row + 1]
+    action = action_hash[action_start[chosen_row]]
     out[STATE], out[REWARD] = decode(
         extreme,
         interaction[ANCHOR],
@@ -273,9 +370,10 @@ def learn_one(
         own,
         pooled,
         context,
-        action_hash[lo],
+        action,
         signal,
         weight,
+        actions,
         parameters,
         order,
     )
@@ -283,54 +381,39 @@ def learn_one(
     ik_weight = min(weight, parameters[IK_CAP])
     for a in range(actions):
         label = 1.0 if a == chosen else 0.0
-        step(ik, index[a], value[a], width[a], ik_weight * (posterior[a] - label), parameters[IK_RATE])
+        step(ik, index, value, start[a], start[a + 1], ik_weight * (posterior[a] - label), parameters[IK_RATE])
 
-    n = gather(
-        context,
-        context_values,
-        action_hash[lo:hi],
-        action_value[lo:hi],
-        -1,
-        constant,
-        len(bandit),
-        index[0],
-        value[0],
-    )
-    error = score(bandit, index[0], value[0], n) - out[REWARD]
-    step(bandit, index[0], value[0], n, min(weight, parameters[BANDIT_CAP]) * error, parameters[BANDIT_RATE])
+    end = gather(features, context_row, chosen_row, -1, shared, len(bandit), index, value, 0)
+    error = score(bandit, index, value, 0, end) - out[REWARD]
+    estimate(bandit, index, value, end, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])
 
 
 @njit(cache=True)
-def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs):
-    """Learn a batch in order.
+def scratch(widest):
+    """Return the working arrays of `learn_one`.
 
     `widest` are the most features of a context, actions of a set and features of an action.
     """
     contexts, actions, action_features = widest
-    index = np.empty((actions, contexts * action_features), dtype=np.int64)
-    value = np.empty((actions, contexts * action_features), dtype=np.float64)
-    width = np.empty(actions, dtype=np.int64)
-    posterior = np.empty(actions, dtype=np.float64)
-    order = np.empty(contexts, dtype=np.int64)
+    crosses = contexts * actions * action_features
+    return (
+        np.empty(crosses, dtype=np.int64),
+        np.empty(crosses),
+        np.empty(actions + 1, dtype=np.int64),
+        np.empty(actions),
+        np.empty(contexts, dtype=np.int64),
+    )
+
+
+@njit(cache=True)
+def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs):
+    """Learn a batch in order."""
+    index, value, start, posterior, order = scratch(widest)
     for i in range(len(interactions)):
         learn_one(
-            ik,
-            bandit,
-            own,
-            pooled,
-            seen,
-            totals,
-            parameters,
-            features,
-            interactions[i],
-            weights[i],
-            index,
-            value,
-            width,
-            posterior,
-            order,
-            outputs[i],
-        )
+            ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], weights[i],
+            index, value, start, posterior, order, outputs[i],
+        )  # fmt: skip
 
 
 @njit(cache=True)
@@ -340,11 +423,37 @@ def action_scores(bandit, features, shared, context_row, set_row, out):
     begin, end = context_start[context_row], context_start[context_row + 1]
     begin += first_feature(end - begin, shared)
     mask = np.uint64(len(bandit) - 1)
-    for a in range(set_start[set_row + 1] - set_start[set_row]):
-        row = set_rows[set_start[set_row] + a]
+    first = set_start[set_row]
+    for a in range(set_start[set_row + 1] - first):
+        row = set_rows[first + a]
         total = 0.0
         for c in range(begin, end):
             for j in range(action_start[row], action_start[row + 1]):
                 i = np.int64(cross(context_hash[c], action_hash[j]) & mask)
                 total += bandit[i, 0] * (context_value[c] * action_value[j])
         out[a] = total
+
+
+@njit(cache=True)
+def explore(scores, kind, parameter, out):
+    """Write the probability of each action; `processors.exploration.probabilities` is the same in Python."""
+    count = len(scores)
+    best, ties = scores.max(), 0
+    for score_of in scores:
+        ties += score_of == best
+    if kind == EPSILON_GREEDY:
+        for a in range(count):
+            out[a] = parameter / count + ((1.0 - parameter) / ties if scores[a] == best else 0.0)
+        return
+    total = 0.0
+    for a in range(count):
+        if kind == SOFTMAX_SCORES:
+            out[a] = math.exp((scores[a] - best) / parameter)
+        else:
+            out[a] = 0.0 if scores[a] == best else 1.0 / (count + parameter * (best - scores[a]))
+        total += out[a]
+    for a in range(count):
+        if kind == SOFTMAX_SCORES:
+            out[a] /= total
+        elif scores[a] == best:
+            out[a] = (1.0 - total) / ties

@@ -86,7 +86,11 @@ class Learner:
 
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probability with which to show each action, as the snapshot of this moment would."""
-        return exploration.probabilities(self.scores(context, actions).tolist(), self.exploration)
+        scores = self.scores(context, actions)
+        result = np.empty(len(actions))
+        now = self.exploration
+        kernel.explore(scores, exploration.KINDS[now.kind], now.parameter, result)
+        return list(result.tolist())
 
     @property
     def exploration(self) -> Exploration:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own"]
+RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -37,7 +37,7 @@ class RewardConfig(Settings):
     number of interactions' worth of trust in the wider rate before a narrower one is believed.
     """
 
-    rule: RewardRuleName = "pooled-own"
+    rule: RewardRuleName = "mixture"
     threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
     alpha: Annotated[float, Field(gt=0, le=1)] | None = None
     prior_strength: Positive = 10.0
@@ -55,7 +55,7 @@ class RewardConfig(Settings):
 class BanditConfig(Settings):
     """How the policy learns from inferred reward; the weight 1/(K p) is capped at `weight_cap`."""
 
-    learning_rate: Positive = 0.5
+    learning_rate: Positive = 1.0
     weight_cap: Positive | None = 2.0
 
 

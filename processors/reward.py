@@ -13,15 +13,25 @@ counts       r = -1 if y in y- or q(x, a) > g; else 1, if extreme; else 0. g is 
              `prior_strength` interactions at rate g. It needs no alpha.
 pooled       r = -1 if y in y- or D(x, y) > 0, D the running mean, over the extreme interactions with context x
              and signal y, of log(q(x, a) / g); backed by that of y over all contexts.
-pooled-own   r = -1 if y in y- or D(x, y) + log(q(x, a) / g) > 0. The default: what the signal says and what
-             the action says are added up.
+pooled-own   r = -1 if y in y- or D(x, y) + log(q(x, a) / g) > 0. What the signal says and what the action says
+             are added up.
 
-Where a context has several features, q and D go from the most common to the rarest of them, each backed by the
-one before. The last three take r for a function of context and action; where it is random given both, "iclr"
+mixture      The default. Two kinds of (x, a): marked ones, in the anchored state, that show y- at rate m, and
+             plain ones that show it at rate b by accident; both rates are learned on line by the
+             responsibilities of the plays seen (Dempster, Laird & Rubin 1977). With d definitely negative
+             among n plays of (x, a), extreme or not, the evidence is L = d log(m/b) + (n - d) log((1 - m)/(1 -
+             b)), within +-5; a play's responsibility is logistic(L - log(K - 1)). With R(x, y) the mean of
+             logistic(L - 1) over the extreme interactions with context x and signal y, r = -1 if y in y- or L
+             - 1 + logit(R(x, y)) > 0; else 1, if extreme; else 0. Counting all plays rather than the extreme
+             ones, and knowing the accidental rate, is what makes it work where few of the hated items are
+             disliked, and where signals are noisy.
+
+Where a context has several features, q, L and D go from the most common to the rarest of them, each backed by
+the one before. The last four take r for a function of context and action; where it is random given both, "iclr"
 is right.
 
 With definitely positive signals alone the rules are mirrored (ICLR 2023, footnote 1); with both kinds, a
-definitely positive signal makes an extreme interaction +1 under the last three.
+definitely positive signal makes an extreme interaction +1 under the last four.
 """
 
 from __future__ import annotations
@@ -38,6 +48,7 @@ RULES: Final[dict[RewardRuleName, int]] = {
     "counts": kernel.COUNTS,
     "pooled": kernel.POOLED,
     "pooled-own": kernel.POOLED_OWN,
+    "mixture": kernel.MIXTURE,
 }
 
 

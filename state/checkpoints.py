@@ -20,17 +20,29 @@ class CheckpointError(Exception):
     """A checkpoint that cannot be used; the message says why and what to do."""
 
 
+class Publication(msgspec.Struct):
+    """Where a model is with publishing: versions count interactions.
+
+    `version` is the last one published, `due` the next one that is due, `parent` the last one that was published
+    because it was due. Policies published because time passed are nobody's parents: a snapshot's bytes know no clock.
+    """
+
+    due: int
+    version: int = 0
+    parent: int | None = None
+
+
 class Checkpoint(msgspec.Struct):
     """The state of the learners of one partition of the interactions topic.
 
     `offset` is the next interaction to be read. `models` maps a model's name to its learner's state
-    (`Learner.state`), `published` to the version of its last published policy.
+    (`Learner.state`), `publications` to where it is with publishing.
     """
 
     offset: int
     ledger: dict[str, Any]
     models: dict[str, dict[str, Any]]
-    published: dict[str, int]
+    publications: dict[str, Publication]
 
 
 def encode(checkpoint: Checkpoint) -> bytes:

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Iterable
+from operator import itemgetter
 
 from processors.admission import readmit_feedback, readmit_impression
-from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending, Step
+from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
 from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
-"""Faust fetches changelogs in pieces of 4 MB at most, brokers take 1 MB by default."""
+"""Beyond it a segment is begun anew. One entry may be larger, and still fits the 1 MB that brokers take by default."""
+SMALL_SEGMENT = 256
+"""Entries below which a segment takes in the next window's as well."""
+
+Kept = tuple[int, Pending | ObservedFeedback]
+"""An entry with the event time (ms) until which it is needed."""
 
 
 class JoinJournal:
@@ -61,29 +68,25 @@ class JoinJournal:
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 
-    def keep(self, step: Step) -> None:
-        """Write what a step kept and what it gave up. It counts only when `mark` has returned."""
-        windows: defaultdict[int, Segment] = defaultdict(lambda: Segment([], [], []))
-        sizes: defaultdict[int, int] = defaultdict(int)
+    def keep(self, kept: Iterable[Kept], evicted: Iterable[Pending] = ()) -> None:
+        """Write what a step kept and which impressions it gave up. It counts only when `mark` has returned.
 
-        def with_room(until: int, value: bytes) -> Segment:
-            window = until // self._window_ms
-            if window in windows and sizes[window] + len(value) > MAX_SEGMENT_BYTES:
-                self._put(window, windows.pop(window))
-                sizes[window] = 0
-            sizes[window] += len(value)
-            return windows[window]
-
-        for until, entry in step.kept:
-            came_early = [entry] if isinstance(entry, ObservedFeedback) else entry.feedback
-            if isinstance(entry, Pending):
-                shown = entry.impression
-                with_room(until, shown.value).impressions.append((shown.offset, entry.effective, shown.value))
-            for one in came_early:
-                with_room(until, one.value).feedback.append((one.offset, one.log_time, one.value))
-        for pending in step.evicted:
-            with_room(pending.closes_at, b"").evicted.append(pending.impression.offset)
-        for window, segment in windows.items():
+        A segment is for one window. Only where a step spans many windows with little in each, as when the past is
+        replayed, do small neighbours share one and live as long as the last of them.
+        """
+        segment, window, size = Segment(), 0, 0
+        given_up = ((pending.closes_at, pending.impression.offset) for pending in evicted)
+        for until, entry in sorted([*kept, *given_up], key=itemgetter(0)):
+            weight = _weight(entry)
+            begins_window = until // self._window_ms != window
+            if len(segment) and (
+                size + weight > MAX_SEGMENT_BYTES or (begins_window and len(segment) >= SMALL_SEGMENT)
+            ):
+                self._put(window, segment)
+                segment, size = Segment(), 0
+            window, size = until // self._window_ms, size + weight
+            segment.add(entry)
+        if len(segment):
             self._put(window, segment)
 
     def _put(self, window: int, segment: Segment) -> None:
@@ -135,3 +138,11 @@ class JoinJournal:
 def _newness(mark: Mark) -> tuple[int, int, int]:
     # Two workers that took a partition over from the same mark write the same epoch.
     return mark.epoch, mark.watermark, mark.impressions_offset + mark.feedback_offset
+
+
+def _weight(entry: Pending | ObservedFeedback | int) -> int:
+    if isinstance(entry, int):
+        return 0
+    if isinstance(entry, Pending):
+        return len(entry.impression.value) + sum(len(one.value) for one in entry.feedback)
+    return len(entry.value)

@@ -18,6 +18,8 @@ import faust
 import msgspec
 from faust.types import FutureMessage
 
+from processors.join import ObservedFeedback, Pending
+
 Key = tuple[int, int, str, int]
 MARK_WINDOW = -1
 """The `window` of the keys under which marks are kept."""
@@ -30,9 +32,23 @@ class Segment(msgspec.Struct, array_like=True):
     of impressions that were given up.
     """
 
-    impressions: list[tuple[int, int, bytes]]
-    feedback: list[tuple[int, int, bytes]]
-    evicted: list[int]
+    impressions: list[tuple[int, int, bytes]] = []
+    feedback: list[tuple[int, int, bytes]] = []
+    evicted: list[int] = []
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self.impressions) + len(self.feedback) + len(self.evicted)
+
+    def add(self, entry: Pending | ObservedFeedback | int) -> None:
+        """Add feedback, an impression with the feedback that came before it, or the offset of an evicted one."""
+        if isinstance(entry, int):
+            self.evicted.append(entry)
+            return
+        if isinstance(entry, Pending):
+            self.impressions.append((entry.impression.offset, entry.effective, entry.impression.value))
+        feedback = entry.feedback if isinstance(entry, Pending) else [entry]
+        self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
 
 
 class Mark(msgspec.Struct):
@@ -132,10 +148,7 @@ class SegmentTable(faust.Table[Key, bytes]):
         """Return the keys of a partition."""
         return [key for key in self.data if key[0] == partition]
 
-    def drop_all_but(self, partitions: Collection[int]) -> None:
-        """Drop the local copy of partitions that have gone to other workers; their changelogs stay.
-
-        The copy of a partition that stayed is kept: Faust reads on in its changelog from where it was.
-        """
+    def keep_only(self, partitions: Collection[int]) -> None:
+        """Drop the local copies of all other partitions: another worker has them now. Their changelog stays."""
         for key in [key for key in self.data if key[0] not in partitions]:
             del self.data[key]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from aiokafka import ConsumerRecord
 from faust.types import TP, StreamT
 
 from streams.joining import PartitionJoin
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 TICK = 0.25
 """Seconds between looks at the clock: for idle logs, policies and checkpoints that are due."""
+COMMIT_SECONDS = 1.0
+CONCURRENCY = 16
+"""How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
 
 
 class Partitions:
@@ -28,6 +33,7 @@ class Partitions:
         self.joins: dict[int, PartitionJoin] = {}
         self.learners: dict[int, PartitionLearner] = {}
         self._locks: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._waiting: defaultdict[TP, list[RecordBatch]] = defaultdict(list)
 
     def join_lock(self, partition: int) -> asyncio.Lock:
         """Return the lock under which the join of a partition is used or replaced."""
@@ -37,59 +43,80 @@ class Partitions:
         """Return the lock under which the learners of a partition are used or replaced."""
         return self._locks["learner", partition]
 
+    @asynccontextmanager
+    async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:
+        """Wait for the partition's turn; yield all batches that wait for it by then, in order.
+
+        A step costs the same whether it takes one record or thousands, so the more a worker lags the more it
+        reads at once. The list is empty where an earlier turn has taken this batch along.
+        """
+        self._waiting[batch.tp].append(batch)
+        async with lock:
+            yield self._waiting.pop(batch.tp, [])
+
 
 def add_agents(app: Groundswell) -> None:
     """Connect topics, join and learners."""
     held = app.partitions
 
-    @app.agent(app.impressions, name="join-impressions")
+    @app.agent(app.impressions, name="join-impressions", concurrency=CONCURRENCY)
     async def join_impressions(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
-            async with held.join_lock(batch.tp.partition):
+            async with held.turn(batch, held.join_lock(batch.tp.partition)) as waiting:
                 if join := held.joins.get(batch.tp.partition):
-                    await _read(app, batch, join.impressions, join.take_impressions)
+                    await _read(app, batch.tp, waiting, join.impressions, join.take_impressions)
 
-    @app.agent(app.feedback, name="join-feedback")
+    @app.agent(app.feedback, name="join-feedback", concurrency=CONCURRENCY)
     async def join_feedback(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
-            async with held.join_lock(batch.tp.partition):
+            async with held.turn(batch, held.join_lock(batch.tp.partition)) as waiting:
                 if join := held.joins.get(batch.tp.partition):
-                    await _read(app, batch, join.feedback, join.take_feedback)
+                    await _read(app, batch.tp, waiting, join.feedback, join.take_feedback)
 
-    @app.agent(app.interactions, name="learn")
+    @app.agent(app.interactions, name="learn", concurrency=CONCURRENCY)
     async def learn(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
-            async with held.learner_lock(batch.tp.partition):
+            async with held.turn(batch, held.learner_lock(batch.tp.partition)) as waiting:
                 if learner := held.learners.get(batch.tp.partition):
-                    await _read(app, batch, learner.interactions, learner.take)
+                    await _read(app, batch.tp, waiting, learner.interactions, learner.take)
 
 
 async def _read(
-    app: Groundswell, batch: RecordBatch, cursor: Cursor, take: Callable[[RecordBatch], Awaitable[None]]
+    app: Groundswell,
+    tp: TP,
+    waiting: list[RecordBatch],
+    cursor: Cursor,
+    take: Callable[[RecordBatch], Awaitable[None]],
 ) -> None:
-    """Hand on what is new of the batch, or seek back if something before it was skipped.
+    """Hand on what is new of the batches as one, or seek back if something before them was skipped.
 
     A failure ends the worker: its state in memory may be ahead of what is durable, and a restart puts that right.
     """
-    match cursor.contiguous(batch):
-        case RecordBatch() as new:
-            app.metrics.received.labels(batch.tp.topic).inc(len(new.records))
-            try:
-                with app.metrics.batch_seconds.labels(batch.tp.topic).time():
-                    await take(new)
-            except Exception as error:
-                app.log.exception("Failed at %s[%d] from offset %d", *batch.tp, new.first_offset)
-                await app.crash(error)
-                raise
-        case int() as offset:
-            app.log.warning("%s[%d]: %d was expected, %d came; seeking back", *batch.tp, offset, batch.first_offset)
-            app.metrics.gaps.labels(batch.tp.topic).inc()
-            await app.consumer.seek(batch.tp, offset)
+    new: list[ConsumerRecord] = []
+    for batch in waiting:
+        match cursor.contiguous(batch):
+            case RecordBatch() as part:
+                new += part.records
+            case int() as offset:
+                app.log.warning("%s[%d]: %d was expected, %d came; seeking back", *tp, offset, batch.first_offset)
+                app.metrics.gaps.labels(tp.topic).inc()
+                await app.consumer.seek(tp, offset)
+    if not new:
+        return
+    app.metrics.received.labels(tp.topic).inc(len(new))
+    try:
+        with app.metrics.batch_seconds.labels(tp.topic).time():
+            await take(RecordBatch(tp, new))
+    except Exception as error:
+        app.log.exception("Failed at %s[%d] from offset %d", *tp, new[0].offset)
+        await app.crash(error)
+        raise
 
 
 def add_clock(app: Groundswell) -> None:
     """Let time pass for logs that are idle, policies and checkpoints that are due, and commits."""
     held, topics = app.partitions, app.settings.topics
+    to_commit: dict[TP, int] = {}
     committed: dict[TP, int] = {}
 
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
@@ -105,18 +132,27 @@ def add_clock(app: Groundswell) -> None:
                 if learner := held.learners.get(partition):
                     await _tick_learner(partition, learner)
 
+    @app.timer(COMMIT_SECONDS, name="commits")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
+    async def commit() -> None:
+        new = {tp: offset for tp, offset in to_commit.items() if offset > committed.get(tp, 0)}
+        forgetful = {partition: join for partition, join in held.joins.items() if join.can_forget}
+        if not (app.flowing and (new or forgetful)) or not await app.commit_offsets(new or to_commit):
+            return
+        committed.update(new)
+        for partition, join in forgetful.items():
+            if held.joins.get(partition) is join:
+                join.forget()
+
     async def _tick_join(partition: int, join: PartitionJoin) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
         lags = {topic: _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
         await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
-        offsets = {TP(topic, partition): cursor.offset for topic, cursor in cursors.items()}
-        if await _commit(offsets, even_if_unchanged=join.can_forget):
-            join.forget()
+        to_commit.update({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
 
     async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
         _lag(TP(topics.interactions, partition), learner.interactions)
-        if await learner.let_time_pass(time.monotonic()):
-            await _commit({TP(topics.interactions, partition): learner.durable_offset})
+        await learner.let_time_pass(time.monotonic())
+        to_commit[TP(topics.interactions, partition)] = learner.durable_offset
 
     def _lag(tp: TP, cursor: Cursor) -> int | None:
         highwater = app.consumer.highwater(tp)
@@ -125,11 +161,3 @@ def add_clock(app: Groundswell) -> None:
         lag = max(0, int(highwater) - cursor.offset)
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
         return lag
-
-    async def _commit(offsets: dict[TP, int], *, even_if_unchanged: bool = False) -> bool:
-        """Commit what is new; say whether the broker has taken it."""
-        changed = any(offset != committed.get(tp, 0) for tp, offset in offsets.items())
-        if not ((changed or even_if_unchanged) and await app.commit_offsets(offsets)):
-            return False
-        committed.update(offsets)
-        return True

@@ -63,16 +63,16 @@ class Groundswell(RecordBatchApp):
         """
         topics, held = self.settings.topics, self.partitions
         positions: dict[TP, int] = {}
-        joined = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
-        self._table.drop_all_but(joined)
-        for partition in joined:
+        event_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
+        self._table.keep_only(event_partitions)
+        for partition in event_partitions:
             async with held.join_lock(partition):
                 join = held.joins[partition] = PartitionJoin(partition, self._join_wiring)
                 positions[TP(topics.impressions, partition)] = join.impressions.offset
                 positions[TP(topics.feedback, partition)] = join.feedback.offset
-        learned = sorted(tp.partition for tp in assignment if tp.topic == topics.interactions)
-        policies = await self._published_policies() if set(learned) - set(held.learners) else {}
-        for partition in learned:
+        interaction_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.interactions)
+        policies = await self._published_policies() if set(interaction_partitions) - set(held.learners) else {}
+        for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
                     newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
@@ -118,6 +118,8 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "table_standby_replicas": 0,
         "stream_recovery_delay": 0.0,
         "stream_wait_empty": False,
+        # Of batches, not of records: what is read ahead of the join has to fit into memory.
+        "stream_buffer_maxsize": 16,
         "broker_session_timeout": kafka.session_timeout,
         "broker_heartbeat_interval": kafka.session_timeout / 5,
         "consumer_group_instance_id": kafka.instance,

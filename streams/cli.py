@@ -20,6 +20,8 @@ cli = typer.Typer(
 )
 topics_cli = typer.Typer(no_args_is_help=True, help="Make and check the topics.")
 cli.add_typer(topics_cli, name="topics")
+bench_cli = typer.Typer(no_args_is_help=True, help="Measure against peers, side by side in one run.")
+cli.add_typer(bench_cli, name="bench")
 cli.command()(simulate)
 
 ConfigOption = Annotated[
@@ -109,6 +111,31 @@ def demo(
     from experiments.demo import run_demo  # noqa: PLC0415
 
     raise typer.Exit(run_demo(interactions, seed, out, serve=serve, console=console))
+
+
+@cli.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(help="An experiment; an unknown name lists them.")],
+    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="The first of them: anybody's choice.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; default out/NAME.")] = None,
+) -> None:
+    """Run one of the papers' experiments, and say which bars were met."""
+    from experiments.evaluate import EXPERIMENTS, evaluate  # noqa: PLC0415
+
+    if name not in EXPERIMENTS:
+        _fail(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+    raise typer.Exit(evaluate(name, seeds, seed, out or Path("out") / name))
+
+
+@bench_cli.command("learner")
+def bench_learner(
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-learner"),
+) -> None:
+    """Learn the same interactions with ours and with VowpalWabbit (needs `pip install .[bench]`)."""
+    from experiments.bench_learner import bench_learner as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out))
 
 
 @cli.command()

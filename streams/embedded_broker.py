@@ -42,6 +42,7 @@ class EmbeddedBroker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
             )
         deadline = time.monotonic() + START_DEADLINE
         while not _answers(self.port):

@@ -144,7 +144,8 @@ class PartitionJoin:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
-            self._journal.keep(step)
+            needed = [entry for entry in step.kept if entry[0] > self._join.forgotten_before]
+            self._journal.keep(needed, step.evicted)
         for record, refusal in refused:
             place = Place(record.topic, record.partition, record.offset)
             outputs.dead_letter(place, record.key, record.value, refusal)

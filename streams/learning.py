@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -21,7 +22,7 @@ from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.ledger import Ledger
 from state import checkpoints
-from state.checkpoints import Checkpoint
+from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
 from streams.outputs import Outputs, Place
 from streams.record_batches import Cursor, RecordBatch
@@ -29,6 +30,8 @@ from streams.settings import Settings
 from streams.steps import Steps
 
 CHECKPOINT_KEY = b"learners"
+WEIGHTS_PER_INTERACTION = 10
+"""A large policy is published less often, so that publishing costs about as much as what is learned from."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ class PartitionLearner:
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
         self._learners: dict[str, Learner] = {}
+        # What was learned of models that are not configured now is kept for when they are again.
+        self._unconfigured: dict[str, dict[str, Any]] = {}
         self._ledger = Ledger()
-        self._published: dict[str, int] = {}
+        self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
         self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
         value, self._slot = assemble(CHECKPOINT_KEY, checkpoint)
@@ -75,10 +80,12 @@ class PartitionLearner:
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.interactions = Cursor(checkpoint.offset)
         self._ledger = Ledger.restore(checkpoint.ledger)
-        self._published = checkpoint.published
+        self._publications = checkpoint.publications
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, Learner.restore(self._settings.models[name], state))
+            else:
+                self._unconfigured[name] = state
 
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
@@ -114,18 +121,19 @@ class PartitionLearner:
 
     def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
         """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
-        learner = self._learner(model)
-        every = self._settings.learning.publish_interactions
+        learner, publication = self._learner(model), self._publications[model]
         while interactions:
-            until_due = every - learner.interactions_included % every
+            until_due = publication.due - learner.interactions_included
             stretch, interactions = interactions[:until_due], interactions[until_due:]
             rewards = learner.learn(stretch)
             self._metrics.learned(model, rewards, learner.statistics)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)
-            if len(stretch) == until_due:
-                self._publish(model, outputs)
+            if learner.interactions_included == publication.due:
+                weights = self._publish(model, outputs)
+                publication.parent = publication.due
+                publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
     def _learner(self, model: str) -> Learner:
         if model not in self._learners:
@@ -134,42 +142,39 @@ class PartitionLearner:
 
     def _add(self, model: str, learner: Learner) -> None:
         self._learners[model] = learner
+        self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
         self._metrics.follow(model, learner.statistics)
 
-    def _publish(self, model: str, outputs: Outputs) -> None:
-        learner = self._learners[model]
-        # Policies published because time passed are nobody's parents: a snapshot's bytes know no clock.
-        every = self._settings.learning.publish_interactions
-        parent = (learner.interactions_included - 1) // every * every
-        snapshot = learner.snapshot(parent or None)
+    def _publish(self, model: str, outputs: Outputs) -> int:
+        """Write the policy of this moment; return how many weights it has."""
+        learner, publication = self._learners[model], self._publications[model]
+        snapshot = learner.snapshot(publication.parent)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
-        self._published[model] = learner.interactions_included
+        publication.version = learner.interactions_included
         self._unpublished_since.pop(model, None)
         self._metrics.published(model, learner.interactions_included)
+        return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
-    async def let_time_pass(self, now: float) -> bool:
+    async def let_time_pass(self, now: float) -> None:
         """Publish policies that have waited long enough, and write a checkpoint if one is due.
 
-        `now` is in seconds, of a clock that never goes back. Returns whether a checkpoint was written, so that
-        `durable_offset` may be committed.
+        `now` is in seconds, of a clock that never goes back.
         """
         outputs = self._outputs()
         with self._steps:
             for model, learner in self._learners.items():
-                if learner.interactions_included == self._published.get(model):
+                if learner.interactions_included == self._publications[model].version:
                     continue
                 if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
                     self._publish(model, outputs)
             await outputs.flush()
         if self.interactions.offset == self.durable_offset:
-            return False
+            return
         if self._unsaved_since is None:
             self._unsaved_since = now
-        if now - self._unsaved_since < self._settings.learning.checkpoint_seconds:
-            return False
-        await self.write_checkpoint()
-        return True
+        if now - self._unsaved_since >= self._settings.learning.checkpoint_seconds:
+            await self.write_checkpoint()
 
     async def write_checkpoint(self) -> None:
         """Write a checkpoint if there is anything new, and return when it is durable.
@@ -179,8 +184,9 @@ class PartitionLearner:
         offset = self.interactions.offset
         if offset == self.durable_offset or self._steps.unfinished:
             return
-        states = {name: learner.state() for name, learner in sorted(self._learners.items())}
-        value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._published))
+        learned = {name: learner.state() for name, learner in self._learners.items()}
+        states = dict(sorted((self._unconfigured | learned).items()))
+        value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._publications))
         records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
         outputs = self._outputs()
         outputs.checkpoint(self.partition, records)

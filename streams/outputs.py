@@ -13,15 +13,15 @@ from processors.join import Stray
 from streams.batch_writer import BatchWriter
 from streams.settings import TopicSettings
 
-MAX_REFUSED_BYTES = 1_900_000
-"""How much of a refused message fits the dead-letter topic. Compressed, a broker takes far larger ones."""
-
 _encode = msgspec.json.Encoder().encode
 
 
 def contract_partition(key: bytes, partitions: int) -> int:
     """Return the partition on which a key lies by the contract: Kafka's murmur2, as Java clients do."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+MAX_DEAD_LETTER_KEY, MAX_DEAD_LETTER_VALUE = 50_000, 900_000
 
 
 class Place(NamedTuple):
@@ -56,7 +56,10 @@ class Outputs:
         )
 
     def dead_letter(self, place: Place, key: bytes | None, value: bytes | None, refusal: Refusal) -> None:
-        """Write a refused message: its original key and bytes, the why and where in the headers."""
+        """Write a refused message: its original key and bytes, the why and where in the headers.
+
+        Of a message too large to be written again with its headers, the beginning is kept, and its size in `cut_from`.
+        """
         headers = [
             ("reason", refusal.reason.encode()),
             ("detail", refusal.detail.encode(errors="replace")[:1000]),
@@ -64,10 +67,9 @@ class Outputs:
             ("partition", str(place.partition).encode()),
             ("offset", str(place.offset).encode()),
         ]
-        room = MAX_REFUSED_BYTES - len(key or b"")
-        if len(value or b"") > room:
+        if len(value or b"") > MAX_DEAD_LETTER_VALUE:
             headers.append(("cut_from", str(len(value or b"")).encode()))
-        key, value = key and key[:MAX_REFUSED_BYTES], value and value[: max(0, room)]
+        key, value = key and key[:MAX_DEAD_LETTER_KEY], value and value[:MAX_DEAD_LETTER_VALUE]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 
     def reward(self, partition: int, reward: Reward) -> None:

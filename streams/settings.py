@@ -70,7 +70,9 @@ class LearningSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    publish_interactions: int = Field(500, gt=0, description="a policy is published after so many interactions")
+    publish_interactions: int = Field(
+        500, gt=0, description="a policy is published after so many interactions, large ones after more"
+    )
     publish_seconds: float = Field(10.0, gt=0, description="or after so many seconds, if there is anything new")
     checkpoint_seconds: float = Field(5.0, gt=0, description="between checkpoints; offsets are committed with them")
 

@@ -10,9 +10,6 @@ from kafka.errors import TopicAlreadyExistsError
 
 from streams.settings import KafkaSettings, TopicSettings
 
-MAX_DEAD_LETTER_BYTES = 2_000_000
-"""Room for a refused message of the broker's largest size, plus the headers that say why."""
-
 
 @dataclass(frozen=True)
 class TopicLayout:
@@ -47,7 +44,7 @@ def topic_layouts(topics: TopicSettings) -> list[TopicLayout]:
         TopicLayout(topics.policies, 1, compacted),
         TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted),
         TopicLayout(topics.late_feedback, topics.event_partitions, log),
-        TopicLayout(topics.dead_letter, 1, {**log, "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}),
+        TopicLayout(topics.dead_letter, 1, log),
     ]
 
 

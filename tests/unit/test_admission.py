@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.admission import (
-    MAX_VALUE_BYTES,
+    MAX_IMPRESSION_BYTES,
     Admission,
     Refusal,
     readmit_feedback,
@@ -156,7 +156,7 @@ BYTES = [
     Hostile("100,000 levels", b"[" * 100_000, "schema"),
     Hostile("100,000 levels in an unknown field", beside(b'"x":' + b"[" * 100_000 + b"]" * 100_000), "not_json"),
     Hostile("100,000 objects", b'{"x":' * 100_000, "not_json"),
-    Hostile("beyond the largest size", beside(b'"x":"%b"' % (b"x" * MAX_VALUE_BYTES)), "too_large"),
+    Hostile("beyond the largest size", beside(b'"x":"%b"' % (b"x" * MAX_IMPRESSION_BYTES)), "too_large"),
 ]
 
 
@@ -171,7 +171,7 @@ def test_a_hostile_impression_is_refused_with_its_reason(case: Hostile) -> None:
     "case",
     [
         Hostile("an impression on the feedback topic", GOOD, "schema"),
-        Hostile("a signal of 10 kB", encode(feedback(signal="s" * 10_000)), "schema"),
+        Hostile("a signal of 10 kB", encode(feedback(signal="s" * 10_000)), "too_large"),
         Hostile("an empty signal", encode(feedback(signal="")), "schema"),
         Hostile("a value that is text", encode(feedback(value="much")), "schema"),
         Hostile("a value of NaN", beside(b'"value":NaN', GOOD_FEEDBACK), "not_json"),

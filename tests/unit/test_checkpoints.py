@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from processors.learner import Learner
 from processors.ledger import Ledger
 from processors.model import ModelConfig
-from state.checkpoints import MAGIC, VERSION, Checkpoint, CheckpointError, decode, encode
+from state.checkpoints import MAGIC, VERSION, Checkpoint, CheckpointError, Publication, decode, encode
 from tests.unit.rounds import uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=10)
 LOG = uniform_log(200)
+PUBLISHED = Publication(due=150, version=100, parent=50)
 
 
 def learned(count: int) -> tuple[Learner, Ledger]:
@@ -26,7 +27,7 @@ def learned(count: int) -> tuple[Learner, Ledger]:
 
 def checkpoint() -> Checkpoint:
     learner, ledger = learned(100)
-    return Checkpoint(100, ledger.state(), {"feed": learner.state()}, {"feed": 50})
+    return Checkpoint(100, ledger.state(), {"feed": learner.state()}, {"feed": PUBLISHED})
 
 
 GOOD = encode(checkpoint())
@@ -36,7 +37,7 @@ def test_a_learner_goes_on_from_a_checkpoint_to_the_byte() -> None:
     restored = decode(GOOD)
     learner = Learner.restore(MODEL, restored.models["feed"])
     undisturbed, ledger = learned(100)
-    assert (restored.offset, restored.published) == (100, {"feed": 50})
+    assert (restored.offset, restored.publications) == (100, {"feed": PUBLISHED})
     assert Ledger.restore(restored.ledger).state() == ledger.state()
     assert learner.learn(LOG[100:]) == undisturbed.learn(LOG[100:])
     assert learner.snapshot(None) == undisturbed.snapshot(None)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from experiments.demo_audit import Judged
+from experiments.demo_ledger import ledger, percent
 from experiments.demo_plots import states_figure, value_figure
-from experiments.demo_report import Decoded, confusion, decoding, ledger, outcomes, percent, write_report
+from experiments.demo_report import Decoded, confusion, decoding, outcomes, write_report
 from experiments.demo_result import DemoResult, Summary, state_rates
 from experiments.truth_log import PolicyTruth
 
@@ -98,8 +99,9 @@ def test_outcomes_compare_what_is_shown_with_what_is_enjoyed() -> None:
     ("changed", "failing"),
     [
         ({}, []),
-        ({"lost": 1, "interactions_learned": COUNT - 1}, ["learned from", "lost"]),
+        ({"lost": 1, "interactions_learned": COUNT - 1, "policy_version": COUNT - 1}, ["learned from", "lost"]),
         ({"learned_twice": 2}, ["learned twice"]),
+        ({"policy_version": COUNT + 1}, ["contained in the last policy"]),
         ({"joined_twice": 2}, ["joined twice"]),
         ({"feedback_lost": 4}, ["feedback neither joined nor set aside"]),
         ({"dead_letters": 1}, ["messages refused as malformed"]),

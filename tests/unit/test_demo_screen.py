@@ -38,13 +38,26 @@ def printed(width: int, shown: View) -> str:
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_panel_has_every_figure_at_any_usual_width(width: int) -> None:
     text = printed(width, view())
-    for fact in ("1,500", "1,300", "1,200", "2,000", "60.0%", "30.0%", "10.0%", "0.80", "0.55", "1,100", "700", "late"):
+    for fact in (
+        "1,500",
+        "1,300",
+        "1,200",
+        "2,000",
+        "60.0%",
+        "30.0%",
+        "10.0%",
+        "0.80",
+        "0.55",
+        "1,100",
+        "700",
+        "late 3",
+    ):
         assert fact in text
     assert all(len(row) <= width for row in text.splitlines())
 
 
 def test_the_panel_can_be_drawn_before_anything_is_known_and_without_an_end() -> None:
-    assert "nothing yet" in printed(80, View(target=None))
+    assert "none yet" in printed(80, View(target=None))
 
 
 def test_a_line_says_the_same_in_words() -> None:

@@ -1,10 +1,12 @@
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.exploration import Exploration, at, greedy, probabilities
+from processors import kernel
+from processors.exploration import KINDS, Exploration, at, greedy, probabilities
 from processors.model import ExplorationConfig
 
 explorations = st.one_of(
@@ -30,6 +32,14 @@ def test_probabilities_are_a_distribution_that_prefers_higher_scores(
 def test_equal_scores_get_equal_probabilities(values: list[float], exploration: Exploration) -> None:
     result = probabilities([*values, values[0]], exploration)
     assert result[0] == result[-1]
+
+
+@settings(deadline=None)  # the first call compiles
+@given(scores, explorations)
+def test_the_learner_explores_as_the_policy_does(values: list[float], exploration: Exploration) -> None:
+    compiled = np.empty(len(values))
+    kernel.explore(np.array(values), KINDS[exploration.kind], exploration.parameter, compiled)
+    assert list(compiled) == pytest.approx(probabilities(values, exploration))
 
 
 def test_greedy_shares_ties() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.join import Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join import MAX_FEEDBACK, Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
 
 WAIT, GRACE, BACKWARD, REMEMBER = 100, 20, 30, 50
 CONFIG = JoinConfig(
@@ -137,12 +137,11 @@ def test_feedback_at_the_very_edge_of_the_backward_buffer_joins_however_the_logs
 
 def test_an_impression_carries_no_more_feedback_than_a_record_of_interactions() -> None:
     played = Played()
-    played.impressions(shown("a", 1000, value=b"x" * 900_000))
-    large = [ObservedFeedback(str(n), "a", 1010, "click", n, b"y" * 30_000) for n in range(5)]
-    played.feedback(*large)
+    played.impressions(shown("a", 1000))
+    played.feedback(*(seen("a", 1010, str(number)) for number in range(MAX_FEEDBACK + 2)))
     played.advance(9000)
-    assert played.closed == [("a", ["0", "1"])]
-    assert played.strays == [(str(n), Outcome.TOO_MUCH) for n in (2, 3, 4)]
+    assert played.closed == [("a", [str(number) for number in range(MAX_FEEDBACK)])]
+    assert played.strays == [(str(number), Outcome.TOO_MANY) for number in (MAX_FEEDBACK, MAX_FEEDBACK + 1)]
 
 
 def test_feedback_after_closing_is_late_and_says_by_how_much() -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from processors.events import Source
 from processors.interactions import decode_interaction, encode_interaction, floor_of
-from processors.join import Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join import MAX_FEEDBACK, Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
 from processors.ledger import Ledger
 from state.journal import JoinJournal
 from tests.factories import encode, feedback, impression
@@ -121,7 +121,7 @@ class Worker:
 
     def keep(self, steps: list[Step]) -> None:
         for step in steps:
-            self.journal.keep(step)
+            self.journal.keep(step.kept, step.evicted)
 
     def mark(self) -> None:
         asyncio.run(self.journal.mark(self.join, *self.at))
@@ -242,7 +242,7 @@ def test_one_that_was_evicted_does_not_come_back_after_a_restart() -> None:
     journal.restore(join)
     step = join.add_impressions([shown(0, "a", 1_000), shown(1, "b", 1_001)])
     assert [one.impression.id for one in step.evicted] == ["a"]
-    journal.keep(step)
+    journal.keep(step.kept, step.evicted)
     asyncio.run(journal.mark(join, 2, 0))
     restored = Join(config)
     JoinJournal(MemorySegments(changelog), PARTITION, WINDOW).restore(restored)
@@ -254,18 +254,17 @@ def test_one_that_was_evicted_does_not_come_back_after_a_restart() -> None:
 
 def test_segments_stay_below_what_a_broker_takes() -> None:
     changelog: Changelog = {}
-    padding = {"padding": "x" * 400_000}
-    early = [observed(offset, "a", 1_000, **padding) for offset in range(3)]
-    impressions = [shown(offset, name, 1_000, **padding) for offset, name in enumerate("abc")]
+    early = [observed(offset, "a", 1_000, padding="x" * 4_000) for offset in range(MAX_FEEDBACK + 1)]
+    impressions = [shown(offset, name, 1_000, padding="x" * 590_000) for offset, name in enumerate("abc")]
     table, join = MemorySegments(changelog), Join(CONFIG)
     journal = JoinJournal(table, PARTITION, WINDOW)
     journal.restore(join)
-    journal.keep(join.add_feedback(early))
-    journal.keep(join.add_impressions(impressions))
-    asyncio.run(journal.mark(join, 3, 3))
+    journal.keep(join.add_feedback(early).kept)
+    journal.keep(join.add_impressions(impressions).kept)
+    asyncio.run(journal.mark(join, 3, len(early)))
     assert max(map(len, changelog.values())) < 1_000_000
     restored = Join(CONFIG)
     JoinJournal(MemorySegments(changelog), PARTITION, WINDOW).restore(restored)
-    (first, *_) = restored.advance(END, END).closed
-    assert [one.id for one in first.feedback] == ["f0"], "more would not fit an interaction"
-    assert len(join.advance(END, END).closed) == 3
+    closed = restored.advance(END, END).closed
+    assert [len(one.feedback) for one in closed] == [MAX_FEEDBACK, 0, 0]
+    assert max(len(encode_interaction(one, PARTITION, 0)) for one in closed) < 1_000_000

@@ -63,7 +63,7 @@ def test_a_state_of_another_configuration_is_refused() -> None:
 
 
 @pytest.mark.parametrize("form", ["one-versus-rest", "softmax"])
-@pytest.mark.parametrize("rule", ["counts", "pooled", "pooled-own"])
+@pytest.mark.parametrize("rule", ["counts", "pooled", "pooled-own", "mixture"])
 def test_from_random_play_the_learner_finds_what_each_person_enjoys_and_hates(form: str, rule: str) -> None:
     model = ModelConfig.model_validate(
         {

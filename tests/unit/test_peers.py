@@ -1,0 +1,30 @@
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("vowpalwabbit", reason="install the extra `bench` to compare with VowpalWabbit")
+
+from experiments import bench_learner
+from experiments.papers import feeds, peers
+from experiments.self_play import play
+
+
+def test_vowpal_wabbit_learns_from_its_own_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "HORIZON", 3_000)
+    values = peers.by_itself(feeds.three_state(3, p_dislike=0.5), 3)
+    assert values[-500:].mean() > values[:500].mean() + 0.3
+
+
+def test_vowpal_wabbit_takes_our_interactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "HORIZON", 200)
+    people = feeds.three_state(3)
+    assert len(peers.from_log(people, play(people, feeds.MODEL, 200, 3))) == 200
+
+
+def test_the_bench_measures_both_in_one_run(tmp_path: Path) -> None:
+    status = bench_learner.bench_learner(tmp_path, count=300)
+    rows = json.loads((tmp_path / "learner.json").read_text())["rows"]
+    assert [row["actions"] for row in rows] == [11, 50, 200]
+    assert status == (0 if all(row["met"] for row in rows) else 1)
+    assert all(row["one_at_a_time"] > row["vowpal_wabbit"] for row in rows)
