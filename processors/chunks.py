@@ -49,6 +49,13 @@ def assemble(key: bytes, records: Mapping[bytes, bytes | None]) -> tuple[bytes |
     return (value if complete else None), manifest.slot
 
 
+def used_slot(head: bytes | None) -> int:
+    """Return the slot that the value whose newest record under its key is `head` lies in."""
+    if head is None or not head.startswith(_MANIFEST):
+        return 0
+    return msgspec.json.decode(head, type=Manifest).slot
+
+
 def is_chunk(key: bytes) -> bool:
     """Say whether a record is a chunk of a value rather than a value of its own."""
     return b"\x00" in key

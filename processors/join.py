@@ -149,7 +149,8 @@ class Join:
         self._wait = round(config.wait * 1000)
         self._grace = round(config.grace * 1000)
         self._backward = round(config.backward * 1000)
-        self._remember = round(config.remember * 1000)
+        # Kept feedback that came early is needed until `backward` after its impression has closed.
+        self._remember = round(max(config.remember, config.backward) * 1000)
         self._max_pending = config.max_pending
         self.impressions_time = BEFORE_TIME
         self.feedback_time = BEFORE_TIME
@@ -282,7 +283,7 @@ class Join:
         return step
 
     def _expire_early(self, step: Step) -> None:
-        while self._expiring and self._expiring[0][0] <= self.watermark:
+        while self._expiring and self._expiring[0][0] < self.watermark:
             _, _, feedback = heappop(self._expiring)
             waiting = self._early.get(feedback.impression_id)
             if waiting is None or feedback not in waiting:
@@ -309,6 +310,7 @@ class Join:
         heappush(self._forgetting, (closes_at, impression_id))
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
+        """Return the last watermark at which an impression that the feedback belongs to may still come."""
         return feedback.occurred_at + self._backward + self._grace
 
     # -- restoring --------------------------------------------------------------------------------------------
@@ -319,14 +321,15 @@ class Join:
         self.feedback_time = feedback_time
         self.watermark = watermark
 
-    def restore_impression(self, impression: ShownImpression, effective: int) -> None:
-        """Refold a kept impression: pending, or known as closed if it was due by the restored watermark.
+    def restore_impression(self, impression: ShownImpression, effective: int, *, evicted: bool) -> None:
+        """Refold a kept impression: pending, or known as closed if it was given up or due by the restored watermark.
 
         Call it in the order of offsets.
         """
         closes_at = effective + self._wait + self._grace
-        if closes_at <= self.watermark:
-            self._remember_closed(impression.id, closes_at, effective)
+        if evicted or closes_at <= self.watermark:
+            if closes_at >= self.forgotten_before:
+                self._remember_closed(impression.id, closes_at, effective)
         else:
             self._restore(impression, effective)
 
@@ -335,7 +338,7 @@ class Join:
         pending = self._pending.get(feedback.impression_id)
         if pending is not None:
             self._judge(feedback, pending, _step())
-        elif feedback.impression_id not in self._closed and self._expires_at(feedback) > self.watermark:
+        elif feedback.impression_id not in self._closed and self._expires_at(feedback) >= self.watermark:
             self._restore_early(feedback)
 
     def _restore(self, impression: ShownImpression, effective: int) -> Pending:

@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from processors.admission import readmit_feedback, readmit_impression
 from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
-from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentTable
+from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
 """Beyond it a segment is begun anew. One entry may be larger, and still fits the 1 MB that brokers take by default."""
@@ -28,7 +28,7 @@ Kept = tuple[int, Pending | ObservedFeedback]
 class JoinJournal:
     """The durable side of one partition's join. `restore` comes first; it also opens a new writer."""
 
-    def __init__(self, table: SegmentTable, partition: int, window_ms: int) -> None:
+    def __init__(self, table: SegmentStore, partition: int, window_ms: int) -> None:
         self._table = table
         self._partition = partition
         self._window_ms = window_ms
@@ -37,24 +37,27 @@ class JoinJournal:
         self._number = 0
         self._windows: defaultdict[int, list[Key]] = defaultdict(list)
         self._superseded: list[str] = []
+        self._forgotten_before: int | None = None
 
     def restore(self, join: Join) -> Mark:
         """Refold into an empty join what the newest mark vouches for; return that mark."""
         marks = self._table.marks(self._partition)
         if marks:
-            self._mark = max(marks.values(), key=lambda mark: mark.epoch)
+            self._mark = max(marks.values(), key=_newness)
         mark = self._mark
         join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
         impressions: list[tuple[int, int, bytes]] = []
         feedback: list[tuple[int, int, bytes]] = []
+        evicted: set[int] = set()
         for key, segment in self._table.segments(self._partition):
             _, window, writer, number = key
             self._windows[window].append(key)
             if number < mark.writers.get(writer, 0):
                 impressions += segment.impressions
                 feedback += segment.feedback
+                evicted.update(segment.evicted)
         for offset, effective, value in sorted(impressions):
-            join.restore_impression(readmit_impression(value, offset), effective)
+            join.restore_impression(readmit_impression(value, offset), effective, evicted=offset in evicted)
         for offset, log_time, value in sorted(feedback):
             join.restore_feedback(readmit_feedback(value, offset, log_time))
         self._open_writer(marks)
@@ -65,21 +68,22 @@ class JoinJournal:
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 
-    def keep(self, kept: Iterable[Kept]) -> None:
-        """Write what a step kept. It counts only when `mark` has returned.
+    def keep(self, kept: Iterable[Kept], evicted: Iterable[Pending] = ()) -> None:
+        """Write what a step kept and which impressions it gave up. It counts only when `mark` has returned.
 
         A segment is for one window. Only where a step spans many windows with little in each, as when the past is
         replayed, do small neighbours share one and live as long as the last of them.
         """
-        segment, window, size = Segment([], []), 0, 0
-        for until, entry in sorted(kept, key=itemgetter(0)):
+        segment, window, size = Segment(), 0, 0
+        given_up = ((pending.closes_at, pending.impression.offset) for pending in evicted)
+        for until, entry in sorted([*kept, *given_up], key=itemgetter(0)):
             weight = _weight(entry)
             begins_window = until // self._window_ms != window
             if len(segment) and (
                 size + weight > MAX_SEGMENT_BYTES or (begins_window and len(segment) >= SMALL_SEGMENT)
             ):
                 self._put(window, segment)
-                segment, size = Segment([], []), 0
+                segment, size = Segment(), 0
             window, size = until // self._window_ms, size + weight
             segment.add(entry)
         if len(segment):
@@ -93,18 +97,30 @@ class JoinJournal:
 
     async def mark(self, join: Join, impressions_offset: int, feedback_offset: int) -> None:
         """Wait for the segments, then write the mark and wait for it. Call it when the outputs are acknowledged."""
-        await self._table.acknowledged()
+        await self._table.acknowledged(self._partition)
         mark = self._mark
         mark.impressions_offset, mark.feedback_offset = impressions_offset, feedback_offset
         mark.impressions_time, mark.feedback_time = join.impressions_time, join.feedback_time
         mark.watermark = join.watermark
         mark.writers[self._writer] = self._number
         self._table.put_mark(self._partition, self._writer, mark)
-        await self._table.acknowledged()
+        await self._table.acknowledged(self._partition)
+        self._forgotten_before = join.forgotten_before
 
-    def forget(self, before: int) -> None:
-        """Delete the segments of windows that ended before this event time (ms), and superseded marks."""
-        for window in [window for window in self._windows if (window + 1) * self._window_ms <= before]:
+    @property
+    def can_forget(self) -> bool:
+        """Whether there is anything that the mark makes needless."""
+        return self._forgotten_before is not None and bool(self._superseded or self._needless_windows())
+
+    def forget(self) -> None:
+        """Delete the segments of windows that the mark has left behind, and the marks it supersedes.
+
+        Call it when the broker has taken a commit: it takes none of a worker that has lost its partition, which
+        would delete what the partition's new owner still needs.
+        """
+        if self._forgotten_before is None:
+            return
+        for window in self._needless_windows():
             for key in self._windows.pop(window):
                 del self._table[key]
         for writer in self._superseded:
@@ -114,8 +130,19 @@ class JoinJournal:
             living = {key[2] for keys in self._windows.values() for key in keys} | {self._writer}
             self._mark.writers = {w: n for w, n in self._mark.writers.items() if w in living}
 
+    def _needless_windows(self) -> list[int]:
+        before = self._forgotten_before
+        return [] if before is None else [w for w in self._windows if (w + 1) * self._window_ms <= before]
 
-def _weight(entry: Pending | ObservedFeedback) -> int:
+
+def _newness(mark: Mark) -> tuple[int, int, int]:
+    # Two workers that took a partition over from the same mark write the same epoch.
+    return mark.epoch, mark.watermark, mark.impressions_offset + mark.feedback_offset
+
+
+def _weight(entry: Pending | ObservedFeedback | int) -> int:
+    if isinstance(entry, int):
+        return 0
     if isinstance(entry, Pending):
         return len(entry.impression.value) + sum(len(one.value) for one in entry.feedback)
     return len(entry.value)

@@ -10,8 +10,9 @@ loses windows.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 import msgspec
@@ -25,17 +26,25 @@ MARK_WINDOW = -1
 
 
 class Segment(msgspec.Struct, array_like=True):
-    """What one step kept for one window: (offset, effective time, value) and (offset, log time, value)."""
+    """What one step kept for one window.
 
-    impressions: list[tuple[int, int, bytes]]
-    feedback: list[tuple[int, int, bytes]]
+    Impressions are (offset, effective time, value), feedback is (offset, log time, value); `evicted` are the offsets
+    of impressions that were given up.
+    """
+
+    impressions: list[tuple[int, int, bytes]] = []
+    feedback: list[tuple[int, int, bytes]] = []
+    evicted: list[int] = []
 
     def __len__(self) -> int:
         """Return the number of entries."""
-        return len(self.impressions) + len(self.feedback)
+        return len(self.impressions) + len(self.feedback) + len(self.evicted)
 
-    def add(self, entry: Pending | ObservedFeedback) -> None:
-        """Add feedback, or an impression with the feedback that came before it."""
+    def add(self, entry: Pending | ObservedFeedback | int) -> None:
+        """Add feedback, an impression with the feedback that came before it, or the offset of an evicted one."""
+        if isinstance(entry, int):
+            self.evicted.append(entry)
+            return
         if isinstance(entry, Pending):
             self.impressions.append((entry.impression.offset, entry.effective, entry.impression.value))
         feedback = entry.feedback if isinstance(entry, Pending) else [entry]
@@ -56,6 +65,28 @@ class Mark(msgspec.Struct):
     feedback_time: int
     watermark: int
     writers: dict[str, int]
+
+
+class SegmentStore(Protocol):
+    """Where a journal keeps its segments and marks."""
+
+    def marks(self, partition: int) -> dict[str, Mark]:
+        """Return the marks of a partition by writer."""
+
+    def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
+        """Yield the segments of a partition, in no order."""
+
+    def put_segment(self, key: Key, segment: Segment) -> None:
+        """Write a segment."""
+
+    def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
+        """Write a writer's mark."""
+
+    def __delitem__(self, key: Key) -> None:
+        """Delete a segment or a mark."""
+
+    async def acknowledged(self, partition: int) -> None:
+        """Wait until everything written of this partition is durable. Raises what writing raised."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,22 +110,21 @@ class SegmentTable(faust.Table[Key, bytes]):
             },
             **options,
         )
-        self._unacknowledged: list[FutureMessage] = []
+        self._unacknowledged: defaultdict[int, list[FutureMessage]] = defaultdict(list)
 
     def partition_for_key(self, key: Key) -> int:
         """Return the partition that the key names."""
         return key[0]
 
-    def send_changelog(self, *arguments: Any, **options: Any) -> FutureMessage:
+    def send_changelog(self, partition: int | None, key: Key, *arguments: Any, **options: Any) -> FutureMessage:
         """Send a change, and remember it for `acknowledged`."""
-        future = super().send_changelog(*arguments, **options)
-        self._unacknowledged.append(future)
+        future = super().send_changelog(partition, key, *arguments, **options)
+        self._unacknowledged[key[0]].append(future)
         return future
 
-    async def acknowledged(self) -> None:
-        """Wait until the broker has acknowledged every change so far. Raises what sending raised."""
-        sent, self._unacknowledged = self._unacknowledged, []
-        await asyncio.gather(*sent)
+    async def acknowledged(self, partition: int) -> None:
+        """Wait until the broker has acknowledged every change of a partition so far. Raises what sending raised."""
+        await asyncio.gather(*self._unacknowledged.pop(partition, ()))
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         """Write a segment."""

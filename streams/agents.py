@@ -135,8 +135,13 @@ def add_clock(app: Groundswell) -> None:
     @app.timer(COMMIT_SECONDS, name="commits")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def commit() -> None:
         new = {tp: offset for tp, offset in to_commit.items() if offset > committed.get(tp, 0)}
-        if new and app.flowing and await app.commit_offsets(new):
-            committed.update(new)
+        forgetful = {partition: join for partition, join in held.joins.items() if join.can_forget}
+        if not (app.flowing and (new or forgetful)) or not await app.commit_offsets(new or to_commit):
+            return
+        committed.update(new)
+        for partition, join in forgetful.items():
+            if held.joins.get(partition) is join:
+                join.forget()
 
     async def _tick_join(partition: int, join: PartitionJoin) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}

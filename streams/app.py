@@ -18,6 +18,7 @@ from typing import Any
 
 from faust.types import TP
 
+from processors.chunks import is_chunk
 from state.tables import SegmentTable
 from streams.agents import Partitions, add_agents, add_clock
 from streams.batch_writer import BatchWriter
@@ -69,13 +70,21 @@ class Groundswell(RecordBatchApp):
                 join = held.joins[partition] = PartitionJoin(partition, self._join_wiring)
                 positions[TP(topics.impressions, partition)] = join.impressions.offset
                 positions[TP(topics.feedback, partition)] = join.feedback.offset
-        for partition in sorted(tp.partition for tp in assignment if tp.topic == topics.interactions):
+        interaction_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.interactions)
+        policies = await self._published_policies() if set(interaction_partitions) - set(held.learners) else {}
+        for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
                     newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
-                    held.learners[partition] = PartitionLearner(partition, self._learning_wiring, newest)
+                    held.learners[partition] = PartitionLearner(partition, self._learning_wiring, newest, policies)
                 positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
         return positions
+
+    async def _published_policies(self) -> dict[bytes, bytes | None]:
+        """Return the newest record of each model: a policy, or the manifest of one in chunks."""
+        return await read_newest(
+            self.settings.kafka, self.settings.topics.policies, 0, wanted=lambda key: not is_chunk(key)
+        )
 
     async def _let_go(self, *_: Any, **__: Any) -> None:
         """Finish what is being done, write last checkpoints, and forget what this worker knew of its partitions."""
@@ -84,12 +93,15 @@ class Groundswell(RecordBatchApp):
             async with held.join_lock(partition):
                 del held.joins[partition]
                 self.metrics.drop_event_partition(partition)
+                self.metrics.drop_lag(topics.impressions, partition)
+                self.metrics.drop_lag(topics.feedback, partition)
         for partition in list(held.learners):
             async with held.learner_lock(partition):
                 learner = held.learners.pop(partition)
                 await learner.write_checkpoint()
                 await self.commit_offsets({TP(topics.interactions, partition): learner.durable_offset})
                 learner.close()
+                self.metrics.drop_lag(topics.interactions, partition)
 
 
 def _faust_options(settings: Settings) -> dict[str, Any]:
@@ -112,7 +124,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "broker_heartbeat_interval": kafka.session_timeout / 5,
         "consumer_group_instance_id": kafka.instance,
         "consumer_auto_offset_reset": "earliest",
-        "producer_compression_type": kafka.compression,
+        "producer_compression_type": None if kafka.compression == "none" else kafka.compression,
         "producer_max_batch_size": kafka.max_batch_bytes,
         "producer_max_request_size": 2 * kafka.max_batch_bytes,
         "web_enabled": True,

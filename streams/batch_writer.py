@@ -23,19 +23,12 @@ class BatchWriter:
         self._batches: defaultdict[tuple[str, int], list[BatchBuilder]] = defaultdict(list)
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
-        """Add a record. Raises `ValueError` if it alone exceeds the largest batch."""
+        """Add a record. One that alone exceeds the largest batch is a batch of its own."""
         batches = self._batches[topic, partition]
-        if batches and self._fits(batches[-1], key, value, headers):
+        if batches and _fits(batches[-1], key, value, headers):
             return
         batches.append(self._producer.create_batch())
-        if not self._fits(batches[-1], key, value, headers):
-            raise ValueError(
-                f"a record of {len(value or b'')} bytes for {topic} exceeds the largest batch; "
-                "raise GROUNDSWELL_KAFKA__MAX_BATCH_BYTES and the topic's max.message.bytes"
-            )
-
-    def _fits(self, batch: BatchBuilder, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-        return batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is not None
+        _fits(batches[-1], key, value, headers)
 
     async def flush(self) -> None:
         """Send everything and wait until it is acknowledged. Raises what the broker answered."""
@@ -50,3 +43,8 @@ class BatchWriter:
             batch.close()
             sent.append(await self._producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*sent)
+
+
+def _fits(batch: BatchBuilder, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
+    """Add the record to the batch if there is room; an empty batch has room for anything."""
+    return batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is not None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.settings import KafkaSettings
 
 
-async def read_newest(kafka: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes | None]:
-    """Return the newest record of each key as of now."""
+async def read_newest(
+    kafka: KafkaSettings, topic: str, partition: int, wanted: Callable[[bytes], bool] = lambda key: True
+) -> dict[bytes, bytes | None]:
+    """Return the newest record of each wanted key as of now."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
     )
@@ -21,7 +25,8 @@ async def read_newest(kafka: KafkaSettings, topic: str, partition: int) -> dict[
         newest: dict[bytes, bytes | None] = {}
         while await consumer.position(tp) < end:
             for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, ()):
-                newest[record.key] = record.value
+                if wanted(record.key):
+                    newest[record.key] = record.value
         return newest
     finally:
         await consumer.stop()

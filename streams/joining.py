@@ -25,11 +25,12 @@ from processors.join import (
     Stray,
 )
 from state.journal import JoinJournal
-from state.tables import SegmentTable
+from state.tables import SegmentStore
 from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
 from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings, TopicSettings
+from streams.steps import Steps
 
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
@@ -40,7 +41,7 @@ class JoinWiring:
     """What every partition's join shares."""
 
     settings: Settings
-    table: SegmentTable
+    table: SegmentStore
     outputs: Callable[[], Outputs]
     metrics: Metrics
 
@@ -63,43 +64,46 @@ class PartitionJoin:
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
         self._idle_since: dict[str, tuple[float, int]] = {}
+        self._steps = Steps()
         self._observe()
 
     async def take_impressions(self, batch: RecordBatch) -> None:
         """Join a stretch of the impressions log."""
         shown: list[ShownImpression] = []
         refused: list[tuple[ConsumerRecord, Refusal]] = []
-        steps: list[Step] = []
+        results: list[Step] = []
         self._idle_since.pop(self._topics.impressions, None)
-        for record in batch.records:
-            match self._admission.impression(record.key, record.value, record.offset, record.timestamp):
-                case ShownImpression() as impression:
-                    shown.append(impression)
-                case Watermark(watermark=reached):
-                    steps += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
-                    shown = []
-                case Refusal() as refusal:
-                    refused.append((record, refusal))
-        steps.append(self._join.add_impressions(shown))
-        await self._settle(steps, refused)
+        with self._steps:
+            for record in batch.records:
+                match self._admission.impression(record.key, record.value, record.offset, record.timestamp):
+                    case ShownImpression() as impression:
+                        shown.append(impression)
+                    case Watermark(watermark=reached):
+                        results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
+                        shown = []
+                    case Refusal() as refusal:
+                        refused.append((record, refusal))
+            results.append(self._join.add_impressions(shown))
+            await self._settle(results, refused)
 
     async def take_feedback(self, batch: RecordBatch) -> None:
         """Join a stretch of the feedback log."""
         observed: list[ObservedFeedback] = []
         refused: list[tuple[ConsumerRecord, Refusal]] = []
-        steps: list[Step] = []
+        results: list[Step] = []
         self._idle_since.pop(self._topics.feedback, None)
-        for record in batch.records:
-            match self._admission.feedback(record.key, record.value, record.offset, record.timestamp):
-                case ObservedFeedback() as feedback:
-                    observed.append(feedback)
-                case Watermark(watermark=reached):
-                    steps += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
-                    observed = []
-                case Refusal() as refusal:
-                    refused.append((record, refusal))
-        steps.append(self._join.add_feedback(observed))
-        await self._settle(steps, refused)
+        with self._steps:
+            for record in batch.records:
+                match self._admission.feedback(record.key, record.value, record.offset, record.timestamp):
+                    case ObservedFeedback() as feedback:
+                        observed.append(feedback)
+                    case Watermark(watermark=reached):
+                        results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
+                        observed = []
+                    case Refusal() as refusal:
+                        refused.append((record, refusal))
+            results.append(self._join.add_feedback(observed))
+            await self._settle(results, refused)
 
     async def let_time_pass(self, now: float, caught_up: Container[str]) -> None:
         """Advance logs that have been read to their end for longer than `idle`, at the pace of the clock.
@@ -109,9 +113,10 @@ class PartitionJoin:
         join, topics = self._join, self._topics
         impressions = self._idle_time(topics.impressions, join.impressions_time, join.feedback_time, now, caught_up)
         feedback = self._idle_time(topics.feedback, join.feedback_time, join.impressions_time, now, caught_up)
-        step = join.advance(impressions, feedback)
-        if step.closed or step.strays:
-            await self._settle([step], [])
+        with self._steps:
+            step = join.advance(impressions, feedback)
+            if step.closed or step.strays:
+                await self._settle([step], [])
 
     def _idle_time(
         self, topic: str, log_time: int, other_time: int, now: float, caught_up: Container[str]
@@ -139,15 +144,24 @@ class PartitionJoin:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
-            self._journal.keep(entry for entry in step.kept if entry[0] > self._join.forgotten_before)
+            needed = [entry for entry in step.kept if entry[0] > self._join.forgotten_before]
+            self._journal.keep(needed, step.evicted)
         for record, refusal in refused:
             place = Place(record.topic, record.partition, record.offset)
             outputs.dead_letter(place, record.key, record.value, refusal)
             self._metrics.dead_letters.labels(record.topic, refusal.reason).inc()
         await outputs.flush()
         await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
-        self._journal.forget(self._join.forgotten_before)
         self._observe()
+
+    @property
+    def can_forget(self) -> bool:
+        """Whether there is anything to delete once a commit has been taken."""
+        return self._journal.can_forget
+
+    def forget(self) -> None:
+        """Delete what is no longer needed. Call it when the broker has taken a commit."""
+        self._journal.forget()
 
     def _write_side_outputs(self, step: Step, outputs: Outputs) -> None:
         for stray in step.strays:

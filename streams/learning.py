@@ -7,7 +7,7 @@ checkpoint includes, and after a restart reading goes on from what the checkpoin
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord
 
 from processors import policy
 from processors.admission import Reason, Refusal
-from processors.chunks import assemble, split
+from processors.chunks import assemble, split, used_slot
 from processors.events import Interaction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
@@ -27,6 +27,7 @@ from streams.learning_metrics import LearningMetrics
 from streams.outputs import Outputs, Place
 from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings
+from streams.steps import Steps
 
 CHECKPOINT_KEY = b"learners"
 WEIGHTS_PER_INTERACTION = 10
@@ -45,10 +46,17 @@ class LearningWiring:
 class PartitionLearner:
     """The learners of the models whose interactions lie on one partition."""
 
-    def __init__(self, partition: int, wiring: LearningWiring, restored: dict[bytes, bytes | None]) -> None:
-        """Restore what the newest complete checkpoint among these records of the checkpoints topic says.
+    def __init__(
+        self,
+        partition: int,
+        wiring: LearningWiring,
+        checkpoint: Mapping[bytes, bytes | None],
+        policies: Mapping[bytes, bytes | None],
+    ) -> None:
+        """Restore what the newest complete checkpoint says; write no policy over the chunks of a published one.
 
-        Raises `CheckpointError` where it cannot be used.
+        `checkpoint` and `policies` hold the newest record of each key of those topics. Raises `CheckpointError`
+        where the checkpoint cannot be used.
         """
         self.partition = partition
         self._settings = wiring.settings
@@ -60,13 +68,14 @@ class PartitionLearner:
         self._ledger = Ledger()
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
-        self._policy_slots: defaultdict[str, int] = defaultdict(int)
-        value, self._slot = assemble(CHECKPOINT_KEY, restored)
+        self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
+        value, self._slot = assemble(CHECKPOINT_KEY, checkpoint)
         self.interactions = Cursor(0)
         if value is not None:
             self._restore(checkpoints.decode(value))
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
+        self._steps = Steps()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.interactions = Cursor(checkpoint.offset)
@@ -82,18 +91,19 @@ class PartitionLearner:
         """Learn from a stretch of the interactions log."""
         outputs = self._outputs()
         new: defaultdict[str, list[Interaction]] = defaultdict(list)
-        for record in batch.records:
-            interaction = self._admit(record, outputs)
-            if interaction is not None:
-                new[interaction.impression.model].append(interaction)
-        for model, interactions in new.items():
-            self._learn(model, interactions, outputs)
-        await outputs.flush()
+        with self._steps:
+            for record in batch.records:
+                interaction = self._admit(record, outputs)
+                if interaction is not None:
+                    new[interaction.impression.model].append(interaction)
+            for model, interactions in new.items():
+                self._learn(model, interactions, outputs)
+            await outputs.flush()
 
     def _admit(self, record: ConsumerRecord, outputs: Outputs) -> Interaction | None:
         try:
             interaction = decode_interaction(record.value or b"")
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(record, Refusal(Reason.SCHEMA, str(error)), outputs)
             return None
         if interaction.impression.model not in self._settings.models:
@@ -152,12 +162,13 @@ class PartitionLearner:
         `now` is in seconds, of a clock that never goes back.
         """
         outputs = self._outputs()
-        for model, learner in self._learners.items():
-            if learner.interactions_included == self._publications[model].version:
-                continue
-            if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
-                self._publish(model, outputs)
-        await outputs.flush()
+        with self._steps:
+            for model, learner in self._learners.items():
+                if learner.interactions_included == self._publications[model].version:
+                    continue
+                if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
+                    self._publish(model, outputs)
+            await outputs.flush()
         if self.interactions.offset == self.durable_offset:
             return
         if self._unsaved_since is None:
@@ -166,9 +177,12 @@ class PartitionLearner:
             await self.write_checkpoint()
 
     async def write_checkpoint(self) -> None:
-        """Write a checkpoint if there is anything new, and return when it is durable."""
+        """Write a checkpoint if there is anything new, and return when it is durable.
+
+        After a step that was not finished there is nothing to vouch for: none is written.
+        """
         offset = self.interactions.offset
-        if offset == self.durable_offset:
+        if offset == self.durable_offset or self._steps.unfinished:
             return
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))

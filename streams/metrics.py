@@ -64,7 +64,7 @@ class Metrics:
         self.join = Counter(
             "groundswell_join",
             "what became of impressions (matched, none, evicted, duplicate_impression, conflicting_impression) and "
-            "feedback (feedback_matched, duplicate_feedback, late, too_early, orphan, misplaced_orphan)",
+            "feedback (feedback_matched, duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
             ["outcome"],
             registry=registry,
         )

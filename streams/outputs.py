@@ -58,7 +58,7 @@ class Outputs:
     def dead_letter(self, place: Place, key: bytes | None, value: bytes | None, refusal: Refusal) -> None:
         """Write a refused message: its original key and bytes, the why and where in the headers.
 
-        Of a message too large to be written again with its headers, the beginning is kept.
+        Of a message too large to be written again with its headers, the beginning is kept, and its size in `cut_from`.
         """
         headers = [
             ("reason", refusal.reason.encode()),
@@ -67,6 +67,8 @@ class Outputs:
             ("partition", str(place.partition).encode()),
             ("offset", str(place.offset).encode()),
         ]
+        if len(value or b"") > MAX_DEAD_LETTER_VALUE:
+            headers.append(("cut_from", str(len(value or b"")).encode()))
         key, value = key and key[:MAX_DEAD_LETTER_KEY], value and value[:MAX_DEAD_LETTER_VALUE]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 

@@ -21,6 +21,9 @@ from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
+STALE_BATCHES = 1000
+"""How many batches may have been queued before a seek: more cannot be, or they are not stale."""
+
 
 class RecordBatch:
     """A stretch of one partition's log, as one poll brought it. Never empty."""
@@ -65,24 +68,27 @@ class Cursor:
     def __init__(self, offset: int) -> None:
         self.offset = offset
         self._sought: tuple[int, int] | None = None
+        self._stale = 0
 
     def contiguous(self, batch: RecordBatch) -> RecordBatch | int | None:
         """Return what is to be read of the batch, or the offset to seek to, or None where there is nothing to do.
 
         A gap that is still there after seeking to its beginning is the log's own (compaction, an aborted
-        transaction, retention) and is passed over.
+        transaction, retention) and is passed over. What was queued before the seek is dropped, but not for ever: a
+        log whose beginning moved on meanwhile has another gap, which is sought in its turn.
         """
         new = batch.since(self.offset)
         if new is None:
             return None
         gap = (self.offset, new.first_offset)
         if gap[0] == gap[1] or self._sought == gap:
-            self._sought = None
+            self._sought, self._stale = None, 0
             self.offset = new.next_offset
             return new
-        if self._sought is not None and self._sought[0] == self.offset:
+        if self._sought is not None and self._sought[0] == self.offset and self._stale < STALE_BATCHES:
+            self._stale += 1
             return None  # queued before the seek; what was sought comes after it
-        self._sought = gap
+        self._sought, self._stale = gap, 0
         return self.offset
 
 

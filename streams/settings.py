@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import (
@@ -33,7 +33,7 @@ class KafkaSettings(BaseModel):
         None, description="static group membership: a restart within the session time-out causes no rebalance"
     )
     replication: int = Field(1, ge=1, description="replication factor of topics made by groundswell")
-    compression: str | None = Field("lz4", description="gzip, snappy, lz4, zstd or none")
+    compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field("lz4", description="of what is written")
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.join import Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join import MAX_FEEDBACK, Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
 
 WAIT, GRACE, BACKWARD, REMEMBER = 100, 20, 30, 50
 CONFIG = JoinConfig(
@@ -115,11 +115,33 @@ def test_feedback_that_comes_before_its_impression_waits_for_it() -> None:
 def test_feedback_whose_impression_never_comes_is_an_orphan_when_its_time_is_up() -> None:
     played = Played()
     played.feedback(seen("a", 1000))
-    played.advance(1000 + BACKWARD + GRACE - 1)
-    assert played.strays == []
     played.advance(1000 + BACKWARD + GRACE)
+    assert played.strays == [], "an impression that is out of order by the grace may still claim it"
+    played.advance(1000 + BACKWARD + GRACE + 1)
     assert played.strays == [("f", Outcome.ORPHAN)]
     assert played.join.early == 0
+
+
+@pytest.mark.parametrize("in_one_stretch", [True, False], ids=["in one stretch", "one by one"])
+def test_feedback_at_the_very_edge_of_the_backward_buffer_joins_however_the_logs_were_read(
+    in_one_stretch: bool,
+) -> None:
+    played = Played()
+    played.feedback(seen("out of order", 1000 - BACKWARD), seen("nobody", 1100, "g"))
+    impressions = [shown("newest", 1000 + GRACE), shown("out of order", 1000, 1)]
+    for stretch in [impressions] if in_one_stretch else [impressions[:1], impressions[1:]]:
+        played.impressions(*stretch)
+    played.advance(9000)
+    assert ("out of order", ["f"]) in played.closed
+
+
+def test_an_impression_carries_no_more_feedback_than_a_record_of_interactions() -> None:
+    played = Played()
+    played.impressions(shown("a", 1000))
+    played.feedback(*(seen("a", 1010, str(number)) for number in range(MAX_FEEDBACK + 2)))
+    played.advance(9000)
+    assert played.closed == [("a", [str(number) for number in range(MAX_FEEDBACK)])]
+    assert played.strays == [(str(number), Outcome.TOO_MANY) for number in (MAX_FEEDBACK, MAX_FEEDBACK + 1)]
 
 
 def test_feedback_after_closing_is_late_and_says_by_how_much() -> None:
