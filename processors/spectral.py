@@ -75,9 +75,7 @@ class SpectralDecoder:
     def _tensor(self) -> Floats:
         count, signals, _, _ = self.moments.shape
         total = self.weights.sum()
-        expected = (
-            self.weights.sum(axis=1, keepdims=True) * self.weights.sum(axis=0, keepdims=True) / max(total, 1.0)
-        )
+        expected = self.weights.sum(axis=1, keepdims=True) * self.weights.sum(axis=0, keepdims=True) / max(total, 1.0)
         noise = math.sqrt((1 / self.actions) * (1 - 1 / self.actions))
         centred = noise * (self.weights - expected)
         tensor = np.concatenate((centred[:, :, None], self.moments.reshape(count, signals, -1)), axis=2)

@@ -182,9 +182,7 @@ def bars(setting: str, runs: Sequence[Run]) -> list[Bar]:
     ]
     if one:
         mean = worst([run.measures["mean"] for run in runs], "higher")
-        result.append(
-            Bar("worst mean reward of all 500,000", ">= 0.58", mean, mean is not None and mean >= 0.58)
-        )
+        result.append(Bar("worst mean reward of all 500,000", ">= 0.58", mean, mean is not None and mean >= 0.58))
     return result
 
 
@@ -204,9 +202,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
         axis.legend()
         for run_ in chosen:
             under.plot(run_.curves["refreshes"], run_.curves["wrong"], color=COLOURS[0], alpha=0.5)
-        under.set(
-            title=setting, xlabel="interactions", ylabel="people and words in the wrong group", xscale="log"
-        )
+        under.set(title=setting, xlabel="interactions", ylabel="people and words in the wrong group", xscale="log")
     return [
         Plot("reward", "True reward of what was played, by blocks of 5,000; the oracle is told it.", reward),
         Plot(
