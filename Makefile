@@ -1,5 +1,5 @@
 # Everything runs in .venv, made from requirements.lock. PYTHON may name another interpreter (3.11 to 3.13).
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN = .venv/bin
 
 .PHONY: install demo test test-kafka check docs lock clean

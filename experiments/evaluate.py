@@ -20,6 +20,7 @@ EXPERIMENTS: Final = (
     "scale",
     "noise",
     "peers",
+    "covertype",
 )
 
 

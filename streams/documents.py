@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,7 @@ def documents() -> dict[str, str]:
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a wire type, complete in itself."""
     schema = msgspec.json.schema(kind)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(schema)}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -93,8 +94,20 @@ def asyncapi() -> dict[str, Any]:
                 name: {"name": name, "payload": {"$ref": f"#/components/schemas/{kind}"}}
                 for name, kind in names.items()
             },
-            "schemas": components,
+            "schemas": _tidy(components),
         },
+    }
+
+
+def _tidy(schema: Any) -> Any:
+    """Take the indentation out of the descriptions, which are docstrings; Python 3.13 does so itself."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: inspect.cleandoc(value) if name == "description" and isinstance(value, str) else _tidy(value)
+        for name, value in schema.items()
     }
 
 
@@ -139,7 +152,7 @@ def _is_section(field: FieldInfo) -> bool:
 
 
 def _summary(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip().replace("\n    ", "\n")
+    return inspect.cleandoc(model.__doc__ or "")
 
 
 def _row(name: str, field: FieldInfo, schema: dict[str, Any]) -> str:
