@@ -172,8 +172,13 @@ class RecordBatchApp(faust.App):
         return {}
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit low-water marks: nothing below them will be asked for again."""
-        return await self._record_consumer._commit(offsets)
+        """Commit low-water marks: nothing below them will be asked for again.
+
+        Returns whether the broker has taken them; False where none is of a partition that is held.
+        """
+        assignment = self.consumer.assignment()
+        held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        return bool(held) and await self._record_consumer._commit(held)
 
     @property
     def flowing(self) -> bool:
