@@ -116,9 +116,7 @@ class RecordBatchConsumer(Consumer):
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            self.log.info("Records came while the flow was stopped; seeking back")
-            await self.perform_seek()
-            return
+            return  # a rebalance has begun; when it is over, reading goes on from where it is known to be
         generation = self.app.consumer_generation_id
         for aiokafka_tp, batch in records.items():
             tp = ensure_TP(aiokafka_tp)
@@ -142,11 +140,22 @@ class RecordBatchConsumer(Consumer):
         )  # fmt: skip
 
     async def perform_seek(self) -> None:
-        """Seek to what was committed, and then to what is known better."""
-        await super().perform_seek()
-        assignment = self.assignment()
-        for tp, offset in (await self.app.known_positions(assignment)).items():
-            await self.seek(tp, offset)
+        """Seek to what was committed, and then to what is known better; let nothing through until then."""
+        reading = {tp for tp in self._get_active_partitions() if tp.topic in self.app.batched_topics}
+        self.pause_partitions(reading)
+        try:
+            await super().perform_seek()
+            for tp, offset in (await self.app.known_positions(self.assignment())).items():
+                await self.seek(tp, offset)
+        finally:
+            self.resume_partitions(reading & self.assignment())
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        # Faust would seek from this thread while aiokafka hands out records in another, which then finds them gone.
+        async def seek() -> None:
+            self._thread.seek(partition, offset)
+
+        await self._thread.call_thread(seek)
 
 
 class RecordBatchTransport(Transport):

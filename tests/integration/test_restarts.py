@@ -23,7 +23,7 @@ from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, wit
 
 pytestmark = pytest.mark.timeout(400)
 
-PART = 4_000
+PART = 2_000
 ACTIONS = 5
 
 
@@ -90,7 +90,7 @@ def test_stopped_and_killed_in_the_middle_it_ends_where_one_that_never_stopped_w
         status, seconds = worker.stop()
         assert (status, seconds < 10) == (0, True), worker.said()[-3_000:]
         day.goes_on(PART)
-        for _ in range(3):
+        for _ in range(2):
             worker.start()
             day.goes_on(PART // 2)
             worker.until(lambda: worker.metric("groundswell_join_total") > PART // 10, "something to be joined")

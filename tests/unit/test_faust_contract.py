@@ -12,7 +12,8 @@ import logging
 import re
 import tomllib
 from asyncio import Event
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.app.base import App
 from faust.tables import base, recovery, table
 from faust.transport import consumer as transport_consumer
-from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
-from faust.types import ConsumerMessage
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
+from faust.types import TP, ConsumerMessage
 from mode.utils.logging import CompositeLogger
 
 from state.tables import SegmentTable
@@ -50,6 +51,12 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (Consumer._commit, ["self", "offsets"]),
         (Consumer.perform_seek, ["self"]),
         (Consumer.seek, ["self", "partition", "offset"]),
+        (Consumer._seek, ["self", "partition", "offset"]),
+        (Consumer._get_active_partitions, ["self"]),
+        (Consumer.pause_partitions, ["self", "tps"]),
+        (Consumer.resume_partitions, ["self", "tps"]),
+        (AIOKafkaConsumerThread.seek, ["self", "partition", "offset"]),
+        (AIOKafkaConsumerThread.call_thread, ["self", "fun", "args", "kwargs"]),
         (Consumer.highwater, ["self", "tp"]),
         (Consumer.wait_first, ["self", "coros", "timeout"]),
         (App._new_transport, ["self"]),
@@ -123,7 +130,6 @@ class RecordedConsumer(RecordBatchConsumer):
         self.app = app
         self.log = CompositeLogger(logging.getLogger(__name__))
         self.handed: list[Any] = []
-        self.sought = 0
         self.suspend_flow = Event()
         self.callback = self._hand
         self._poll = poll
@@ -147,9 +153,6 @@ class RecordedConsumer(RecordBatchConsumer):
     async def sleep(self, *_: Any, **__: Any) -> None:
         pass
 
-    async def perform_seek(self) -> None:
-        self.sought += 1
-
 
 def drained(*, flowing: bool) -> RecordedConsumer:
     impressions = [record("impressions", offset, b"k", b"v") for offset in range(3)]
@@ -171,9 +174,29 @@ def test_a_poll_is_handed_over_as_one_batch_for_our_topics_and_message_by_messag
     assert [(one.topic, one.offset, one.value) for one in others] == [("other", 0, b"v"), ("other", 1, b"v")]
 
 
-def test_what_comes_while_the_flow_is_stopped_is_sought_again() -> None:
-    consumer = drained(flowing=False)
-    assert (consumer.handed, consumer.sought) == ([], 1)
+def test_what_comes_while_the_flow_is_stopped_is_left_to_the_seek_that_ends_the_rebalance() -> None:
+    assert drained(flowing=False).handed == []
+
+
+def test_seeking_is_left_to_the_thread_that_reads() -> None:
+    happened: list[Any] = []
+
+    class Thread:
+        async def call_thread(self, function: Callable[[], Awaitable[None]]) -> None:
+            happened.append("in the thread")
+            await function()
+
+        def seek(self, tp: TP, offset: int) -> None:
+            happened.append((tp, offset))
+
+    async def scenario() -> None:
+        consumer = RecordedConsumer(create_app(worker_settings()), {})
+        setattr(consumer, "_thread", Thread())  # noqa: B010  # a stand-in
+        consumer._read_offset = defaultdict(lambda: None)
+        await consumer.seek(TP("impressions", 0), 7)
+
+    asyncio.run(scenario())
+    assert happened == ["in the thread", (TP("impressions", 0), 7)]
 
 
 def test_the_transport_is_ours() -> None:
