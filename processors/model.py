@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
+ExtremeName = Literal["posterior", "either", "signal"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -25,6 +26,7 @@ class InverseKinematicsConfig(Settings):
     """
 
     form: Literal["one-versus-rest", "softmax"] = "one-versus-rest"
+    start: Literal["half", "uniform"] = "half"
     learning_rate: Positive = 1.0
     weight_cap: Positive | None = None
 
@@ -37,6 +39,7 @@ class RewardConfig(Settings):
     number of interactions' worth of trust in the wider rate before a narrower one is believed.
     """
 
+    extreme: ExtremeName = "posterior"
     rule: RewardRuleName = "mixture"
     threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
     alpha: Annotated[float, Field(gt=0, le=1)] | None = None
