@@ -138,8 +138,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
         for number, (colour, name) in enumerate(zip(COLOURS, LEARNERS, strict=False)):
             for axis, state in zip(row, ("+1", "-1"), strict=True):
                 heights = [
-                    np.median([run.measures[name]["pages"][page][state] for run in chosen])
-                    for page in facebook.PAGES
+                    np.median([run.measures[name]["pages"][page][state] for run in chosen]) for page in facebook.PAGES
                 ]
                 axis.bar(np.arange(len(heights)) + number * width, heights, width, color=colour, label=name)
                 axis.set(title=f"{setting}: share of state {state}", ylim=(0, 1))
