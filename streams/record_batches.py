@@ -21,8 +21,8 @@ from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
-STALE_BATCHES = 1000
-"""How many batches may have been queued before a seek: more cannot be, or they are not stale."""
+STALE_BATCHES = 64
+"""How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
 
 
 class RecordBatch:
@@ -85,9 +85,10 @@ class Cursor:
             self._sought, self._stale = None, 0
             self.offset = new.next_offset
             return new
-        if self._sought is not None and self._sought[0] == self.offset and self._stale < STALE_BATCHES:
+        queued = self._sought is not None and self._sought[0] == gap[0] and self._sought[1] < gap[1]
+        if queued and self._stale < STALE_BATCHES:
             self._stale += 1
-            return None  # queued before the seek; what was sought comes after it
+            return None  # queued before the seek, behind the batch that was; what was sought comes after it
         self._sought, self._stale = gap, 0
         return self.offset
 
