@@ -21,6 +21,7 @@ EXPERIMENTS: Final = (
     "noise",
     "peers",
     "covertype",
+    "facebook",
 )
 
 

@@ -39,7 +39,7 @@ from __future__ import annotations
 from typing import Final
 
 from processors import kernel
-from processors.model import ModelConfig, RewardRuleName
+from processors.model import ExtremeName, ModelConfig, RewardRuleName
 
 RULES: Final[dict[RewardRuleName, int]] = {
     "two-state": kernel.TWO_STATE,
@@ -49,6 +49,12 @@ RULES: Final[dict[RewardRuleName, int]] = {
     "pooled": kernel.POOLED,
     "pooled-own": kernel.POOLED_OWN,
     "mixture": kernel.MIXTURE,
+}
+
+EXTREMES: Final[dict[ExtremeName, int]] = {
+    "posterior": kernel.BY_POSTERIOR,
+    "either": kernel.BY_EITHER,
+    "signal": kernel.BY_SIGNAL,
 }
 
 
