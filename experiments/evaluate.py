@@ -22,6 +22,7 @@ EXPERIMENTS: Final = (
     "peers",
     "covertype",
     "facebook",
+    "production",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
-ExtremeName = Literal["posterior", "either", "signal"]
+ExtremeName = Literal["posterior", "either", "signal", "graded"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -32,6 +32,8 @@ class StockEstimator(Settings):
 class InverseKinematicsConfig(Settings):
     """How P(action | context, feedback) is learned.
 
+    With `start` "half" an action that was never seen is as likely as not under every signal, which is quick to
+    find what is extreme; with "uniform" it begins at 1/K, for actions that come and go.
     `form` is one weighted logistic per action ("one-versus-rest") or one weighted softmax over the round's
     actions. `weight_cap` bounds the importance weight; `None` leaves it as it is, which is what converges.
     `estimator` puts a stock River classifier in their place; it has to take sample weights (`learn_one(…, w=…)`).
@@ -47,7 +49,10 @@ class InverseKinematicsConfig(Settings):
 class RewardConfig(Settings):
     """How a posterior becomes a reward; `processors/reward.py` has the rules and their equations.
 
-    An interaction is extreme where K * posterior exceeds `threshold`. `alpha` is the least probability of a
+    An interaction is extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or where the
+    mean of that over the interactions of its context and signal does ("signal"), or one of the two ("either").
+    "graded" goes by the mean as well and pays in proportion to its logarithm; it is for actions that come and
+    go and for signals that also happen by accident. `alpha` is the least probability of a
     definitely negative signal in the -1 state: the two published rules need it. `prior_strength` is the
     number of interactions' worth of trust in the wider rate before a narrower one is believed.
     """
