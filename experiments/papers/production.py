@@ -53,9 +53,7 @@ def run(setting: str, seed: int) -> Run:
 
 def lift(runs: Sequence[Run], learner: str, baseline: str, metric: str) -> tuple[float, float, float]:
     """Return the ratio of totals and its bootstrap 95% interval; seeds are resampled, pairs kept together."""
-    pairs = np.array(
-        [[run.measures[name][metric] for name in (learner, baseline)] for run in runs], dtype=float
-    )
+    pairs = np.array([[run.measures[name][metric] for name in (learner, baseline)] for run in runs], dtype=float)
     drawn = np.random.default_rng(0).integers(len(pairs), size=(RESAMPLES, len(pairs)))
     totals = pairs[drawn].sum(axis=1)
     low, high = np.quantile(totals[:, 0] / totals[:, 1], (0.025, 0.975))
@@ -67,9 +65,7 @@ def bars(setting: str, runs: Sequence[Run]) -> list[Bar]:
     result = []
     if setting == VIDEOS:
         value, _, high = lift(runs, "IGL-P(3)", "CB-click", "click")
-        return [
-            Bar(f"lift of clicks over CB-click, upper end {high:.3f}: IGL-P(3) loses", "< 1", value, high < 1)
-        ]
+        return [Bar(f"lift of clicks over CB-click, upper end {high:.3f}: IGL-P(3) loses", "< 1", value, high < 1)]
     for baseline in ("hand-made weights", "CB-click"):
         for metric in ("click", "like"):
             value, low, high = lift(runs, "IGL-P(3)", baseline, metric)
@@ -102,8 +98,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
     return [
         Plot(
             "lift",
-            "Clicks, likes and dislikes relative to hand-made weights, with bootstrap 95% intervals over "
-            "seeds.",
+            "Clicks, likes and dislikes relative to hand-made weights, with bootstrap 95% intervals over seeds.",
             figure,
         )
     ]
