@@ -23,6 +23,7 @@ EXPERIMENTS: Final = (
     "covertype",
     "facebook",
     "production",
+    "drift",
 )
 
 
