@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from processors.events import SeveralSignals
+
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
 ExtremeName = Literal["posterior", "either", "signal", "graded"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
@@ -107,13 +109,14 @@ class ModelConfig(Settings):
     the model to make out. `definitely_positive` is its mirror (ICLR 2023, footnote 1): give either, or both.
     `hash_bits` sets the size of the weight tables (2^bits). `context_crosses` adds every pair of context
     features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
-    contexts not met before and is slower to tell contexts apart.
+    contexts not met before and is slower to tell contexts apart. `several_signals` says what is learned from where more
+    than one signal came and none of them is definite: the first, the last, their set, or how often each came.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     definitely_negative: frozenset[str] = frozenset()
     definitely_positive: frozenset[str] = frozenset()
-    several_signals: Literal["first", "last"] = "last"
+    several_signals: SeveralSignals = "last"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
     context_crosses: bool = False
