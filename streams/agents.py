@@ -27,6 +27,10 @@ CONCURRENCY = 16
 """How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
 
 
+class LogTruncatedError(Exception):
+    """A log is shorter than what has been read of it; the message says what to do."""
+
+
 class Partitions:
     """The partitions that this worker holds, each with a lock that outlives their coming and going."""
 
@@ -166,6 +170,12 @@ def add_clock(app: Groundswell) -> None:
         highwater = app.consumer.highwater(tp)
         if highwater is None:
             return None  # nothing has been fetched yet
-        lag = max(0, int(highwater) - cursor.offset)
+        lag = int(highwater) - cursor.offset
+        if lag < 0:
+            raise LogTruncatedError(
+                f"{tp.topic}[{tp.partition}] ends at {highwater}, but has been read up to {cursor.offset}: it was "
+                "deleted and made again, or cut. What was learned is known by places in the old log; begin anew with "
+                "a new GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
+            )
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
         return lag

@@ -40,6 +40,7 @@ def main() -> None:
 @cli.command()
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
+    from processors.stock_models import EstimatorError  # noqa: PLC0415
     from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
     from streams.security import SecurityError  # noqa: PLC0415
     from streams.topics import PartitionCountError  # noqa: PLC0415
@@ -49,7 +50,7 @@ def worker(config: ConfigOption = None) -> None:
         _fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
         run_worker(settings)
-    except (PartitionCountError, SecurityError) as error:
+    except (EstimatorError, PartitionCountError, SecurityError) as error:
         _fail(str(error))
 
 
