@@ -18,6 +18,7 @@ from tests.integration.workers import TOPICS, RunningWorker, read_all, until, wi
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 EVENTS = 5_000
+ALL = {str(number) for number in range(TOPICS.event_partitions)}
 SESSION = {"GROUNDSWELL_KAFKA__SESSION_TIMEOUT": "6"}
 
 
@@ -35,6 +36,12 @@ def partitions(worker: RunningWorker) -> set[str]:
         for sample in family.samples
         if sample.name == "groundswell_join_pending"
     }
+
+
+def shared(first: RunningWorker, second: RunningWorker) -> bool:
+    """Say whether both workers hold partitions, and together all of them."""
+    mine, other = partitions(first), partitions(second)
+    return bool(mine and other) and mine | other == ALL and not mine & other
 
 
 def test_a_worker_joins_and_learns_everything_once_and_publishes_a_policy(tmp_path: Path, servers: str) -> None:
@@ -61,19 +68,13 @@ def test_of_two_workers_one_is_killed_and_the_other_takes_over_without_a_loss(tm
             running.enter_context(RunningWorker(tmp_path, servers, name=name, environment=SESSION))
             for name in ("first", "second")
         )
-        whole = {str(number) for number in range(TOPICS.event_partitions)}
-
-        def shared() -> bool:
-            mine, other = partitions(first), partitions(second)
-            return bool(mine and other) and mine | other == whole and not mine & other
-
-        until(shared, "both workers to hold partitions")
+        until(lambda: shared(first, second), "both workers to hold partitions")
         day.goes_on(EVENTS // 2)
         until(lambda: len(learned(servers)) > EVENTS // 10, "something to be learned")
         day.goes_on(EVENTS // 4)
         first.kill()
         day.goes_on(EVENTS // 4)
-        second.until(lambda: partitions(second) == whole, "the other to take over")
+        second.until(lambda: partitions(second) == ALL, "the other to take over")
         day.ends()
         second.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
         second.until(lambda: second.metric("groundswell_policy_version") == len(day.expected), "the last policy")
@@ -81,3 +82,24 @@ def test_of_two_workers_one_is_killed_and_the_other_takes_over_without_a_loss(tm
     log = first_deliveries(servers)
     assert {one.impression.impression_id: one.signals for one in log} == day.expected
     assert_policies_are_the_learners(servers, load_settings(tmp_path / "second.toml").models["feed"], log)
+
+
+def test_a_worker_that_comes_to_help_costs_the_first_nothing_of_what_waits(tmp_path: Path, servers: str) -> None:
+    day = Day(servers)
+    first = RunningWorker(tmp_path, servers, name="first", environment=SESSION)
+    with first:
+        day.goes_on(1_000)
+        first.until(lambda: first.metric("groundswell_join_pending") > 500, "impressions to wait for feedback")
+        first.until(lambda: first.metric("groundswell_consumer_lag") == 0, "all to be read")
+        first.stop()
+        first.start()
+        assert first.metric("groundswell_join_pending") > 500
+        with RunningWorker(tmp_path, servers, name="second", environment=SESSION) as second:
+            until(lambda: shared(first, second), "both workers to hold partitions")
+            day.goes_on(1_000)
+            day.ends()
+            until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+            assert first.stop()[0] == second.stop()[0] == 0
+    log = first_deliveries(servers)
+    assert {one.impression.impression_id: one.signals for one in log} == day.expected
+    assert len(read_all(servers, TOPICS.interactions)) == len(log), "nothing was joined twice"
