@@ -22,6 +22,8 @@ EXPERIMENTS: Final = (
     "peers",
     "covertype",
     "facebook",
+    "production",
+    "drift",
 )
 
 

@@ -43,7 +43,7 @@ TOTALS: Final = 9
 PARAMETERS: Final = 13
 
 ONE_VERSUS_REST, SOFTMAX = range(2)
-BY_POSTERIOR, BY_EITHER, BY_SIGNAL = range(3)
+BY_POSTERIOR, BY_EITHER, BY_SIGNAL, GRADED = range(4)
 EPSILON_GREEDY, SQUARECB, SOFTMAX_SCORES = range(3)
 TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN, MIXTURE = range(7)
 # What the mixture believes before it has seen anything: the rate of anchors in the anchored state and
@@ -299,16 +299,14 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
 
 
 @njit(cache=True)
-def is_extreme(pooled, context, signal, ratio, parameters, order):
-    """Return whether K * posterior, or its mean over interactions with that context and signal, is extreme."""
+def extremeness(pooled, context, signal, ratio, parameters, order):
+    """Return K * posterior, or its mean over the interactions with that context and signal, or the larger."""
     if parameters[EXTREMES] == BY_POSTERIOR:
-        return ratio > parameters[THRESHOLD]
-    of_extremeness = cross(signal, EXTREMENESS)
-    mean = narrowed(pooled, context, of_extremeness, len(pooled), 1.0, SIGNAL_TRUST, order)
-    count(pooled, context, of_extremeness, len(pooled), ratio, 1.0)
-    if parameters[EXTREMES] == BY_SIGNAL:
-        return mean > parameters[THRESHOLD]
-    return mean > parameters[THRESHOLD] or ratio > parameters[THRESHOLD]
+        return ratio
+    key = cross(signal, EXTREMENESS)
+    mean = narrowed(pooled, context, key, len(pooled), 1.0, SIGNAL_TRUST, order)
+    count(pooled, context, key, len(pooled), ratio, 1.0)
+    return max(mean, ratio) if parameters[EXTREMES] == BY_EITHER else mean
 
 
 @njit(cache=True)
@@ -391,7 +389,9 @@ def learn_one(
     out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
-    extreme = is_extreme(pooled, context, signal, actions * posterior[chosen], parameters, order)
+    how_extreme = extremeness(pooled, context, signal, actions * posterior[chosen], parameters, order)
+    graded = parameters[EXTREMES] == GRADED
+    extreme = how_extreme > (1.0 if graded else parameters[THRESHOLD])
     action = action_hash[action_start[chosen_row]]
     out[STATE], out[REWARD] = decode(
         extreme,
@@ -407,6 +407,10 @@ def learn_one(
         parameters,
         order,
     )
+    if graded and extreme:
+        out[REWARD] *= min(math.log(how_extreme) / math.log(actions), 1.0)
+        if how_extreme <= parameters[THRESHOLD]:
+            out[STATE] = 0.0
 
     ik_weight = min(weight, parameters[IK_CAP])
     for a in range(actions):

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from processors.events import SeveralSignals
+
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
-ExtremeName = Literal["posterior", "either", "signal"]
+ExtremeName = Literal["posterior", "either", "signal", "graded"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -32,6 +34,8 @@ class StockEstimator(Settings):
 class InverseKinematicsConfig(Settings):
     """How P(action | context, feedback) is learned.
 
+    With `start` "half" an action that was never seen is as likely as not under every signal, which is quick to
+    find what is extreme; with "uniform" it begins at 1/K, for actions that come and go.
     `form` is one weighted logistic per action ("one-versus-rest") or one weighted softmax over the round's
     actions. `weight_cap` bounds the importance weight; `None` leaves it as it is, which is what converges.
     `estimator` puts a stock River classifier in their place; it has to take sample weights (`learn_one(…, w=…)`).
@@ -47,7 +51,10 @@ class InverseKinematicsConfig(Settings):
 class RewardConfig(Settings):
     """How a posterior becomes a reward; `processors/reward.py` has the rules and their equations.
 
-    An interaction is extreme where K * posterior exceeds `threshold`. `alpha` is the least probability of a
+    An interaction is extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or where the
+    mean of that over the interactions of its context and signal does ("signal"), or one of the two ("either").
+    "graded" goes by the mean as well and pays in proportion to its logarithm; it is for actions that come and
+    go and for signals that also happen by accident. `alpha` is the least probability of a
     definitely negative signal in the -1 state: the two published rules need it. `prior_strength` is the
     number of interactions' worth of trust in the wider rate before a narrower one is believed.
     """
@@ -102,13 +109,14 @@ class ModelConfig(Settings):
     the model to make out. `definitely_positive` is its mirror (ICLR 2023, footnote 1): give either, or both.
     `hash_bits` sets the size of the weight tables (2^bits). `context_crosses` adds every pair of context
     features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
-    contexts not met before and is slower to tell contexts apart.
+    contexts not met before and is slower to tell contexts apart. `several_signals` says what is learned from where more
+    than one signal came and none of them is definite: the first, the last, their set, or how often each came.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     definitely_negative: frozenset[str] = frozenset()
     definitely_positive: frozenset[str] = frozenset()
-    several_signals: Literal["first", "last"] = "last"
+    several_signals: SeveralSignals = "last"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
     context_crosses: bool = False

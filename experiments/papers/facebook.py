@@ -17,7 +17,6 @@ from processors.features import FeatureStore
 from processors.model import (
     BanditConfig,
     ExplorationConfig,
-    InverseKinematicsConfig,
     ModelConfig,
     RewardConfig,
 )
@@ -27,13 +26,12 @@ A_DAY = 300
 MODEL = ModelConfig(
     name="news",
     definitely_negative=frozenset({"angry"}),
-    inverse_kinematics=InverseKinematicsConfig(start="uniform"),
-    reward=RewardConfig(extreme="signal"),
+    reward=RewardConfig(extreme="graded"),
     bandit=BanditConfig(learning_rate=2.0),
     exploration=ExplorationConfig(floor=0.15),
 )
-"""The configuration for actions that come with features and go: a new post starts from the uniform prior, and
-how extreme a signal is is asked of all the posts it was seen for, not of the post alone."""
+"""The configuration for actions that come with features and go: how extreme a signal is is asked of all the
+actions it was seen for, and it counts by that."""
 CHANGING, FIXED = "ten new posts a day", "the same ten posts"
 EMOJI = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], dtype=float)
 COMMENT = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0], dtype=float)
