@@ -11,7 +11,7 @@ import pytest
 from streams.embedded_broker import EmbeddedBroker
 from streams.settings import load_settings
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
-from tests.integration.workers import RunningWorker, with_topics
+from tests.integration.workers import Apps, RunningWorker, with_topics
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -51,6 +51,25 @@ def test_stopped_and_killed_in_the_middle_it_ends_where_one_that_never_stopped_w
     assert len({(one.source.partition, one.source.offset) for one in log}) == len(day.expected)
 
     assert_policies_are_the_learners(servers, load_settings(tmp_path / "worker.toml").models["feed"], log)
+
+
+def test_batches_that_faust_skips_are_noticed_and_read_again(tmp_path: Path, servers: str) -> None:
+    day, command = Day(servers), (sys.executable, "-m", "tests.integration.skipping_worker")
+    with RunningWorker(tmp_path, servers, command=command) as worker:
+        day.goes_on(PART)
+        day.ends()
+        worker.until(lambda: worker.metric("groundswell_gaps_total") > 0, "a gap to be noticed")
+        # A gap shows with the batch that follows it: the apps go on until there are enough.
+        apps = Apps(servers)
+
+        def all_learned() -> bool:
+            apps.end(day.ended_at)
+            return learned(servers) == set(day.expected)
+
+        worker.until(all_learned, "everything to be learned")
+        apps.close()
+    log = first_deliveries(servers)
+    assert {one.impression.impression_id: one.signals for one in log} == day.expected
 
 
 def test_faust_starts_the_same_worker(tmp_path: Path, servers: str) -> None:
