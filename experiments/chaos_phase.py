@@ -69,6 +69,8 @@ class Phase:
         create_topics(self.settings.kafka, self.settings.topics)
         self._began = time.monotonic()
         with self._running_workers() as workers:
+            while not all(worker.ready for worker in workers[: self.workers]):
+                self._supervise(workers)
             with self._producers(input_folder) as producers:
                 self._disturb(workers, producers)
             self._note("everything is sent; nothing dies any more")
@@ -125,6 +127,7 @@ class Phase:
         due = list(self.moments)
         restarts: list[threading.Thread] = []
         topics = self.settings.topics
+        # A producer that finds no broker when it starts gives up.
         while not all(self._holds_something(topic) for topic in (topics.impressions, topics.feedback)):
             self._check(producers)
             self._supervise(workers)
