@@ -135,8 +135,9 @@ class Phase:
         while due or any(producer.exit_code is None for producer in producers) or any(r.is_alive() for r in restarts):
             self._check(producers)
             now = time.monotonic() - self._began
-            # What has no victim at the moment (it is down already) waits for one.
-            due = [one for one in due if one.at > now or not self._happens(one, workers, restarts)]
+            # What has no victim at the moment (it is down already) waits for one, and the rest behind it.
+            if due and due[0].at <= now and self._happens(due[0], workers, restarts):
+                del due[0]
             self._supervise(workers)
         if workers[-1].wanted:
             workers[-1].leave()

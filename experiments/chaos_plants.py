@@ -1,18 +1,19 @@
-"""Faults planted in a worker, to see that `groundswell chaos` finds them. Nothing of the worker knows this module.
+"""Faults planted in a worker, to see what `groundswell chaos` finds. Nothing of the worker knows this module.
 
-`python -m experiments.chaos_plants FAULT` runs a worker with one of them. Each comes with what makes it bite in a run
-of a few seconds; by itself that does no harm (`slow-marks` alone has to pass).
+`python -m experiments.chaos_plants FAULT` runs a worker with one of them. Three have to be found; the other two,
+slow marks and cleared queues, the worker has to get over. Each comes with what makes it bite in a run of a few seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import typer
-from faust.types import TP
+from faust.types import TP, ConsumerMessage
 
 from processors.events import Source
 from processors.interactions import decode_interaction
@@ -20,13 +21,14 @@ from processors.ledger import Ledger
 from state.journal import JoinJournal
 from streams.app import Groundswell
 from streams.outputs import Outputs
-from streams.record_batches import Cursor
+from streams.record_batches import Cursor, RecordBatchConsumer
 from streams.run import run_worker
 from streams.settings import load_settings
 
 MARK_DELAY = 1.0
 """Seconds in which a worker that dies has written interactions that no mark knows of: they will be written again."""
 DROPPED = 1000
+CLEARED = 0.2
 SPARSE_CHECKPOINTS = 5.0
 
 
@@ -34,6 +36,7 @@ class Fault(StrEnum):
     """What is planted."""
 
     SLOW_MARKS = "slow-marks"
+    CLEARED_QUEUES = "cleared-queues"
     NO_DEDUPLICATION = "no-deduplication"
     DROPPED_INTERACTIONS = "dropped-interactions"
     EARLY_COMMIT = "early-commit"
@@ -47,6 +50,19 @@ def _slow_marks() -> None:
         await mark(self, *arguments)
 
     JoinJournal.mark = late  # type: ignore[method-assign,assignment]  # a fault is planted here
+
+
+def _cleared_queues() -> None:
+    """Now and then the queues of the agents are cleared, as Faust does when it resumes after a rebalance."""
+    deliver = RecordBatchConsumer._deliver
+    rng = random.Random(0)
+
+    async def deliver_and_clear(self: RecordBatchConsumer, message: ConsumerMessage) -> None:
+        await deliver(self, message)
+        if rng.random() < CLEARED:
+            self.app.flow_control.clear()
+
+    RecordBatchConsumer._deliver = deliver_and_clear  # type: ignore[method-assign]  # a fault is planted here
 
 
 def _no_deduplication() -> None:
@@ -97,6 +113,7 @@ def _early_commit() -> None:
 
 _PLANT: Mapping[Fault, Callable[[], None]] = {
     Fault.SLOW_MARKS: _slow_marks,
+    Fault.CLEARED_QUEUES: _cleared_queues,
     Fault.NO_DEDUPLICATION: _no_deduplication,
     Fault.DROPPED_INTERACTIONS: _dropped_interactions,
     Fault.EARLY_COMMIT: _early_commit,

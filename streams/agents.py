@@ -43,6 +43,10 @@ class Partitions:
         """Return the lock under which the learners of a partition are used or replaced."""
         return self._locks["learner", partition]
 
+    def waiting(self, tp: TP) -> bool:
+        """Say whether any batch of a partition waits for its turn."""
+        return bool(self._waiting.get(tp))
+
     @asynccontextmanager
     async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:
         """Wait for the partition's turn; yield all batches that wait for it by then, in order.
@@ -145,19 +149,24 @@ def add_clock(app: Groundswell) -> None:
 
     async def _tick_join(partition: int, join: PartitionJoin) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
-        lags = {topic: _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
+        lags = {topic: await _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
         await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
         to_commit.update({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
 
     async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
-        _lag(TP(topics.interactions, partition), learner.interactions)
+        await _lag(TP(topics.interactions, partition), learner.interactions)
         await learner.let_time_pass(time.monotonic())
         to_commit[TP(topics.interactions, partition)] = learner.durable_offset
 
-    def _lag(tp: TP, cursor: Cursor) -> int | None:
+    async def _lag(tp: TP, cursor: Cursor) -> int | None:
+        """Return how far the reader is behind the log's end; seek where it is behind and gets nothing."""
         highwater = app.consumer.highwater(tp)
         if highwater is None:
             return None  # nothing has been fetched yet
         lag = max(0, int(highwater) - cursor.offset)
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
+        if cursor.stuck(time.monotonic(), lag) and not held.waiting(tp):
+            app.log.warning("%s[%d]: %d is there, but does not come; seeking", *tp, cursor.offset)
+            app.metrics.gaps.labels(tp.topic).inc()
+            await app.consumer.seek(tp, cursor.offset)
         return lag
