@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN = .venv/bin
 
-.PHONY: install demo test test-kafka check docs lock clean
+.PHONY: install demo test nightly test-kafka check docs lock clean
 
 install: .venv/installed
 
@@ -17,6 +17,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -m "not kafka"
+
+# The properties of the join at 10,000 examples each.
+nightly: install
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/test_join_machine.py tests/unit/test_join_oracle.py
 
 test-kafka: install
 	$(BIN)/python -m pytest -m kafka

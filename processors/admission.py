@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from enum import StrEnum
+from sys import intern
 from typing import TypeVar
 
 import msgspec
@@ -43,11 +44,21 @@ class Reason(StrEnum):
     EVICTED = "evicted"
 
 
+class _Outline(Struct, gc=False):
+    """Of an impression that was let in before, what the join needs."""
+
+    impression_id: str
+    occurred_at: int
+    model: str
+    deferred: bool = False
+
+
 T = TypeVar("T")
 
 _impression = msgspec.json.Decoder(Impression)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
+_outline = msgspec.json.Decoder(_Outline)
 _undecoded = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -80,7 +91,7 @@ class Admission:
         if wrong is not None:
             return Refusal(*wrong)
         assert value is not None
-        return ShownImpression(decoded.impression_id, decoded.occurred_at, decoded.model, offset, value)
+        return _shown(decoded, offset, value)
 
     def feedback(
         self, key: bytes | None, value: bytes | None, offset: int, timestamp_ms: int
@@ -119,8 +130,7 @@ class Admission:
 
 def readmit_impression(value: bytes, offset: int) -> ShownImpression:
     """Return an impression that was let in before. Raises `msgspec.DecodeError` if it never was."""
-    decoded = _impression.decode(value)
-    return ShownImpression(decoded.impression_id, decoded.occurred_at, decoded.model, offset, value)
+    return _shown(_outline.decode(value), offset, value)
 
 
 def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedback:
@@ -129,6 +139,12 @@ def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedba
     return ObservedFeedback(
         decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value, log_time
     )
+
+
+def _shown(decoded: Impression | _Outline, offset: int, value: bytes) -> ShownImpression:
+    # There are millions of impressions and few models: one string for each of them will do.
+    model = intern(decoded.model)
+    return ShownImpression(decoded.impression_id, decoded.occurred_at, model, offset, value, decoded.deferred)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:

@@ -7,7 +7,9 @@ types, overlong ids); `contradiction` finds what fits the types and still cannot
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
+from hashlib import sha256
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -15,6 +17,8 @@ from msgspec import Meta, Struct
 SCHEMA_VERSION: Literal[1] = 1
 NONE_SIGNAL = "none"
 """The signal of an impression for which no feedback came: something to learn from, not a reward of 0."""
+SHOWN_SIGNAL = "shown"
+"""The signal that says when a deferred impression was shown; for other impressions a signal like any other."""
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -34,7 +38,9 @@ class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What an app showed, and how likely it was to show just that.
 
     `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given.
-    `weight` is the inverse of the rate at which a sub-sampled log was kept.
+    `weight` is the inverse of the rate at which a sub-sampled log was kept. A `deferred` impression was logged
+    before it was known whether it would be shown (prefetched, or below the fold): it counts from the feedback `shown`
+    on, and not at all without it.
     """
 
     schema_version: Literal[1]
@@ -48,6 +54,7 @@ class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True):
     propensity: float | None = None
     policy_version: Annotated[int, Meta(ge=0)] | None = None
     weight: float = 1.0
+    deferred: bool = False
 
     @property
     def chosen_propensity(self) -> float:
@@ -188,17 +195,45 @@ def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str,
     return None
 
 
-def reduced_signal(
-    signals: Sequence[str], definitely_negative: Mapping[str, object] | frozenset[str], which: str
-) -> str:
-    """Return the one signal that stands for several: a definitely negative one if there is any, else `which`.
+SeveralSignals = Literal["first", "last", "set", "count"]
+"""How several signals of one impression become the one that is learned from; `reduced_signal` says what each means."""
+MAX_SIGNAL_LENGTH = 128
 
-    `which` is "first" or "last", in the order of occurrence.
+
+def reduced_signal(signals: Sequence[str], definite: Container[str], which: SeveralSignals) -> str:
+    """Return the one signal that stands for several, given in the order of occurrence.
+
+    A definite one (definitely negative, say) stands for all. Else it is the `first` or the `last`, or a signal of its
+    own for their combination: as a `set` ("click+share", in alphabetical order), or with how often each came as a
+    `count` ("2*click+share") in steps that double (1, 2-3, 4-7, ...), since every combination is learned by itself.
     """
     for signal in signals:
-        if signal in definitely_negative:
+        if signal in definite:
             return signal
-    return signals[0] if which == "first" else signals[-1]
+    match which:
+        case "first":
+            return signals[0]
+        case "last":
+            return signals[-1]
+        case "set":
+            return _combined(sorted(set(signals)))
+        case "count":
+            steps = {signal: 1 << (count.bit_length() - 1) for signal, count in sorted(Counter(signals).items())}
+            return _combined([signal if step == 1 else f"{step}*{signal}" for signal, step in steps.items()])
+
+
+def _combined(parts: Sequence[str]) -> str:
+    name = "+".join(parts)
+    if len(name) <= MAX_SIGNAL_LENGTH:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: MAX_SIGNAL_LENGTH - len(digest) - 1]}~{digest}"
+
+
+def occurrences(interaction: Interaction) -> Sequence[str]:
+    """Return the signals of an interaction as often as they occurred, in the order of occurrence."""
+    signals = interaction.signals
+    return [one.signal for one in interaction.feedback if one.signal in signals] or signals
 
 
 class Watermark(Struct, frozen=True, forbid_unknown_fields=True):

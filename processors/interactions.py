@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from processors.events import NONE_SIGNAL, Interaction
+from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, Interaction
 from processors.join import Pending
 
 _encode_json = msgspec.json.Encoder().encode
@@ -16,7 +16,9 @@ _decoder = msgspec.json.Decoder(Interaction)
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
     feedback = sorted(pending.feedback, key=lambda one: (one.occurred_at, one.offset))
-    signals = list(dict.fromkeys(one.signal for one in feedback)) or [NONE_SIGNAL]
+    signals = dict.fromkeys(one.signal for one in feedback)
+    if pending.impression.deferred:
+        signals.pop(SHOWN_SIGNAL, None)
     return (
         b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
         % (
@@ -25,7 +27,7 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
             floor,
             pending.impression.value,
             b",".join([one.value for one in feedback]),
-            _encode_json(signals),
+            _encode_json(list(signals) or [NONE_SIGNAL]),
         )
     )
 

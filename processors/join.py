@@ -10,8 +10,14 @@ reading them was interleaved. With M(x) the largest event time in x's own log be
 - i closes when the watermark, the minimum over both logs, reaches e(i) + wait + grace, in the order of
   (closing time, offset). Exactly one interaction comes of it, with whatever feedback it has, or none.
 
+A deferred impression was logged before it was known whether it would be shown; feedback whose signal is `shown`
+says that and when. The first such a in the feedback log counts when e(i) - backward <= occurred_at(a) <=
+e(i) + activation and M(a) < min(e(i) + activation, s + wait) + grace, where s = max(e(i), occurred_at(a)); from
+then on all of the above holds with s in place of e(i), also for feedback that lies before a in the log. Without
+it, i was not shown: at e(i) + activation + grace it is given up, and no interaction comes of it.
+
 Left outer join with one wait: mwt-ds#90; no spurious `none`: KAFKA-10847; backward buffer for feedback that comes
-before its impression; duplicates: Photon (SIGMOD 2013).
+before its impression; duplicates: Photon (SIGMOD 2013); deferred impressions: the action flags of RLClientLib.
 """
 
 from __future__ import annotations
@@ -20,9 +26,12 @@ from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
 from heapq import heappop, heappush
+from typing import Literal
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
+
+from processors.events import SHOWN_SIGNAL
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
@@ -44,6 +53,11 @@ class JoinConfig(BaseModel):
         ge=0,
         description="how long before its impression feedback may have occurred (clocks of apps differ)",
     )
+    activation: float = Field(
+        600.0,
+        ge=0,
+        description="how long after a deferred impression it may be shown; one that never is is not learned",
+    )
     remember: float = Field(
         600.0,
         ge=0,
@@ -64,10 +78,13 @@ class Outcome(StrEnum):
 
     MATCHED = "matched"
     NONE = "none"
+    NOT_SHOWN = "not_shown"
     EVICTED = "evicted"
     DUPLICATE_IMPRESSION = "duplicate_impression"
     CONFLICTING_IMPRESSION = "conflicting_impression"
     FEEDBACK_MATCHED = "feedback_matched"
+    FEEDBACK_EVICTED = "feedback_evicted"
+    FEEDBACK_NOT_SHOWN = "feedback_not_shown"
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"
@@ -75,7 +92,7 @@ class Outcome(StrEnum):
     ORPHAN = "orphan"
 
 
-class ShownImpression(Struct):
+class ShownImpression(Struct, gc=False):
     """A valid impression as the join sees it: its place, its time (ms) and its undecoded value."""
 
     id: str
@@ -83,9 +100,10 @@ class ShownImpression(Struct):
     model: str
     offset: int
     value: bytes
+    deferred: bool = False
 
 
-class ObservedFeedback(Struct):
+class ObservedFeedback(Struct, gc=False):
     """A piece of valid feedback as the join sees it.
 
     `log_time` is M(f), the largest event time (ms) in the feedback log before it.
@@ -100,13 +118,18 @@ class ObservedFeedback(Struct):
     log_time: int = BEFORE_TIME
 
 
-class Pending(Struct):
-    """An impression that waits for its feedback; `effective` is e(i) in ms."""
+class Pending(Struct, gc=False):
+    """An impression that waits for its feedback; `effective` is e(i) in ms, or s(i) once a deferred one was shown.
+
+    While `awaits_showing`, its feedback is held and not yet judged. What is kept of it is needed until `kept_until`.
+    """
 
     impression: ShownImpression
     effective: int
-    feedback: list[ObservedFeedback]
+    feedback: tuple[ObservedFeedback, ...]
     closes_at: int
+    kept_until: int
+    awaits_showing: bool = False
 
 
 class Stray(Struct):
@@ -143,12 +166,16 @@ class Join:
     """The state of one partition: what is pending, what came early, what has closed, and how far time is.
 
     Every method that changes it returns a `Step`, except `restore_*`, which refold what a step had kept.
+
+    There may be millions of pending impressions, so a heap and a queue share one tuple for each. An entry is stale
+    when the pending impression of its id has another offset or another closing time.
     """
 
     def __init__(self, config: JoinConfig) -> None:
         self._wait = round(config.wait * 1000)
         self._grace = round(config.grace * 1000)
         self._backward = round(config.backward * 1000)
+        self._activation = round(config.activation * 1000)
         # Kept feedback that came early is needed until `backward` after its impression has closed.
         self._remember = round(max(config.remember, config.backward) * 1000)
         self._max_pending = config.max_pending
@@ -158,30 +185,30 @@ class Join:
         """The largest watermark up to which interactions have been emitted."""
         self._pending: dict[str, Pending] = {}
         self._closing: list[tuple[int, int, str]] = []
+        self._in_log_order: deque[tuple[int, int, str]] = deque()
         self._early: dict[str, list[ObservedFeedback]] = {}
         self._expiring: list[tuple[int, int, ObservedFeedback]] = []
-        self._closed: dict[str, tuple[int, int]] = {}
-        self._forgetting: list[tuple[int, str]] = []
-        self._offsets: deque[tuple[int, str]] = deque()
+        self._closed: dict[str, tuple[int, str, int]] = {}
+        self._forgetting: list[tuple[int, str, int]] = []
+        self.early = 0
+        """The number of pieces of feedback that wait for their impression."""
+        self.attached = 0
+        """The number of pieces of feedback that pending impressions have."""
 
     def __len__(self) -> int:
         """Return the number of pending impressions."""
         return len(self._pending)
 
     @property
-    def early(self) -> int:
-        """The number of pieces of feedback that wait for their impression."""
-        return sum(map(len, self._early.values()))
-
-    @property
     def floor(self) -> int | None:
         """The lowest offset of a pending impression; None when nothing is pending."""
-        while self._offsets:
-            offset, impression_id = self._offsets[0]
+        queue = self._in_log_order
+        while queue:
+            _, offset, impression_id = queue[0]
             pending = self._pending.get(impression_id)
             if pending is not None and pending.impression.offset == offset:
                 return offset
-            self._offsets.popleft()
+            queue.popleft()
         return None
 
     @property
@@ -223,9 +250,11 @@ class Join:
             step.count(known)
             return
         pending = self._restore(impression, max(impression.occurred_at, log_time - self._grace))
-        for feedback in self._early.pop(impression.id, ()):
-            self._judge(feedback, pending, step)
-        step.kept.append((pending.closes_at, pending))
+        if self._early:
+            for feedback in self._early.pop(impression.id, ()):
+                self.early -= 1
+                self._judge(feedback, pending, step)
+        step.kept.append((pending.kept_until, pending))
 
     def _known_as(self, impression: ShownImpression, log_time: int) -> Outcome | None:
         pending = self._pending.get(impression.id)
@@ -241,11 +270,11 @@ class Join:
         pending = self._pending.get(feedback.impression_id)
         if pending is not None:
             if self._judge(feedback, pending, step):
-                step.kept.append((pending.closes_at, feedback))
+                step.kept.append((pending.kept_until, feedback))
             return
         closed = self._closed.get(feedback.impression_id)
         if closed is not None:
-            step.strays.append(Stray(feedback, Outcome.LATE, feedback.occurred_at - closed[1] - self._wait))
+            step.strays.append(Stray(feedback, Outcome.LATE, feedback.occurred_at - closed[2] - self._wait))
             return
         waiting = self._early.get(feedback.impression_id, ())
         if any(one.id == feedback.id for one in waiting):
@@ -255,29 +284,73 @@ class Join:
         step.kept.append((self._expires_at(feedback), feedback))
 
     def _judge(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> bool:
-        """Attach the feedback to its impression if it belongs there; say whether it does."""
-        if any(one.id == feedback.id for one in pending.feedback):
+        """Attach the feedback to its impression if it belongs there, or may; say whether it does."""
+        in_time = feedback.log_time < pending.closes_at
+        if in_time and pending.feedback and any(one.id == feedback.id for one in pending.feedback):
             step.count(Outcome.DUPLICATE_FEEDBACK)
             return False
+        if pending.impression.deferred and feedback.signal == SHOWN_SIGNAL:
+            return self._judge_showing(feedback, pending, step)
         delay = feedback.occurred_at - pending.effective
-        in_time = -self._backward <= delay <= self._wait and feedback.log_time < pending.closes_at
+        in_time = in_time and (pending.awaits_showing or -self._backward <= delay <= self._wait)
         if in_time and len(pending.feedback) < MAX_FEEDBACK:
-            pending.feedback.append(feedback)
-            step.count(Outcome.FEEDBACK_MATCHED)
-            return True
+            return self._attach(feedback, pending)
         reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
         step.strays.append(Stray(feedback, reason, delay - self._wait))
         return False
+
+    def _judge_showing(self, showing: ObservedFeedback, pending: Pending, step: Step) -> bool:
+        """Start the wait of a deferred impression if this is the first that says in time when it was shown."""
+        delay = showing.occurred_at - pending.effective
+        if not pending.awaits_showing:
+            if showing.log_time < pending.closes_at:
+                step.count(Outcome.DUPLICATE_FEEDBACK)
+            else:
+                step.strays.append(Stray(showing, Outcome.LATE, delay - self._wait))
+            return False
+        shown_at = max(pending.effective, showing.occurred_at)
+        closes_at = shown_at + self._wait + self._grace
+        in_time = showing.log_time < min(pending.closes_at, closes_at)
+        if not (in_time and -self._backward <= delay <= self._activation):
+            reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
+            step.strays.append(Stray(showing, reason, delay - self._activation))
+            return False
+        held = pending.feedback
+        self.attached -= len(held)
+        pending.awaits_showing, pending.effective, pending.closes_at = False, shown_at, closes_at
+        pending.feedback = ()
+        self._attach(showing, pending)
+        heappush(self._closing, (closes_at, pending.impression.offset, pending.impression.id))
+        for feedback in held:
+            self._judge(feedback, pending, step)
+        return True
+
+    def _attach(self, feedback: ObservedFeedback, pending: Pending) -> Literal[True]:
+        pending.feedback += (feedback,)
+        self.attached += 1
+        return True
 
     def _close_due(self, step: Step) -> Step:
         self.watermark = max(self.watermark, min(self.impressions_time, self.feedback_time))
         while self._closing and self._closing[0][0] <= self.watermark:
             pending = self._take_oldest()
+            if pending is None:
+                continue
+            if pending.awaits_showing:
+                step.count(Outcome.NOT_SHOWN)
+                step.strays += [Stray(one, Outcome.FEEDBACK_NOT_SHOWN, None) for one in pending.feedback]
+                continue
             step.closed.append(pending)
-            step.count(Outcome.MATCHED if pending.feedback else Outcome.NONE)
+            answers = len(pending.feedback) - pending.impression.deferred  # one of them says when it was shown
+            step.count(Outcome.MATCHED if answers else Outcome.NONE)
+            if pending.feedback:
+                step.count(Outcome.FEEDBACK_MATCHED, len(pending.feedback))
         while len(self._pending) > self._max_pending:
-            step.evicted.append(self._take_oldest())
-            step.count(Outcome.EVICTED)
+            pending = self._take_oldest()
+            if pending is not None:
+                step.evicted.append(pending)
+                step.count(Outcome.EVICTED)
+                step.strays += [Stray(one, Outcome.FEEDBACK_EVICTED, None) for one in pending.feedback]
         self._expire_early(step)
         self._forget_closed()
         return step
@@ -289,25 +362,30 @@ class Join:
             if waiting is None or feedback not in waiting:
                 continue  # its impression came
             waiting.remove(feedback)
+            self.early -= 1
             if not waiting:
                 del self._early[feedback.impression_id]
             step.strays.append(Stray(feedback, Outcome.ORPHAN, None))
 
     def _forget_closed(self) -> None:
         while self._forgetting and self._forgetting[0][0] <= self.forgotten_before:
-            closes_at, impression_id = heappop(self._forgetting)
-            if self._closed.get(impression_id, (None,))[0] == closes_at:
-                del self._closed[impression_id]
+            entry = heappop(self._forgetting)
+            if self._closed.get(entry[1]) is entry:
+                del self._closed[entry[1]]
 
-    def _take_oldest(self) -> Pending:
-        closes_at, _, impression_id = heappop(self._closing)
-        pending = self._pending.pop(impression_id)
+    def _take_oldest(self) -> Pending | None:
+        closes_at, offset, impression_id = heappop(self._closing)
+        pending = self._pending.get(impression_id)
+        if pending is None or pending.impression.offset != offset or pending.closes_at != closes_at:
+            return None  # it was shown, and closes at another time
+        del self._pending[impression_id]
+        self.attached -= len(pending.feedback)
         self._remember_closed(impression_id, closes_at, pending.effective)
         return pending
 
     def _remember_closed(self, impression_id: str, closes_at: int, effective: int) -> None:
-        self._closed[impression_id] = (closes_at, effective)
-        heappush(self._forgetting, (closes_at, impression_id))
+        self._closed[impression_id] = entry = (closes_at, impression_id, effective)
+        heappush(self._forgetting, entry)
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
         """Return the last watermark at which an impression that the feedback belongs to may still come."""
@@ -327,31 +405,41 @@ class Join:
         Call it in the order of offsets.
         """
         closes_at = effective + self._wait + self._grace
-        if evicted or closes_at <= self.watermark:
+        if evicted or (closes_at <= self.watermark and not impression.deferred):
             if closes_at >= self.forgotten_before:
                 self._remember_closed(impression.id, closes_at, effective)
         else:
             self._restore(impression, effective)
 
     def restore_feedback(self, feedback: ObservedFeedback) -> None:
-        """Refold kept feedback. Call it when all impressions have been restored."""
+        """Refold kept feedback. Call it in the order of offsets, when all impressions have been restored."""
         pending = self._pending.get(feedback.impression_id)
         if pending is not None:
             self._judge(feedback, pending, _step())
         elif feedback.impression_id not in self._closed and self._expires_at(feedback) >= self.watermark:
             self._restore_early(feedback)
 
+    def restore_end(self) -> None:
+        """Give up the deferred impressions that had closed. Call it when all feedback has been restored."""
+        while self._closing and self._closing[0][0] <= self.watermark:
+            self._take_oldest()
+        self._forget_closed()
+
     def _restore(self, impression: ShownImpression, effective: int) -> Pending:
-        closes_at = effective + self._wait + self._grace
-        pending = Pending(impression, effective, [], closes_at)
+        offset, deferred = impression.offset, impression.deferred
+        closes_at = effective + (self._activation if deferred else self._wait) + self._grace
+        kept_until = closes_at + self._wait if deferred else closes_at
+        pending = Pending(impression, effective, (), closes_at, kept_until, deferred)
         self._pending[impression.id] = pending
-        heappush(self._closing, (closes_at, impression.offset, impression.id))
-        self._offsets.append((impression.offset, impression.id))
+        place = (closes_at, offset, impression.id)
+        heappush(self._closing, place)
+        self._in_log_order.append(place)
         return pending
 
     def _restore_early(self, feedback: ObservedFeedback) -> None:
         self._early.setdefault(feedback.impression_id, []).append(feedback)
         heappush(self._expiring, (self._expires_at(feedback), feedback.offset, feedback))
+        self.early += 1
 
 
 def _step() -> Step:

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from processors import exploration, kernel, reward
 from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
-from processors.events import NONE_SIGNAL, Action, FeatureValue, Impression, Interaction, Reward, Source, reduced_signal
+from processors.events import (
+    NONE_SIGNAL,
+    Action,
+    FeatureValue,
+    Impression,
+    Interaction,
+    Reward,
+    Source,
+    occurrences,
+    reduced_signal,
+)
 from processors.exploration import Exploration
 from processors.features import FeatureStore
 from processors.model import ModelConfig
@@ -153,7 +163,7 @@ class Learner:
         return learner
 
     def _signal(self, interaction: Interaction) -> str:
-        return reduced_signal(interaction.signals, self._anchors, self.model.several_signals)
+        return reduced_signal(occurrences(interaction), self._anchors, self.model.several_signals)
 
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
@@ -226,6 +236,8 @@ def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
     values[kernel.BANDIT_CAP] = math.inf if bandit.weight_cap is None else bandit.weight_cap
     values[kernel.POLARITY] = reward.polarity(model)
     values[kernel.SHARED] = model.shared_weights
+    values[kernel.START] = ik.start == "uniform"
+    values[kernel.EXTREMES] = reward.EXTREMES[rule.extreme]
     return values
 
 

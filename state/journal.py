@@ -60,6 +60,7 @@ class JoinJournal:
             join.restore_impression(readmit_impression(value, offset), effective, evicted=offset in evicted)
         for offset, log_time, value in sorted(feedback):
             join.restore_feedback(readmit_feedback(value, offset, log_time))
+        join.restore_end()
         self._open_writer(marks)
         return mark
 
@@ -75,7 +76,7 @@ class JoinJournal:
         replayed, do small neighbours share one and live as long as the last of them.
         """
         segment, window, size = Segment(), 0, 0
-        given_up = ((pending.closes_at, pending.impression.offset) for pending in evicted)
+        given_up = ((pending.kept_until, pending.impression.offset) for pending in evicted)
         for until, entry in sorted([*kept, *given_up], key=itemgetter(0)):
             weight = _weight(entry)
             begins_window = until // self._window_ms != window

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
+import cramjam
 import faust
 import msgspec
 from faust.types import FutureMessage
@@ -91,6 +92,18 @@ class SegmentStore(Protocol):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_segment = msgspec.msgpack.Decoder(Segment).decode
+
+
+def packed(segment: Segment) -> bytes:
+    """Return a segment as it is kept: what waits is there twice, in the fold and here, and here nobody reads it."""
+    return bytes(cramjam.zstd.compress(_encode(segment), level=1))
+
+
+def unpacked(value: bytes) -> Segment:
+    """Return the segment of which these are the bytes."""
+    return _decode_segment(bytes(cramjam.zstd.decompress(value)))
+
+
 _decode_mark = msgspec.msgpack.Decoder(Mark).decode
 
 
@@ -103,11 +116,6 @@ class SegmentTable(faust.Table[Key, bytes]):
             name="pending",
             partitions=partitions,
             value_type=bytes,
-            extra_topic_configs={
-                "segment.ms": "600000",
-                "min.cleanable.dirty.ratio": "0.2",
-                "delete.retention.ms": "3600000",
-            },
             **options,
         )
         self._unacknowledged: defaultdict[int, list[FutureMessage]] = defaultdict(list)
@@ -128,7 +136,7 @@ class SegmentTable(faust.Table[Key, bytes]):
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         """Write a segment."""
-        self[key] = _encode(segment)
+        self[key] = packed(segment)
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         """Write a writer's mark."""
@@ -142,7 +150,7 @@ class SegmentTable(faust.Table[Key, bytes]):
         """Yield the segments of a partition, in no order."""
         for key in self.keys_of(partition):
             if key[1] != MARK_WINDOW:
-                yield key, _decode_segment(self.data[key])
+                yield key, unpacked(self.data[key])
 
     def keys_of(self, partition: int) -> list[Key]:
         """Return the keys of a partition."""

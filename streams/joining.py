@@ -115,7 +115,7 @@ class PartitionJoin:
         feedback = self._idle_time(topics.feedback, join.feedback_time, join.impressions_time, now, caught_up)
         with self._steps:
             step = join.advance(impressions, feedback)
-            if step.closed or step.strays:
+            if step.outcomes or step.strays:
                 await self._settle([step], [])
 
     def _idle_time(

@@ -102,7 +102,7 @@ class RowInterpreter:
             probabilities=self._probabilities(row),
             propensity=self._propensity(row, action),
             policy_version=None if policy_version is None else int(policy_version),
-            **({} if weight is None else {"weight": weight}),
+            weight=1.0 if weight is None else weight,
         )
         return checked_impression(impression)
 

@@ -63,8 +63,9 @@ class Metrics:
         # the join
         self.join = Counter(
             "groundswell_join",
-            "what became of impressions (matched, none, evicted, duplicate_impression, conflicting_impression) and "
-            "feedback (feedback_matched, duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
+            "what became of impressions (matched, none, not_shown, evicted, duplicate_impression, "
+            "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_evicted, "
+            "duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
             ["outcome"],
             registry=registry,
         )

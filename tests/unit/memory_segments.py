@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from state.tables import MARK_WINDOW, Key, Mark, Segment
+from state.tables import MARK_WINDOW, Key, Mark, Segment, packed, unpacked
 
 Changelog = dict[Key, bytes]
 
@@ -35,11 +35,11 @@ class MemorySegments:
     def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
         for key, value in self._local.items():
             if key[0] == partition and key[1] != MARK_WINDOW:
-                yield key, msgspec.msgpack.decode(value, type=Segment)
+                yield key, unpacked(value)
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         self.happened.append("segment")
-        self._put(key, msgspec.msgpack.encode(segment))
+        self._put(key, packed(segment))
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         self.happened.append("mark")

@@ -17,7 +17,8 @@ def pending(*came: tuple[str, int, int], offset: int = 17) -> Pending:
         ObservedFeedback(f"f{at}", "i1", when, signal, at, encode(feedback("i1", when, signal=signal)))
         for signal, when, at in came
     ]
-    return Pending(ShownImpression("i1", 1_000_000, "feed", offset, encode(impression())), 1_000_000, observed, 0)
+    shown = ShownImpression("i1", 1_000_000, "feed", offset, encode(impression()))
+    return Pending(shown, 1_000_000, tuple(observed), closes_at=0, kept_until=0)
 
 
 def test_an_interaction_is_the_messages_as_they_came_and_where_they_lay() -> None:
