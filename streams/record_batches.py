@@ -157,10 +157,6 @@ class RecordBatchConsumer(Consumer):
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
-    async def _seek(self, partition: TP, offset: int) -> None:
-        """Seek in the thread that fetches. From any other one it would change the fetcher's records under its hands."""
-        await self._thread.call_thread(self._thread._ensure_consumer().seek, partition, offset)
-
     async def perform_seek(self) -> None:
         """Seek to what was committed, and then to what is known better; let nothing through until then."""
         reading = {tp for tp in self._get_active_partitions() if tp.topic in self.app.batched_topics}
