@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Protocol = Literal["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"]
-MECHANISM = "SCRAM-SHA-512"
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,13 @@ class Certificates:
 class Security:
     """The protection of the listener that clients use.
 
-    `users` maps names to passwords and is written at formatting time (SCRAM). With `authorise`, nobody may do
-    anything that an ACL does not allow, except through the administrative listener.
+    `users` maps names to passwords, by `mechanism`; SCRAM's are written at formatting time. With `authorise`, nobody
+    may do anything that an ACL does not allow, except through the administrative listener.
     """
 
     protocol: Protocol = "PLAINTEXT"
     users: Mapping[str, str] = field(default_factory=dict)
+    mechanism: Mechanism = "SCRAM-SHA-512"
     certificates: Certificates | None = None
     demand_client_certificates: bool = False
     authorise: bool = False
@@ -62,10 +63,8 @@ class Security:
         lines: dict[str, str] = {}
         if self.sasl:
             lines |= {
-                "sasl.enabled.mechanisms": MECHANISM,
-                f"listener.name.client.{MECHANISM.lower()}.sasl.jaas.config": (
-                    "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-                ),
+                "sasl.enabled.mechanisms": self.mechanism,
+                f"listener.name.client.{self.mechanism.lower()}.sasl.jaas.config": self._login_module(),
             }
         if self.certificates is not None:
             lines |= {
@@ -83,12 +82,20 @@ class Security:
             }
         return lines
 
+    def _login_module(self) -> str:
+        package = "org.apache.kafka.common.security"
+        if self.mechanism != "PLAIN":
+            return f"{package}.scram.ScramLoginModule required;"
+        users = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
+        return f"{package}.plain.PlainLoginModule required {users};"
+
     def format_arguments(self) -> list[str]:
         """Return what kafka.tools.StorageTool is told about users."""
         return [
             argument
             for name, password in self.users.items()
-            for argument in ("--add-scram", f"{MECHANISM}=[name={name},password={password}]")
+            if self.mechanism != "PLAIN"
+            for argument in ("--add-scram", f"{self.mechanism}=[name={name},password={password}]")
         ]
 
     def client_settings(self, user: str | None = None) -> dict[str, Any]:
@@ -97,7 +104,7 @@ class Security:
         if self.sasl:
             name = user if user is not None else next(iter(self.users))
             settings |= {
-                "sasl_mechanism": MECHANISM,
+                "sasl_mechanism": self.mechanism,
                 "sasl_plain_username": name,
                 "sasl_plain_password": self.users[name],
             }

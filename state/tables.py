@@ -116,11 +116,6 @@ class SegmentTable(faust.Table[Key, bytes]):
             name="pending",
             partitions=partitions,
             value_type=bytes,
-            extra_topic_configs={
-                "segment.ms": "600000",
-                "min.cleanable.dirty.ratio": "0.2",
-                "delete.retention.ms": "3600000",
-            },
             **options,
         )
         self._unacknowledged: defaultdict[int, list[FutureMessage]] = defaultdict(list)

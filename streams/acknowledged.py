@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -23,11 +24,15 @@ class AcknowledgedProducer:
     """Sends in order, keeps at most `in_flight` messages unacknowledged, and notices the failure of each.
 
     Keys are placed by murmur2, the client's default and the wire contract's partitioner. Leaving the context
-    waits for what is outstanding, unless an error is on its way out. Everything raises SendError.
+    waits for what is outstanding, unless an error is on its way out. Everything raises SendError. `security` is
+    what the client needs beyond the address (`streams.security.security_arguments`).
     """
 
-    def __init__(self, bootstrap_servers: str, *, in_flight: int = IN_FLIGHT) -> None:
+    def __init__(
+        self, bootstrap_servers: str, *, security: Mapping[str, Any] | None = None, in_flight: int = IN_FLIGHT
+    ) -> None:
         self._servers = bootstrap_servers
+        self._security = dict(security or {})
         self._in_flight = in_flight
         self._unacknowledged: deque[Any] = deque()
         try:
@@ -40,6 +45,7 @@ class AcknowledgedProducer:
                 compression_type="zstd",
                 max_block_ms=15_000,
                 bootstrap_timeout_ms=15_000,
+                **self._security,
             )
         except KafkaError as error:
             raise SendError(f"no Kafka broker answers at {bootstrap_servers}: {error}") from error
@@ -60,7 +66,7 @@ class AcknowledgedProducer:
         """Return the partitions of a topic, which has to exist."""
         try:
             # Asked by the list: some brokers create a topic, with one partition, when they are asked for it.
-            with closing(KafkaAdminClient(bootstrap_servers=self._servers)) as admin:
+            with closing(KafkaAdminClient(bootstrap_servers=self._servers, **self._security)) as admin:
                 exists = topic in admin.list_topics()
             if exists:
                 return sorted(self._producer.partitions_for(topic))

@@ -30,7 +30,11 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
 from streams.record_batches import RecordBatchApp
+from streams.security import faust_credentials, remove_unsafe_codecs
 from streams.settings import Settings, load_settings
+
+MAX_REQUEST_BYTES = 16_384
+"""No page takes a body; whoever sends one is cut off early."""
 
 
 class Groundswell(RecordBatchApp):
@@ -63,6 +67,7 @@ class Groundswell(RecordBatchApp):
         """
         topics, held = self.settings.topics, self.partitions
         positions: dict[TP, int] = {}
+        held.keep_only(assignment, topics)
         event_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
         self._table.keep_only(event_partitions)
         for partition in event_partitions:
@@ -108,12 +113,17 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
     kafka = settings.kafka
     servers = ";".join(f"aiokafka://{server.strip()}" for server in kafka.bootstrap_servers.split(","))
     return {
+        # Faust would otherwise let variables such as WEB_BIND stand above everything below.
+        "env": {},
         "broker": servers,
+        "broker_credentials": faust_credentials(kafka),
         "autodiscover": False,
         "store": "memory://",
         # Nothing that lasts is kept on this machine, but Faust wants a folder.
         "datadir": str(Path(tempfile.gettempdir()) / f"{kafka.group}-{os.getpid()}"),
         "topic_disable_leader": True,
+        # `groundswell topics create` makes them all: a worker needs no right to.
+        "topic_allow_declare": False,
         "topic_replication_factor": kafka.replication,
         "table_standby_replicas": 0,
         "stream_recovery_delay": 0.0,
@@ -131,6 +141,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "web_bind": settings.http.host,
         "web_host": socket.gethostname() if settings.http.host == "0.0.0.0" else settings.http.host,
         "web_port": settings.http.port,
+        "web_application_options": {"client_max_size": MAX_REQUEST_BYTES},
         "web_stats_enabled": False,
         "web_graph_enabled": False,
         "web_router_enabled": False,
@@ -140,6 +151,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
 
 def create_app(settings: Settings) -> Groundswell:
     """Return the worker's app: topics, table, agents, clock and pages, connected to nothing yet."""
+    remove_unsafe_codecs()
     app = Groundswell(settings)
     add_agents(app)
     add_clock(app)

@@ -7,7 +7,9 @@ from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.markup import escape
 
 from experiments.simulated_apps import simulate
 from streams.settings import Settings, load_settings
@@ -39,6 +41,7 @@ def main() -> None:
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
     from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
+    from streams.security import SecurityError  # noqa: PLC0415
     from streams.topics import PartitionCountError  # noqa: PLC0415
 
     settings = _settings(config)
@@ -46,19 +49,20 @@ def worker(config: ConfigOption = None) -> None:
         _fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
         run_worker(settings)
-    except PartitionCountError as error:
+    except (PartitionCountError, SecurityError) as error:
         _fail(str(error))
 
 
 @topics_cli.command("create")
 def topics_create(config: ConfigOption = None) -> None:
     """Make the topics that are missing, and check the partition counts of all."""
+    from streams.security import SecurityError  # noqa: PLC0415
     from streams.topics import PartitionCountError, create_topics  # noqa: PLC0415
 
     settings = _settings(config)
     try:
         made = create_topics(settings.kafka, settings.topics)
-    except PartitionCountError as error:
+    except (PartitionCountError, SecurityError) as error:
         _fail(str(error))
     console.print(f"made {', '.join(made)}" if made else "all topics are there")
 
@@ -72,15 +76,18 @@ def replay(
     config: ConfigOption = None,
 ) -> None:
     """Produce a log as impressions and feedback, as if it happened again."""
+    from streams.access import check_connection  # noqa: PLC0415
     from streams.acknowledged import SendError  # noqa: PLC0415
     from streams.mapping import MappingError  # noqa: PLC0415
     from streams.mapping_file import load_mapping  # noqa: PLC0415
     from streams.replay import ReplayError  # noqa: PLC0415
     from streams.replay import replay as run_replay  # noqa: PLC0415
+    from streams.security import SecurityError, security_arguments  # noqa: PLC0415
 
     settings = _settings(config)
     join = settings.join
     try:
+        check_connection(settings.kafka)
         summary = run_replay(
             path,
             load_mapping(mapping),
@@ -91,8 +98,9 @@ def replay(
             limit=limit,
             console=console,
             watermark_margin_ms=round((join.wait + join.grace + join.backward) * 1000) + 1,
+            security=security_arguments(settings.kafka),
         )
-    except (MappingError, ReplayError, SendError, ValueError) as error:
+    except (MappingError, ReplayError, SecurityError, SendError, ValueError) as error:
         _fail(str(error))
     console.print(
         f"{summary.impressions} impressions of {summary.rows} rows ({summary.duplicates} repeated), "
@@ -111,6 +119,23 @@ def demo(
     from experiments.demo import run_demo  # noqa: PLC0415
 
     raise typer.Exit(run_demo(interactions, seed, out, serve=serve, console=console))
+
+
+@cli.command()
+def chaos(
+    kills: Annotated[int, typer.Option(min=0, help="How often a worker is killed with SIGKILL.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of what flows, and of what dies when.")] = 0,
+    impressions: Annotated[int, typer.Option(min=100, help="How many flow.")] = 100_000,
+    out: Annotated[Path, typer.Option(help="Folder for results.json, the logs and the broker.")] = Path("out/chaos"),
+) -> None:
+    """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
+    from experiments.chaos import run_chaos  # noqa: PLC0415
+    from experiments.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
+
+    try:
+        raise typer.Exit(run_chaos(kills, seed, impressions, out, console=console))
+    except KafkaUnavailableError as error:
+        _fail(str(error))
 
 
 @cli.command()
@@ -174,12 +199,13 @@ def kafka(
 def _settings(config: Path | None) -> Settings:
     try:
         return load_settings(config)
-    except (ValidationError, FileNotFoundError) as error:
+    except (ValidationError, SettingsError, FileNotFoundError) as error:
         _fail(str(error))
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True).print(f"[bold red]groundswell:[/] {message}", highlight=False)
+    # Messages speak of [sections], which are not markup; broken lines could not be searched for.
+    Console(stderr=True).print(f"[bold red]groundswell:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(2)
 
 

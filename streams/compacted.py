@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.security import connection_arguments
 from streams.settings import KafkaSettings
 
 
@@ -13,9 +14,7 @@ async def read_newest(
     kafka: KafkaSettings, topic: str, partition: int, wanted: Callable[[bytes], bool] = lambda key: True
 ) -> dict[bytes, bytes | None]:
     """Return the newest record of each wanted key as of now."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    consumer = AIOKafkaConsumer(**connection_arguments(kafka), enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         tp = TopicPartition(topic, partition)

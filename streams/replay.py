@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from rich.console import Console
@@ -113,12 +113,14 @@ def replay(
     limit: int | None,
     console: Console,
     watermark_margin_ms: int = WATERMARK_MARGIN_MS,
+    security: Lookup[str, Any] | None = None,
 ) -> ReplaySummary:
     """Produce the log at `path` to the two topics in event-time order, then mark the end of input.
 
     `speed` is a multiple of real time, None as fast as the broker takes it; `limit` replays the first rows
     only. The end is a watermark on every partition of both topics, `watermark_margin_ms` after the newest event
-    time (but not in the future): choose no less than the join's wait and grace.
+    time (but not in the future): choose no less than the join's wait and grace. `security` is what clients need
+    beyond the address.
 
     Raises MappingError where mapping and log do not fit, ReplayError for a bad row, SendError where the broker
     does not take a message, ValueError for a speed that is not positive.
@@ -130,7 +132,7 @@ def replay(
     tally = _Tally(log.left_out)
     encode = msgspec.json.Encoder().encode
     newest = 0
-    with AcknowledgedProducer(bootstrap_servers) as producer, _progress(console) as progress:
+    with AcknowledgedProducer(bootstrap_servers, security=security) as producer, _progress(console) as progress:
         partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
         shown = progress.add_task(path.name, total=total if limit is None else min(limit, total))
         interpreted = accepted(log.outcomes(limit), mapping.bad_rows, tally.refused)

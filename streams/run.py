@@ -31,7 +31,8 @@ class PunctualWorker(faust.Worker):
 def run_worker(settings: Settings) -> None:
     """Check the topics, then run until SIGINT or SIGTERM. Ends the process.
 
-    Raises `PartitionCountError` where a topic is missing or has the wrong number of partitions.
+    Raises `PartitionCountError` where a topic is missing or has the wrong number of partitions, and `SecurityError`
+    where Kafka does not let this worker in, or forbids something that it needs.
     """
     check_topics(settings.kafka, settings.topics)
     warm_up()

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,9 +23,10 @@ from processors.model import ModelConfig
 
 
 class KafkaSettings(BaseModel):
-    """How Kafka is reached and used."""
+    """How Kafka is reached and used. docs/security.md has more on the second half."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Messages that quote what was given would show a misplaced password.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port, several separated by commas")
     group: str = Field("groundswell", description="consumer group and prefix of the changelog topic")
@@ -36,6 +37,75 @@ class KafkaSettings(BaseModel):
     compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field("lz4", description="of what is written")
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")
+    security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="of the brokers' listener: SASL names a user, SSL encrypts (TLS)"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how the user proves the password"
+    )
+    username: str | None = Field(None, min_length=1, description="the user, with SASL")
+    password: SecretStr | None = Field(None, min_length=1, description="the user's password, with SASL")
+    password_file: FilePath | None = Field(None, description="or a file that holds it")
+    ca_file: FilePath | None = Field(
+        None, description="certificates (PEM) of the authorities to trust, with SSL; none: those of the system"
+    )
+    certificate_file: FilePath | None = Field(
+        None, description="certificate chain (PEM) to show to brokers that ask for one"
+    )
+    key_file: FilePath | None = Field(None, description="its private key (PEM), unless certificate_file holds it too")
+    key_password: SecretStr | None = Field(None, min_length=1, description="opens the private key")
+    key_password_file: FilePath | None = Field(None, description="or a file that holds it")
+    check_hostname: bool = Field(True, description="whether brokers' certificates must name the host that is called")
+
+    @property
+    def sasl(self) -> bool:
+        """Whether clients name themselves with a user and a password."""
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+    @model_validator(mode="after")
+    def _security_agrees(self) -> KafkaSettings:
+        given = {name for name in SECURITY_FIELDS if getattr(self, name) not in {None, True}}
+        sasl, tls = given & SASL_FIELDS, given & TLS_FIELDS
+        for secret in ("password", "key_password"):
+            if {secret, f"{secret}_file"} <= given:
+                raise ValueError(f"{secret} and {secret}_file are both set: leave one out")
+        if sasl and not self.sasl:
+            raise ValueError(
+                f"{_listed(sasl)} would not be used with security_protocol {self.security_protocol}: "
+                "set security_protocol to SASL_SSL (or SASL_PLAINTEXT)"
+            )
+        if self.sasl and not {"sasl_mechanism", "username"} <= sasl:
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs {_listed({'sasl_mechanism', 'username'} - sasl)}"
+            )
+        if self.sasl and not sasl & {"password", "password_file"}:
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs a password: set GROUNDSWELL_KAFKA__PASSWORD, or "
+                "password_file to a file that holds it"
+            )
+        if tls and not self.tls:
+            raise ValueError(
+                f"{_listed(tls)} would not be used with security_protocol {self.security_protocol}: "
+                "set security_protocol to SSL or SASL_SSL"
+            )
+        if tls & KEY_FIELDS and "certificate_file" not in tls:
+            raise ValueError(f"{_listed(tls & KEY_FIELDS)} without certificate_file: set certificate_file as well")
+        return self
+
+
+SASL_FIELDS = {"sasl_mechanism", "username", "password", "password_file"}
+KEY_FIELDS = {"key_file", "key_password", "key_password_file"}
+TLS_FIELDS = KEY_FIELDS | {"ca_file", "certificate_file", "check_hostname"}
+SECURITY_FIELDS = sorted(SASL_FIELDS | TLS_FIELDS)
+
+
+def _listed(names: set[str]) -> str:
+    return " and ".join(sorted(names))
 
 
 class TopicSettings(BaseModel):
@@ -81,7 +151,12 @@ class Settings(BaseSettings):
     """Everything that can be set. `models` needs at least one entry for a worker to learn."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GROUNDSWELL_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix="GROUNDSWELL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     kafka: KafkaSettings = KafkaSettings()

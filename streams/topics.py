@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
+from streams.access import check_connection
+from streams.rights import changelog_topic, check_rights, refused, worker_rights
+from streams.security import connection_arguments
 from streams.settings import KafkaSettings, TopicSettings
 
 
@@ -24,8 +30,8 @@ class PartitionCountError(Exception):
     """A topic exists with another number of partitions than the join or the learner needs."""
 
 
-def topic_layouts(topics: TopicSettings) -> list[TopicLayout]:
-    """Return every topic. Logs are deleted by age; policies and checkpoints are compacted by key.
+def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
+    """Return every topic. Logs are deleted by age; the changelog, policies and checkpoints are compacted by key.
 
     Records are stamped by the broker, so that neither retention nor the check for event times in the future
     depends on the clock of a producer.
@@ -36,9 +42,12 @@ def topic_layouts(topics: TopicSettings) -> list[TopicLayout]:
         "message.timestamp.type": "LogAppendTime",
     }
     compacted = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
+    # Most of its keys are deleted within minutes, and nobody needs to hear of it for a day.
+    changelog = compacted | {"min.cleanable.dirty.ratio": "0.2", "delete.retention.ms": "3600000"}
     return [
         TopicLayout(topics.impressions, topics.event_partitions, log),
         TopicLayout(topics.feedback, topics.event_partitions, log),
+        TopicLayout(changelog_topic(kafka), topics.event_partitions, changelog),
         TopicLayout(topics.interactions, topics.interaction_partitions, log),
         TopicLayout(topics.rewards, topics.interaction_partitions, log),
         TopicLayout(topics.policies, 1, compacted),
@@ -51,13 +60,14 @@ def topic_layouts(topics: TopicSettings) -> list[TopicLayout]:
 def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
     """Make the topics that are missing; return their names.
 
-    Raises `PartitionCountError` where an existing topic has another number of partitions.
+    Raises `PartitionCountError` where an existing topic has another number of partitions, and `SecurityError`
+    where Kafka lets us not in, or not make or see a topic.
     """
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers, client_id="groundswell-topics")
-    try:
+    layouts = topic_layouts(kafka, topics)
+    with _administration(kafka, "groundswell-topics") as admin:
         existing = set(admin.list_topics())
-        made = []
-        for layout in topic_layouts(topics):
+        made, refusals = [], []
+        for layout in layouts:
             if layout.name in existing:
                 continue
             try:
@@ -67,27 +77,43 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
                 made.append(layout.name)
             except TopicAlreadyExistsError:
                 pass  # another one made it meanwhile; its partitions are checked below
-        admin.wait_for_topics([layout.name for layout in topic_layouts(topics)])
-        _check_partitions(admin, topics)
+            except TopicAuthorizationFailedError:
+                refusals.append(f"Create topic {layout.name}")
+        if refusals:
+            raise refused(kafka, refusals)
+        hidden = [one["name"] for one in admin.describe_topics([layout.name for layout in layouts]) if _hidden(one)]
+        if hidden:
+            raise refused(kafka, [f"Describe topic {name}" for name in hidden])
+        admin.wait_for_topics([layout.name for layout in layouts])
+        _check_partitions(admin, layouts)
         return made
-    finally:
-        admin.close()
 
 
 def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
-    """Check that every topic is there with the right number of partitions.
+    """Check that every topic is there with the right number of partitions, and that a worker may use it.
 
-    Raises `PartitionCountError` with what is missing and what to do.
+    Raises `PartitionCountError` and `SecurityError` with what is missing and what to do.
     """
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers, client_id="groundswell-check")
+    with _administration(kafka, "groundswell-check") as admin:
+        check_rights(admin, kafka, worker_rights(kafka, topics))
+        _check_partitions(admin, topic_layouts(kafka, topics))
+
+
+@contextmanager
+def _administration(kafka: KafkaSettings, client: str) -> Iterator[KafkaAdminClient]:
+    check_connection(kafka)
+    admin = KafkaAdminClient(**connection_arguments(kafka), client_id=client)
     try:
-        _check_partitions(admin, topics)
+        yield admin
     finally:
         admin.close()
 
 
-def _check_partitions(admin: KafkaAdminClient, topics: TopicSettings) -> None:
-    layouts = topic_layouts(topics)
+def _hidden(described: dict[str, Any]) -> bool:
+    return bool(described["error_code"] == TopicAuthorizationFailedError.errno)
+
+
+def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
     described = admin.describe_topics([layout.name for layout in layouts])
     found = {one["name"]: len(one["partitions"]) for one in described if one["partitions"]}
     wrong = [

@@ -1,0 +1,95 @@
+"""From settings to what each client needs in order to be let in: the one place where secrets are unwrapped.
+
+kafka-python and aiokafka go by the same names; Faust wants objects of its own.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.serializers.codecs import codecs
+from pydantic import SecretStr
+
+from streams.settings import KafkaSettings
+
+
+class SecurityError(Exception):
+    """A file with a secret, a certificate or a key cannot be used, or Kafka lets nobody in, or not so far.
+
+    The message says which and what to do; it never holds a secret.
+    """
+
+
+def connection_arguments(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return what clients of kafka-python and aiokafka need to connect. Raises `SecurityError`."""
+    return {"bootstrap_servers": kafka.bootstrap_servers, **security_arguments(kafka)}
+
+
+def security_arguments(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return what they need beyond the address. Raises `SecurityError`."""
+    arguments: dict[str, Any] = {"security_protocol": kafka.security_protocol}
+    if kafka.sasl:
+        arguments |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": _secret("password", kafka.password, kafka.password_file),
+        }
+    if kafka.tls:
+        arguments["ssl_context"] = _tls_context(kafka)
+    return arguments
+
+
+def faust_credentials(kafka: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """Return what Faust needs: None where nobody is asked for anything. Raises `SecurityError`."""
+    if kafka.sasl:
+        return faust.SASLCredentials(
+            username=kafka.username,
+            password=_secret("password", kafka.password, kafka.password_file),
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=_tls_context(kafka) if kafka.tls else None,
+        )
+    return faust.SSLCredentials(_tls_context(kafka)) if kafka.tls else None
+
+
+def remove_unsafe_codecs() -> None:
+    """Take the serialisers that can run code out of Faust's registry, so that nothing can choose them by name."""
+    for name in [name for name in codecs if "pickle" in name or name == "yaml"]:
+        del codecs[name]
+
+
+def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=kafka.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SecurityError(f"kafka.ca_file {kafka.ca_file} holds no PEM certificates: {error}") from error
+    context.check_hostname = kafka.check_hostname
+    if kafka.certificate_file is not None:
+        # Without a password OpenSSL would ask the terminal for one.
+        password = _secret("key_password", kafka.key_password, kafka.key_password_file) or ""
+        try:
+            context.load_cert_chain(kafka.certificate_file, kafka.key_file, password)
+        except (OSError, ssl.SSLError) as error:
+            raise SecurityError(
+                f"kafka.certificate_file {kafka.certificate_file} and its private key in "
+                f"{kafka.key_file or 'the same file'} cannot be used: {error}. Both have to be PEM and belong "
+                "together; an encrypted key needs kafka.key_password or kafka.key_password_file"
+            ) from error
+    return context
+
+
+def _secret(name: str, given: SecretStr | None, file: Path | None) -> str | None:
+    """Return the secret, from its file where it lies in one; the line end of an editor does not belong to it."""
+    if file is None:
+        return None if given is None else given.get_secret_value()
+    try:
+        content = file.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        # The error of decoding quotes what it read.
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SecurityError(f"kafka.{name}_file {file} cannot be read: {reason}") from None
+    if not content:
+        raise SecurityError(f"kafka.{name}_file {file} is empty: write the secret into it")
+    return content
