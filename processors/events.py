@@ -27,14 +27,14 @@ FeatureValue = str | bool | int | float
 Features = Annotated[dict[Name, FeatureValue], Meta(max_length=1024)]
 
 
-class Action(Struct, frozen=True, omit_defaults=True):
+class Action(Struct, frozen=True, omit_defaults=True, gc=False):
     """One of the things that could have been shown."""
 
     id: Identifier
     features: Features = {}
 
 
-class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What an app showed, and how likely it was to show just that.
 
     `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given.
@@ -65,7 +65,7 @@ class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.propensity
 
 
-class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One signal that came back for an impression. Whether it is good or bad is not the producer's to say."""
 
     schema_version: Literal[1]

@@ -165,6 +165,28 @@ def bench_learner(
     raise typer.Exit(run_bench(out))
 
 
+@bench_cli.command("join")
+def bench_join(
+    out: Annotated[Path, typer.Option(help="Folder for join.json.")] = Path("out/bench-join"),
+    impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 200_000,
+) -> None:
+    """Admit, join and encode as fast as one core can."""
+    from experiments.bench_join import bench_join as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, impressions))
+
+
+@bench_cli.command("pending")
+def bench_pending(
+    out: Annotated[Path, typer.Option(help="Folder for pending.json.")] = Path("out/bench-pending"),
+    impressions: Annotated[int, typer.Option(min=4_000, help="How many wait.")] = 1_000_000,
+) -> None:
+    """Measure the memory of impressions that wait, and the time to restore them."""
+    from experiments.bench_join import bench_pending as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, impressions))
+
+
 @cli.command()
 def kafka(
     directory: Annotated[Path, typer.Option(help="Where the data lies; an existing one carries on.")],
