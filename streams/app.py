@@ -116,6 +116,8 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "env": {},
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
+        "key_serializer": "raw",
+        "value_serializer": "raw",
         "autodiscover": False,
         "store": "memory://",
         # Nothing that lasts is kept on this machine, but Faust wants a folder.

@@ -5,6 +5,7 @@ kafka-python and aiokafka go by the same names; Faust wants objects of its own.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from faust.serializers.codecs import codecs
 from pydantic import SecretStr
 
 from streams.settings import KafkaSettings
+
+REQUEST_LOGGERS = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
+"""Where the clients write whole requests at level DEBUG: with SASL/PLAIN, that of the password."""
 
 
 class SecurityError(Exception):
@@ -81,7 +85,12 @@ def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
 
 
 def _secret(name: str, given: SecretStr | None, file: Path | None) -> str | None:
-    """Return the secret, from its file where it lies in one; the line end of an editor does not belong to it."""
+    """Return the secret, from its file where it lies in one; the line end of an editor does not belong to it.
+
+    From now on there is a secret to be kept: no client may write down what it sends.
+    """
+    for logger in REQUEST_LOGGERS:
+        logging.getLogger(logger).setLevel(logging.INFO)
     if file is None:
         return None if given is None else given.get_secret_value()
     try:
