@@ -21,6 +21,9 @@ EXPERIMENTS: Final = (
     "noise",
     "peers",
     "covertype",
+    "facebook",
+    "production",
+    "drift",
 )
 
 

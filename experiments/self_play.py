@@ -25,7 +25,8 @@ from processors.reward import anchor
 class People:
     """Simulated people: latent states and what they are seen to do in each.
 
-    `states` has shape (users, actions) and holds -1, 0 or +1; `emissions` has shape (3, signals): the
+    `states` has shape (users, actions) and holds -1, 0 or +1; `emissions` has shape (3, signals), or
+    (users, 3, signals) where people differ: the
     probability of each signal in the states -1, 0, +1. `noise` is the probability that a signal is drawn
     uniformly instead.
     """
@@ -62,6 +63,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
         store.context({"user": f"u{user}"})
     store.actions([Action(f"a{i}") for i in range(actions)])
     phases = [people, people if change is None else change]
+    shape = (users, 3, len(people.signals))
     size = 1 << model.hash_bits
     bandit = np.zeros((size, 3))
     values = np.zeros(horizon)
@@ -70,7 +72,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
     _play(
         np.random.default_rng(seed),
         np.array([phase.states for phase in phases], dtype=np.int64),
-        np.array([np.cumsum(phase.emissions, axis=1) for phase in phases]),
+        np.array([np.broadcast_to(np.cumsum(phase.emissions, axis=-1), shape) for phase in phases]),
         np.array([phase.noise for phase in phases]),
         np.array([[store.signal(name), anchor(model, name)] for name in people.signals]),
         (np.zeros((size, 3)), bandit, np.zeros((size, 2)), np.zeros((size, 2))),
@@ -159,7 +161,7 @@ def _play(
         kernel.explore(scores[user], kernel.EPSILON_GREEDY, epsilon, shown)
         action = _draw(rng, shown)
         state = states[phase][user, action]
-        signal = _emit(rng, emissions[phase][state + 1], noise[phase])
+        signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
         interaction[:] = user, 0, signals[signal, 0], signals[signal, 1], action
         kernel.learn_one(
             ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0 / (actions *

@@ -25,10 +25,25 @@ LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
 MARKED_ANCHORED, MARKED, PLAIN_ANCHORED, PLAIN = range(5, 9)
 TOTALS: Final = 9
 # Settings as numbers.
-FORM, IK_RATE, IK_CAP, RULE, THRESHOLD, ALPHA, PRIOR, BANDIT_RATE, BANDIT_CAP, POLARITY, SHARED = range(11)
-PARAMETERS: Final = 11
+(
+    FORM,
+    IK_RATE,
+    IK_CAP,
+    RULE,
+    THRESHOLD,
+    ALPHA,
+    PRIOR,
+    BANDIT_RATE,
+    BANDIT_CAP,
+    POLARITY,
+    SHARED,
+    START,
+    EXTREMES,
+) = range(13)
+PARAMETERS: Final = 13
 
-ONE_VERSUS_REST, SOFTMAX = 0, 1
+ONE_VERSUS_REST, SOFTMAX = range(2)
+BY_POSTERIOR, BY_EITHER, BY_SIGNAL, GRADED = range(4)
 EPSILON_GREEDY, SQUARECB, SOFTMAX_SCORES = range(3)
 TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN, MIXTURE = range(7)
 # What the mixture believes before it has seen anything: the rate of anchors in the anchored state and
@@ -41,6 +56,7 @@ MOST_EVIDENCE: Final = 5.0
 EXTREME_PRIOR: Final = -1.0
 SIGNAL_TRUST: Final = 2.0
 LEAST_SHARE: Final = 0.01
+EXTREMENESS: Final = 0x9747B28C  # crossed with a signal, the key of its mean extremeness
 SEEN_BITS: Final = 16
 BANDIT_POWER: Final = 0.75
 _MASK: Final = 0xFFFFFFFF
@@ -283,6 +299,17 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
 
 
 @njit(cache=True)
+def extremeness(pooled, context, signal, ratio, parameters, order):
+    """Return K * posterior, or its mean over the interactions with that context and signal, or the larger."""
+    if parameters[EXTREMES] == BY_POSTERIOR:
+        return ratio
+    key = cross(signal, EXTREMENESS)
+    mean = narrowed(pooled, context, key, len(pooled), 1.0, SIGNAL_TRUST, order)
+    count(pooled, context, key, len(pooled), ratio, 1.0)
+    return max(mean, ratio) if parameters[EXTREMES] == BY_EITHER else mean
+
+
+@njit(cache=True)
 def notice(seen, totals, context, actions):
     """Count distinct context features (linear counting: Whang et al. 1990) and mean actions per round."""
     totals[LEARNED] += 1.0
@@ -296,14 +323,14 @@ def notice(seen, totals, context, actions):
 
 
 @njit(cache=True)
-def posteriors(ik, index, value, start, actions, form, out):
+def posteriors(ik, index, value, start, actions, prior, form, out):
     """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax.
 
-    The features of action a are [start[a], start[a + 1]).
+    The features of action a are [start[a], start[a + 1]); `prior` are its log odds before anything is learned.
     """
     largest = -math.inf
     for a in range(actions):
-        out[a] = score(ik, index, value, start[a], start[a + 1])
+        out[a] = prior + score(ik, index, value, start[a], start[a + 1])
         largest = max(largest, out[a])
     if form == ONE_VERSUS_REST:
         for a in range(actions):
@@ -351,7 +378,8 @@ def learn_one(
         start[a + 1] = gather(
             features, context_row, set_rows[first + a], signal, shared, len(ik), index, value, start[a]
         )
-    posteriors(ik, index, value, start, actions, parameters[FORM], posterior)
+    prior = -math.log(actions - 1.0) if parameters[START] else 0.0
+    posteriors(ik, index, value, start, actions, prior, parameters[FORM], posterior)
     mass, best = 0.0, 0
     for a in range(actions):
         mass += posterior[a]
@@ -361,7 +389,9 @@ def learn_one(
     out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
-    extreme = actions * posterior[chosen] > parameters[THRESHOLD]
+    how_extreme = extremeness(pooled, context, signal, actions * posterior[chosen], parameters, order)
+    graded = parameters[EXTREMES] == GRADED
+    extreme = how_extreme > (1.0 if graded else parameters[THRESHOLD])
     action = action_hash[action_start[chosen_row]]
     out[STATE], out[REWARD] = decode(
         extreme,
@@ -377,6 +407,10 @@ def learn_one(
         parameters,
         order,
     )
+    if graded and extreme:
+        out[REWARD] *= min(math.log(how_extreme) / math.log(actions), 1.0)
+        if how_extreme <= parameters[THRESHOLD]:
+            out[STATE] = 0.0
 
     ik_weight = min(weight, parameters[IK_CAP])
     for a in range(actions):

@@ -226,6 +226,8 @@ def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
     values[kernel.BANDIT_CAP] = math.inf if bandit.weight_cap is None else bandit.weight_cap
     values[kernel.POLARITY] = reward.polarity(model)
     values[kernel.SHARED] = model.shared_weights
+    values[kernel.START] = ik.start == "uniform"
+    values[kernel.EXTREMES] = reward.EXTREMES[rule.extreme]
     return values
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
+ExtremeName = Literal["posterior", "either", "signal", "graded"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -17,26 +18,46 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class StockEstimator(Settings):
+    """A River class by its import path, for example `river.linear_model.LogisticRegression`.
+
+    `parameters` are its keyword arguments; a nested `{class = "…", parameters = {…}}` is built likewise, so that
+    an optimiser or a wrapped model can be given.
+    """
+
+    path: str = Field(alias="class", pattern=r"^river(\.[A-Za-z_]\w*)+$")
+    parameters: dict[str, Any] = {}
+
+
 class InverseKinematicsConfig(Settings):
     """How P(action | context, feedback) is learned.
 
+    With `start` "half" an action that was never seen is as likely as not under every signal, which is quick to
+    find what is extreme; with "uniform" it begins at 1/K, for actions that come and go.
     `form` is one weighted logistic per action ("one-versus-rest") or one weighted softmax over the round's
     actions. `weight_cap` bounds the importance weight; `None` leaves it as it is, which is what converges.
+    `estimator` puts a stock River classifier in their place; it has to take sample weights (`learn_one(…, w=…)`).
     """
 
     form: Literal["one-versus-rest", "softmax"] = "one-versus-rest"
+    start: Literal["half", "uniform"] = "half"
     learning_rate: Positive = 1.0
     weight_cap: Positive | None = None
+    estimator: StockEstimator | None = None
 
 
 class RewardConfig(Settings):
     """How a posterior becomes a reward; `processors/reward.py` has the rules and their equations.
 
-    An interaction is extreme where K * posterior exceeds `threshold`. `alpha` is the least probability of a
+    An interaction is extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or where the
+    mean of that over the interactions of its context and signal does ("signal"), or one of the two ("either").
+    "graded" goes by the mean as well and pays in proportion to its logarithm; it is for actions that come and
+    go and for signals that also happen by accident. `alpha` is the least probability of a
     definitely negative signal in the -1 state: the two published rules need it. `prior_strength` is the
     number of interactions' worth of trust in the wider rate before a narrower one is believed.
     """
 
+    extreme: ExtremeName = "posterior"
     rule: RewardRuleName = "mixture"
     threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
     alpha: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -53,10 +74,15 @@ class RewardConfig(Settings):
 
 
 class BanditConfig(Settings):
-    """How the policy learns from inferred reward; the weight 1/(K p) is capped at `weight_cap`."""
+    """How the policy learns from inferred reward; the weight 1/(K p) is capped at `weight_cap`.
+
+    `estimator` puts a stock River regressor in its place; it has to take sample weights and to be linear, since a
+    published policy is a list of weights.
+    """
 
     learning_rate: Positive = 1.0
     weight_cap: Positive | None = 2.0
+    estimator: StockEstimator | None = None
 
 
 class ExplorationConfig(Settings):

@@ -30,6 +30,11 @@ Where a context has several features, q, L and D go from the most common to the 
 the one before. The last four take r for a function of context and action; where it is random given both, "iclr"
 is right.
 
+What is extreme may be asked of the posterior of this interaction, or of E(x, y), the running mean of K *
+posterior over the interactions with context x and signal y, which a new action does not have to earn anew.
+"graded" takes every E > 1 for evidence and multiplies the reward by min(1, log E / log K), so that a signal
+counts by how much it tells; the state is 0 unless E exceeds the threshold.
+
 With definitely positive signals alone the rules are mirrored (ICLR 2023, footnote 1); with both kinds, a
 definitely positive signal makes an extreme interaction +1 under the last four.
 """
@@ -39,7 +44,7 @@ from __future__ import annotations
 from typing import Final
 
 from processors import kernel
-from processors.model import ModelConfig, RewardRuleName
+from processors.model import ExtremeName, ModelConfig, RewardRuleName
 
 RULES: Final[dict[RewardRuleName, int]] = {
     "two-state": kernel.TWO_STATE,
@@ -49,6 +54,13 @@ RULES: Final[dict[RewardRuleName, int]] = {
     "pooled": kernel.POOLED,
     "pooled-own": kernel.POOLED_OWN,
     "mixture": kernel.MIXTURE,
+}
+
+EXTREMES: Final[dict[ExtremeName, int]] = {
+    "posterior": kernel.BY_POSTERIOR,
+    "either": kernel.BY_EITHER,
+    "signal": kernel.BY_SIGNAL,
+    "graded": kernel.GRADED,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from faust.types import TP, StreamT
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
 from streams.record_batches import Cursor, RecordBatch
+from streams.settings import TopicSettings
 
 if TYPE_CHECKING:
     from streams.app import Groundswell
@@ -42,6 +43,13 @@ class Partitions:
     def learner_lock(self, partition: int) -> asyncio.Lock:
         """Return the lock under which the learners of a partition are used or replaced."""
         return self._locks["learner", partition]
+
+    def keep_only(self, assignment: Container[TP], topics: TopicSettings) -> None:
+        """Forget what is known of partitions that are not assigned: another worker has gone on with them."""
+        for partition in [one for one in self.joins if TP(topics.impressions, one) not in assignment]:
+            del self.joins[partition]
+        for partition in [one for one in self.learners if TP(topics.interactions, one) not in assignment]:
+            del self.learners[partition]
 
     @asynccontextmanager
     async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:

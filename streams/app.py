@@ -67,6 +67,7 @@ class Groundswell(RecordBatchApp):
         """
         topics, held = self.settings.topics, self.partitions
         positions: dict[TP, int] = {}
+        held.keep_only(assignment, topics)
         event_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
         self._table.keep_only(event_partitions)
         for partition in event_partitions:

@@ -122,6 +122,23 @@ def demo(
 
 
 @cli.command()
+def chaos(
+    kills: Annotated[int, typer.Option(min=0, help="How often a worker is killed with SIGKILL.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of what flows, and of what dies when.")] = 0,
+    impressions: Annotated[int, typer.Option(min=100, help="How many flow.")] = 100_000,
+    out: Annotated[Path, typer.Option(help="Folder for results.json, the logs and the broker.")] = Path("out/chaos"),
+) -> None:
+    """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
+    from experiments.chaos import run_chaos  # noqa: PLC0415
+    from experiments.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
+
+    try:
+        raise typer.Exit(run_chaos(kills, seed, impressions, out, console=console))
+    except KafkaUnavailableError as error:
+        _fail(str(error))
+
+
+@cli.command()
 def evaluate(
     name: Annotated[str, typer.Argument(help="An experiment; an unknown name lists them.")],
     seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,

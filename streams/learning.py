@@ -21,6 +21,7 @@ from processors.events import Interaction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.ledger import Ledger
+from processors.stock_learner import learner_for, restored_learner
 from state import checkpoints
 from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
@@ -83,7 +84,7 @@ class PartitionLearner:
         self._publications = checkpoint.publications
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
-                self._add(name, Learner.restore(self._settings.models[name], state))
+                self._add(name, restored_learner(self._settings.models[name], state))
             else:
                 self._unconfigured[name] = state
 
@@ -137,7 +138,7 @@ class PartitionLearner:
 
     def _learner(self, model: str) -> Learner:
         if model not in self._learners:
-            self._add(model, Learner(self._settings.models[model]))
+            self._add(model, learner_for(self._settings.models[model]))
         return self._learners[model]
 
     def _add(self, model: str, learner: Learner) -> None:

@@ -21,8 +21,8 @@ from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
-STALE_BATCHES = 1000
-"""How many batches may have been queued before a seek: more cannot be, or they are not stale."""
+STALE_BATCHES = 64
+"""How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
 
 
 class RecordBatch:
@@ -85,9 +85,10 @@ class Cursor:
             self._sought, self._stale = None, 0
             self.offset = new.next_offset
             return new
-        if self._sought is not None and self._sought[0] == self.offset and self._stale < STALE_BATCHES:
+        queued = self._sought is not None and self._sought[0] == gap[0] and self._sought[1] < gap[1]
+        if queued and self._stale < STALE_BATCHES:
             self._stale += 1
-            return None  # queued before the seek; what was sought comes after it
+            return None  # queued before the seek, behind the batch that was; what was sought comes after it
         self._sought, self._stale = gap, 0
         return self.offset
 
@@ -115,9 +116,7 @@ class RecordBatchConsumer(Consumer):
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            self.log.info("Records came while the flow was stopped; seeking back")
-            await self.perform_seek()
-            return
+            return  # a rebalance has begun; when it is over, reading goes on from where it is known to be
         generation = self.app.consumer_generation_id
         for aiokafka_tp, batch in records.items():
             tp = ensure_TP(aiokafka_tp)
@@ -141,11 +140,22 @@ class RecordBatchConsumer(Consumer):
         )  # fmt: skip
 
     async def perform_seek(self) -> None:
-        """Seek to what was committed, and then to what is known better."""
-        await super().perform_seek()
-        assignment = self.assignment()
-        for tp, offset in (await self.app.known_positions(assignment)).items():
-            await self.seek(tp, offset)
+        """Seek to what was committed, and then to what is known better; let nothing through until then."""
+        reading = {tp for tp in self._get_active_partitions() if tp.topic in self.app.batched_topics}
+        self.pause_partitions(reading)
+        try:
+            await super().perform_seek()
+            for tp, offset in (await self.app.known_positions(self.assignment())).items():
+                await self.seek(tp, offset)
+        finally:
+            self.resume_partitions(reading & self.assignment())
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        # Faust would seek from this thread while aiokafka hands out records in another, which then finds them gone.
+        async def seek() -> None:
+            self._thread.seek(partition, offset)
+
+        await self._thread.call_thread(seek)
 
 
 class RecordBatchTransport(Transport):
@@ -171,8 +181,13 @@ class RecordBatchApp(faust.App):
         return {}
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit low-water marks: nothing below them will be asked for again."""
-        return await self._record_consumer._commit(offsets)
+        """Commit low-water marks: nothing below them will be asked for again.
+
+        Returns whether the broker has taken them; False where none is of a partition that is held.
+        """
+        assignment = self.consumer.assignment()
+        held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        return bool(held) and await self._record_consumer._commit(held)
 
     @property
     def flowing(self) -> bool:

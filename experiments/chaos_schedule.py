@@ -1,0 +1,43 @@
+"""What happens when: disturbances at seeded random moments, decided before anything starts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Disturbance(StrEnum):
+    """What can happen to a worker, the group or the broker."""
+
+    KILL = "kill -9 of a worker"
+    TERMINATE = "SIGTERM to a worker"
+    BROKER_STOP = "broker restarted"
+    BROKER_KILL = "broker killed and restarted"
+    REBALANCE = "a third worker joins or leaves"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A disturbance, when it is due (seconds since the beginning), and a number that chooses its victim."""
+
+    at: float
+    what: Disturbance
+    choice: int
+
+
+def schedule(kills: int, seed: str, spacing: float) -> list[Moment]:
+    """Return `kills` kills and, in proportion, the other disturbances, one per `spacing` seconds on average."""
+    rng = random.Random(seed)
+    others = [
+        *[Disturbance.TERMINATE] * _share(kills, 5),
+        *[Disturbance.REBALANCE] * _share(kills, 5),
+        *(rng.choice([Disturbance.BROKER_STOP, Disturbance.BROKER_KILL]) for _ in range(_share(kills, 10))),
+    ]
+    kinds = [Disturbance.KILL] * kills + others
+    moments = [Moment(rng.uniform(0, len(kinds) * spacing), kind, rng.randrange(1 << 30)) for kind in kinds]
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _share(kills: int, one_in: int) -> int:
+    return -(-kills // one_in)

@@ -1,0 +1,245 @@
+"""The learners of one partition: each interaction once, policies at the same versions, checkpoints before commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import ConsumerRecord
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors import chunks, policy
+from processors.events import Interaction
+from processors.learner import Learner
+from state.checkpoints import CheckpointError
+from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
+from streams.learning_metrics import LearningMetrics
+from streams.metrics import Metrics
+from streams.record_batches import RecordBatch
+from streams.settings import Settings
+from streams.steps import UnfinishedStepError
+from tests.unit.rounds import uniform_log
+from tests.unit.stand_ins import Log, RefusedError, batch, cut, record, worker_settings
+
+EVERY = 25
+LOG = uniform_log(120)
+
+
+def written(interaction: Interaction, offset: int) -> ConsumerRecord:
+    return record("interactions", offset, b"feed", msgspec.json.encode(interaction))
+
+
+RECORDS = [written(interaction, offset) for offset, interaction in enumerate(LOG)]
+
+
+class Learned:
+    """A partition's learners on stand-ins; `restart` is a worker that was killed and comes back."""
+
+    def __init__(self, **learning: Any) -> None:
+        self.log, self.metrics = Log(), Metrics()
+        self.settings = worker_settings(publish_interactions=EVERY, **learning)
+        self.restart()
+
+    def restart(self) -> None:
+        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics))
+        self.learner = PartitionLearner(0, wiring, self.log.newest("checkpoints"), self.log.newest("policies"))
+
+    def reads(self, batches: Iterable[RecordBatch]) -> None:
+        async def steps() -> None:
+            for one in batches:
+                new = self.learner.interactions.contiguous(one)
+                if isinstance(new, RecordBatch):
+                    await self.learner.take(new)
+
+        asyncio.run(steps())
+
+    def checkpoints(self) -> None:
+        asyncio.run(self.learner.write_checkpoint())
+
+    def time_passes(self, now: float) -> None:
+        asyncio.run(self.learner.let_time_pass(now))
+
+    def policies(self) -> list[bytes]:
+        return [one.value or b"" for one in self.log.of("policies")]
+
+    def rewards(self) -> list[bytes]:
+        return [one.value or b"" for one in self.log.of("rewards")]
+
+
+def undisturbed() -> Learned:
+    learned = Learned()
+    learned.reads([batch(RECORDS)])
+    return learned
+
+
+EXPECTED = undisturbed()
+cuts = st.lists(st.integers(0, len(RECORDS)), max_size=6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts)
+def test_however_batches_are_cut_rewards_and_policies_are_the_same_bytes(places: list[int]) -> None:
+    learned = Learned()
+    learned.reads(cut(RECORDS, places))
+    assert learned.rewards() == EXPECTED.rewards()
+    assert learned.policies() == EXPECTED.policies()
+    assert [policy.decode(one).version for one in learned.policies()] == [25, 50, 75, 100]
+    assert [policy.decode(one).parent for one in learned.policies()] == [None, 25, 50, 75]
+
+
+def test_a_policy_is_that_of_the_pure_learner() -> None:
+    pure = Learner(worker_settings().models["feed"])
+    pure.learn(LOG[:25])
+    assert EXPECTED.policies()[0] == policy.encode(pure.snapshot(None))
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts, st.integers(0, len(RECORDS)), st.integers(0, len(RECORDS)))
+def test_killed_anywhere_it_goes_on_from_its_checkpoint_as_if_it_had_not_been(
+    places: list[int], saved: int, killed: int
+) -> None:
+    learned = Learned()
+    saved, killed = sorted((saved, killed))
+    if saved:
+        learned.reads(cut(RECORDS[:saved], places))
+        learned.checkpoints()
+    if killed > saved:
+        learned.reads(cut(RECORDS[saved:killed], places))
+    learned.restart()
+    assert learned.learner.interactions.offset == saved
+    learned.reads(cut(RECORDS[saved:], places) if saved < len(RECORDS) else [])
+    assert learned.rewards() == EXPECTED.rewards()[:killed] + EXPECTED.rewards()[saved:]
+    newest = policy.decode(learned.policies()[-1])
+    assert newest == policy.decode(EXPECTED.policies()[-1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 119), st.integers(1, 40)), max_size=4), cuts)
+def test_what_is_delivered_again_is_not_learned_again(stretches: list[tuple[int, int]], places: list[int]) -> None:
+    log = list(LOG)
+    for start, length in stretches:
+        log += LOG[start : start + length]
+    learned = Learned()
+    learned.reads(cut([written(interaction, offset) for offset, interaction in enumerate(log)], places))
+    assert learned.rewards() == EXPECTED.rewards()
+    assert learned.policies() == EXPECTED.policies()
+    assert learned.metrics.relearned._value.get() == len(log) - len(LOG)
+
+
+def test_nothing_may_be_committed_before_its_checkpoint_is_durable() -> None:
+    learned = Learned(checkpoint_seconds=5)
+    learned.reads([batch(RECORDS[:50])])
+    assert learned.learner.durable_offset == 0
+    learned.time_passes(100)
+    learned.time_passes(104)
+    assert (learned.learner.durable_offset, learned.log.of("checkpoints")) == (0, [])
+    learned.log.refusing = True
+    with pytest.raises(RefusedError):
+        learned.time_passes(105)
+    assert learned.learner.durable_offset == 0
+    learned.log.refusing = False
+    learned.checkpoints()
+    assert learned.learner.durable_offset == 50
+    learned.restart()
+    assert (learned.learner.interactions.offset, learned.learner.durable_offset) == (50, 50)
+
+
+def test_a_checkpoint_is_written_only_where_there_is_something_new() -> None:
+    learned = Learned(checkpoint_seconds=1)
+    for now in range(10):
+        learned.time_passes(now)
+    assert learned.log.happened == []
+    learned.reads([batch(RECORDS[:10])])
+    for now in range(10, 20):
+        learned.time_passes(now)
+    assert len(learned.log.of("checkpoints")) == 1
+
+
+def test_after_a_step_that_failed_no_checkpoint_vouches_for_it() -> None:
+    learned = Learned()
+    learned.reads([batch(RECORDS[:10])])
+    learned.log.refusing = True
+    with pytest.raises(RefusedError):
+        learned.reads([batch(RECORDS[10:20])])
+    learned.log.refusing = False
+    learned.checkpoints()
+    assert learned.log.of("checkpoints") == [], "its rewards were never written"
+    with pytest.raises(UnfinishedStepError):
+        learned.reads([batch(RECORDS[20:30])])
+    learned.restart()
+    learned.reads([batch(RECORDS)])
+    assert learned.rewards()[10:] == EXPECTED.rewards()
+
+
+def test_a_policy_is_published_when_it_has_waited_long_enough_and_is_nobodys_parent() -> None:
+    learned = Learned(publish_seconds=10)
+    learned.reads([batch(RECORDS[:30])])
+    for now in (0, 9, 10, 11, 40):
+        learned.time_passes(now)
+    learned.reads([batch(RECORDS[30:60])])
+    snapshots = [policy.decode(one) for one in learned.policies()]
+    assert [(one.version, one.parent) for one in snapshots] == [(25, None), (30, 25), (50, 25)]
+
+
+def test_what_is_no_interaction_or_of_no_model_is_refused_and_the_rest_is_learned() -> None:
+    learned = Learned()
+    foreign = msgspec.structs.replace(LOG[1], impression=msgspec.structs.replace(LOG[1].impression, model="other"))
+    deep = msgspec.json.encode(LOG[2])[:-1] + b',"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    records = [
+        record("interactions", 0, b"feed", b"junk"),
+        written(foreign, 1),
+        record("interactions", 2, b"feed", deep),
+        record("interactions", 3, b"feed", None),
+        written(LOG[0], 4),
+    ]
+    learned.reads([batch(records)])
+    assert [(one.value, one.headers["reason"]) for one in learned.log.of("dead-letter")] == [
+        (records[0].value, b"schema"),
+        (records[1].value, b"unknown_model"),
+        (deep, b"schema"),
+        (None, b"schema"),
+    ]
+    assert len(learned.rewards()) == 1
+
+
+def test_a_model_that_is_not_configured_for_a_while_is_not_forgotten() -> None:
+    learned = Learned()
+    learned.reads([batch(RECORDS[:50])])
+    learned.checkpoints()
+    with_models = learned.settings
+    other = Settings.model_validate({"models": {"other": {"definitely_negative": ["x"], "hash_bits": 10}}})
+    learned.settings = with_models.model_copy(update={"models": other.models})
+    learned.restart()
+    learned.reads([batch([record("interactions", 50, b"feed", b"junk")])])
+    learned.checkpoints()
+    learned.settings = with_models
+    learned.restart()
+    learned.reads([batch([written(one, offset) for offset, one in enumerate(LOG[50:], start=51)])])
+    assert learned.policies() == EXPECTED.policies()
+
+
+def test_a_checkpoint_that_is_none_stops_the_start() -> None:
+    learned = Learned()
+    wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics))
+    with pytest.raises(CheckpointError):
+        PartitionLearner(0, wiring, {CHECKPOINT_KEY: b"something else"}, {})
+
+
+def test_after_a_restart_no_chunk_of_the_published_policy_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 500)  # rather than learning a policy of megabytes
+    learned = Learned()
+    learned.reads([batch(RECORDS[:30])])
+    whole, slot = chunks.assemble(b"feed", learned.log.newest("policies"))
+    assert slot == 1
+    learned.restart()
+    before = len(learned.log.written)
+    learned.reads([batch(RECORDS[:30])])
+    topic = learned.log.newest("policies")
+    assert chunks.assemble(b"feed", topic) == (whole, 0)
+    for size in range(before, len(learned.log.written)):
+        partial = {one.key or b"": one.value for one in learned.log.written[:size] if one.topic == "policies"}
+        assert chunks.assemble(b"feed", partial)[0] == whole, "a reader at any moment finds a whole policy"

@@ -1,0 +1,112 @@
+"""Metrics: bounded whatever producers send, and gone with the partition that they speak of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from processors.events import Reward, Source
+from processors.learner import Learner
+from processors.statistics import Statistics
+from streams.learning_metrics import MEMORY, LearningMetrics, RecentStatistics
+from streams.metrics import MAX_SIGNALS, OTHER_SIGNAL, Metrics
+from tests.unit.rounds import uniform_log
+from tests.unit.stand_ins import worker_settings
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    page = generate_latest(metrics.registry).decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+def reward(signal: str, state: Any = 0) -> Reward:
+    return Reward(
+        schema_version=1, impression_id="i", model="feed", occurred_at=0, source=Source(0, 0, 0), action="a",
+        signal=signal, state=state, reward=0.0, posterior=0.1, threshold=0.5, weight=1.0, ik_version=0,
+        policy_version=0,
+    )  # fmt: skip
+
+
+def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
+    metrics = Metrics()
+    learning = LearningMetrics(metrics)
+    learning.follow("feed", Statistics())
+    for number in range(10 * MAX_SIGNALS):
+        learning.learned("feed", [reward(f"signal {number}")], Statistics())
+    counted = {dict(labels)["signal"]: value for (name, labels), value in samples(metrics).items()
+               if name == "groundswell_signal_states_total"}  # fmt: skip
+    assert len(counted) == MAX_SIGNALS + 1
+    assert counted[OTHER_SIGNAL] == 9 * MAX_SIGNALS
+    assert sum(counted.values()) == 10 * MAX_SIGNALS
+
+
+def learned_metrics(count: int) -> tuple[Metrics, LearningMetrics, Learner]:
+    metrics, log = Metrics(), uniform_log(count)
+    learning, learner = LearningMetrics(metrics), Learner(worker_settings().models["feed"])
+    learning.follow("feed", learner.statistics)
+    for start in range(0, count, 50):
+        rewards = learner.learn(log[start : start + 50])
+        learning.learned("feed", rewards, learner.statistics)
+    return metrics, learning, learner
+
+
+def test_what_was_learned_is_counted_by_state_and_signal() -> None:
+    metrics, _, learner = learned_metrics(500)
+    found = samples(metrics)
+    states = {
+        dict(labels)["state"]: value for (name, labels), value in found.items() if name == "groundswell_rewards_total"
+    }
+    assert states == {state: number for state, number in learner.statistics.states.items() if number}
+    assert found["groundswell_extreme_total", frozenset({("model", "feed")})] == states["-1"] + states["1"]
+    rates = [value for (name, _), value in found.items() if name == "groundswell_reward_state_rate"]
+    assert sum(rates) == pytest.approx(1)
+    assert found["groundswell_mean_importance_weight", frozenset({("model", "feed")})] == pytest.approx(1)
+    assert found["groundswell_ik_prior_accuracy", frozenset({("model", "feed")})] == pytest.approx(0.2)
+
+
+def test_rates_speak_of_the_recent_past() -> None:
+    recent, now = RecentStatistics(Statistics()), Statistics()
+    for state in ("1", "-1"):
+        for _ in range(10):
+            now.learned += MEMORY
+            now.states[state] += MEMORY
+            recent.add(now)
+    assert recent.states["-1"] / recent.learned > 0.99
+
+
+def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
+    metrics, learning, _ = learned_metrics(100)
+    learning.published("feed", 100)
+    learning.checkpointed(3, 1_000)
+    for partition in ("3", "4"):
+        for gauge in (metrics.pending, metrics.early, metrics.watermark):
+            gauge.labels(partition).set(1)
+        metrics.lag.labels("impressions", partition).set(5)
+    before = samples(metrics)
+    learning.drop(3, ["feed"])
+    metrics.drop_event_partition(3)
+    metrics.drop_lag("impressions", 3)
+    metrics.drop_event_partition(99)
+    after = samples(metrics)
+    gone = {name for name, labels in before.keys() - after.keys()}
+    assert gone >= {"groundswell_join_pending", "groundswell_consumer_lag", "groundswell_policy_version"}
+    assert not any(name.endswith("_total") for name in gone)
+    assert not [labels for _, labels in after if ("partition", "3") in labels]
+    assert [labels for _, labels in after if ("partition", "4") in labels]
+    gauges = {one.name for one in metrics.declared() if one.kind == "gauge" and "model" in one.labels}
+    assert not [name for name, _ in after if name in gauges]
+
+
+def test_every_metric_says_what_it_means_and_is_named_once() -> None:
+    declared = Metrics().declared()
+    assert len({one.name for one in declared}) == len(declared)
+    assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
+    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal"}
+    assert {label for one in declared for label in one.labels} <= bounded
