@@ -23,6 +23,7 @@ from state.tables import SegmentTable
 from streams.agents import Partitions, add_agents, add_clock
 from streams.batch_writer import BatchWriter
 from streams.compacted import read_newest
+from streams.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
@@ -30,7 +31,6 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
 from streams.record_batches import RecordBatchApp
-from streams.security import faust_credentials, remove_unsafe_codecs
 from streams.settings import Settings, load_settings
 
 MAX_REQUEST_BYTES = 16_384

@@ -1,6 +1,6 @@
 """From settings to what each client needs in order to be let in: the one place where secrets are unwrapped.
 
-kafka-python and aiokafka go by the same names; Faust wants objects of its own.
+kafka-python and aiokafka go by the same names; `streams.faust_security` has it for Faust.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-import faust
-from faust.serializers.codecs import codecs
 from pydantic import SecretStr
 
 from streams.settings import KafkaSettings
@@ -44,24 +42,6 @@ def security_arguments(kafka: KafkaSettings) -> dict[str, Any]:
     if kafka.tls:
         arguments["ssl_context"] = _tls_context(kafka)
     return arguments
-
-
-def faust_credentials(kafka: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    """Return what Faust needs: None where nobody is asked for anything. Raises `SecurityError`."""
-    if kafka.sasl:
-        return faust.SASLCredentials(
-            username=kafka.username,
-            password=_secret("password", kafka.password, kafka.password_file),
-            mechanism=kafka.sasl_mechanism,
-            ssl_context=_tls_context(kafka) if kafka.tls else None,
-        )
-    return faust.SSLCredentials(_tls_context(kafka)) if kafka.tls else None
-
-
-def remove_unsafe_codecs() -> None:
-    """Take the serialisers that can run code out of Faust's registry, so that nothing can choose them by name."""
-    for name in [name for name in codecs if "pickle" in name or name == "yaml"]:
-        del codecs[name]
 
 
 def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:

@@ -12,7 +12,8 @@ import trustme
 from pydantic import ValidationError
 
 from streams.documents import documents
-from streams.security import SecurityError, connection_arguments, faust_credentials
+from streams.faust_security import faust_credentials
+from streams.security import SecurityError, connection_arguments
 from streams.settings import KafkaSettings, Settings, load_settings
 
 SECRET = "hunter2-s3cret"
