@@ -24,6 +24,7 @@ from state.tables import SegmentTable
 from streams.agents import Partitions, add_agents, add_clock
 from streams.batch_writer import BatchWriter
 from streams.compacted import read_newest
+from streams.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
@@ -31,7 +32,6 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
 from streams.record_batches import RecordBatchApp
-from streams.security import faust_credentials, remove_unsafe_codecs
 from streams.settings import Settings, load_settings
 
 LARGEST_RECORD = 1_048_576
@@ -119,6 +119,8 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "env": {},
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
+        "key_serializer": "raw",
+        "value_serializer": "raw",
         "autodiscover": False,
         "store": "memory://",
         # Nothing that lasts is kept on this machine, but Faust wants a folder.
