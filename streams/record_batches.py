@@ -121,6 +121,7 @@ class RecordBatchConsumer(Consumer):
         for aiokafka_tp, batch in records.items():
             tp = ensure_TP(aiokafka_tp)
             if tp.topic in self.app.batched_topics:
+                self.app.handed_out[tp] = batch[-1].offset + 1
                 await self._deliver(self._batch_message(tp, batch))
             else:
                 for record in batch:
@@ -156,6 +157,7 @@ class RecordBatchConsumer(Consumer):
             self._thread.seek(partition, offset)
 
         await self._thread.call_thread(seek)
+        self.app.handed_out.pop(partition, None)
 
 
 class RecordBatchTransport(Transport):
@@ -169,6 +171,8 @@ class RecordBatchApp(faust.App):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.batched_topics: set[str] = set()
+        self.handed_out: dict[TP, int] = {}
+        """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
         super().__init__(*arguments, **options)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
