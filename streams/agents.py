@@ -28,6 +28,10 @@ CONCURRENCY = 16
 """How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
 
 
+class LogTruncatedError(Exception):
+    """A log is shorter than what has been read of it; the message says what to do."""
+
+
 class Partitions:
     """The partitions that this worker holds, each with a lock that outlives their coming and going."""
 
@@ -44,6 +48,10 @@ class Partitions:
     def learner_lock(self, partition: int) -> asyncio.Lock:
         """Return the lock under which the learners of a partition are used or replaced."""
         return self._locks["learner", partition]
+
+    def waiting(self, tp: TP) -> bool:
+        """Say whether any batch of a partition waits for its turn."""
+        return bool(self._waiting.get(tp))
 
     def keep_only(self, assignment: Container[TP], topics: TopicSettings) -> None:
         """Forget what is known of partitions that are not assigned: another worker has gone on with them."""
@@ -172,12 +180,18 @@ def add_clock(app: Groundswell) -> None:
         end = app.consumer.highwater(tp)
         if end is None:
             return False  # nothing has been fetched yet
+        if end < cursor.offset:
+            raise LogTruncatedError(
+                f"{tp.topic}[{tp.partition}] ends at {end}, but has been read up to {cursor.offset}: it was deleted "
+                "and made again, or cut. What was learned is known by places in the old log; begin anew with a new "
+                "GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
+            )
         # Asked only where it matters: it takes a turn of the thread that reads.
         fetched = cursor.offset if cursor.offset >= end else await app.consumer.position(tp)
         handed_out = app.handed_out.get(tp, 0)
         reading = watches[tp].look(time.monotonic(), cursor.offset, handed_out, fetched or 0, end)
-        lag = 0 if reading is Reading.CAUGHT_UP else max(0, end - cursor.offset)
+        lag = 0 if reading is Reading.CAUGHT_UP else end - cursor.offset
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
-        if reading is Reading.LOST:
-            await _seek_back(app, tp, cursor.offset, handed_out)
+        if reading is Reading.LOST and not held.waiting(tp):
+            await _seek_back(app, tp, cursor.offset, end)
         return reading is Reading.CAUGHT_UP

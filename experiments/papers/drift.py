@@ -66,9 +66,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
     for axis, setting in zip(axes[0], settings, strict=True):
         lines = np.array([run.curves["value"] for run in runs if run.setting == setting])
         x = measures.WINDOW + 100 * np.arange(lines.shape[1])
-        axis.fill_between(
-            x, lines.min(axis=0), lines.max(axis=0), color=feeds.COLOURS[0], alpha=0.2, linewidth=0
-        )
+        axis.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=feeds.COLOURS[0], alpha=0.2, linewidth=0)
         axis.plot(x, np.median(lines, axis=0), color=feeds.COLOURS[0])
         axis.axvline(CHANGE, color="grey", linestyle=":")
         axis.set(title=setting, xlabel="interactions", ylabel="value")

@@ -24,22 +24,27 @@ class Look(NamedTuple):
 CAUGHT_UP, UNDER_WAY, LOST = Reading.CAUGHT_UP, Reading.UNDER_WAY, Reading.LOST
 
 
-def look(now: float, offset: int, fetched: int, end: int, reading: Reading, *, handed_out: int = 15) -> Look:
-    return Look(now, offset, handed_out, fetched, end, reading)
+def look(now: float, offset: int, fetched: int, reading: Reading, *, handed_out: int = 0) -> Look:
+    return Look(now, offset, handed_out, fetched, 15, reading)
 
 
 @pytest.mark.parametrize(
     ("name", "looks"),
     [
-        ("read to the end", [look(0, 15, 15, 15, CAUGHT_UP)]),
-        ("nothing was ever written", [look(0, 0, 0, 0, CAUGHT_UP, handed_out=0)]),
-        ("more can be fetched", [look(0, 15, 15, 17, UNDER_WAY)]),
-        ("behind the last record is only a transaction's marker", [look(0, 15, 16, 16, CAUGHT_UP)]),
-        ("nothing was handed out since the last seek", [look(0, 10, 10, 10, CAUGHT_UP, handed_out=0)]),
-        ("it may be slow", [look(0, 10, 15, 15, UNDER_WAY), look(4.9, 10, 15, 15, UNDER_WAY)]),
-        ("slow, and getting on", [look(now, 10 + now, 15, 15, UNDER_WAY) for now in (0, 4)]),
-        ("it never arrived", [look(0, 10, 15, 15, UNDER_WAY), look(PATIENCE, 10, 15, 15, LOST)]),
-        ("nor does what follows", [look(0, 10, 15, 99, UNDER_WAY), look(PATIENCE, 10, 15, 99, LOST)]),
+        ("read to the end", [look(0, 15, 15, CAUGHT_UP)]),
+        ("it may be slow", [look(0, 10, 15, UNDER_WAY), look(4.9, 10, 15, UNDER_WAY)]),
+        ("slow, and getting on", [look(now, 10 + now // 4, 15, UNDER_WAY) for now in (0, 4, 8, 12)]),
+        ("handed out, but it never arrived", [look(0, 10, 15, UNDER_WAY, handed_out=15), look(5, 10, 15, LOST)]),
+        ("fetched, but never handed out", [look(0, 10, 15, UNDER_WAY), look(5, 10, 15, LOST)]),
+        ("never fetched", [look(0, 10, 10, UNDER_WAY), look(5, 10, 10, LOST), look(6, 10, 10, UNDER_WAY)]),
+        (
+            "behind the last record there is only a transaction's marker",
+            [look(0, 14, 15, UNDER_WAY), look(5, 14, 15, LOST), look(6, 14, 14, UNDER_WAY), look(7, 14, 15, CAUGHT_UP)],
+        ),
+        (
+            "what was fetched again is on its way",
+            [look(0, 14, 15, UNDER_WAY), look(5, 14, 15, LOST), look(6, 14, 15, UNDER_WAY, handed_out=15)],
+        ),
     ],
 )
 def test_how_reading_stands(name: str, looks: list[Look]) -> None:
