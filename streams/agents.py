@@ -14,6 +14,7 @@ from faust.types import TP, StreamT
 
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
+from streams.reading import Reading, ReadingWatch
 from streams.record_batches import Cursor, RecordBatch
 from streams.settings import TopicSettings
 
@@ -114,9 +115,7 @@ async def _read(
             case RecordBatch() as part:
                 new += part.records
             case int() as offset:
-                app.log.warning("%s[%d]: %d was expected, %d came; seeking back", *tp, offset, batch.first_offset)
-                app.metrics.gaps.labels(tp.topic).inc()
-                await app.consumer.seek(tp, offset)
+                await _seek_back(app, tp, offset, batch.first_offset)
     if not new:
         return
     app.metrics.received.labels(tp.topic).inc(len(new))
@@ -129,9 +128,16 @@ async def _read(
         raise
 
 
+async def _seek_back(app: Groundswell, tp: TP, offset: int, seen: int) -> None:
+    app.log.warning("%s[%d]: %d was expected, %d was seen; seeking back", *tp, offset, seen)
+    app.metrics.gaps.labels(tp.topic).inc()
+    await app.consumer.seek(tp, offset)
+
+
 def add_clock(app: Groundswell) -> None:
     """Let time pass for logs that are idle, policies and checkpoints that are due, and commits."""
     held, topics = app.partitions, app.settings.topics
+    watches: defaultdict[TP, ReadingWatch] = defaultdict(ReadingWatch)
     to_commit: dict[TP, int] = {}
     committed: dict[TP, int] = {}
 
@@ -161,30 +167,31 @@ def add_clock(app: Groundswell) -> None:
 
     async def _tick_join(partition: int, join: PartitionJoin) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
-        lags = {topic: await _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
-        await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
+        caught_up = [topic for topic, cursor in cursors.items() if await _is_caught_up(TP(topic, partition), cursor)]
+        await join.let_time_pass(time.monotonic(), caught_up)
         to_commit.update({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
 
     async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
-        await _lag(TP(topics.interactions, partition), learner.interactions)
+        await _is_caught_up(TP(topics.interactions, partition), learner.interactions)
         await learner.let_time_pass(time.monotonic())
         to_commit[TP(topics.interactions, partition)] = learner.durable_offset
 
-    async def _lag(tp: TP, cursor: Cursor) -> int | None:
-        """Return how far the reader is behind the log's end; seek where it is behind and gets nothing."""
-        highwater = app.consumer.highwater(tp)
-        if highwater is None:
-            return None  # nothing has been fetched yet
-        lag = int(highwater) - cursor.offset
-        if lag < 0:
+    async def _is_caught_up(tp: TP, cursor: Cursor) -> bool:
+        end = app.consumer.highwater(tp)
+        if end is None:
+            return False  # nothing has been fetched yet
+        if end < cursor.offset:
             raise LogTruncatedError(
-                f"{tp.topic}[{tp.partition}] ends at {highwater}, but has been read up to {cursor.offset}: it was "
-                "deleted and made again, or cut. What was learned is known by places in the old log; begin anew with "
-                "a new GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
+                f"{tp.topic}[{tp.partition}] ends at {end}, but has been read up to {cursor.offset}: it was deleted "
+                "and made again, or cut. What was learned is known by places in the old log; begin anew with a new "
+                "GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
             )
+        # Asked only where it matters: it takes a turn of the thread that reads.
+        fetched = cursor.offset if cursor.offset >= end else await app.consumer.position(tp)
+        handed_out = app.handed_out.get(tp, 0)
+        reading = watches[tp].look(time.monotonic(), cursor.offset, handed_out, fetched or 0, end)
+        lag = 0 if reading is Reading.CAUGHT_UP else end - cursor.offset
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
-        if cursor.stuck(time.monotonic(), lag) and not held.waiting(tp):
-            app.log.warning("%s[%d]: %d is there, but does not come; seeking", *tp, cursor.offset)
-            app.metrics.gaps.labels(tp.topic).inc()
-            await app.consumer.seek(tp, cursor.offset)
-        return lag
+        if reading is Reading.LOST and not held.waiting(tp):
+            await _seek_back(app, tp, cursor.offset, end)
+        return reading is Reading.CAUGHT_UP

@@ -55,7 +55,7 @@ class Metrics:
         )
         self.gaps = Counter(
             "groundswell_gaps",
-            "times a batch did not begin where the last one ended, and reading went back",
+            "times records were missing between batches or after the last one, and reading went back",
             ["topic"],
             registry=registry,
         )

@@ -24,9 +24,6 @@ from mode import ServiceT
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
 
-STUCK_SECONDS = 10.0
-"""How long a reader that lags may get nothing before it seeks: at worst something is fetched once more."""
-
 
 class RecordBatch:
     """A stretch of one partition's log, as one poll brought it. Never empty."""
@@ -72,7 +69,6 @@ class Cursor:
         self.offset = offset
         self._sought: tuple[int, int] | None = None
         self._stale = 0
-        self._unmoved: tuple[int, float] | None = None
 
     def contiguous(self, batch: RecordBatch) -> RecordBatch | int | None:
         """Return what is to be read of the batch, or the offset to seek to, or None where there is nothing to do.
@@ -95,20 +91,6 @@ class Cursor:
             return None  # queued before the seek, behind the batch that was; what was sought comes after it
         self._sought, self._stale = gap, 0
         return self.offset
-
-    def stuck(self, now: float, lag: int) -> bool:
-        """Say whether to seek to `offset` because nothing has come for long although there is more to read.
-
-        What was skipped last shows in no later batch where the log has ended. `now` is in seconds, of a clock that
-        never goes back; call it at every look at the clock.
-        """
-        if lag == 0 or self._unmoved is None or self._unmoved[0] != self.offset:
-            self._unmoved = None if lag == 0 else (self.offset, now)
-            return False
-        if now - self._unmoved[1] < STUCK_SECONDS:
-            return False
-        self._unmoved = (self.offset, now)
-        return True
 
 
 class RecordBatchConsumer(Consumer):
@@ -139,6 +121,7 @@ class RecordBatchConsumer(Consumer):
         for aiokafka_tp, batch in records.items():
             tp = ensure_TP(aiokafka_tp)
             if tp.topic in self.app.batched_topics:
+                self.app.handed_out[tp] = batch[-1].offset + 1
                 await self._deliver(self._batch_message(tp, batch))
             else:
                 for record in batch:
@@ -174,6 +157,7 @@ class RecordBatchConsumer(Consumer):
             self._thread.seek(partition, offset)
 
         await self._thread.call_thread(seek)
+        self.app.handed_out.pop(partition, None)
 
 
 class RecordBatchTransport(Transport):
@@ -187,6 +171,8 @@ class RecordBatchApp(faust.App):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.batched_topics: set[str] = set()
+        self.handed_out: dict[TP, int] = {}
+        """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
         super().__init__(*arguments, **options)
 
     def batched_topic(self, name: str, partitions: int) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
 from experiments.apache_kafka import ApacheKafka
 from processors import policy
 from streams.settings import load_settings
+from tests.factories import encode, feedback, impression
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.workers import TOPICS, RunningWorker, read_all, until, with_topics
 
@@ -103,3 +106,20 @@ def test_a_worker_that_comes_to_help_costs_the_first_nothing_of_what_waits(tmp_p
     log = first_deliveries(servers)
     assert {one.impression.impression_id: one.signals for one in log} == day.expected
     assert len(read_all(servers, TOPICS.interactions)) == len(log), "nothing was joined twice"
+
+
+def test_windows_close_by_the_clock_behind_the_marker_of_a_transaction(tmp_path: Path, servers: str) -> None:
+    producer = KafkaProducer(bootstrap_servers=servers, transactional_id="an app", acks="all")
+    producer.init_transactions()
+    producer.begin_transaction()
+    now = round(time.time() * 1000)
+    for number in range(20):
+        key = f"i{number}".encode()
+        producer.send(TOPICS.impressions, key=key, value=encode(impression(key.decode(), now)))
+        producer.send(TOPICS.feedback, key=key, value=encode(feedback(key.decode(), now)))
+    producer.commit_transaction()
+    producer.close()
+    idle = {"GROUNDSWELL_JOIN__IDLE": "1"}
+    with RunningWorker(tmp_path, servers, environment=idle) as worker:
+        worker.until(lambda: worker.metric("groundswell_join_total", outcome="matched") == 20, "windows to close")
+        worker.until(lambda: worker.metric("groundswell_consumer_lag") == 0, "no lag to be left")

@@ -44,13 +44,8 @@ class Day:
             self.expected[name] = [signal]
         self._apps.flush()
 
-    @property
-    def ended_at(self) -> int:
-        """An event time by which every wait is over."""
-        return self._at + 60_000
-
     def ends(self) -> None:
-        self._apps.end(self.ended_at)
+        self._apps.end(self._at + 60_000)
         self._apps.close()
 
 

@@ -58,6 +58,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (AIOKafkaConsumerThread.seek, ["self", "partition", "offset"]),
         (AIOKafkaConsumerThread.call_thread, ["self", "fun", "args", "kwargs"]),
         (Consumer.highwater, ["self", "tp"]),
+        (Consumer.position, ["self", "tp"]),
         (Consumer.wait_first, ["self", "coros", "timeout"]),
         (App._new_transport, ["self"]),
         (table.Table.send_changelog, ["self", "partition", "key", "value", "key_serializer", "value_serializer"]),

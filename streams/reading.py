@@ -1,0 +1,50 @@
+"""Whether a log has been read to its end, or something that was handed out never arrived."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+PATIENCE = 5.0
+"""Seconds that what was handed out may take to be read, at first."""
+
+
+class Reading(Enum):
+    """How it stands with the reading of one partition."""
+
+    CAUGHT_UP = "caught up"
+    UNDER_WAY = "under way"
+    LOST = "lost"
+
+
+class ReadingWatch:
+    """Watches the reader of one partition from one look to the next.
+
+    A gap in what is delivered shows with the batch behind it. At the end of a log there is none: so where there is
+    more and nothing comes for a while, it is taken for lost, and fetched once more at worst. Patience doubles each
+    time, since a reader may just be slow.
+    """
+
+    def __init__(self) -> None:
+        self._patience = PATIENCE
+        self._since: tuple[int, float] | None = None
+        self._sought: tuple[int, int] | None = None
+
+    def look(self, now: float, offset: int, handed_out: int, fetched: int, end: int) -> Reading:
+        """Say how reading stands at `now` (seconds, of a clock that never goes back).
+
+        `offset` is the next to be read, `handed_out` and `fetched` the next to be handed out and to be fetched, `end`
+        the next to be written. Between the last record and `end` there may be offsets without a record, such as the
+        marker that ends a transaction: they are known by being fetched again without anything to hand out.
+        """
+        if offset >= end:
+            self._patience, self._since = PATIENCE, None
+            return Reading.CAUGHT_UP
+        if self._sought == (offset, end) and offset >= handed_out and fetched >= end:
+            return Reading.CAUGHT_UP
+        if self._since is None or self._since[0] != offset:
+            self._since = (offset, now)
+        elif now - self._since[1] >= self._patience:
+            self._patience, self._since = 2 * self._patience, None
+            self._sought = (offset, end)
+            return Reading.LOST
+        return Reading.UNDER_WAY
