@@ -1,7 +1,7 @@
 """What the join should have made of two logs, read off its definition by brute force (processors/join.py).
 
 No state, no order of reading, no windows: each impression is judged by itself. Nothing here is shared with what is
-judged but the wire format.
+judged but the wire format. Impressions that are deferred do not occur here.
 """
 
 from __future__ import annotations
