@@ -19,10 +19,12 @@ from rich.table import Table
 from processors.admission import Admission
 from processors.interactions import encode_interaction
 from processors.join import Join, JoinConfig, ObservedFeedback, ShownImpression
+from processors.model import ModelConfig
 from state.journal import JoinJournal
 from state.tables import MARK_WINDOW, Key, Mark, Segment, packed, unpacked
 
 ACTIONS: Final = 11
+MODELS: Final = {"feed": ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))}
 FEEDBACK_SHARE: Final = 0.6
 STRETCH: Final = 4_000
 """Records of one topic that are folded at once: what a worker reads when there is much to read."""
@@ -102,7 +104,7 @@ def bench_join(out: Path, count: int = 200_000) -> int:
     shown = [impression(number, rng) for number in range(count)]
     answers = [feedback(key, n, rng) for n, (key, _) in enumerate(shown) if rng.random() < FEEDBACK_SHARE]
     answers.sort(key=lambda one: int(one[1].split(b'"occurred_at":')[1].split(b",")[0]))
-    admission, join = Admission({"feed"}, 10**9), Join(JoinConfig(wait=20.0, grace=1.0, idle=None))
+    admission, join = Admission(MODELS, 10**9), Join(JoinConfig(wait=20.0, grace=1.0, idle=None))
     seconds = dict.fromkeys(("admit", "fold", "encode"), 0.0)
 
     @contextmanager
@@ -142,7 +144,7 @@ def bench_pending(out: Path, count: int = 1_000_000) -> int:
     config = JoinConfig(wait=2 * count / PER_SECOND, idle=None)
     window_ms = round(config.wait * 1000 / 8)
     rng = random.Random(0)
-    admission, store, join = Admission({"feed"}, 10**12), PackedSegments(), Join(config)
+    admission, store, join = Admission(MODELS, 10**12), PackedSegments(), Join(config)
     journal = JoinJournal(store, 0, window_ms)
     journal.restore(join)
     before, value_bytes = resident_bytes(), 0

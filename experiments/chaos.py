@@ -7,6 +7,7 @@ have to be those of pure learners folded over the interactions.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,37 +70,39 @@ def run_chaos(
     impressions: int,
     out: Path,
     *,
-    worker: Sequence[str] = WORKER,
+    plant: str | None = None,
     spacing: float = SPACING,
     console: Console,
 ) -> int:
     """Run everything, write `out`/results.json, and return the exit code: 0 where nothing is wrong.
 
-    `worker` is what Python is told to run as a worker.
+    `plant` names a fault of `chaos_plants` that the workers have, for the audit of the second phase to find.
     """
+    worker = WORKER if plant is None else ("-m", "experiments.chaos_plants", plant)
+    # A folder of a run before would have its topics.
     out = out.absolute()
+    shutil.rmtree(out / "kafka", ignore_errors=True)
     began = time.monotonic()
-    one, many = (
-        _input(out / "one", impressions // 2, MODELS[:1], seed),
-        _input(out / "many", impressions - impressions // 2, MODELS, seed),
-    )
+    # One phase suffices to find a planted fault; otherwise everything is shared between the two.
+    few, fewer = (0, 0) if plant else (impressions // 2, kills // 2)
+    one = _input(out / "one", few, MODELS[:1], seed)
+    many = _input(out / "many", impressions - few, MODELS, seed)
     with ApacheKafka(out / "kafka") as kafka:
 
-        def run(name: str, folder: Path, kills: int, partitions: int, command: Sequence[str]) -> PhaseResult:
+        def run(name: str, folder: Path, kills: int, partitions: int) -> PhaseResult:
             moments = schedule(kills, f"{seed} {name}", spacing)
             settings = _settings(name, kafka.bootstrap_servers, partitions)
             console.print(f"{name}: {len(moments)} disturbances in about {len(moments) * spacing:.0f} s")
             seconds = len(moments) * spacing
-            return _result(Phase(kafka, out / name, settings, moments, seconds, command, 2 if kills else 1), folder)
+            return _result(Phase(kafka, out / name, settings, moments, seconds, worker, 2 if kills else 1), folder)
 
-        undisturbed = run("undisturbed", one, 0, 1, WORKER)
-        phases = [
-            run("one-partition", one, kills // 2, 1, worker),
-            run("many-partitions", many, kills - kills // 2, 4, worker),
-        ]
-    if phases[0].audit.policies != undisturbed.audit.policies:
-        phases[0].audit.policy_identical = False
-        phases[0].audit.complaints.append("the last policy is not that of the undisturbed run")
+        undisturbed = [] if plant else [run("undisturbed", one, 0, 1)]
+        phases = [] if plant else [run("one-partition", one, fewer, 1)]
+        phases.append(run("many-partitions", many, kills - fewer, 4))
+    for calm, disturbed in zip(undisturbed, phases, strict=False):
+        if calm.audit.policies != disturbed.audit.policies:
+            disturbed.audit.policy_identical = False
+            disturbed.audit.complaints.append("the last policy is not that of the undisturbed run")
     results = Results(
         seed=seed,
         kills=sum(phase.kills for phase in phases),
@@ -108,9 +111,9 @@ def run_chaos(
         lost=sum(phase.audit.lost for phase in phases),
         learned_twice=sum(phase.audit.learned_twice for phase in phases),
         policy_identical=all(phase.audit.policy_identical for phase in phases),
-        clean=undisturbed.audit.clean and all(phase.audit.clean for phase in phases),
+        clean=all(phase.audit.clean for phase in [*undisturbed, *phases]),
         seconds=round(time.monotonic() - began, 1),
-        phases=[undisturbed, *phases],
+        phases=[*undisturbed, *phases],
     )
     (out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results)))
     _report(results, console)

@@ -26,8 +26,8 @@ RATE = 500
 """Impressions per second of event time."""
 BEGINNING = 1_700_000_000_000
 """The event time of the first impression, in milliseconds."""
-USERS, ACTIONS, P_DISLIKE = 5, 11, 0.2
-MISHAPS = Mishaps(repeated_impression=0.01, repeated_feedback=0.05, held=0.05, early=0.05, late=0.02)
+USERS, ACTIONS, P_DISLIKE = 5, 5, 0.2
+MISHAPS = Mishaps(repeated_impression=0.01, repeated_feedback=0.05, held=0.05, early=0.05, late=0.05)
 
 
 class Line(msgspec.Struct, array_like=True):
@@ -53,7 +53,7 @@ def write_input(folder: Path, impressions: int, models: Sequence[str], seed: int
         )
         for number, model in enumerate(models)
     ]
-    last = 0
+    last = BEGINNING
     with (folder / "impressions.jsonl").open("wb") as shown, (folder / "feedback.jsonl").open("wb") as seen:
         files = {Stream.IMPRESSIONS: shown, Stream.FEEDBACK: seen}
         for message in _in_order(sessions, impressions):

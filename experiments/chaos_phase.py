@@ -69,6 +69,8 @@ class Phase:
         create_topics(self.settings.kafka, self.settings.topics)
         self._began = time.monotonic()
         with self._running_workers() as workers:
+            while not all(worker.ready for worker in workers[: self.workers]):
+                self._supervise(workers)
             with self._producers(input_folder) as producers:
                 self._disturb(workers, producers)
             self._note("everything is sent; nothing dies any more")
@@ -125,6 +127,7 @@ class Phase:
         due = list(self.moments)
         restarts: list[threading.Thread] = []
         topics = self.settings.topics
+        # A producer that finds no broker when it starts gives up.
         while not all(self._holds_something(topic) for topic in (topics.impressions, topics.feedback)):
             self._check(producers)
             self._supervise(workers)
@@ -132,8 +135,9 @@ class Phase:
         while due or any(producer.exit_code is None for producer in producers) or any(r.is_alive() for r in restarts):
             self._check(producers)
             now = time.monotonic() - self._began
-            # What has no victim at the moment (it is down already) waits for one.
-            due = [one for one in due if one.at > now or not self._happens(one, workers, restarts)]
+            # What has no victim at the moment (it is down already) waits for one, and the rest behind it.
+            if due and due[0].at <= now and self._happens(due[0], workers, restarts):
+                del due[0]
             self._supervise(workers)
         if workers[-1].wanted:
             workers[-1].leave()

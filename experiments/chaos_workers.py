@@ -45,6 +45,7 @@ class SupervisedWorker:
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False
         self._ours = False
+        self._killed = False
         self._starts = 0
         self._start_at = 0.0
         self._backoff = FIRST_BACKOFF
@@ -60,7 +61,7 @@ class SupervisedWorker:
     @property
     def ready(self) -> bool:
         """Whether it was reading when it was last looked at."""
-        return self.running and self._ready
+        return self.running and self._ready and not self._ours
 
     @property
     def wanted(self) -> bool:
@@ -77,10 +78,10 @@ class SupervisedWorker:
         self.send(signal.SIGTERM)
 
     def send(self, number: signal.Signals) -> bool:
-        """Send a signal; say whether there was anybody to send it to."""
-        if not self.running or self._process is None:
+        """Send a signal; say whether there was anybody to send it to. Nobody is killed twice."""
+        if not self.running or self._process is None or self._killed:
             return False
-        self._ours = True
+        self._ours, self._killed = True, number is signal.SIGKILL
         self._process.send_signal(number)
         return True
 
@@ -130,7 +131,7 @@ class SupervisedWorker:
             self.crashes += 1
             self._note(f"{self.name} ended by itself with {self._process.returncode} (start {self._starts})")
             self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
-        self._process, self._ours = None, False
+        self._process, self._ours, self._killed = None, False, False
         self._start_at = now + self._backoff
 
     def _is_ready(self) -> bool:

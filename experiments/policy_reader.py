@@ -6,8 +6,9 @@ Nothing here is particular to the simulation: it is what any Python app would do
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from experiments.topic_reader import TopicReader
 from processors.chunks import assemble
@@ -52,11 +53,14 @@ class NewestSnapshot:
 class PolicyReader:
     """Reads the policies of one model, without a consumer group: every app reads every policy.
 
-    Before a first policy is published, `newest` is the uniform one.
+    Before a first policy is published, `newest` is the uniform one. `security` is what the client needs beyond the
+    address.
     """
 
-    def __init__(self, bootstrap_servers: str, *, topic: str, model: str) -> None:
-        self._topic = TopicReader(bootstrap_servers, topic)
+    def __init__(
+        self, bootstrap_servers: str, *, topic: str, model: str, security: Mapping[str, Any] | None = None
+    ) -> None:
+        self._topic = TopicReader(bootstrap_servers, topic, security=security)
         self._newest = NewestSnapshot(model)
         self._policy = Policy.uniform()
 

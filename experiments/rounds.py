@@ -88,7 +88,7 @@ def _play(
     t0, floor, gamma = exploration
     seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
     totals = np.zeros(kernel.TOTALS)
-    index, value, start, posterior, order = kernel.scratch(widest)
+    index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
     scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
     interaction = np.zeros(5, dtype=np.int64)
     output = np.zeros(kernel.OUTPUTS)

@@ -146,7 +146,7 @@ def _play(
     users, actions = states[0].shape
     seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
     totals = np.zeros(kernel.TOTALS)
-    index, value, start, posterior, order = kernel.scratch(widest)
+    index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
     interaction = np.zeros(5, dtype=np.int64)

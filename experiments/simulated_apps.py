@@ -9,11 +9,11 @@ import heapq
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import typer
@@ -26,6 +26,8 @@ from experiments.three_state import ThreeStateUsers
 from experiments.true_value import true_worth
 from experiments.truth_log import Finished, Progress, TruthWriter, World
 from processors.events import SCHEMA_VERSION, Watermark
+from streams.security import security_arguments
+from streams.settings import load_settings
 
 USERS = 5
 ACTIONS = 11
@@ -53,11 +55,11 @@ class Outbox(Protocol):
 class KafkaOutbox:
     """Sends to Kafka. kafka-python's default partitioner is murmur2, as the contract wants it."""
 
-    def __init__(self, bootstrap_servers: str, topics: dict[Stream, str]) -> None:
+    def __init__(self, bootstrap_servers: str, topics: dict[Stream, str], security: Mapping[str, Any]) -> None:
         self._topics = topics
         self._refused: list[BaseException] = []
         # Small batches are what costs brokers and consumers: what occurs within 50 ms goes together.
-        self._producer = KafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=50, acks="all")
+        self._producer = KafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=50, acks="all", **security)
 
     def send(self, stream: Stream, key: bytes | None, value: bytes, partition: int | None = None) -> None:
         """Send one message without waiting for it."""
@@ -212,12 +214,15 @@ def simulate(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    security = security_arguments(load_settings().kafka)
     with ExitStack() as stack:
         outbox = KafkaOutbox(
-            bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}
+            bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}, security
         )
         stack.callback(outbox.close)
-        policies = stack.enter_context(PolicyReader(bootstrap_servers, topic=policies_topic, model=model))
+        policies = stack.enter_context(
+            PolicyReader(bootstrap_servers, topic=policies_topic, model=model, security=security)
+        )
         SimulatedApps(
             sessions=sessions,
             outbox=outbox,

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 
 class TopicReader:
-    """Reads topics from their beginning (or from where they end now); each record is returned once."""
+    """Reads topics from their beginning (or from where they end now); each record is returned once.
 
-    def __init__(self, bootstrap_servers: str, *topics: str, from_beginning: bool = True) -> None:
+    `security` is what the client needs beyond the address.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *topics: str,
+        from_beginning: bool = True,
+        security: Mapping[str, Any] | None = None,
+    ) -> None:
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             group_id=None,
@@ -22,6 +31,7 @@ class TopicReader:
             # Few large answers instead of many small ones: nobody here is in a hurry.
             fetch_min_bytes=65_536,
             fetch_max_wait_ms=200,
+            **(security or {}),
         )
         partitions = [
             TopicPartition(topic, number)

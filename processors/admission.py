@@ -5,7 +5,7 @@ A refusal never raises: a log holds whatever producers write, and the good recor
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from enum import StrEnum
 from sys import intern
 from typing import TypeVar
@@ -15,11 +15,14 @@ from msgspec import Struct
 
 from processors.events import Feedback, Impression, Watermark, contradiction
 from processors.join import ObservedFeedback, ShownImpression
+from processors.model import ModelConfig
 
 MAX_IMPRESSION_BYTES = 600_000
 MAX_FEEDBACK_BYTES = 4_096
 """The largest values let in. An interaction carries an impression with all its feedback
 (`join.MAX_FEEDBACK` pieces), and must stay below the 1 MB that brokers take by default."""
+MAX_CONTEXT_FEATURES, MAX_CROSSES = 2_000, 2_000_000
+"""The most that is learned from one impression: a few tens of milliseconds' work."""
 NESTING_TO_SPARE = 100
 """How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
 
@@ -41,6 +44,7 @@ class Reason(StrEnum):
     KEY = "key_is_not_impression_id"
     UNKNOWN_MODEL = "unknown_model"
     FUTURE = "from_the_future"
+    TOO_MANY_FEATURES = "too_many_features"
     EVICTED = "evicted"
 
 
@@ -69,7 +73,7 @@ class Admission:
     the broker (or the producer) stamped the record. Without it one wrong clock would close every window.
     """
 
-    def __init__(self, models: Container[str], max_ahead_ms: int) -> None:
+    def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
         self._models = models
         self._max_ahead_ms = max_ahead_ms
 
@@ -87,7 +91,7 @@ class Admission:
             return refusal
         if decoded.model not in self._models:
             return Refusal(Reason.UNKNOWN_MODEL, f"model {decoded.model!r} is not configured")
-        wrong = contradiction(decoded)
+        wrong = contradiction(decoded) or too_many_features(decoded, self._models[decoded.model])
         if wrong is not None:
             return Refusal(*wrong)
         assert value is not None
@@ -126,6 +130,20 @@ class Admission:
         if isinstance(marker, Refusal):
             return Refusal(Reason.KEY, "no key, and not a watermark: " + marker.detail)
         return self._from_the_future(marker.watermark, timestamp_ms) or marker
+
+
+def too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
+    """Return (reason, detail) if learning from the impression would take too long, else None."""
+    contexts = 1 + len(impression.context)
+    if model.context_crosses:
+        contexts += contexts * (contexts - 1) // 2
+    crosses = contexts * sum(1 + len(action.features) for action in impression.actions)
+    if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
+        return (
+            Reason.TOO_MANY_FEATURES,
+            f"{contexts} features of the context, {crosses} crosses with those of the actions",
+        )
+    return None
 
 
 def readmit_impression(value: bytes, offset: int) -> ShownImpression:

@@ -109,8 +109,8 @@ class Reward(Struct, frozen=True, kw_only=True):
 
     `posterior` is the inverse-kinematics probability of the chosen action given context and feedback; the event
     is extreme where it exceeds `threshold` (twice the prior, 2/K). `reward` is what the bandit was trained on,
-    `weight` the importance weight 1/(K p) before any cap. `ik_version` and `policy_version` count the
-    interactions that the classifier and the bandit had learned when they judged this one;
+    `weight` the importance weight, 1/(K p) times the impression's own, before any cap. `ik_version` and
+    `policy_version` count the interactions that the classifier and the bandit had learned when they judged this one;
     `logged_policy_version` is the version by which the app says it acted.
     """
 
@@ -131,22 +131,10 @@ class Reward(Struct, frozen=True, kw_only=True):
     logged_policy_version: int | None = None
 
 
-class DeadLetter(Struct, frozen=True, kw_only=True):
-    """A message that was refused: why, where it lay, and its original bytes (base64 in JSON)."""
-
-    schema_version: Literal[1]
-    reason: Name
-    detail: str
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
 PROBABILITY_TOLERANCE = 1e-3
 """How far logged probabilities may be from summing to 1: producers round."""
 LEAST_PROPENSITY = 1e-9
+LEAST_WEIGHT = 1e-6
 LARGEST_WEIGHT = 1e9
 """Bounds within which importance weights and the sums of their squares stay finite."""
 
@@ -161,8 +149,8 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
         return "chosen_out_of_range", f"chosen is {impression.chosen}, but there are {count} actions"
     if len({action.id for action in impression.actions}) != count:
         return "duplicate_actions", "two actions have the same id"
-    if not 0 < impression.weight <= LARGEST_WEIGHT:
-        return "bad_weight", f"weight is {impression.weight}, expected within (0, {LARGEST_WEIGHT:g}]"
+    if not LEAST_WEIGHT <= impression.weight <= LARGEST_WEIGHT:
+        return "bad_weight", f"weight is {impression.weight}, expected within [{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
     return _bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
 
 

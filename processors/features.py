@@ -26,6 +26,7 @@ from processors.events import Action, FeatureValue
 
 CONSTANT: Final = ""
 LARGEST_VALUE: Final = 1e9
+LEAST_VALUE: Final = 1e-9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
 _MASK: Final = 0xFFFFFFFF
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -59,6 +60,8 @@ def feature(name: str, value: FeatureValue) -> Feature:
         return hashed(f"{name}={value}"), 1.0
     if isinstance(value, bool):
         return hashed(f"{name}={'true' if value else 'false'}"), 1.0
+    if abs(value) < LEAST_VALUE:
+        return hashed(name), 0.0
     return hashed(name), float(max(-LARGEST_VALUE, min(LARGEST_VALUE, value)))
 
 

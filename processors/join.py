@@ -71,6 +71,11 @@ class JoinConfig(BaseModel):
     max_pending: int = Field(
         5_000_000, gt=0, description="pending impressions of a partition beyond which the oldest are evicted"
     )
+    max_early: int = Field(
+        1_000_000,
+        gt=0,
+        description="feedback of a partition waiting for its impression beyond which the oldest is given up",
+    )
 
 
 class Outcome(StrEnum):
@@ -179,6 +184,7 @@ class Join:
         # Kept feedback that came early is needed until `backward` after its impression has closed.
         self._remember = round(max(config.remember, config.backward) * 1000)
         self._max_pending = config.max_pending
+        self._max_early = config.max_early
         self.impressions_time = BEFORE_TIME
         self.feedback_time = BEFORE_TIME
         self.watermark = BEFORE_TIME
@@ -280,6 +286,9 @@ class Join:
         if any(one.id == feedback.id for one in waiting):
             step.count(Outcome.DUPLICATE_FEEDBACK)
             return
+        if len(waiting) >= MAX_FEEDBACK:
+            step.strays.append(Stray(feedback, Outcome.TOO_MANY, None))
+            return
         self._restore_early(feedback)
         step.kept.append((self._expires_at(feedback), feedback))
 
@@ -356,7 +365,7 @@ class Join:
         return step
 
     def _expire_early(self, step: Step) -> None:
-        while self._expiring and self._expiring[0][0] < self.watermark:
+        while self._expiring and (self._expiring[0][0] < self.watermark or self.early > self._max_early):
             _, _, feedback = heappop(self._expiring)
             waiting = self._early.get(feedback.impression_id)
             if waiting is None or feedback not in waiting:

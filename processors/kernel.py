@@ -131,6 +131,8 @@ def step(table, index, value, begin, end, gradient, rate):
             table[i, 0] *= table[i, 2] / size
             table[i, 2] = size
         slope = gradient * x
+        if slope * slope == 0.0:
+            continue  # too small to be squared
         table[i, 1] += slope * slope
         table[i, 0] -= rate * slope / ((end - begin) * table[i, 2] * math.sqrt(table[i, 1]))
 
@@ -310,6 +312,22 @@ def extremeness(pooled, context, signal, ratio, parameters, order):
 
 
 @njit(cache=True)
+def judge(ratio, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
+    """Return (state, reward) of an interaction whose K * posterior is `ratio`, by the model's rule. Learns from it."""
+    how_extreme = extremeness(pooled, context, signal, ratio, parameters, order)
+    graded = parameters[EXTREMES] == GRADED
+    extreme = how_extreme > (1.0 if graded else parameters[THRESHOLD])
+    state, reward = decode(
+        extreme, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order
+    )
+    if graded and extreme:
+        reward *= min(math.log(how_extreme) / math.log(actions), 1.0)
+        if how_extreme <= parameters[THRESHOLD]:
+            state = 0.0
+    return state, reward
+
+
+@njit(cache=True)
 def notice(seen, totals, context, actions):
     """Count distinct context features (linear counting: Whang et al. 1990) and mean actions per round."""
     totals[LEARNED] += 1.0
@@ -389,28 +407,11 @@ def learn_one(
     out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
-    how_extreme = extremeness(pooled, context, signal, actions * posterior[chosen], parameters, order)
-    graded = parameters[EXTREMES] == GRADED
-    extreme = how_extreme > (1.0 if graded else parameters[THRESHOLD])
     action = action_hash[action_start[chosen_row]]
-    out[STATE], out[REWARD] = decode(
-        extreme,
-        interaction[ANCHOR],
-        totals,
-        own,
-        pooled,
-        context,
-        action,
-        signal,
-        weight,
-        actions,
-        parameters,
-        order,
+    ratio = actions * posterior[chosen]
+    out[STATE], out[REWARD] = judge(
+        ratio, interaction[ANCHOR], totals, own, pooled, context, action, signal, weight, actions, parameters, order
     )
-    if graded and extreme:
-        out[REWARD] *= min(math.log(how_extreme) / math.log(actions), 1.0)
-        if how_extreme <= parameters[THRESHOLD]:
-            out[STATE] = 0.0
 
     ik_weight = min(weight, parameters[IK_CAP])
     for a in range(actions):
@@ -423,13 +424,26 @@ def learn_one(
 
 
 @njit(cache=True)
-def scratch(widest):
-    """Return the working arrays of `learn_one`.
+def needed(features, interactions):
+    """Return the most crosses, context features and actions of any one of these interactions."""
+    context_start, _, _, set_start, set_rows, action_start, _, _ = features
+    most_crosses, most_contexts, most_actions = 1, 1, 1
+    for i in range(len(interactions)):
+        context, actions = interactions[i, CONTEXT], interactions[i, ACTIONS]
+        contexts = context_start[context + 1] - context_start[context]
+        first, last = set_start[actions], set_start[actions + 1]
+        action_features = 0
+        for a in range(first, last):
+            action_features += action_start[set_rows[a] + 1] - action_start[set_rows[a]]
+        most_crosses = max(most_crosses, contexts * action_features)
+        most_contexts = max(most_contexts, contexts)
+        most_actions = max(most_actions, last - first)
+    return most_crosses, most_contexts, most_actions
 
-    `widest` are the most features of a context, actions of a set and features of an action.
-    """
-    contexts, actions, action_features = widest
-    crosses = contexts * actions * action_features
+
+@njit(cache=True)
+def scratch(crosses, contexts, actions):
+    """Return the working arrays of `learn_one` for so many crosses, context features and actions at most."""
     return (
         np.empty(crosses, dtype=np.int64),
         np.empty(crosses),
@@ -440,9 +454,10 @@ def scratch(widest):
 
 
 @njit(cache=True)
-def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, widest, interactions, weights, outputs):
+def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, interactions, weights, outputs):
     """Learn a batch in order."""
-    index, value, start, posterior, order = scratch(widest)
+    crosses, contexts, actions = needed(features, interactions)
+    index, value, start, posterior, order = scratch(crosses, contexts, actions)
     for i in range(len(interactions)):
         learn_one(
             ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], weights[i],

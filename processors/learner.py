@@ -50,7 +50,7 @@ class Learner:
         self.model = model
         self.interactions_included = 0
         self.statistics = Statistics()
-        self.configuration = sha256(msgspec.json.encode(_canonical(model.model_dump(mode="json")))).hexdigest()
+        self.configuration = _digest(model)
         size = 1 << model.hash_bits
         self._tables = {
             "inverse_kinematics": np.zeros((size, 3)),
@@ -152,8 +152,8 @@ class Learner:
             raise StateError(f"state version {state.get('state_version')!r}, this program reads {STATE_VERSION}")
         if state["configuration"] != learner.configuration:
             raise StateError(
-                f"the state of model {model.name!r} was learned under another configuration: restore the old "
-                "configuration, give the model a new name, or replay its interactions"
+                f"the state of model {model.name!r} was learned under another configuration: restore the old one, or "
+                "give the model a new name, under which it begins anew"
             )
         learner.interactions_included = state["interactions_included"]
         learner.statistics = msgspec.convert(state["statistics"], Statistics)
@@ -188,7 +188,6 @@ class Learner:
             self._totals,
             self._parameters,
             store.arrays,
-            store.widest,
             np.array(rows, dtype=np.int64),
             np.array(weights),
             outputs,
@@ -200,7 +199,7 @@ class Learner:
     ) -> Reward:
         impression = interaction.impression
         count = len(impression.actions)
-        self.statistics.add(signal, reward.anchor(self.model, signal) == 1, weight, count, output)
+        self.statistics.add(signal in self.model.definitely_negative, weight, count, output)
         state, inferred, posterior, _, _ = output
         return Reward(
             schema_version=1,
@@ -249,6 +248,16 @@ def _weight(interaction: Interaction) -> float:
 def _sparse(table: NDArray[np.float64]) -> Weights:
     indices = np.flatnonzero(table[:, 0])
     return Weights(indices.tolist(), table[indices, 0].tolist())
+
+
+def _digest(model: ModelConfig) -> str:
+    """Return the SHA-256 of what decides how the model learns.
+
+    Defaults are left out, so that a release that adds a setting takes over what was learned before; so is the
+    exploration, which shapes the policy and not what is learned.
+    """
+    decisive = model.model_dump(mode="json", exclude_defaults=True, exclude={"name", "exploration"})
+    return sha256(msgspec.json.encode(_canonical(decisive))).hexdigest()
 
 
 def _canonical(value: Any) -> Any:

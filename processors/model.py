@@ -117,7 +117,6 @@ class ModelConfig(Settings):
     definitely_negative: frozenset[str] = frozenset()
     definitely_positive: frozenset[str] = frozenset()
     several_signals: SeveralSignals = "last"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
     context_crosses: bool = False
     shared_weights: bool = False

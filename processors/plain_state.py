@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict, deque
 from importlib import import_module
+from random import Random
 from typing import Any
 
 import msgspec
@@ -70,6 +71,8 @@ class _Writer:
             return ["defaultdict", self._pairs(value), factory]
         if kind is dict or kind is Counter or kind is VectorDict:
             return [kind.__name__, self._pairs(value)]
+        if kind is Random:
+            return ["random", self.write(value.getstate())]
         if isinstance(value, np.ndarray) and value.dtype != object:
             return ["array", packed(value)]
         if kind.__module__.startswith("river.") and hasattr(value, "__dict__"):
@@ -96,6 +99,10 @@ class _Reader:
         elif kind == "array":
             made = unpacked(content)
             self._met.append(made)
+        elif kind == "random":
+            made = Random()
+            self._met.append(made)
+            made.setstate(self.read(content))
         elif kind == "object":
             made = self._read_object(content, *more)
         elif kind in {"list", "set", "deque"}:

@@ -30,7 +30,7 @@ from processors.exploration import Exploration
 from processors.features import action_features, context_features, crossed
 
 RECIPE = (
-    'text and booleans: "name=value", 1; numbers other than 0: "name", the number clamped to +-1e9; '
+    'text and booleans: "name=value", 1; numbers of 1e-9 and more: "name", the number clamped to +-1e9; '
     'action id: "=id", 1; '
     "h = fmix32(crc32(utf8)); cross(g, h) = fmix32((g * 2654435761 + h) mod 2^32); index = cross mod 2^bits; "
     "context_crosses: also cross(g, h), x * y of each pair of context features in the order of their names; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Self
 
 import msgspec
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from processors import exploration, kernel, reward
 from processors.events import Action, FeatureValue, Impression, Interaction
 from processors.features import action_features, context_features, crossed, hashed
-from processors.learner import Learner
+from processors.learner import Learner, StateError
 from processors.model import BanditConfig, ModelConfig, StockEstimator
 from processors.plain_state import from_plain, to_plain
 from processors.policy import PolicySnapshot, Weights, sealed
@@ -34,6 +35,7 @@ REGRESSOR = StockEstimator.model_validate(
 """What stands beside a stock estimator where only one of the two is configured."""
 
 Features = dict[int, float]
+RIVER_VERSION = version("river")
 
 
 def learner_for(model: ModelConfig) -> Learner:
@@ -102,10 +104,9 @@ class StockLearner(Learner):
         own, pooled, parameters = self._tables["own"], self._tables["pooled"], self._parameters
         of_signal = np.uint64(hashed(signal))
         order = np.empty(len(context), dtype=np.int64)
-        extreme = kernel.is_extreme(pooled, context, of_signal, count * posterior, parameters, order)
         anchor = reward.anchor(self.model, signal)
-        state, inferred = kernel.decode(
-            extreme, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")), of_signal,
+        state, inferred = kernel.judge(
+            count * posterior, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")), of_signal,
             weight, count, parameters, order,
         )  # fmt: skip
         return state, inferred
@@ -136,6 +137,7 @@ class StockLearner(Learner):
         """Return everything as plain values."""
         return {
             **super().state(),
+            "river": RIVER_VERSION,
             "classifier": to_plain(self._classifier),
             "regressor": to_plain(self._regressor),
         }
@@ -144,6 +146,11 @@ class StockLearner(Learner):
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
         """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot."""
         learner = super().restore(model, state)
+        if state["river"] != RIVER_VERSION:
+            raise StateError(
+                f"the estimators of model {model.name!r} were written by River {state['river']}, this is "
+                f"{RIVER_VERSION}: install that version, or give the model a new name"
+            )
         learner._classifier = from_plain(state["classifier"])
         learner._regressor = from_plain(state["regressor"])
         return learner

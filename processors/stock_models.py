@@ -32,7 +32,7 @@ def build_classifier(config: StockEstimator) -> Any:
         model = multiclass.OneVsRestClassifier(model)
     tried = model.clone()
     for label in ("a", "b", "c"):
-        tried.learn_one(SAMPLE, label, w=1.0)
+        _try(config, tried, label)
     _check_plain(config, tried)
     return model
 
@@ -47,7 +47,7 @@ def build_regressor(config: StockEstimator) -> Any:
         raise EstimatorError(f"{config.path} is no regressor, and the bandit has to predict a reward")
     _check_weights(config, model)
     tried: Any = model.clone()
-    tried.learn_one(SAMPLE, 1.0, w=1.0)
+    _try(config, tried, 1.0)
     if not hasattr(tried, "weights"):
         raise EstimatorError(
             f"{config.path} has no linear weights, and a published policy is a list of them: apps could not evaluate "
@@ -84,6 +84,13 @@ def _check_weights(config: StockEstimator, model: Any) -> None:
             f"{config.path} takes no sample weights: what is shown more often would look like what people mean. Take "
             "one whose learn_one has `w`, or leave the estimator out"
         )
+
+
+def _try(config: StockEstimator, model: Any, target: object) -> None:
+    try:
+        model.learn_one(SAMPLE, target, w=1.0)
+    except TypeError as error:
+        raise EstimatorError(f"{config.path} does not learn with a sample weight: {error}") from error
 
 
 def _check_plain(config: StockEstimator, model: Any) -> None:

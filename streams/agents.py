@@ -27,6 +27,10 @@ CONCURRENCY = 16
 """How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
 
 
+class LogTruncatedError(Exception):
+    """A log is shorter than what has been read of it; the message says what to do."""
+
+
 class Partitions:
     """The partitions that this worker holds, each with a lock that outlives their coming and going."""
 
@@ -43,6 +47,10 @@ class Partitions:
     def learner_lock(self, partition: int) -> asyncio.Lock:
         """Return the lock under which the learners of a partition are used or replaced."""
         return self._locks["learner", partition]
+
+    def waiting(self, tp: TP) -> bool:
+        """Say whether any batch of a partition waits for its turn."""
+        return bool(self._waiting.get(tp))
 
     def keep_only(self, assignment: Container[TP], topics: TopicSettings) -> None:
         """Forget what is known of partitions that are not assigned: another worker has gone on with them."""
@@ -153,19 +161,30 @@ def add_clock(app: Groundswell) -> None:
 
     async def _tick_join(partition: int, join: PartitionJoin) -> None:
         cursors = {topics.impressions: join.impressions, topics.feedback: join.feedback}
-        lags = {topic: _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
+        lags = {topic: await _lag(TP(topic, partition), cursor) for topic, cursor in cursors.items()}
         await join.let_time_pass(time.monotonic(), [topic for topic, lag in lags.items() if lag == 0])
         to_commit.update({TP(topic, partition): cursor.offset for topic, cursor in cursors.items()})
 
     async def _tick_learner(partition: int, learner: PartitionLearner) -> None:
-        _lag(TP(topics.interactions, partition), learner.interactions)
+        await _lag(TP(topics.interactions, partition), learner.interactions)
         await learner.let_time_pass(time.monotonic())
         to_commit[TP(topics.interactions, partition)] = learner.durable_offset
 
-    def _lag(tp: TP, cursor: Cursor) -> int | None:
+    async def _lag(tp: TP, cursor: Cursor) -> int | None:
+        """Return how far the reader is behind the log's end; seek where it is behind and gets nothing."""
         highwater = app.consumer.highwater(tp)
         if highwater is None:
             return None  # nothing has been fetched yet
-        lag = max(0, int(highwater) - cursor.offset)
+        lag = int(highwater) - cursor.offset
+        if lag < 0:
+            raise LogTruncatedError(
+                f"{tp.topic}[{tp.partition}] ends at {highwater}, but has been read up to {cursor.offset}: it was "
+                "deleted and made again, or cut. What was learned is known by places in the old log; begin anew with "
+                "a new GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
+            )
         app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
+        if cursor.stuck(time.monotonic(), lag) and not held.waiting(tp):
+            app.log.warning("%s[%d]: %d is there, but does not come; seeking", *tp, cursor.offset)
+            app.metrics.gaps.labels(tp.topic).inc()
+            await app.consumer.seek(tp, cursor.offset)
         return lag

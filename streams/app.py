@@ -13,6 +13,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from state.tables import SegmentTable
 from streams.agents import Partitions, add_agents, add_clock
 from streams.batch_writer import BatchWriter
 from streams.compacted import read_newest
+from streams.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
@@ -30,9 +32,9 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
 from streams.record_batches import RecordBatchApp
-from streams.security import faust_credentials, remove_unsafe_codecs
 from streams.settings import Settings, load_settings
 
+LARGEST_RECORD = 1_048_576
 MAX_REQUEST_BYTES = 16_384
 """No page takes a body; whoever sends one is cut off early."""
 
@@ -117,6 +119,8 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "env": {},
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
+        "key_serializer": "raw",
+        "value_serializer": "raw",
         "autodiscover": False,
         "store": "memory://",
         # Nothing that lasts is kept on this machine, but Faust wants a folder.
@@ -136,7 +140,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "consumer_auto_offset_reset": "earliest",
         "producer_compression_type": None if kafka.compression == "none" else kafka.compression,
         "producer_max_batch_size": kafka.max_batch_bytes,
-        "producer_max_request_size": 2 * kafka.max_batch_bytes,
+        "producer_max_request_size": max(LARGEST_RECORD, 2 * kafka.max_batch_bytes),
         "web_enabled": True,
         "web_bind": settings.http.host,
         "web_host": socket.gethostname() if settings.http.host == "0.0.0.0" else settings.http.host,
@@ -159,7 +163,12 @@ def create_app(settings: Settings) -> Groundswell:
     return app
 
 
+@cache
+def _app() -> Groundswell:
+    return create_app(load_settings())
+
+
 def __getattr__(name: str) -> Any:
     if name == "app":
-        return create_app(load_settings())
+        return _app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,6 +40,7 @@ def main() -> None:
 @cli.command()
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
+    from processors.stock_models import EstimatorError  # noqa: PLC0415
     from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
     from streams.security import SecurityError  # noqa: PLC0415
     from streams.topics import PartitionCountError  # noqa: PLC0415
@@ -49,7 +50,7 @@ def worker(config: ConfigOption = None) -> None:
         _fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
         run_worker(settings)
-    except (PartitionCountError, SecurityError) as error:
+    except (EstimatorError, PartitionCountError, SecurityError) as error:
         _fail(str(error))
 
 
@@ -127,13 +128,14 @@ def chaos(
     seed: Annotated[int, typer.Option(help="Of what flows, and of what dies when.")] = 0,
     impressions: Annotated[int, typer.Option(min=100, help="How many flow.")] = 100_000,
     out: Annotated[Path, typer.Option(help="Folder for results.json, the logs and the broker.")] = Path("out/chaos"),
+    plant: Annotated[str | None, typer.Option(help="A fault for the audit to find.", hidden=True)] = None,
 ) -> None:
     """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
     from experiments.chaos import run_chaos  # noqa: PLC0415
     from experiments.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
 
     try:
-        raise typer.Exit(run_chaos(kills, seed, impressions, out, console=console))
+        raise typer.Exit(run_chaos(kills, seed, impressions, out, plant=plant, console=console))
     except KafkaUnavailableError as error:
         _fail(str(error))
 

@@ -56,7 +56,7 @@ class PartitionJoin:
         self._config: JoinConfig = settings.join
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
-        self._admission = Admission(settings.models, round(settings.max_ahead * 1000))
+        self._admission = Admission(settings.models, settings.max_ahead_ms)
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         self._journal = JoinJournal(wiring.table, partition, window_ms)

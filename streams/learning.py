@@ -15,9 +15,9 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from processors import policy
-from processors.admission import Reason, Refusal
+from processors.admission import Reason, Refusal, too_many_features
 from processors.chunks import assemble, split, used_slot
-from processors.events import Interaction
+from processors.events import Interaction, contradiction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.ledger import Ledger
@@ -74,6 +74,11 @@ class PartitionLearner:
         self.interactions = Cursor(0)
         if value is not None:
             self._restore(checkpoints.decode(value))
+        elif checkpoint.get(CHECKPOINT_KEY) is not None:
+            raise checkpoints.CheckpointError(
+                f"the checkpoint of partition {partition} is not complete: chunks are missing or of another one. "
+                "Delete its records from the checkpoints topic to learn again from the start of the interactions."
+            )
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
         self._steps = Steps()
@@ -85,6 +90,7 @@ class PartitionLearner:
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
+                self._metrics.restored(name, self._publications[name].version)
             else:
                 self._unconfigured[name] = state
 
@@ -110,6 +116,10 @@ class PartitionLearner:
         if interaction.impression.model not in self._settings.models:
             detail = f"model {interaction.impression.model!r} is not configured"
             self._refuse(record, Refusal(Reason.UNKNOWN_MODEL, detail), outputs)
+            return None
+        model = self._settings.models[interaction.impression.model]
+        if wrong := contradiction(interaction.impression) or too_many_features(interaction.impression, model):
+            self._refuse(record, Refusal(*wrong), outputs)
             return None
         if not self._ledger.admit(interaction.source):
             self._metrics.repeated()

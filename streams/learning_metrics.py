@@ -46,7 +46,7 @@ class LearningMetrics:
         metrics.extreme.labels(model).inc(sum(reward.state != 0 for reward in inferred))
         recent = self._recent[model]
         metrics.definitely_negative.labels(model).inc(recent.add(statistics))
-        if not recent.learned:
+        if not recent.weights:
             return
         for state in STATES:
             metrics.state_rate.labels(model, state).set(recent.states[state] / recent.learned)
@@ -55,8 +55,14 @@ class LearningMetrics:
         metrics.ik_accuracy.labels(model).set(recent.ik_correct / recent.weights)
         metrics.ik_prior_accuracy.labels(model).set(recent.prior_correct / recent.weights)
         metrics.mean_weight.labels(model).set(recent.weights / recent.learned)
-        metrics.effective_share.labels(model).set(recent.weights**2 / recent.squared_weights / recent.learned)
+        metrics.effective_share.labels(model).set(
+            recent.weights**2 / max(recent.squared_weights, 1e-300) / recent.learned
+        )
         metrics.largest_weight.labels(model).set(statistics.largest_weight)
+
+    def restored(self, model: str, version: int) -> None:
+        """Note the version of the policy that was published before a restart."""
+        self._metrics.policy_version.labels(model).set(version)
 
     def published(self, model: str, version: int) -> None:
         """Note a published policy."""
@@ -97,7 +103,7 @@ class RecentStatistics:
             self.states[state] = fading * self.states[state] + now.states[state] - before.states[state]
         for name in ("weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct"):
             setattr(self, name, fading * getattr(self, name) + getattr(now, name) - getattr(before, name))
-        return now.anchored - before.anchored
+        return now.definitely_negative - before.definitely_negative
 
 
 def _copy(statistics: Statistics) -> Statistics:

@@ -152,7 +152,7 @@ class Metrics:
             "groundswell_ik_prior_accuracy", "the same of the action prior 1/K", ["model"], registry=registry
         )
         self.largest_weight = Gauge(
-            "groundswell_largest_importance_weight", "largest 1/(K p) seen", ["model"], registry=registry
+            "groundswell_largest_importance_weight", "largest importance weight seen", ["model"], registry=registry
         )
         self.effective_share = Gauge(
             "groundswell_effective_sample_share",
@@ -162,7 +162,7 @@ class Metrics:
         )
         self.mean_weight = Gauge(
             "groundswell_mean_importance_weight",
-            "mean of 1/(K p): close to 1 where propensities are right",
+            "mean importance weight: close to 1 where propensities are right and no log is sub-sampled",
             ["model"],
             registry=registry,
         )

@@ -24,6 +24,9 @@ from mode import ServiceT
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
 
+STUCK_SECONDS = 10.0
+"""How long a reader that lags may get nothing before it seeks: at worst something is fetched once more."""
+
 
 class RecordBatch:
     """A stretch of one partition's log, as one poll brought it. Never empty."""
@@ -69,6 +72,7 @@ class Cursor:
         self.offset = offset
         self._sought: tuple[int, int] | None = None
         self._stale = 0
+        self._unmoved: tuple[int, float] | None = None
 
     def contiguous(self, batch: RecordBatch) -> RecordBatch | int | None:
         """Return what is to be read of the batch, or the offset to seek to, or None where there is nothing to do.
@@ -91,6 +95,20 @@ class Cursor:
             return None  # queued before the seek, behind the batch that was; what was sought comes after it
         self._sought, self._stale = gap, 0
         return self.offset
+
+    def stuck(self, now: float, lag: int) -> bool:
+        """Say whether to seek to `offset` because nothing has come for long although there is more to read.
+
+        What was skipped last shows in no later batch where the log has ended. `now` is in seconds, of a clock that
+        never goes back; call it at every look at the clock.
+        """
+        if lag == 0 or self._unmoved is None or self._unmoved[0] != self.offset:
+            self._unmoved = None if lag == 0 else (self.offset, now)
+            return False
+        if now - self._unmoved[1] < STUCK_SECONDS:
+            return False
+        self._unmoved = (self.offset, now)
+        return True
 
 
 class RecordBatchConsumer(Consumer):

@@ -1,19 +1,21 @@
 """From settings to what each client needs in order to be let in: the one place where secrets are unwrapped.
 
-kafka-python and aiokafka go by the same names; Faust wants objects of its own.
+kafka-python and aiokafka go by the same names; `streams.faust_security` has it for Faust.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
 from pathlib import Path
 from typing import Any
 
-import faust
-from faust.serializers.codecs import codecs
 from pydantic import SecretStr
 
 from streams.settings import KafkaSettings
+
+REQUEST_LOGGERS = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
+"""Where the clients write whole requests at level DEBUG: with SASL/PLAIN, that of the password."""
 
 
 class SecurityError(Exception):
@@ -42,24 +44,6 @@ def security_arguments(kafka: KafkaSettings) -> dict[str, Any]:
     return arguments
 
 
-def faust_credentials(kafka: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    """Return what Faust needs: None where nobody is asked for anything. Raises `SecurityError`."""
-    if kafka.sasl:
-        return faust.SASLCredentials(
-            username=kafka.username,
-            password=_secret("password", kafka.password, kafka.password_file),
-            mechanism=kafka.sasl_mechanism,
-            ssl_context=_tls_context(kafka) if kafka.tls else None,
-        )
-    return faust.SSLCredentials(_tls_context(kafka)) if kafka.tls else None
-
-
-def remove_unsafe_codecs() -> None:
-    """Take the serialisers that can run code out of Faust's registry, so that nothing can choose them by name."""
-    for name in [name for name in codecs if "pickle" in name or name == "yaml"]:
-        del codecs[name]
-
-
 def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=kafka.ca_file)
@@ -81,7 +65,12 @@ def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
 
 
 def _secret(name: str, given: SecretStr | None, file: Path | None) -> str | None:
-    """Return the secret, from its file where it lies in one; the line end of an editor does not belong to it."""
+    """Return the secret, from its file where it lies in one; the line end of an editor does not belong to it.
+
+    From now on there is a secret to be kept: no client may write down what it sends.
+    """
+    for logger in REQUEST_LOGGERS:
+        logging.getLogger(logger).setLevel(logging.INFO)
     if file is None:
         return None if given is None else given.get_secret_value()
     try:

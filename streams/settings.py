@@ -164,8 +164,11 @@ class Settings(BaseSettings):
     join: JoinConfig = JoinConfig()
     learning: LearningSettings = LearningSettings()
     http: HttpSettings = HttpSettings()
-    max_ahead: float = Field(
-        300.0, ge=0, description="seconds by which an event time may lie ahead of its record's own time"
+    max_ahead: float | None = Field(
+        None,
+        ge=0,
+        description="seconds by which an event time may lie ahead of its record's own time; as it stands, and at the "
+        "most, `join.backward` + `join.grace`",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     models: dict[str, ModelConfig] = Field(default_factory=dict)
@@ -181,6 +184,22 @@ class Settings(BaseSettings):
             }
             return {**values, "models": named}
         return values
+
+    @property
+    def max_ahead_ms(self) -> int:
+        """How far an event time may lie ahead of its record's own time, in ms."""
+        bound = self.join.backward + self.join.grace
+        return round(1000 * (bound if self.max_ahead is None else self.max_ahead))
+
+    @model_validator(mode="after")
+    def _no_clock_outruns_the_join(self) -> Settings:
+        if self.max_ahead is not None and self.max_ahead > self.join.backward + self.join.grace:
+            raise ValueError(
+                f"max_ahead {self.max_ahead:g} exceeds join.backward + join.grace, "
+                f"{self.join.backward + self.join.grace:g}: one producer whose clock is so far ahead would make the "
+                "feedback of all others too early for their impressions"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_agree(self) -> Settings:

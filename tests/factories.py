@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from processors.model import ModelConfig
+
 MODEL = "feed"
 
 
@@ -39,3 +41,8 @@ def feedback(impression_id: str = "i1", occurred_at: int = 1_000_100, **changes:
 def encode(message: Any) -> bytes:
     """Return a message as it lies on a topic."""
     return msgspec.json.encode(message)
+
+
+def models(*names: str) -> dict[str, ModelConfig]:
+    """Return configured models of these names."""
+    return {name: ModelConfig(name=name, definitely_negative=frozenset({"dislike"})) for name in names}

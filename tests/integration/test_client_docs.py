@@ -14,6 +14,7 @@ from streams.embedded_broker import EmbeddedBroker
 from streams.outputs import contract_partition
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics import create_topics
+from tests.factories import models
 
 TEXT = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 PROGRAM = next(block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "KafkaProducer(" in block)
@@ -21,7 +22,7 @@ PROGRAM = next(block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DO
 
 def test_what_the_example_sends_is_let_in_where_it_belongs(tmp_path: Path) -> None:
     topics = TopicSettings(event_partitions=7)
-    admission = Admission({"feed"}, max_ahead_ms=60_000)
+    admission = Admission(models("feed"), max_ahead_ms=60_000)
     with EmbeddedBroker(tmp_path) as broker:
         create_topics(KafkaSettings(bootstrap_servers=broker.bootstrap_servers), topics)
         names: dict[str, object] = {}

@@ -18,6 +18,7 @@ from processors.events import Watermark
 from streams.embedded_broker import EmbeddedBroker
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics import create_topics
+from tests.factories import models
 
 TOPICS = TopicSettings(event_partitions=3)
 
@@ -52,7 +53,7 @@ def test_it_ends_by_itself_and_closes_every_partition(broker: EmbeddedBroker, tm
     with simulation(broker, tmp_path / "log", "--interactions", "300", "--wait", "0.5", "--end-of-input") as apps:
         wait_for_exit(apps)
         assert apps.exit_code == 0, apps.tail()
-    admission = Admission({MODEL}, max_ahead_ms=60_000)
+    admission = Admission(models(MODEL), max_ahead_ms=60_000)
     records: list[ConsumerRecord] = []
     with TopicReader(broker.bootstrap_servers, TOPICS.impressions) as reader:
         read_until(reader, records, 300 + TOPICS.event_partitions)

@@ -95,14 +95,14 @@ class RunningWorker:
         assert self.running, f"the worker ended:\n{self.said()[-5_000:]}"
         return self.get("/readyz")[0] == 200
 
-    def until(self, condition: Callable[[], Any], what: str) -> None:
+    def until(self, condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> None:
         """Wait for the condition as long as the worker runs."""
 
         def checked() -> Any:
             assert self.running, f"the worker ended before {what}:\n{self.said()[-5_000:]}"
             return condition()
 
-        until(checked, what)
+        until(checked, what, patience)
 
     @property
     def running(self) -> bool:

@@ -21,11 +21,11 @@ from processors.interactions import decode_interaction, encode_interaction
 from processors.join import ObservedFeedback, Pending, ShownImpression
 from processors.learner import Learner
 from processors.model import ModelConfig
-from tests.factories import MODEL, encode, feedback, impression
+from tests.factories import MODEL, encode, feedback, impression, models
 
 NOW = 2_000_000
 MAX_AHEAD = 300_000
-ADMISSION = Admission({MODEL}, MAX_AHEAD)
+ADMISSION = Admission(models(MODEL), MAX_AHEAD)
 GOOD = encode(impression())
 GOOD_FEEDBACK = encode(feedback())
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from processors.admission import Admission, Refusal
 from processors.events import Watermark
 from processors.join import Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
-from tests.factories import MODEL, encode, feedback, impression
+from tests.factories import MODEL, encode, feedback, impression, models
 from tests.unit.join_oracle import truth
 from tests.unit.join_worker import CONFIG, Logs, logs
 
@@ -85,7 +85,7 @@ class Fuzz:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.admission = Admission({MODEL}, max_ahead_ms=60_000)
+        self.admission = Admission(models(MODEL), max_ahead_ms=60_000)
         self.join = Join(JoinConfig(wait=2, grace=0.5, backward=0.5, activation=1, remember=3, max_pending=60))
         self.counts: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()

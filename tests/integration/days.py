@@ -1,0 +1,80 @@
+"""People who are shown something and answer, and what their answers must have come to in the end."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+from experiments.three_state import ThreeStateUsers
+from processors import policy
+from processors.events import Interaction
+from processors.interactions import decode_interaction
+from processors.learner import Learner
+from processors.model import ModelConfig
+from tests.factories import feedback, impression
+from tests.integration.workers import TOPICS, Apps, read_all
+
+ACTIONS = 5
+
+
+class Day:
+    """People who are shown something, and answer within the wait, event after event."""
+
+    def __init__(self, servers: str) -> None:
+        self._apps = Apps(servers)
+        self._people = ThreeStateUsers(3, ACTIONS, 0.3, seed=0)
+        self._rng = random.Random(0)
+        self._at = round(time.time() * 1000) - 3_600_000
+        self.expected: dict[str, list[str]] = {}
+
+    def goes_on(self, count: int) -> None:
+        for _ in range(count):
+            name, user, chosen = f"i{len(self.expected)}", self._people.arrive(), self._rng.randrange(ACTIONS)
+            self._at += 3
+            actions = [{"id": f"a{number}"} for number in range(ACTIONS)]
+            shown = impression(
+                name, self._at, context={"user": f"u{user}"}, actions=actions, chosen=chosen,
+                probabilities=[1 / ACTIONS] * ACTIONS,
+            )  # fmt: skip
+            self._apps.send(TOPICS.impressions, shown)
+            signal = self._people.signal(user, chosen)
+            if signal != "none":
+                self._apps.send(TOPICS.feedback, feedback(name, self._at + 500, signal=signal))
+            self.expected[name] = [signal]
+        self._apps.flush()
+
+    @property
+    def ended_at(self) -> int:
+        """An event time by which every wait is over."""
+        return self._at + 60_000
+
+    def ends(self) -> None:
+        self._apps.end(self.ended_at)
+        self._apps.close()
+
+
+def learned(servers: str) -> set[str]:
+    return {json.loads(record.value)["impression_id"] for record in read_all(servers, TOPICS.rewards)}
+
+
+def first_deliveries(servers: str) -> list[Interaction]:
+    """Return the interactions log without repetitions."""
+    seen, first = set(), []
+    for record in read_all(servers, TOPICS.interactions):
+        interaction = decode_interaction(record.value)
+        if (place := (interaction.source.partition, interaction.source.offset)) not in seen:
+            seen.add(place)
+            first.append(interaction)
+    return first
+
+
+def assert_policies_are_the_learners(servers: str, model: ModelConfig, log: list[Interaction]) -> None:
+    """Check that every published policy is, to the byte, that of a learner that read this log and nothing else."""
+    published = {policy.decode(record.value).version: record.value for record in read_all(servers, TOPICS.policies)}
+    assert max(published) == len(log)
+    pure = Learner(model)
+    for version in sorted(published):
+        pure.learn(log[pure.interactions_included : version])
+        parent = policy.decode(published[version]).parent
+        assert policy.encode(pure.snapshot(parent)) == published[version], f"version {version}"

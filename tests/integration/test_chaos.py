@@ -1,0 +1,55 @@
+"""Chaos on a real Apache Kafka: nothing is lost, and what would lose or learn twice is found.
+
+The long run is `groundswell chaos --kills 50`; docs/guarantees.md has its figures.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from experiments.chaos import run_chaos
+from experiments.chaos_plants import Fault
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+
+
+def chaos(out: Path, kills: int, impressions: int, plant: Fault | None = None) -> tuple[int, dict[str, Any]]:
+    """Return the exit code and the results of a run."""
+    code = run_chaos(kills, 0, impressions, out, plant=plant, console=Console(file=io.StringIO()))
+    return code, json.loads((out / "results.json").read_text())
+
+
+def test_nothing_is_lost_or_learned_twice_through_ten_kills(tmp_path: Path) -> None:
+    code, results = chaos(tmp_path, 10, 20_000)
+    assert (results["lost"], results["learned_twice"], results["policy_identical"]) == (0, 0, True), results
+    assert (results["kills"], results["impressions"], results["learned_once"]) == (10, 20_000, 20_000)
+    assert code == 0, results
+    undisturbed, one_partition, _ = results["phases"]
+    assert one_partition["audit"]["policies"] == undisturbed["audit"]["policies"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kills", "found"),
+    [
+        (Fault.NO_DEDUPLICATION, 3, "learned_twice"),
+        (Fault.DROPPED_INTERACTIONS, 0, "lost"),
+        (Fault.EARLY_COMMIT, 3, "lost"),
+    ],
+)
+def test_a_planted_fault_is_found(fault: Fault, kills: int, found: str, tmp_path: Path) -> None:
+    code, results = chaos(tmp_path, kills, 12_000, fault)
+    assert code == 1
+    assert results[found] > 0, results
+
+
+def test_what_faust_skips_when_it_clears_its_queues_is_sought_and_read(tmp_path: Path) -> None:
+    code, results = chaos(tmp_path, 0, 4_000, Fault.CLEARED_QUEUES)
+    assert code == 0, results
+    logs = [log.read_text() for log in (tmp_path / "many-partitions").glob("worker-*.log")]
+    assert sum(log.count("; seeking") for log in logs) > 0, "no queue was cleared with anything in it"
