@@ -25,22 +25,9 @@ LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
 MARKED_ANCHORED, MARKED, PLAIN_ANCHORED, PLAIN = range(5, 9)
 TOTALS: Final = 9
 # Settings as numbers.
-(
-    FORM,
-    IK_RATE,
-    IK_CAP,
-    RULE,
-    THRESHOLD,
-    ALPHA,
-    PRIOR,
-    BANDIT_RATE,
-    BANDIT_CAP,
-    POLARITY,
-    SHARED,
-    START,
-    EXTREMES,
-) = range(13)
-PARAMETERS: Final = 13
+FORM, IK_RATE, IK_CAP, RULE, THRESHOLD, ALPHA, PRIOR, BANDIT_RATE, BANDIT_CAP = range(9)
+POLARITY, SHARED, START, EXTREMES, STOCK_IK, STOCK_BANDIT = range(9, 15)
+PARAMETERS: Final = 15
 
 ONE_VERSUS_REST, SOFTMAX = range(2)
 BY_POSTERIOR, BY_EITHER, BY_SIGNAL, GRADED = range(4)
@@ -367,7 +354,10 @@ def learn_one(
     order,
     out,
 ):
-    """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs."""
+    """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs.
+
+    Where a stock estimator is in place, the caller fills `posterior` before or teaches the bandit after.
+    """
     context_start, context_hash, _, set_start, set_rows, action_start, action_hash, _ = features
     context_row, signal, chosen = interaction[CONTEXT], interaction[SIGNAL], interaction[CHOSEN]
     context = context_hash[context_start[context_row] : context_start[context_row + 1]]
@@ -383,7 +373,8 @@ def learn_one(
             features, context_row, set_rows[first + a], signal, shared, len(ik), index, value, start[a]
         )
     prior = -math.log(actions - 1.0) if parameters[START] else 0.0
-    posteriors(ik, index, value, start, actions, prior, parameters[FORM], posterior)
+    if not parameters[STOCK_IK]:
+        posteriors(ik, index, value, start, actions, prior, parameters[FORM], posterior)
     mass, best = 0.0, 0
     for a in range(actions):
         mass += posterior[a]
@@ -417,10 +408,12 @@ def learn_one(
             out[STATE] = 0.0
 
     ik_weight = min(weight, parameters[IK_CAP])
-    for a in range(actions):
+    for a in range(0 if parameters[STOCK_IK] else actions):
         label = 1.0 if a == chosen else 0.0
         step(ik, index, value, start[a], start[a + 1], ik_weight * (posterior[a] - label), parameters[IK_RATE])
 
+    if parameters[STOCK_BANDIT]:
+        return
     end = gather(features, context_row, chosen_row, -1, shared, len(bandit), index, value, 0)
     error = score(bandit, index, value, 0, end) - out[REWARD]
     estimate(bandit, index, value, end, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])

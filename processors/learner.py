@@ -15,10 +15,11 @@ from processors import exploration, kernel, reward
 from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
 from processors.events import Action, FeatureValue, Interaction, Reward, reduced_signal
 from processors.exploration import Exploration
-from processors.features import FeatureStore
+from processors.features import FeatureStore, action_features, context_features, crossed
 from processors.model import ModelConfig
 from processors.policy import PolicySnapshot, Weights, sealed
 from processors.statistics import Statistics
+from processors.stock import StockBandit, StockInverseKinematics
 
 FEWEST_ACTIONS: Final = 3
 """With two actions K * P > 2 cannot happen: no interaction would ever be extreme."""
@@ -40,7 +41,9 @@ class Learner:
         self.model = model
         self.interactions_included = 0
         self.statistics = Statistics()
-        self.configuration = sha256(msgspec.json.encode(_canonical(model.model_dump(mode="json")))).hexdigest()
+        self.configuration = sha256(
+            msgspec.json.encode(_canonical(model.model_dump(mode="json", by_alias=True)))
+        ).hexdigest()
         size = 1 << model.hash_bits
         self._tables = {
             "inverse_kinematics": np.zeros((size, 3)),
@@ -53,6 +56,9 @@ class Learner:
         self._parameters = kernel_parameters(model)
         self._anchors = model.definitely_negative or model.definitely_positive
         self._store = FeatureStore(model.context_crosses)
+        ik, bandit = model.inverse_kinematics.estimator, model.bandit.estimator
+        self._stock_ik = None if ik is None else StockInverseKinematics(ik)
+        self._stock_bandit = None if bandit is None else StockBandit(bandit)
 
     def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
         """Learn interactions in order and return their rewards; None where there were fewer than 3 actions."""
@@ -113,7 +119,7 @@ class Learner:
                 shared_weights=self.model.shared_weights,
                 exploration=self.exploration,
                 bandit=_sparse(self._tables["bandit"]),
-                inverse_kinematics=_sparse(self._tables["inverse_kinematics"]),
+                inverse_kinematics=None if self._stock_ik else _sparse(self._tables["inverse_kinematics"]),
                 configuration=self.configuration,
             )
         )
@@ -128,6 +134,8 @@ class Learner:
             "tables": {name: packed_rows(table) for name, table in self._tables.items()},
             "seen": packed(self._seen),
             "totals": packed(self._totals),
+            "stock_inverse_kinematics": self._stock_ik.state() if self._stock_ik else None,
+            "stock_bandit": self._stock_bandit.state() if self._stock_bandit else None,
         }
 
     @classmethod
@@ -152,6 +160,10 @@ class Learner:
         learner._tables = {name: unpacked_rows(table) for name, table in state["tables"].items()}
         learner._seen = unpacked(state["seen"])
         learner._totals = unpacked(state["totals"])
+        if learner._stock_ik:
+            learner._stock_ik.restore(state["stock_inverse_kinematics"])
+        if learner._stock_bandit:
+            learner._stock_bandit.restore(state["stock_bandit"])
         return learner
 
     def _signal(self, interaction: Interaction) -> str:
@@ -174,6 +186,9 @@ class Learner:
             for interaction, signal in zip(interactions, signals, strict=True)
         ]
         outputs = np.empty((len(rows), kernel.OUTPUTS))
+        if self._stock_ik or self._stock_bandit:
+            self._step_stock(interactions, np.array(rows, dtype=np.int64), weights, outputs)
+            return outputs
         kernel.learn_batch(
             *self._tables.values(),
             self._seen,
@@ -186,6 +201,46 @@ class Learner:
             outputs,
         )
         return outputs
+
+    def _step_stock(
+        self,
+        interactions: Sequence[Interaction],
+        rows: NDArray[np.int64],
+        weights: Sequence[float],
+        outputs: NDArray[np.float64],
+    ) -> None:
+        scratch = kernel.scratch(self._store.widest)
+        posterior = scratch[3]
+        ik_cap, bandit_cap = self._parameters[kernel.IK_CAP], self._parameters[kernel.BANDIT_CAP]
+        mask = (1 << self.model.hash_bits) - 1
+        for interaction, row, weight, output in zip(interactions, rows, weights, outputs, strict=True):
+            impression = interaction.impression
+            actions = [action.id for action in impression.actions]
+            context = context_features(impression.context, self.model.context_crosses)
+            if len(context) > 1 and not self.model.shared_weights:
+                del context[0]
+            seen = {crossed(left, int(row[kernel.SIGNAL])): value for left, value in context}
+            if self._stock_ik:
+                posterior[: len(actions)] = self._stock_ik.posteriors(seen, actions)
+            kernel.learn_one(
+                *self._tables.values(),
+                self._seen,
+                self._totals,
+                self._parameters,
+                self._store.arrays,
+                row,
+                weight,
+                *scratch,
+                output,
+            )
+            if self._stock_ik:
+                self._stock_ik.learn(seen, actions, impression.chosen, min(weight, float(ik_cap)))
+            if self._stock_bandit:
+                shown = action_features(impression.actions[impression.chosen])
+                x = {crossed(g, h) & mask: u * v for g, u in context for h, v in shown}
+                self._stock_bandit.learn(x, float(output[kernel.REWARD]), min(weight, float(bandit_cap)))
+        if self._stock_bandit:
+            self._stock_bandit.write(self._tables["bandit"])
 
     def _account(
         self, interaction: Interaction, signal: str, weight: float, output: list[float], version: int
@@ -230,6 +285,8 @@ def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
     values[kernel.SHARED] = model.shared_weights
     values[kernel.START] = ik.start == "uniform"
     values[kernel.EXTREMES] = reward.EXTREMES[rule.extreme]
+    values[kernel.STOCK_IK] = ik.estimator is not None
+    values[kernel.STOCK_BANDIT] = bandit.estimator is not None
     return values
 
 

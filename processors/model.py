@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from processors.estimator import Estimator, build_bandit, build_classifier
 
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
 ExtremeName = Literal["posterior", "either", "signal", "graded"]
@@ -16,6 +18,16 @@ class Settings(BaseModel):
     """A group of settings: cannot be changed after construction, and a misspelt name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _can_classify(estimator: Estimator) -> Estimator:
+    build_classifier(estimator)
+    return estimator
+
+
+def _can_score(estimator: Estimator) -> Estimator:
+    build_bandit(estimator)
+    return estimator
 
 
 class InverseKinematicsConfig(Settings):
@@ -31,6 +43,7 @@ class InverseKinematicsConfig(Settings):
     start: Literal["half", "uniform"] = "half"
     learning_rate: Positive = 1.0
     weight_cap: Positive | None = None
+    estimator: Annotated[Estimator, AfterValidator(_can_classify)] | None = None
 
 
 class RewardConfig(Settings):
@@ -65,6 +78,7 @@ class BanditConfig(Settings):
 
     learning_rate: Positive = 1.0
     weight_cap: Positive | None = 2.0
+    estimator: Annotated[Estimator, AfterValidator(_can_score)] | None = None
 
 
 class ExplorationConfig(Settings):
