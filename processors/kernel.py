@@ -492,3 +492,58 @@ def explore(scores, kind, parameter, out):
             out[a] /= total
         elif scores[a] == best:
             out[a] = (1.0 - total) / ties
+
+
+@njit(cache=True)
+def class_posteriors(table, features, values, labels, form, index, crossed_values, start, out):
+    """Write P(label | features) of each label; the other arrays keep where its weights lie."""
+    mask = np.uint64(len(table) - 1)
+    n = 0
+    for a in range(len(labels)):
+        start[a] = n
+        for j in range(len(features)):
+            index[n] = np.int64(cross(features[j], labels[a]) & mask)
+            crossed_values[n] = values[j]
+            n += 1
+    start[len(labels)] = n
+    posteriors(table, index, crossed_values, start, len(labels), 0.0, form, out)
+
+
+@njit(cache=True)
+def teach_classes(table, features, values, labels, form, chosen, weight, rate):
+    """Learn that label number `chosen` is the right one, all labels with the same weight."""
+    count_of = len(labels)
+    index, crossed_values, start, posterior, _ = scratch((len(features), count_of, 1))
+    class_posteriors(table, features, values, labels, form, index, crossed_values, start, posterior)
+    for a in range(count_of):
+        label = 1.0 if a == chosen else 0.0
+        step(table, index, crossed_values, start[a], start[a + 1], weight * (posterior[a] - label), rate)
+
+
+@njit(cache=True)
+def class_probabilities(table, features, values, labels, form):
+    """Return P(label | features) of each label, summing to 1."""
+    index, crossed_values, start, posterior, _ = scratch((len(features), len(labels), 1))
+    class_posteriors(table, features, values, labels, form, index, crossed_values, start, posterior)
+    return posterior / posterior.sum()
+
+
+@njit(cache=True)
+def predict_value(table, features, values):
+    """Return the score of a regression."""
+    mask = np.uint64(len(table) - 1)
+    total = 0.0
+    for j in range(len(features)):
+        total += table[np.int64(np.uint64(features[j]) & mask), 0] * values[j]
+    return total
+
+
+@njit(cache=True)
+def teach_value(table, features, values, target, weight, rate):
+    """Learn the target of a regression."""
+    mask = np.uint64(len(table) - 1)
+    index = np.empty(len(features), dtype=np.int64)
+    for j in range(len(features)):
+        index[j] = np.int64(np.uint64(features[j]) & mask)
+    error = score(table, index, values, 0, len(features)) - target
+    estimate(table, index, values, len(features), error, weight, rate)
