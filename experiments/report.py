@@ -25,8 +25,8 @@ def results(experiment: Experiment, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def write(experiment: Experiment, runs: Sequence[Run], out: Path) -> dict[str, Any]:
-    """Write everything about the runs to the folder `out` and return the content of results.json."""
+def write(experiment: Experiment, runs: Sequence[Run], out: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write everything about the runs to the folder `out`; return results.json and a section for `page`."""
     out.mkdir(parents=True, exist_ok=True)
     content = results(experiment, runs)
     (out / "results.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -43,7 +43,7 @@ def write(experiment: Experiment, runs: Sequence[Run], out: Path) -> dict[str, A
         "figures": [(plot, base64.b64encode(image).decode()) for plot, image in images],
     }
     (out / "report.html").write_text(page([section]))
-    return content
+    return content, section
 
 
 def page(sections: Sequence[dict[str, Any]]) -> str:

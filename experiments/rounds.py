@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from processors import kernel
 from processors.exploration import KINDS
 from processors.features import FeatureStore
-from processors.learner import kernel_parameters
 from processors.model import ModelConfig
+from processors.parameters import kernel_parameters
 
 INFERRED, GIVEN, TRUE = range(3)
 """Where the bandit's reward comes from: IGL-P, a fixed reward per signal, or the latent state."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from processors import kernel
 from processors.events import Action
 from processors.features import FeatureStore
-from processors.learner import kernel_parameters
 from processors.model import ModelConfig
+from processors.parameters import kernel_parameters
 from processors.reward import anchor
 
 

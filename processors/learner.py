@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Self
@@ -27,6 +26,7 @@ from processors.events import (
 from processors.exploration import Exploration
 from processors.features import FeatureStore
 from processors.model import ModelConfig
+from processors.parameters import kernel_parameters
 from processors.policy import PolicySnapshot, Weights, sealed
 from processors.statistics import Statistics
 
@@ -218,26 +218,6 @@ class Learner:
             policy_version=version,
             logged_policy_version=impression.policy_version,
         )
-
-
-def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
-    """Return the settings of a model as the numbers that the kernel reads."""
-    values = np.zeros(kernel.PARAMETERS)
-    ik, rule, bandit = model.inverse_kinematics, model.reward, model.bandit
-    values[kernel.FORM] = kernel.SOFTMAX if ik.form == "softmax" else kernel.ONE_VERSUS_REST
-    values[kernel.IK_RATE] = ik.learning_rate
-    values[kernel.IK_CAP] = math.inf if ik.weight_cap is None else ik.weight_cap
-    values[kernel.RULE] = reward.RULES[rule.rule]
-    values[kernel.THRESHOLD] = rule.threshold
-    values[kernel.ALPHA] = 1.0 if rule.alpha is None else rule.alpha
-    values[kernel.PRIOR] = rule.prior_strength
-    values[kernel.BANDIT_RATE] = bandit.learning_rate
-    values[kernel.BANDIT_CAP] = math.inf if bandit.weight_cap is None else bandit.weight_cap
-    values[kernel.POLARITY] = reward.polarity(model)
-    values[kernel.SHARED] = model.shared_weights
-    values[kernel.START] = ik.start == "uniform"
-    values[kernel.EXTREMES] = reward.EXTREMES[rule.extreme]
-    return values
 
 
 def _weight(interaction: Interaction) -> float:

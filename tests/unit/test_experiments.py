@@ -71,6 +71,12 @@ def test_the_exit_status_says_whether_all_bars_are_met(
     assert "| only |" in (tmp_path / "table.md").read_text()
 
 
+def test_all_experiments_go_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "find", lambda name: experiment_that_reaches(9))
+    assert evaluate.evaluate("all", 1, 0, tmp_path) == 0
+    assert (tmp_path / "index.html").read_text().count("<section") == len(evaluate.EXPERIMENTS)
+
+
 @pytest.mark.parametrize("name", evaluate.EXPERIMENTS)
 def test_every_experiment_can_be_found(name: str) -> None:
     experiment = evaluate.find(name)
