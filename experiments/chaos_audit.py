@@ -32,7 +32,8 @@ Place = tuple[int, int]
 class Audit(msgspec.Struct):
     """What the topics say. Numbers are of distinct impressions unless the name says otherwise.
 
-    `lost`: with no interaction, or not in the learner's ledger, or not among its rewards. `learned_twice`: learned
+    `lost`: with no interaction, not in the ledger or among the rewards, or missing in what a model includes.
+    `learned_twice`: learned
     at two versions of a model, or beyond what the log holds. `misjoined`: joined with other feedback than
     the definition says. `unexpected`: joined, and should not be. `feedback_lost`: pieces of feedback that are neither
     in an interaction nor on the side output. `disordered`: written out of the order of closing. `floors_too_high`:
@@ -91,12 +92,12 @@ def audit(read: Callable[[str], Log], settings: Settings) -> Audit:
     _check_floors(interactions, expected, result)
     folded = {partition: _fold(log, settings) for partition, log in interactions.items()}
     learned = {place for models in folded.values() for one in models.values() for place in one.places}
-    kept, extra = _check_checkpoints(read(topics.checkpoints), folded, expected, result)
+    kept, extra, short = _check_checkpoints(read(topics.checkpoints), folded, expected, result)
     rewarded, twice = _check_rewards(read(topics.rewards), expected)
     missing = {place for place in expected if place not in learned or place not in kept or place not in rewarded}
-    result.lost = len(missing)
+    result.lost = max(len(missing), short)
     result.learned_twice = max(len(twice), extra)
-    result.learned_once = result.impressions - len(missing | twice)
+    result.learned_once = result.impressions - max(len(missing | twice), short)
     _check_policies(read(topics.policies), folded, result)
     return result
 
@@ -178,10 +179,10 @@ def _fold(log: Sequence[Interaction], settings: Settings) -> dict[str, _Learned]
 
 def _check_checkpoints(
     log: Log, folded: Mapping[int, Mapping[str, _Learned]], expected: Mapping[Place, Expected], result: Audit
-) -> tuple[set[Place], int]:
-    """Compare checkpoints with the fold; return the places in their ledgers, and how often too much was learned."""
+) -> tuple[set[Place], int, int]:
+    """Compare checkpoints with the fold; return the ledgers, what is too much, what too little."""
     kept: set[Place] = set()
-    extra = 0
+    extra = short = 0
     for partition, models in folded.items():
         if not models:
             continue
@@ -197,10 +198,11 @@ def _check_checkpoints(
                 kept.add(place)
         for model, learned in models.items():
             state = checkpoint.models.get(model)
-            extra += max(0, (state or {}).get("interactions_included", 0) - len(learned.places))
+            difference = (state or {}).get("interactions_included", 0) - len(learned.places)
+            extra, short = extra + max(0, difference), short + max(0, -difference)
             if msgspec.msgpack.encode(state) != msgspec.msgpack.encode(learned.learner.state()):
                 result.complaints.append(f"the checkpoint of {model} is not what its interactions make")
-    return kept, extra
+    return kept, extra, short
 
 
 def _check_rewards(log: Log, expected: Mapping[Place, Expected]) -> tuple[set[Place], set[Place]]:

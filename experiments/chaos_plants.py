@@ -29,7 +29,7 @@ MARK_DELAY = 1.0
 """Seconds in which a worker that dies has written interactions that no mark knows of: they will be written again."""
 DROPPED = 1000
 CLEARED = 0.2
-SPARSE_CHECKPOINTS = 5.0
+SPARSE_CHECKPOINTS = 30.0
 
 
 class Fault(StrEnum):

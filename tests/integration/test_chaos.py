@@ -39,7 +39,7 @@ def test_nothing_is_lost_or_learned_twice_through_ten_kills(tmp_path: Path) -> N
     [
         (Fault.NO_DEDUPLICATION, 3, "learned_twice"),
         (Fault.DROPPED_INTERACTIONS, 0, "lost"),
-        (Fault.EARLY_COMMIT, 3, "lost"),
+        (Fault.EARLY_COMMIT, 5, "lost"),
     ],
 )
 def test_a_planted_fault_is_found(fault: Fault, kills: int, found: str, tmp_path: Path) -> None:
