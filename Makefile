@@ -18,12 +18,13 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -m "not kafka"
 
-# The properties of the join at 10,000 examples each.
+# The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/test_join_machine.py tests/unit/test_join_oracle.py
+	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
 test-kafka: install
-	$(BIN)/python -m pytest -m kafka
+	$(BIN)/python -m pytest -m "kafka and not nightly"
 
 check: install
 	$(BIN)/ruff check .

@@ -49,7 +49,7 @@ def test_a_lost_and_a_repeated_lesson_are_found(out: Path, monkeypatch: pytest.M
             add_reward(audit, reward)
 
     monkeypatch.setattr(Audit, "add_reward", one_lost_another_twice)
-    monkeypatch.setattr(demo, "STALL_SECONDS", 6.0)
+    monkeypatch.setattr(demo, "STALL_SECONDS", 12.0)
     printed = io.StringIO()
     assert demo.run_demo(1000, 12, out, rate=600, console=Console(file=printed, width=100)) == 1
     assert "1 impressions are not learned" in printed.getvalue()
