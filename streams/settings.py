@@ -217,9 +217,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, environment, then the TOML file."""
-        path = os.environ.get("GROUNDSWELL_CONFIG")
-        toml = (TomlConfigSettingsSource(settings_cls, Path(path)),) if path else ()
+        """Read arguments, environment, then the TOML file if there is one."""
+        toml = (TomlConfigSettingsSource(settings_cls),) if settings_cls.model_config.get("toml_file") else ()
         return (init_settings, env_settings, *toml)
 
 
@@ -228,12 +227,15 @@ def load_settings(config: Path | None = None) -> Settings:
 
     Raises `pydantic.ValidationError`, which names the field, and `FileNotFoundError`.
     """
-    if config is not None:
-        os.environ["GROUNDSWELL_CONFIG"] = str(config)
-    path = os.environ.get("GROUNDSWELL_CONFIG")
-    if path and not Path(path).is_file():
+    named = os.environ.get("GROUNDSWELL_CONFIG")
+    path = config or (Path(named) if named else None)
+    if path is not None and not path.is_file():
         raise FileNotFoundError(f"no configuration file at {path}; set GROUNDSWELL_CONFIG or --config to one")
-    settings = Settings()
+
+    class SettingsOfFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    settings: Settings = SettingsOfFile()
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if servers:
         kafka = settings.kafka.model_copy(update={"bootstrap_servers": servers})
