@@ -49,6 +49,7 @@ def test_a_planted_fault_is_found(fault: Fault, kills: int, found: str, tmp_path
     assert results[found] > 0, results
 
 
+@pytest.mark.nightly  # whether there is anything in a queue when it is cleared hangs on chance
 def test_what_faust_skips_when_it_clears_its_queues_is_sought_and_read(tmp_path: Path) -> None:
     code, results = chaos(tmp_path, 0, 4_000, Fault.CLEARED_QUEUES)
     assert code == 0, results
