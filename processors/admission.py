@@ -89,11 +89,9 @@ class Admission:
         refusal = self._refusal(key, decoded, timestamp_ms)
         if refusal is not None:
             return refusal
-        if decoded.model not in self._models:
-            return Refusal(Reason.UNKNOWN_MODEL, f"model {decoded.model!r} is not configured")
-        wrong = contradiction(decoded) or too_many_features(decoded, self._models[decoded.model])
-        if wrong is not None:
-            return Refusal(*wrong)
+        refusal = unlearnable(decoded, self._models)
+        if refusal is not None:
+            return refusal
         assert value is not None
         return _shown(decoded, offset, value)
 
@@ -132,7 +130,16 @@ class Admission:
         return self._from_the_future(marker.watermark, timestamp_ms) or marker
 
 
-def too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
+def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Refusal | None:
+    """Return why none of these models can learn from an impression that fits the types, or None if one can."""
+    model = models.get(impression.model)
+    if model is None:
+        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured")
+    wrong = contradiction(impression) or _too_many_features(impression, model)
+    return None if wrong is None else Refusal(*wrong)
+
+
+def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
     """Return (reason, detail) if learning from the impression would take too long, else None."""
     contexts = 1 + len(impression.context)
     if model.context_crosses:

@@ -15,9 +15,9 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from processors import policy
-from processors.admission import Reason, Refusal, too_many_features
+from processors.admission import Reason, Refusal, unlearnable
 from processors.chunks import assemble, split, used_slot
-from processors.events import Interaction, contradiction
+from processors.events import Interaction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.ledger import Ledger
@@ -113,13 +113,8 @@ class PartitionLearner:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(record, Refusal(Reason.SCHEMA, str(error)), outputs)
             return None
-        if interaction.impression.model not in self._settings.models:
-            detail = f"model {interaction.impression.model!r} is not configured"
-            self._refuse(record, Refusal(Reason.UNKNOWN_MODEL, detail), outputs)
-            return None
-        model = self._settings.models[interaction.impression.model]
-        if wrong := contradiction(interaction.impression) or too_many_features(interaction.impression, model):
-            self._refuse(record, Refusal(*wrong), outputs)
+        if refusal := unlearnable(interaction.impression, self._settings.models):
+            self._refuse(record, refusal, outputs)
             return None
         if not self._ledger.admit(interaction.source):
             self._metrics.repeated()
