@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from weakref import WeakSet
 
 import typer
 from faust.types import TP
@@ -20,7 +20,6 @@ from faust.types import TP
 from processors.events import Source
 from processors.interactions import decode_interaction
 from processors.ledger import Ledger
-from state.journal import JoinJournal
 from streams.app import Groundswell
 from streams.outputs import Outputs
 from streams.record_batches import Cursor
@@ -51,26 +50,25 @@ def _die_once(died: Path) -> None:
 
 def _no_deduplication(died: Path) -> None:
     """The learner learns whatever comes; and interactions come again, as the join dies before it marks them."""
-    admit, mark, write = Ledger.admit, JoinJournal.mark, Outputs.interaction
-    written = False
+    admit, write, flush = Ledger.admit, Outputs.interaction, Outputs.flush
+    with_interactions: WeakSet[Outputs] = WeakSet()
 
     def always(self: Ledger, source: Source) -> bool:
         admit(self, source)
         return True
 
     def noted(self: Outputs, model: str, value: bytes) -> None:
-        nonlocal written
-        written = True
+        with_interactions.add(self)
         write(self, model, value)
 
-    async def late(self: JoinJournal, *arguments: Any) -> None:
-        if written:
+    async def last(self: Outputs) -> None:
+        await flush(self)
+        if self in with_interactions:
             _die_once(died)
-        await mark(self, *arguments)
 
     Ledger.admit = always  # type: ignore[method-assign]  # a fault is planted here
     Outputs.interaction = noted  # type: ignore[method-assign]  # a fault is planted here
-    JoinJournal.mark = late  # type: ignore[method-assign,assignment]  # a fault is planted here
+    Outputs.flush = last  # type: ignore[method-assign]  # a fault is planted here
 
 
 def _dropped_interactions() -> None:
@@ -85,7 +83,7 @@ def _dropped_interactions() -> None:
 
 
 def _early_commit(died: Path) -> None:
-    """The learner commits what it has read before a checkpoint includes it, dies, and goes on from what it committed."""
+    """The learner commits what no checkpoint includes yet, dies, and goes on from what it committed."""
     known_positions, commit = Groundswell.known_positions, Groundswell.commit_offsets
 
     async def committed_positions(self: Groundswell, assignment: set[TP]) -> Mapping[TP, int]:
