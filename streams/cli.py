@@ -180,11 +180,15 @@ def bench_join(
 def bench_pending(
     out: Annotated[Path, typer.Option(help="Folder for pending.json.")] = Path("out/bench-pending"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many wait.")] = 1_000_000,
+    real: Annotated[
+        bool, typer.Option("--kafka", help="In a worker on a real Apache Kafka, killed meanwhile.")
+    ] = False,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
     from experiments.bench_join import bench_pending as run_bench  # noqa: PLC0415
+    from experiments.bench_restart import bench_restart  # noqa: PLC0415
 
-    raise typer.Exit(run_bench(out, impressions))
+    raise typer.Exit(bench_restart(out, impressions) if real else run_bench(out, impressions))
 
 
 @cli.command()
