@@ -55,6 +55,8 @@ class _Worker:
             "GROUNDSWELL_HTTP__PORT": str(settings.http.port),
             "GROUNDSWELL_KAFKA__INSTANCE": str(settings.kafka.instance),
         }
+        if settings.spill_folder is not None:
+            own["GROUNDSWELL_SPILL_FOLDER"] = str(settings.spill_folder)
         self.process = ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log, environment=own)
 
     def page(self, path: str) -> str | None:
@@ -84,15 +86,18 @@ class _Worker:
         return time.monotonic() - began
 
 
-def bench_restart(out: Path, count: int = 1_000_000) -> int:
-    """Measure the restart of a worker with `count` pending impressions; return 1 beyond the bar, else 0."""
+def bench_restart(out: Path, count: int = 1_000_000, *, spill: bool = False) -> int:
+    """Measure the restart of a worker with `count` pending impressions; return 1 beyond the bar, else 0.
+
+    With `spill`, their payloads are in files.
+    """
     out = out.absolute()
     shutil.rmtree(out / "kafka", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     with ApacheKafka(out / "kafka") as kafka:
-        settings = _settings(kafka.bootstrap_servers, count)
+        settings = _settings(kafka.bootstrap_servers, count, out if spill else None)
         create_topics(settings.kafka, settings.topics)
-        result = {"bench": "restart", "impressions": count, **_measured(settings, count, out)}
+        result = {"bench": "restart", "impressions": count, "spill": spill, **_measured(settings, count, out)}
     bar = RESTORE_BAR * max(1.0, count / 1_000_000)
     slowest = max(result["ready_seconds"], result["first_closed_seconds"])
     bars = [{"name": "restart_seconds", "bar": bar, "reached": slowest, "met": slowest < bar}]
@@ -111,13 +116,14 @@ def bench_restart(out: Path, count: int = 1_000_000) -> int:
     return 0 if slowest < bar else 1
 
 
-def _settings(servers: str, count: int) -> Settings:
+def _settings(servers: str, count: int, spill_folder: Path | None) -> Settings:
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=servers, instance="bench"),
         # All of it waits until the end.
         join=JoinConfig(wait=2 * count / PER_SECOND, idle=None),
         http={"port": free_port()},
         models=MODELS,
+        spill_folder=spill_folder,
     )
 
 

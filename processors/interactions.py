@@ -25,7 +25,7 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
             partition,
             pending.impression.offset,
             floor,
-            pending.impression.value,
+            bytes(pending.impression.value),
             b",".join([one.value for one in feedback]),
             _encode_json(list(signals) or [NONE_SIGNAL]),
         )
