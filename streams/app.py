@@ -33,6 +33,7 @@ from streams.outputs import Outputs
 from streams.pages import add_pages
 from streams.record_batches import RecordBatchApp
 from streams.settings import Settings, load_settings
+from streams.shards import add_shard_exchange
 
 LARGEST_RECORD = 1_048_576
 MAX_REQUEST_BYTES = 16_384
@@ -159,6 +160,7 @@ def create_app(settings: Settings) -> Groundswell:
     app = Groundswell(settings)
     add_agents(app)
     add_clock(app)
+    add_shard_exchange(app)
     add_pages(app)
     return app
 
