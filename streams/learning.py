@@ -6,6 +6,7 @@ checkpoint includes, and after a restart reading goes on from what the checkpoin
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ class PartitionLearner:
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
-                self._metrics.restored(name, self._publications[name].version)
+                publication = self._publications[name]
+                self._metrics.restored(name, publication.version, publication.published_at)
             else:
                 self._unconfigured[name] = state
 
@@ -132,7 +134,7 @@ class PartitionLearner:
             until_due = publication.due - learner.interactions_included
             stretch, interactions = interactions[:until_due], interactions[until_due:]
             rewards = learner.learn(stretch)
-            self._metrics.learned(model, rewards, learner.statistics)
+            self._metrics.learned(model, stretch, rewards, learner.statistics)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)
@@ -157,9 +159,9 @@ class PartitionLearner:
         snapshot = learner.snapshot(publication.parent)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
-        publication.version = learner.interactions_included
+        publication.version, publication.published_at = learner.interactions_included, time.time()
         self._unpublished_since.pop(model, None)
-        self._metrics.published(model, learner.interactions_included)
+        self._metrics.published(snapshot, publication.published_at)
         return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
     async def let_time_pass(self, now: float) -> None:
@@ -179,6 +181,7 @@ class PartitionLearner:
             return
         if self._unsaved_since is None:
             self._unsaved_since = now
+            self._metrics.unsaved(self.partition)
         if now - self._unsaved_since >= self._settings.learning.checkpoint_seconds:
             await self.write_checkpoint()
 
@@ -190,6 +193,7 @@ class PartitionLearner:
         offset = self.interactions.offset
         if offset == self.durable_offset or self._steps.unfinished:
             return
+        started = time.monotonic()
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))
         value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._publications))
@@ -198,7 +202,7 @@ class PartitionLearner:
         outputs.checkpoint(self.partition, records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
-        self._metrics.checkpointed(self.partition, len(value))
+        self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""
