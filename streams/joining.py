@@ -6,6 +6,7 @@ the input. Steps take turns: the caller holds a lock, since both topics and the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
@@ -160,6 +161,9 @@ class PartitionJoin:
             outputs.dead_letter(place, record.key, record.value, refusal)
             self._metrics.dead_letters.labels(record.topic, refusal.reason).inc()
         await outputs.flush()
+        if closed:
+            wait_ended = min(pending.effective for pending in closed) / 1000 + self._config.wait
+            self._metrics.join_delay.observe(max(0.0, time.time() - wait_ended))
         await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
         self._observe()
 
@@ -177,6 +181,8 @@ class PartitionJoin:
             reason = self._stray_reason(stray)
             outputs.stray(self.partition, stray, reason)
             self._metrics.join.labels(reason).inc()
+            if stray.lateness is not None and stray.reason is Outcome.LATE:
+                self._metrics.lateness.observe(max(0, stray.lateness) / 1000)
         for evicted in step.evicted:
             impression = evicted.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)

@@ -6,6 +6,7 @@ checkpoint includes, and after a restart reading goes on from what the checkpoin
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ class PartitionLearner:
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
-                self._metrics.restored(name, self._publications[name].version)
+                publication = self._publications[name]
+                if self._publishes(name):
+                    self._metrics.restored(name, publication.version, publication.published_at)
             else:
                 self._unconfigured[name] = state
 
@@ -135,7 +138,7 @@ class PartitionLearner:
             until_due = publication.due - learner.interactions_included
             stretch, interactions = interactions[:until_due], interactions[until_due:]
             rewards = learner.learn(stretch)
-            self._metrics.learned(model, rewards, learner.statistics)
+            self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)
@@ -152,7 +155,7 @@ class PartitionLearner:
     def _add(self, model: str, learner: Learner) -> None:
         self._learners[model] = learner
         self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
-        self._metrics.follow(model, learner.statistics)
+        self._metrics.follow(self.partition, model, learner.statistics)
 
     def take_in(self, model: str, contributions: Sequence[Contribution]) -> None:
         """Let the learner of a sharded model take in what the other partitions' shards contributed so far."""
@@ -184,7 +187,8 @@ class PartitionLearner:
         snapshot = learner.snapshot(publication.parent)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
-        self._metrics.published(model, learner.version)
+        publication.published_at = time.time()
+        self._metrics.published(snapshot, publication.published_at)
         return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
     async def let_time_pass(self, now: float) -> None:
@@ -204,6 +208,7 @@ class PartitionLearner:
             return
         if self._unsaved_since is None:
             self._unsaved_since = now
+            self._metrics.unsaved(self.partition)
         if now - self._unsaved_since >= self._settings.learning.checkpoint_seconds:
             await self.write_checkpoint()
 
@@ -215,6 +220,7 @@ class PartitionLearner:
         offset = self.interactions.offset
         if offset == self.durable_offset or self._steps.unfinished:
             return
+        started = time.monotonic()
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))
         value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._publications))
@@ -223,7 +229,7 @@ class PartitionLearner:
         outputs.checkpoint(self.partition, records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
-        self._metrics.checkpointed(self.partition, len(value))
+        self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""
