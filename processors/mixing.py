@@ -64,14 +64,18 @@ def own_rows(table: Floats, others: Floats) -> Rows:
     return Rows(numbers, np.column_stack((amount - others[numbers, 0], mass[numbers])), largest)
 
 
-def add_rows(table: Floats, others: Floats, own: Rows) -> None:
-    """Make a table the sum of `own` and `others`, in place."""
-    whole = others.copy()
-    whole[own.numbers] += own.additive
+def add_rows(table: Floats, own: Rows, others: Floats, before: Floats) -> None:
+    """Make a table, which was the sum of `own` and `before`, that of `own` and `others`, in place.
+
+    Rows to which others add nothing stay as they are, to the bit.
+    """
+    changed = np.flatnonzero(others[:, 1] + before[:, 1])
+    whole = others[changed]
+    held = np.isin(own.numbers, changed, assume_unique=True)
+    whole[np.searchsorted(changed, own.numbers[held])] += own.additive[held]
     if table.shape[1] == 2:
-        table[:] = whole
+        table[changed] = whole
         return
-    table[:, : PRECISION + 1] = 0.0
-    numbers = np.flatnonzero(whole[:, 1])
-    table[numbers, WEIGHT] = whole[numbers, 0] / whole[numbers, 1]
-    table[numbers, PRECISION] = whole[numbers, 1]
+    mass = whole[:, 1]
+    table[changed, WEIGHT] = np.divide(whole[:, 0], mass, out=np.zeros_like(mass), where=mass > 0.0)
+    table[changed, PRECISION] = mass

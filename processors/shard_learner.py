@@ -46,11 +46,10 @@ class ShardLearner(Learner):
 
     def take_in(self, contributions: Iterable[Contribution]) -> None:
         """Put what the other shards contributed in the place of what they had contributed before."""
-        own = self.contribution()
+        own, before = self.contribution(), self._others
+        self._others = {name: np.zeros_like(table) for name, table in before.items()}
         self._others_interactions = 0
         self._others_totals[:] = 0.0
-        for table in self._others.values():
-            table[:] = 0.0
         for one in contributions:
             self._others_interactions += one.interactions
             self._others_totals[ADDITIVE_TOTALS] += one.totals[ADDITIVE_TOTALS]
@@ -60,7 +59,7 @@ class ShardLearner(Learner):
                 if (table := self._tables[name]).shape[1] > LARGEST:
                     table[rows.numbers, LARGEST] = np.maximum(table[rows.numbers, LARGEST], rows.largest)
         for name, table in self._tables.items():
-            add_rows(table, self._others[name], own.tables[name])
+            add_rows(table, own.tables[name], self._others[name], before[name])
         self._totals = own.totals + self._others_totals
         self._totals[kernel.CONTEXT_FEATURES] = float(np.bitwise_count(self._seen).sum())
 

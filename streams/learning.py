@@ -173,9 +173,10 @@ class PartitionLearner:
         )
 
     def _publishes(self, model: str) -> bool:
-        """Say whether this partition is the one that publishes the model: of shards, only one may."""
+        """Say whether this partition publishes the model: of shards, the one does on which its name lies."""
         partitions = self._settings.topics.interaction_partitions
-        return contract_partition(model.encode(), partitions) == self.partition
+        sharded = self._settings.models[model].sharded_by is not None
+        return not sharded or contract_partition(model.encode(), partitions) == self.partition
 
     def _publish(self, model: str, outputs: Outputs) -> int:
         """Write the policy of this moment, if that is for this partition to do; return how many weights it has."""

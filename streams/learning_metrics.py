@@ -150,7 +150,10 @@ class LearningMetrics:
 
 
 class RecentStatistics:
-    """The sums of a model's `Statistics` on this worker, fading: each interaction makes the earlier ones count a little less."""
+    """The sums of a model's `Statistics`, fading: each interaction makes the earlier ones count a little less.
+
+    Of a sharded model they are over all of its partitions that this worker holds.
+    """
 
     def __init__(self) -> None:
         self._before: dict[int, Statistics] = {}
