@@ -127,12 +127,12 @@ class TopicSettings(BaseModel):
 
 
 class HttpSettings(BaseModel):
-    """Where metrics and health are served."""
+    """Where the live page, metrics and health are served."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="address to bind; 0.0.0.0 for all")
-    port: int = Field(6066, ge=1, le=65_535, description="of /metrics, /healthz and /readyz")
+    port: int = Field(6066, ge=1, le=65_535, description="of the live page at /, /metrics, /healthz and /readyz")
 
 
 class LearningSettings(BaseModel):
