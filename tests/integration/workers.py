@@ -194,9 +194,9 @@ class Apps:
         self._producer.close(5)
 
 
-def with_topics(servers: str) -> str:
+def with_topics(servers: str, topics: TopicSettings = TOPICS) -> str:
     """Make the topics; return the servers."""
-    create_topics(KafkaSettings(bootstrap_servers=servers), TOPICS)
+    create_topics(KafkaSettings(bootstrap_servers=servers), topics)
     return servers
 
 
