@@ -8,8 +8,7 @@ import threading
 
 import faust
 
-from processors.learner import warm_up
-from processors.stock_learner import learner_for
+from processors.learners import warm_up
 from streams.app import Groundswell, create_app
 from streams.settings import Settings
 from streams.topics import check_topics
@@ -46,9 +45,7 @@ def run_worker(settings: Settings) -> None:
     where Kafka does not let this worker in, or forbids something that it needs.
     """
     check_topics(settings.kafka, settings.topics)
-    for model in settings.models.values():
-        learner_for(model)  # refuses an estimator that cannot serve, before anything is read
-    warm_up()
+    warm_up(settings.models.values())  # refuses an estimator that cannot serve, before anything is read
     worker = PunctualWorker(create_app(settings), loglevel=settings.log_level, redirect_stdouts=False)
     worker.execute_from_commandline()
 
