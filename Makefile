@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/groundswell demo
 
 test: install
-	$(BIN)/python -m pytest -m "not kafka"
+	$(BIN)/python -m pytest -m "not kafka and not deploy"
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install

@@ -18,6 +18,7 @@ from processors.learner import Learner, StateError
 from processors.model import BanditConfig, ModelConfig, StockEstimator
 from processors.plain_state import from_plain, to_plain
 from processors.policy import PolicySnapshot, Weights, sealed
+from processors.shard_learner import ShardLearner
 from processors.stock_models import build_classifier, build_regressor
 
 CLASSIFIER = StockEstimator.model_validate(
@@ -39,16 +40,22 @@ RIVER_VERSION = version("river")
 
 
 def learner_for(model: ModelConfig) -> Learner:
-    """Return the learner of a model: compiled, unless it names a stock estimator.
+    """Return the learner of a model: compiled, unless it names a stock estimator; one of several, if it is sharded.
 
     Raises `EstimatorError` where that cannot serve.
     """
-    return StockLearner(model) if is_stock(model) else Learner(model)
+    return _learner_class(model)(model)
 
 
 def restored_learner(model: ModelConfig, state: Mapping[str, Any]) -> Learner:
     """Return the learner whose `state()` this is. Raises `StateError` where it cannot continue from it."""
-    return (StockLearner if is_stock(model) else Learner).restore(model, state)
+    return _learner_class(model).restore(model, state)
+
+
+def _learner_class(model: ModelConfig) -> type[Learner]:
+    if is_stock(model):
+        return StockLearner
+    return ShardLearner if model.sharded_by is not None else Learner
 
 
 def is_stock(model: ModelConfig) -> bool:

@@ -14,13 +14,14 @@ from aiokafka import ConsumerRecord
 
 from processors.admission import Admission, Reason, Refusal
 from processors.events import Watermark
-from processors.interactions import encode_interaction, floor_of
+from processors.interactions import encode_interaction, floor_of, shard_key
 from processors.join import (
     BEFORE_TIME,
     Join,
     JoinConfig,
     ObservedFeedback,
     Outcome,
+    Pending,
     ShownImpression,
     Step,
     Stray,
@@ -57,6 +58,7 @@ class PartitionJoin:
         self._config: JoinConfig = settings.join
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
+        self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = Admission(settings.models, settings.max_ahead_ms)
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
@@ -132,13 +134,20 @@ class PartitionJoin:
         idle_for = now - since
         return base + round(idle_for * 1000) if idle_for >= self._config.idle else None
 
+    def _spread_by(self, pending: Pending) -> bytes:
+        """Return the key that decides the partition of an interaction: its model, or the shard of that."""
+        feature = self._shard_features[pending.impression.model]
+        return pending.impression.model.encode() if feature is None else shard_key(pending, feature)
+
     async def _settle(self, steps: list[Step], refused: list[tuple[ConsumerRecord, Refusal]]) -> None:
         """Write what came of the steps, then make the rest durable, in the order that is safe."""
         outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
         floor = floor_of(closed, self._join.floor, self.impressions.offset)
         for pending in closed:
-            outputs.interaction(pending.impression.model, encode_interaction(pending, self.partition, floor))
+            outputs.interaction(
+                pending.impression.model, self._spread_by(pending), encode_interaction(pending, self.partition, floor)
+            )
             for feedback in pending.feedback:
                 self._metrics.feedback_delay.observe((feedback.occurred_at - pending.effective) / 1000)
         for step in steps:

@@ -40,13 +40,14 @@ class LearningMetrics:
         """Count a record that could not be learned from."""
         self._metrics.dead_letters.labels(topic, reason).inc()
 
-    def follow(self, model: str, statistics: Statistics) -> None:
-        """Begin with a model whose history so far is `statistics`."""
-        self._recent[model] = RecentStatistics(statistics)
-        self._watches[model] = PolicyWatch()
+    def follow(self, partition: int, model: str, statistics: Statistics) -> None:
+        """Begin with a model's learner on a partition, whose history so far is `statistics`."""
+        self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)
+        self._watches.setdefault(model, PolicyWatch())
 
     def learned(
         self,
+        partition: int,
         model: str,
         interactions: Sequence[Interaction],
         rewards: Sequence[Reward | None],
@@ -57,7 +58,7 @@ class LearningMetrics:
         Call it before the policy that includes the stretch is published.
         """
         self._count(model, interactions, rewards)
-        self._speak_of_recent(model, statistics)
+        self._speak_of_recent(partition, model, statistics)
         self._watch(model, interactions, rewards)
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
@@ -82,9 +83,9 @@ class LearningMetrics:
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
         metrics.extreme.labels(model).inc(states.total() - states["0"])
 
-    def _speak_of_recent(self, model: str, statistics: Statistics) -> None:
+    def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]
-        metrics.definitely_negative.labels(model).inc(recent.add(statistics))
+        metrics.definitely_negative.labels(model).inc(recent.add(partition, statistics))
         if not recent.weights:
             return
         for state in STATES:
@@ -142,24 +143,37 @@ class LearningMetrics:
         """Withdraw the gauges of a partition that has gone to another worker."""
         self._metrics.drop_interaction_partition(partition)
         for model in models:
-            self._metrics.drop_model(model)
-            self._recent.pop(model, None)
-            self._watches.pop(model, None)
+            # Of a sharded model this worker may hold other partitions still.
+            if self._recent[model].leave(partition):
+                self._metrics.drop_model(model)
+                del self._recent[model], self._watches[model]
 
 
 class RecentStatistics:
-    """The sums of `Statistics`, fading: each interaction makes the earlier ones count a little less."""
+    """The sums of a model's `Statistics`, fading: each interaction makes the earlier ones count a little less.
 
-    def __init__(self, so_far: Statistics) -> None:
-        self._before = _copy(so_far)
+    Of a sharded model they are over all of its partitions that this worker holds.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Statistics] = {}
         self.states = dict.fromkeys(STATES, 0.0)
         self.learned = 0.0
         self.weights = self.squared_weights = 0.0
         self.ik_log_loss = self.prior_log_loss = self.ik_correct = self.prior_correct = self.ik_calibration = 0.0
 
-    def add(self, now: Statistics) -> int:
-        """Take in what has been counted since the last call; return how many signals were definitely negative."""
-        before, self._before = self._before, _copy(now)
+    def follow(self, partition: int, so_far: Statistics) -> None:
+        """Begin with a learner on a partition."""
+        self._before[partition] = _copy(so_far)
+
+    def leave(self, partition: int) -> bool:
+        """End with a partition; return whether no other is left."""
+        self._before.pop(partition, None)
+        return not self._before
+
+    def add(self, partition: int, now: Statistics) -> int:
+        """Take in what a learner has counted since the last call; return how many signals were definitely negative."""
+        before, self._before[partition] = self._before[partition], _copy(now)
         new = now.learned - before.learned
         fading = (1 - 1 / MEMORY) ** new
         self.learned = fading * self.learned + new

@@ -10,7 +10,7 @@ import faust
 
 from processors.learner import warm_up
 from processors.stock_learner import learner_for
-from streams.app import create_app
+from streams.app import Groundswell, create_app
 from streams.settings import Settings
 from streams.topics import check_topics
 
@@ -19,7 +19,9 @@ STOP_SECONDS = 9.0
 
 
 class PunctualWorker(faust.Worker):
-    """A worker that ends in time even where Faust would wait for a broker that is gone."""
+    """A worker that ends in time even where Faust would wait for a broker that is gone, and says why it ends."""
+
+    app: Groundswell
 
     async def stop(self) -> None:
         """Stop gracefully, or else abruptly."""
@@ -27,6 +29,14 @@ class PunctualWorker(faust.Worker):
         deadline.daemon = True
         deadline.start()
         await super().stop()
+
+    def stop_and_shutdown(self) -> None:
+        """End everything; where it ends by a failure, the last line of the log says which."""
+        try:
+            super().stop_and_shutdown()
+        finally:
+            if self.app.failure is not None:
+                logging.getLogger(__name__).critical("The worker ends: %s", self.app.failure)
 
 
 def run_worker(settings: Settings) -> None:

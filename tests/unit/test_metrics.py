@@ -39,9 +39,9 @@ def reward(signal: str, state: Any = 0) -> Reward:
 def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
     metrics = Metrics()
     learning = LearningMetrics(metrics)
-    learning.follow("feed", Statistics())
+    learning.follow(3, "feed", Statistics())
     for number in range(10 * MAX_SIGNALS):
-        learning.learned("feed", [interaction(number)], [reward(f"signal {number}")], Statistics())
+        learning.learned(3, "feed", [interaction(number)], [reward(f"signal {number}")], Statistics())
     counted = {dict(labels)["signal"]: value for (name, labels), value in samples(metrics).items()
                if name == "groundswell_signal_states_total"}  # fmt: skip
     assert len(counted) == MAX_SIGNALS + 1
@@ -52,10 +52,10 @@ def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
 def learned_metrics(count: int) -> tuple[Metrics, LearningMetrics, Learner]:
     metrics, log = Metrics(), uniform_log(count)
     learning, learner = LearningMetrics(metrics), Learner(worker_settings().models["feed"])
-    learning.follow("feed", learner.statistics)
+    learning.follow(3, "feed", learner.statistics)
     for start in range(0, count, 50):
         rewards = learner.learn(log[start : start + 50])
-        learning.learned("feed", log[start : start + 50], rewards, learner.statistics)
+        learning.learned(3, "feed", log[start : start + 50], rewards, learner.statistics)
     return metrics, learning, learner
 
 
@@ -74,19 +74,20 @@ def test_what_was_learned_is_counted_by_state_and_signal() -> None:
 
 
 def test_rates_speak_of_the_recent_past() -> None:
-    recent, now = RecentStatistics(Statistics()), Statistics()
+    recent, now = RecentStatistics(), Statistics()
+    recent.follow(0, now)
     for state in ("1", "-1"):
         for _ in range(10):
             now.learned += MEMORY
             now.states[state] += MEMORY
-            recent.add(now)
+            recent.add(0, now)
     assert recent.states["-1"] / recent.learned > 0.99
 
 
 def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     metrics, learning, learner = learned_metrics(200)
     learning.published(learner.snapshot(None), 1_700_000_000.0)
-    learning.learned("feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
+    learning.learned(3, "feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
     learning.checkpointed(3, 1_000, 0.1)
     learning.unsaved(3)
     for partition in ("3", "4"):
@@ -108,12 +109,23 @@ def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     assert not [name for name, _ in after if name in gauges]
 
 
+def test_the_gauges_of_a_sharded_model_stay_while_the_worker_holds_one_of_its_partitions() -> None:
+    metrics, learning, learner = learned_metrics(200)
+    other = Learner(learner.model)
+    learning.follow(4, "feed", other.statistics)
+    learning.learned(4, "feed", uniform_log(100), other.learn(uniform_log(100)), other.statistics)
+    learning.drop(3, ["feed"])
+    assert any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+    learning.drop(4, ["feed"])
+    assert not any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+
+
 def test_what_is_learned_counts_by_segment_where_one_is_configured() -> None:
     metrics, log = Metrics(), uniform_log(500)
     segments = {"feed": SegmentSettings(feature="user", values=("u0", "u1"))}
     learning, learner = LearningMetrics(metrics, segments), Learner(worker_settings().models["feed"])
-    learning.follow("feed", learner.statistics)
-    learning.learned("feed", log, learner.learn(log), learner.statistics)
+    learning.follow(3, "feed", learner.statistics)
+    learning.learned(3, "feed", log, learner.learn(log), learner.statistics)
     counted: Counter[str] = Counter()
     for (name, labels), value in samples(metrics).items():
         if name == "groundswell_segment_signal_states_total":
