@@ -69,6 +69,25 @@ def topics_create(config: ConfigOption = None) -> None:
 
 
 @cli.command()
+def doctor(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one object on one line.")] = False,
+) -> None:
+    """Look at Kafka and what lies on it: what keeps groundswell from working? Exits 1 if anything does."""
+    from streams.doctor import examine  # noqa: PLC0415
+    from streams.findings import in_json, in_words, is_well  # noqa: PLC0415
+
+    found = []
+    for finding in examine(_settings(config)):
+        found.append(finding)
+        if not as_json:
+            console.print(in_words(finding), highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(in_json(found))
+    raise typer.Exit(0 if is_well(found) else 1)
+
+
+@cli.command()
 def replay(
     path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz) or Parquet.", exists=True)],
     mapping: Annotated[Path, typer.Option(help="What each column means: a TOML file.", exists=True)],
