@@ -169,7 +169,7 @@ class ModelConfig(Settings):
         ik = self.inverse_kinematics
         if self.sharded_by is not None and (ik.estimator or ik.embeds or self.bandit.estimator):
             raise ValueError(
-                "sharded_by needs the compiled logistic or softmax: what shards of others have learned cannot be added up"
+                "sharded_by needs a compiled logistic or softmax: what shards learned of others cannot be added up"
             )
         return self
 
