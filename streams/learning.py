@@ -160,6 +160,7 @@ class PartitionLearner:
         publication.version = learner.interactions_included
         self._unpublished_since.pop(model, None)
         self._metrics.published(model, learner.interactions_included)
+        self._metrics.occupied(model, snapshot.occupancy)
         return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
     async def let_time_pass(self, now: float) -> None:

@@ -70,6 +70,10 @@ class LearningMetrics:
         self._metrics.policy_version.labels(model).set(version)
         self._metrics.policy_published.labels(model).set_to_current_time()
 
+    def occupied(self, model: str, share: float) -> None:
+        """Note how full the weight tables of a published policy are."""
+        self._metrics.occupancy.labels(model).set(share)
+
     def checkpointed(self, partition: int, size: int) -> None:
         """Note a checkpoint of so many bytes."""
         self._metrics.checkpoint.labels(str(partition)).set_to_current_time()

@@ -84,6 +84,7 @@ def test_rates_speak_of_the_recent_past() -> None:
 def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     metrics, learning, _ = learned_metrics(100)
     learning.published("feed", 100)
+    learning.occupied("feed", 0.5)
     learning.checkpointed(3, 1_000)
     for partition in ("3", "4"):
         for gauge in (metrics.pending, metrics.early, metrics.watermark):
