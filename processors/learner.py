@@ -64,8 +64,7 @@ class Learner:
             weights = [_weight(interactions[i]) for i in learned]
             outputs = self._step([interactions[i] for i in learned], signals, weights)
             for i, signal, weight, output in zip(learned, signals, weights, outputs.tolist(), strict=True):
-                version = self.interactions_included + i
-                rewards[i] = self._account(interactions[i], signal, weight, output, version)
+                rewards[i] = self._account(interactions[i], signal, weight, output, self.version + i)
         self.interactions_included += len(interactions)
         return rewards
 
@@ -93,6 +92,11 @@ class Learner:
         return list(result.tolist())
 
     @property
+    def version(self) -> int:
+        """How many interactions the policy of this moment includes."""
+        return self.interactions_included
+
+    @property
     def exploration(self) -> Exploration:
         """The exploration of this moment. Until something is learned it is uniform for epsilon-greedy."""
         learned = float(self._totals[kernel.LEARNED])
@@ -106,7 +110,7 @@ class Learner:
         return sealed(
             PolicySnapshot(
                 model=self.model.name,
-                version=self.interactions_included,
+                version=self.version,
                 parent=parent,
                 bits=self.model.hash_bits,
                 context_crosses=self.model.context_crosses,

@@ -9,6 +9,7 @@ from processors.embedding_learner import EmbeddingLearner
 from processors.events import NONE_SIGNAL, Action, Impression, Interaction, Source
 from processors.learner import Learner
 from processors.model import ModelConfig
+from processors.shard_learner import ShardLearner
 from processors.stock_learner import StockLearner
 
 
@@ -39,7 +40,7 @@ def _kind(model: ModelConfig) -> type[Learner]:
         return EmbeddingLearner
     if model.inverse_kinematics.estimator or model.bandit.estimator:
         return StockLearner
-    return Learner
+    return ShardLearner if model.sharded_by is not None else Learner
 
 
 def _interaction(user: str) -> Interaction:

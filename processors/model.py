@@ -148,6 +148,8 @@ class ModelConfig(Settings):
     features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
     contexts not met before and is slower to tell contexts apart. `several_signals` says what is learned from where more
     than one signal came and none of them is definite: the first, the last, their set, or how often each came.
+    `sharded_by` names a context feature, such as the user, by which the interactions are spread over all
+    partitions: several workers learn the model together, each its shard, and `processors/mixing.py` has how.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
@@ -157,10 +159,20 @@ class ModelConfig(Settings):
     hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
     context_crosses: bool = False
     shared_weights: bool = False
+    sharded_by: Annotated[str, Field(min_length=1)] | None = None
     inverse_kinematics: InverseKinematicsConfig = InverseKinematicsConfig()
     reward: RewardConfig = RewardConfig()
     bandit: BanditConfig = BanditConfig()
     exploration: ExplorationConfig = ExplorationConfig()
+
+    @model_validator(mode="after")
+    def _shards_can_be_added(self) -> Self:
+        ik = self.inverse_kinematics
+        if self.sharded_by is not None and (ik.estimator or ik.embeds or self.bandit.estimator):
+            raise ValueError(
+                "sharded_by needs a compiled logistic or softmax: what shards learned of others cannot be added up"
+            )
+        return self
 
     @model_validator(mode="after")
     def _meaning_where_it_is_learned(self) -> Self:

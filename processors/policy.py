@@ -112,7 +112,7 @@ class Policy:
     def __init__(self, snapshot: PolicySnapshot | None) -> None:
         self.version = 0 if snapshot is None else snapshot.version
         self._snapshot = snapshot
-        self._weights: dict[int, float] = {}
+        self._weights: Mapping[int, float] = {}
         if snapshot is not None:
             self._weights = dict(zip(snapshot.bandit.indices, snapshot.bandit.values, strict=True))
 

@@ -31,8 +31,11 @@ from streams.learning_metrics import LearningMetrics
 from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
+from streams.patient_clients import make_clients_patient
 from streams.record_batches import RecordBatchApp
 from streams.settings import Settings, load_settings
+from streams.shards import add_shard_exchange
+from streams.worker import PunctualWorker
 
 LARGEST_RECORD = 1_048_576
 MAX_REQUEST_BYTES = 16_384
@@ -45,6 +48,8 @@ class Groundswell(RecordBatchApp):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.kafka.group, **_faust_options(settings))
         self.settings = settings
+        self.failure: BaseException | None = None
+        """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
         self.partitions = Partitions()
         topics = settings.topics
@@ -54,9 +59,16 @@ class Groundswell(RecordBatchApp):
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
-        self._learning_wiring = LearningWiring(settings, self._outputs, LearningMetrics(self.metrics))
+        self._learning_wiring = LearningWiring(
+            settings, self._outputs, LearningMetrics(self.metrics, settings.segments)
+        )
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
+
+    async def crash(self, reason: BaseException) -> None:
+        """End the worker; what fails in the course of it is not the reason."""
+        self.failure = self.failure or reason
+        await super().crash(reason)
 
     def _outputs(self) -> Outputs:
         return Outputs(BatchWriter(self.kafka_producer), self.settings.topics)
@@ -117,6 +129,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
     return {
         # Faust would otherwise let variables such as WEB_BIND stand above everything below.
         "env": {},
+        "Worker": PunctualWorker,
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
         "key_serializer": "raw",
@@ -156,9 +169,11 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
 def create_app(settings: Settings) -> Groundswell:
     """Return the worker's app: topics, table, agents, clock and pages, connected to nothing yet."""
     remove_unsafe_codecs()
+    make_clients_patient()
     app = Groundswell(settings)
     add_agents(app)
     add_clock(app)
+    add_shard_exchange(app)
     add_pages(app)
     return app
 

@@ -39,11 +39,10 @@ class Outputs:
         self._writer = writer
         self._topics = topics
 
-    def interaction(self, model: str, value: bytes) -> None:
-        """Write an interaction to the partition of its model."""
-        key = model.encode()
-        partition = contract_partition(key, self._topics.interaction_partitions)
-        self._writer.append(self._topics.interactions, partition, key, value)
+    def interaction(self, model: str, spread_by: bytes, value: bytes) -> None:
+        """Write an interaction, keyed by its model, to the partition on which the key `spread_by` lies."""
+        partition = contract_partition(spread_by, self._topics.interaction_partitions)
+        self._writer.append(self._topics.interactions, partition, model.encode(), value)
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
         """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""

@@ -53,7 +53,7 @@ def test_stopped_and_killed_in_the_middle_it_ends_where_one_that_never_stopped_w
     assert_policies_are_the_learners(servers, load_settings(tmp_path / "worker.toml").models["feed"], log)
 
 
-def test_batches_that_faust_skips_are_noticed_and_read_again(tmp_path: Path, servers: str) -> None:
+def test_what_faust_skips_when_it_clears_its_queues_is_sought_and_read(tmp_path: Path, servers: str) -> None:
     day, command = Day(servers), (sys.executable, "-m", "tests.integration.skipping_worker")
     with RunningWorker(tmp_path, servers, command=command) as worker:
         day.goes_on(PART)
