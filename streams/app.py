@@ -35,6 +35,7 @@ from streams.patient_clients import make_clients_patient
 from streams.record_batches import RecordBatchApp
 from streams.settings import Settings, load_settings
 from streams.shards import add_shard_exchange
+from streams.worker import PunctualWorker
 
 LARGEST_RECORD = 1_048_576
 MAX_REQUEST_BYTES = 16_384
@@ -128,6 +129,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
     return {
         # Faust would otherwise let variables such as WEB_BIND stand above everything below.
         "env": {},
+        "Worker": PunctualWorker,
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
         "key_serializer": "raw",
