@@ -31,10 +31,10 @@ def learned(app: Groundswell, rewards: list[Reward]) -> None:
     """Count rewards of model `feed` as its learner would, and publish a policy."""
     statistics = Statistics()
     learning = LearningMetrics(app.metrics)
-    learning.follow("feed", statistics)
+    learning.follow(0, "feed", statistics)
     for number, one in enumerate(rewards):
         statistics.add(False, 1.0, 3, [one.state, one.state, 0.5, 1.0, 1.0])
-        learning.learned("feed", [interaction(number)], [one], statistics)
+        learning.learned(0, "feed", [interaction(number)], [one], statistics)
     app.metrics.policy_version.labels("feed").set(len(rewards))
     for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():
         app.metrics.policy_value.labels("feed", estimate).set(value)
