@@ -57,9 +57,9 @@ def _no_deduplication(died: Path) -> None:
         admit(self, source)
         return True
 
-    def noted(self: Outputs, model: str, value: bytes) -> None:
+    def noted(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
         with_interactions.add(self)
-        write(self, model, value)
+        write(self, model, spread_by, value)
 
     async def last(self: Outputs) -> None:
         await flush(self)

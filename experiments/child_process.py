@@ -43,6 +43,16 @@ class ChildProcess:
         """Return the end of what the process has printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process without a word, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """Ask the process to end, wait, and end it by force where it does not (or nobody wants to wait)."""
         self._process.terminate()

@@ -12,17 +12,7 @@ from numpy.typing import NDArray
 
 from processors import exploration, kernel, reward
 from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
-from processors.events import (
-    NONE_SIGNAL,
-    Action,
-    FeatureValue,
-    Impression,
-    Interaction,
-    Reward,
-    Source,
-    occurrences,
-    reduced_signal,
-)
+from processors.events import Action, FeatureValue, Interaction, Reward, occurrences, reduced_signal
 from processors.exploration import Exploration
 from processors.features import FeatureStore
 from processors.model import ModelConfig
@@ -185,15 +175,21 @@ class Learner:
             )
             for interaction, signal in zip(interactions, signals, strict=True)
         ]
+        return self._learned(np.array(rows, dtype=np.int64), np.ones(len(rows)), np.array(weights))
+
+    def _learned(
+        self, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         outputs = np.empty((len(rows), kernel.OUTPUTS))
         kernel.learn_batch(
             *self._tables.values(),
             self._seen,
             self._totals,
             self._parameters,
-            store.arrays,
-            np.array(rows, dtype=np.int64),
-            np.array(weights),
+            self._store.arrays,
+            rows,
+            meanings,
+            weights,
             outputs,
         )
         return outputs
@@ -251,23 +247,3 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, list):
         return sorted((_canonical(item) for item in value), key=repr)
     return value
-
-
-def warm_up() -> None:
-    """Compile the kernel now rather than at the first interaction: it takes seconds where it is not cached."""
-    action = Action("a")
-    impression = Impression(
-        schema_version=1,
-        impression_id="i",
-        occurred_at=0,
-        model="m",
-        context={},
-        actions=[action, Action("b"), Action("c")],
-        chosen=0,
-        propensity=1.0,
-    )
-    source = Source(partition=0, offset=0, floor=0)
-    interaction = Interaction(
-        schema_version=1, source=source, impression=impression, feedback=[], signals=[NONE_SIGNAL]
-    )
-    Learner(ModelConfig(name="m", definitely_negative=frozenset({"n"}), hash_bits=8)).learn([interaction])

@@ -18,7 +18,6 @@ from processors.learner import Learner, StateError
 from processors.model import BanditConfig, ModelConfig, StockEstimator
 from processors.plain_state import from_plain, to_plain
 from processors.policy import PolicySnapshot, Weights, sealed
-from processors.shard_learner import ShardLearner
 from processors.stock_models import build_classifier, build_regressor
 
 CLASSIFIER = StockEstimator.model_validate(
@@ -37,30 +36,6 @@ REGRESSOR = StockEstimator.model_validate(
 
 Features = dict[int, float]
 RIVER_VERSION = version("river")
-
-
-def learner_for(model: ModelConfig) -> Learner:
-    """Return the learner of a model: compiled, unless it names a stock estimator; one of several, if it is sharded.
-
-    Raises `EstimatorError` where that cannot serve.
-    """
-    return _learner_class(model)(model)
-
-
-def restored_learner(model: ModelConfig, state: Mapping[str, Any]) -> Learner:
-    """Return the learner whose `state()` this is. Raises `StateError` where it cannot continue from it."""
-    return _learner_class(model).restore(model, state)
-
-
-def _learner_class(model: ModelConfig) -> type[Learner]:
-    if is_stock(model):
-        return StockLearner
-    return ShardLearner if model.sharded_by is not None else Learner
-
-
-def is_stock(model: ModelConfig) -> bool:
-    """Say whether a model names a stock estimator."""
-    return bool(model.inverse_kinematics.estimator or model.bandit.estimator)
 
 
 class StockLearner(Learner):
@@ -113,8 +88,8 @@ class StockLearner(Learner):
         order = np.empty(len(context), dtype=np.int64)
         anchor = reward.anchor(self.model, signal)
         state, inferred = kernel.judge(
-            count * posterior, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")), of_signal,
-            weight, count, parameters, order,
+            count * posterior, 1.0, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")),
+            of_signal, weight, count, parameters, order,
         )  # fmt: skip
         return state, inferred
 

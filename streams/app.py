@@ -28,7 +28,7 @@ from streams.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
-from streams.logs import get_log, log_configuration
+from streams.logs import get_log
 from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
@@ -37,6 +37,7 @@ from streams.record_batches import RecordBatchApp
 from streams.refusal_log import RefusalLog
 from streams.settings import Settings, load_settings
 from streams.shards import add_shard_exchange
+from streams.worker import PunctualWorker
 
 LOG = get_log(__name__)
 LARGEST_RECORD = 1_048_576
@@ -152,7 +153,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
     return {
         # Faust would otherwise let variables such as WEB_BIND stand above everything below.
         "env": {},
-        "logging_config": log_configuration(settings.log_level, settings.log_format),
+        "Worker": PunctualWorker,
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
         "key_serializer": "raw",

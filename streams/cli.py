@@ -44,14 +44,14 @@ def worker(config: ConfigOption = None) -> None:
     from processors.stock_models import EstimatorError  # noqa: PLC0415
     from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
     from streams.security import SecurityError  # noqa: PLC0415
-    from streams.topics import PartitionCountError  # noqa: PLC0415
+    from streams.topics import TopicError  # noqa: PLC0415
 
     settings = _settings(config)
     if not settings.models:
         _fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
         run_worker(settings)
-    except (EstimatorError, PartitionCountError, SecurityError) as error:
+    except (EstimatorError, SecurityError, TopicError) as error:
         _fail(str(error))
 
 
@@ -59,12 +59,12 @@ def worker(config: ConfigOption = None) -> None:
 def topics_create(config: ConfigOption = None) -> None:
     """Make the topics that are missing, and check the partition counts of all."""
     from streams.security import SecurityError  # noqa: PLC0415
-    from streams.topics import PartitionCountError, create_topics  # noqa: PLC0415
+    from streams.topics import TopicError, create_topics  # noqa: PLC0415
 
     settings = _settings(config)
     try:
         made = create_topics(settings.kafka, settings.topics)
-    except (PartitionCountError, SecurityError) as error:
+    except (SecurityError, TopicError) as error:
         _fail(str(error))
     console.print(f"made {', '.join(made)}" if made else "all topics are there")
 
@@ -200,11 +200,15 @@ def bench_join(
 def bench_pending(
     out: Annotated[Path, typer.Option(help="Folder for pending.json.")] = Path("out/bench-pending"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many wait.")] = 1_000_000,
+    real: Annotated[
+        bool, typer.Option("--kafka", help="In a worker on a real Apache Kafka, killed meanwhile.")
+    ] = False,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
     from experiments.bench_join import bench_pending as run_bench  # noqa: PLC0415
+    from experiments.bench_restart import bench_restart  # noqa: PLC0415
 
-    raise typer.Exit(run_bench(out, impressions))
+    raise typer.Exit(bench_restart(out, impressions) if real else run_bench(out, impressions))
 
 
 @cli.command()

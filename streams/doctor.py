@@ -21,8 +21,8 @@ from processors.admission import Admission, Refusal
 from processors.chunks import assemble
 from processors.events import Watermark
 from processors.learner import StateError
+from processors.learners import restored_learner
 from processors.policy import PolicyError
-from processors.stock_learner import restored_learner
 from processors.stock_models import EstimatorError
 from state import checkpoints
 from state.checkpoints import CheckpointError

@@ -21,10 +21,10 @@ from processors.chunks import assemble, split, used_slot
 from processors.events import Interaction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
+from processors.learners import learner_for, restored_learner
 from processors.ledger import Ledger
 from processors.mixing import Contribution
 from processors.shard_learner import ShardLearner
-from processors.stock_learner import learner_for, restored_learner
 from state import checkpoints
 from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import faust
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
-from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
@@ -93,6 +93,15 @@ class Cursor:
         return self.offset
 
 
+class CommittedRecordsThread(AIOKafkaConsumerThread):
+    """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only."""
+
+    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
 class RecordBatchConsumer(Consumer):
     """Delivers whole batches of the topics in `app.batched_topics`, and single messages of all others.
 
@@ -101,6 +110,9 @@ class RecordBatchConsumer(Consumer):
     """
 
     app: RecordBatchApp
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return CommittedRecordsThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         try:

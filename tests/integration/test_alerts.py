@@ -137,6 +137,9 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[float, 
         for series in prometheus.course('ALERTS{alertstate="firing"}', begin, time.time()):
             first = firing.setdefault(series.labels.get("model", ""), {})
             first[series.labels["alertname"]] = series.points[0][0]
+        for model, first in sorted(firing.items()):
+            for alert, at in first.items():
+                print(f"{model or 'all models'}: {alert} after {(at - began) * FASTER / 60:.0f} minutes")
         yield began, firing
 
 

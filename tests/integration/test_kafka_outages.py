@@ -60,6 +60,24 @@ def test_a_broker_that_is_away_for_a_while_costs_nothing_and_the_worker_waits_qu
     assert said < 5 * OUTAGE_SECONDS, "it floods the log"
 
 
+def test_one_of_three_brokers_dies_and_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
+    with ApacheKafka(tmp_path / "kafka", brokers=3, heap_mebibytes=256) as kafka:
+        servers = with_topics(kafka.bootstrap_servers, replication=3)
+        day = Day(servers)
+        with RunningWorker(tmp_path, servers) as worker:
+            day.goes_on(PART)
+            worker.until(lambda: worker.metric("groundswell_rewards_total") > 0, "something to be learned")
+            # It leads a third of the partitions, and is the first that clients know of.
+            kafka.node(1).kill()
+            day.goes_on(PART)
+            kafka.start()
+            day.goes_on(PART)
+            day.ends()
+            worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+            worker.until(lambda: last_policy_is_out(worker, day), "the last policy")
+        assert_everything_was_learned_once(tmp_path, servers, day)
+
+
 def test_a_full_disk_at_the_broker_costs_nothing_when_there_is_room_again(tmp_path: Path, kafka: ApacheKafka) -> None:
     day = Day(kafka.bootstrap_servers)
     with RunningWorker(tmp_path, kafka.bootstrap_servers) as worker:

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.apache_kafka import ApacheKafka
 from experiments.kafka_security import Mechanism, Protocol, Security
-from tests.integration.certificates import certificates
+from tests.integration.certificates import certificates, strangers_certificate
 from tests.integration.secured import ROWS, USERS, CommandLine, rewards, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -25,7 +25,7 @@ SECONDS_TO_REFUSE = 45.0
     [
         ("SASL_PLAINTEXT", "SCRAM-SHA-512"),
         ("SASL_PLAINTEXT", "PLAIN"),
-        ("SSL", None),
+        ("SSL", None),  # with certificates on both sides
         ("SASL_SSL", "SCRAM-SHA-256"),
     ],
 )
@@ -37,6 +37,7 @@ def test_it_learns_when_it_may_and_says_why_it_may_not(
         users=USERS if mechanism else {},
         mechanism=mechanism or "PLAIN",
         certificates=certificates(tmp_path) if protocol.endswith("SSL") else None,
+        demand_client_certificates=protocol == "SSL",
     )
     with ApacheKafka(tmp_path / "kafka", security=security) as kafka:
         command = CommandLine(tmp_path, kafka.bootstrap_servers)
@@ -47,7 +48,7 @@ def test_it_learns_when_it_may_and_says_why_it_may_not(
             status, output = command.replay(right)
             assert status == 0, output
             wait_for(lambda: rewards(kafka) == ROWS, worker)
-        for wrong, reason in wrongs(right):
+        for wrong, reason in wrongs(right, tmp_path):
             assert_refused(command, wrong, reason)
         for secret in [*USERS.values(), WRONG_PASSWORD]:
             assert secret not in command.printed
@@ -67,10 +68,12 @@ def settings(security: Security, folder: Path) -> dict[str, str]:
         }
     if security.certificates is not None:
         variables["GROUNDSWELL_KAFKA__CA_FILE"] = str(security.certificates.authority)
+    if security.certificates is not None and security.demand_client_certificates:
+        variables["GROUNDSWELL_KAFKA__CERTIFICATE_FILE"] = str(security.certificates.client)
     return variables
 
 
-def wrongs(right: dict[str, str]) -> list[tuple[dict[str, str], str]]:
+def wrongs(right: dict[str, str], folder: Path) -> list[tuple[dict[str, str], str]]:
     """What is not let in, and what is said of it."""
     wrong = []
     if "GROUNDSWELL_KAFKA__PASSWORD_FILE" in right:
@@ -80,6 +83,11 @@ def wrongs(right: dict[str, str]) -> list[tuple[dict[str, str], str]]:
     if "GROUNDSWELL_KAFKA__CA_FILE" in right:
         distrustful = {name: value for name, value in right.items() if not name.endswith("CA_FILE")}
         wrong.append((distrustful, "is not trusted: unable to get local issuer certificate. Set kafka.ca_file"))
+    if "GROUNDSWELL_KAFKA__CERTIFICATE_FILE" in right:
+        nameless = {name: value for name, value in right.items() if not name.endswith("CERTIFICATE_FILE")}
+        wrong.append((nameless, "refuses the TLS connection"))
+        stranger = {**right, "GROUNDSWELL_KAFKA__CERTIFICATE_FILE": str(strangers_certificate(folder))}
+        wrong.append((stranger, "refuses the TLS connection"))
     return wrong
 
 
