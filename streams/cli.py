@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.simulated_apps import simulate
+from streams.logs import set_up_logs
 from streams.settings import Settings, load_settings
 
 cli = typer.Typer(
@@ -222,6 +223,7 @@ def kafka(
 
 
 def _settings(config: Path | None) -> Settings:
+    set_up_logs("WARNING", "auto", "stderr")
     try:
         return load_settings(config)
     except (ValidationError, SettingsError, FileNotFoundError) as error:

@@ -184,7 +184,10 @@ class Settings(BaseSettings):
         description="seconds by which an event time may lie ahead of its record's own time; as it stands, and at the "
         "most, `join.backward` + `join.grace`",
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="json: an object on each line; text: for people; auto: text on a terminal, json elsewhere"
+    )
     models: dict[str, ModelConfig] = Field(default_factory=dict)
     segments: dict[str, SegmentSettings] = Field(default_factory=dict)
 
