@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN = .venv/bin
 
-.PHONY: install demo test nightly test-kafka check docs lock clean
+.PHONY: install demo test nightly test-kafka check docs screenshot lock clean
 
 install: .venv/installed
 
@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/groundswell demo
 
 test: install
-	$(BIN)/python -m pytest -m "not kafka"
+	$(BIN)/python -m pytest -m "not kafka and not deploy"
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install
@@ -34,6 +34,10 @@ check: install
 
 docs: install
 	$(BIN)/python -m streams.documents
+
+# The picture of the live page in the README; needs Chromium.
+screenshot: install
+	GROUNDSWELL_SCREENSHOT=docs/page.png $(BIN)/python -m pytest tests/e2e/test_live_page.py -k explains
 
 # Versions and hashes of everything, tools included, for every Python that is supported.
 lock:

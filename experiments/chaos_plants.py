@@ -57,9 +57,9 @@ def _no_deduplication(died: Path) -> None:
         admit(self, source)
         return True
 
-    def noted(self: Outputs, model: str, value: bytes) -> None:
+    def noted(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
         with_interactions.add(self)
-        write(self, model, value)
+        write(self, model, spread_by, value)
 
     async def last(self: Outputs) -> None:
         await flush(self)
@@ -75,9 +75,9 @@ def _dropped_interactions() -> None:
     """The join writes 999 of 1,000 interactions, and does not write the others however often it comes by."""
     write = Outputs.interaction
 
-    def most(self: Outputs, model: str, value: bytes) -> None:
+    def most(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
         if decode_interaction(value).source.offset % DROPPED:
-            write(self, model, value)
+            write(self, model, spread_by, value)
 
     Outputs.interaction = most  # type: ignore[method-assign]  # a fault is planted here
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, Interaction
+from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue, Interaction
 from processors.join import Pending
 
 _encode_json = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Interaction)
+
+
+class _Context(msgspec.Struct):
+    """As much of an impression as it takes to find its shard."""
+
+    impression_id: str
+    context: Mapping[str, FeatureValue]
+
+
+_context = msgspec.json.Decoder(_Context)
 
 
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
@@ -30,6 +40,16 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
             _encode_json(list(signals) or [NONE_SIGNAL]),
         )
     )
+
+
+def shard_key(pending: Pending, feature: str) -> bytes:
+    """Return by what the interactions of a sharded model are spread: the value of a context feature.
+
+    An impression without that feature goes by its own id, and so to any shard.
+    """
+    impression = _context.decode(bytes(pending.impression.value))
+    value = impression.context.get(feature)
+    return (impression.impression_id if value is None else f"{feature}={value}").encode()
 
 
 def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:

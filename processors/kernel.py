@@ -43,7 +43,7 @@ TOTALS: Final = 9
 PARAMETERS: Final = 13
 
 ONE_VERSUS_REST, SOFTMAX = range(2)
-BY_POSTERIOR, BY_EITHER, BY_SIGNAL, GRADED = range(4)
+BY_POSTERIOR, BY_EITHER, BY_SIGNAL, GRADED, BY_MEANING = range(5)
 EPSILON_GREEDY, SQUARECB, SOFTMAX_SCORES = range(3)
 TWO_STATE, WORKSHOP, ICLR, COUNTS, POOLED, POOLED_OWN, MIXTURE = range(7)
 # What the mixture believes before it has seen anything: the rate of anchors in the anchored state and
@@ -88,8 +88,9 @@ def logistic(x):
 
 
 @njit(cache=True)
-def gather(features, context_row, action_row, signal, shared, size, index, value, begin):
-    """Write indices and values of the crosses of a context and an action from `begin` on; return the end.
+def gather(features, context_row, action_row, signal, scale, shared, size, index, value, begin):
+    """Write indices and values, times `scale`, of the crosses of a context and an action from `begin` on; return
+    the end.
 
     They are crossed with `signal` too, unless that is -1.
     """
@@ -103,7 +104,7 @@ def gather(features, context_row, action_row, signal, shared, size, index, value
             left = cross(left, signal)
         for a in range(action_start[action_row], action_start[action_row + 1]):
             index[n] = np.int64(cross(left, action_hash[a]) & mask)
-            value[n] = context_value[c] * action_value[a]
+            value[n] = scale * (context_value[c] * action_value[a])
             n += 1
     return n
 
@@ -312,11 +313,15 @@ def extremeness(pooled, context, signal, ratio, parameters, order):
 
 
 @njit(cache=True)
-def judge(ratio, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
+def judge(ratio, meaning, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
     """Return (state, reward) of an interaction whose K * posterior is `ratio`, by the model's rule. Learns from it."""
-    how_extreme = extremeness(pooled, context, signal, ratio, parameters, order)
     graded = parameters[EXTREMES] == GRADED
-    extreme = how_extreme > (1.0 if graded else parameters[THRESHOLD])
+    if parameters[EXTREMES] == BY_MEANING:
+        how_extreme = ratio
+        extreme = meaning > 0.0
+    else:
+        how_extreme = extremeness(pooled, context, signal, ratio, parameters, order)
+        extreme = how_extreme > (1.0 if graded else parameters[THRESHOLD])
     state, reward = decode(
         extreme, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order
     )
@@ -373,6 +378,7 @@ def learn_one(
     parameters,
     features,
     interaction,
+    meaning,
     weight,
     index,
     value,
@@ -381,7 +387,12 @@ def learn_one(
     order,
     out,
 ):
-    """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs."""
+    """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs.
+
+    `meaning` is what an embedding makes of the feedback, in [-1, 1]: the features of the inverse kinematics are
+    multiplied by it, and where it is 0, unknown, nothing is learned. Without an embedding it is 1, and the features
+    are crossed with the signal instead.
+    """
     context_start, context_hash, _, set_start, set_rows, action_start, action_hash, _ = features
     context_row, signal, chosen = interaction[CONTEXT], interaction[SIGNAL], interaction[CHOSEN]
     context = context_hash[context_start[context_row] : context_start[context_row + 1]]
@@ -394,7 +405,7 @@ def learn_one(
     start[0] = 0
     for a in range(actions):
         start[a + 1] = gather(
-            features, context_row, set_rows[first + a], signal, shared, len(ik), index, value, start[a]
+            features, context_row, set_rows[first + a], signal, meaning, shared, len(ik), index, value, start[a]
         )
     prior = -math.log(actions - 1.0) if parameters[START] else 0.0
     posteriors(ik, index, value, start, actions, prior, parameters[FORM], posterior)
@@ -410,15 +421,18 @@ def learn_one(
     action = action_hash[action_start[chosen_row]]
     ratio = actions * posterior[chosen]
     out[STATE], out[REWARD] = judge(
-        ratio, interaction[ANCHOR], totals, own, pooled, context, action, signal, weight, actions, parameters, order
-    )
+        ratio, meaning, interaction[ANCHOR], totals, own, pooled, context, action, signal, weight, actions, parameters,
+        order,
+    )  # fmt: skip
+    if meaning == 0.0:
+        return
 
     ik_weight = min(weight, parameters[IK_CAP])
     for a in range(actions):
         label = 1.0 if a == chosen else 0.0
         step(ik, index, value, start[a], start[a + 1], ik_weight * (posterior[a] - label), parameters[IK_RATE])
 
-    end = gather(features, context_row, chosen_row, -1, shared, len(bandit), index, value, 0)
+    end = gather(features, context_row, chosen_row, -1, 1.0, shared, len(bandit), index, value, 0)
     error = score(bandit, index, value, 0, end) - out[REWARD]
     estimate(bandit, index, value, end, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])
 
@@ -454,13 +468,13 @@ def scratch(crosses, contexts, actions):
 
 
 @njit(cache=True)
-def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, interactions, weights, outputs):
+def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, interactions, meanings, weights, outputs):
     """Learn a batch in order."""
     crosses, contexts, actions = needed(features, interactions)
     index, value, start, posterior, order = scratch(crosses, contexts, actions)
     for i in range(len(interactions)):
         learn_one(
-            ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], weights[i],
+            ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], meanings[i], weights[i],
             index, value, start, posterior, order, outputs[i],
         )  # fmt: skip
 

@@ -12,17 +12,7 @@ from numpy.typing import NDArray
 
 from processors import exploration, kernel, reward
 from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
-from processors.events import (
-    NONE_SIGNAL,
-    Action,
-    FeatureValue,
-    Impression,
-    Interaction,
-    Reward,
-    Source,
-    occurrences,
-    reduced_signal,
-)
+from processors.events import Action, FeatureValue, Interaction, Reward, occurrences, reduced_signal
 from processors.exploration import Exploration
 from processors.features import FeatureStore
 from processors.model import ModelConfig
@@ -74,8 +64,7 @@ class Learner:
             weights = [_weight(interactions[i]) for i in learned]
             outputs = self._step([interactions[i] for i in learned], signals, weights)
             for i, signal, weight, output in zip(learned, signals, weights, outputs.tolist(), strict=True):
-                version = self.interactions_included + i
-                rewards[i] = self._account(interactions[i], signal, weight, output, version)
+                rewards[i] = self._account(interactions[i], signal, weight, output, self.version + i)
         self.interactions_included += len(interactions)
         return rewards
 
@@ -103,6 +92,11 @@ class Learner:
         return list(result.tolist())
 
     @property
+    def version(self) -> int:
+        """How many interactions the policy of this moment includes."""
+        return self.interactions_included
+
+    @property
     def exploration(self) -> Exploration:
         """The exploration of this moment. Until something is learned it is uniform for epsilon-greedy."""
         learned = float(self._totals[kernel.LEARNED])
@@ -116,7 +110,7 @@ class Learner:
         return sealed(
             PolicySnapshot(
                 model=self.model.name,
-                version=self.interactions_included,
+                version=self.version,
                 parent=parent,
                 bits=self.model.hash_bits,
                 context_crosses=self.model.context_crosses,
@@ -181,15 +175,21 @@ class Learner:
             )
             for interaction, signal in zip(interactions, signals, strict=True)
         ]
+        return self._learned(np.array(rows, dtype=np.int64), np.ones(len(rows)), np.array(weights))
+
+    def _learned(
+        self, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         outputs = np.empty((len(rows), kernel.OUTPUTS))
         kernel.learn_batch(
             *self._tables.values(),
             self._seen,
             self._totals,
             self._parameters,
-            store.arrays,
-            np.array(rows, dtype=np.int64),
-            np.array(weights),
+            self._store.arrays,
+            rows,
+            meanings,
+            weights,
             outputs,
         )
         return outputs
@@ -247,23 +247,3 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, list):
         return sorted((_canonical(item) for item in value), key=repr)
     return value
-
-
-def warm_up() -> None:
-    """Compile the kernel now rather than at the first interaction: it takes seconds where it is not cached."""
-    action = Action("a")
-    impression = Impression(
-        schema_version=1,
-        impression_id="i",
-        occurred_at=0,
-        model="m",
-        context={},
-        actions=[action, Action("b"), Action("c")],
-        chosen=0,
-        propensity=1.0,
-    )
-    source = Source(partition=0, offset=0, floor=0)
-    interaction = Interaction(
-        schema_version=1, source=source, impression=impression, feedback=[], signals=[NONE_SIGNAL]
-    )
-    Learner(ModelConfig(name="m", definitely_negative=frozenset({"n"}), hash_bits=8)).learn([interaction])

@@ -14,6 +14,10 @@ class Statistics(Struct):
     `weights` are importance weights, 1/(K p) times the weight of the impression. Log losses are in nats and, like
     the correct counts, weighted with them as the inverse kinematics is; the prior is 1/K for each action, which is
     right under those weights. Divide by `weights` for a mean.
+
+    `ik_calibration` sums w / P over the interactions whose shown action the posterior P ranked first. Where posteriors
+    mean what they say its mean is sum_a P(a) 1[a first] / P(a) = 1; below it they are too sure of themselves, above
+    it not sure enough. P of a first-ranked action is at least 1/K, so that no single term is large.
     """
 
     learned: int = 0
@@ -24,6 +28,7 @@ class Statistics(Struct):
     prior_log_loss: float = 0.0
     ik_correct: float = 0.0
     prior_correct: float = 0.0
+    ik_calibration: float = 0.0
     weights: float = 0.0
     squared_weights: float = 0.0
     largest_weight: float = 0.0
@@ -38,6 +43,8 @@ class Statistics(Struct):
         self.prior_log_loss += weight * math.log(actions)
         self.ik_correct += weight * correct
         self.prior_correct += weight / actions
+        if correct:
+            self.ik_calibration += weight * math.exp(min(log_loss, math.log(actions)))
         self.weights += weight
         self.squared_weights += weight * weight
         self.largest_weight = max(self.largest_weight, weight)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.simulated_apps import simulate
+from streams.logs import set_up_logs
 from streams.settings import Settings, load_settings
 
 cli = typer.Typer(
@@ -66,6 +67,25 @@ def topics_create(config: ConfigOption = None) -> None:
     except (SecurityError, TopicError) as error:
         _fail(str(error))
     console.print(f"made {', '.join(made)}" if made else "all topics are there")
+
+
+@cli.command()
+def doctor(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one object on one line.")] = False,
+) -> None:
+    """Look at Kafka and what lies on it: what keeps groundswell from working? Exits 1 if anything does."""
+    from streams.doctor import examine  # noqa: PLC0415
+    from streams.findings import in_json, in_words, is_well  # noqa: PLC0415
+
+    found = []
+    for finding in examine(_settings(config)):
+        found.append(finding)
+        if not as_json:
+            console.print(in_words(finding), highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(in_json(found))
+    raise typer.Exit(0 if is_well(found) else 1)
 
 
 @cli.command()
@@ -204,6 +224,7 @@ def kafka(
 
 
 def _settings(config: Path | None) -> Settings:
+    set_up_logs("WARNING", "auto", "stderr")
     try:
         return load_settings(config)
     except (ValidationError, SettingsError, FileNotFoundError) as error:

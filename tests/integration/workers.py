@@ -205,9 +205,9 @@ class Apps:
         self._producer.close(5)
 
 
-def with_topics(servers: str, replication: int = 1) -> str:
+def with_topics(servers: str, topics: TopicSettings = TOPICS, replication: int = 1) -> str:
     """Make the topics; return the servers."""
-    create_topics(KafkaSettings(bootstrap_servers=servers, replication=replication), TOPICS)
+    create_topics(KafkaSettings(bootstrap_servers=servers, replication=replication), topics)
     return servers
 
 
