@@ -87,9 +87,9 @@ def wrongs(right: dict[str, str], folder: Path) -> list[tuple[dict[str, str], st
         wrong.append((distrustful, "is not trusted: unable to get local issuer certificate. Set kafka.ca_file"))
     if "GROUNDSWELL_KAFKA__CERTIFICATE_FILE" in right:
         nameless = {name: value for name, value in right.items() if not name.endswith("CERTIFICATE_FILE")}
-        wrong.append((nameless, "refuses the TLS connection"))
+        wrong.append((nameless, "client certificate"))
         stranger = {**right, "GROUNDSWELL_KAFKA__CERTIFICATE_FILE": str(strangers_certificate(folder))}
-        wrong.append((stranger, "refuses the TLS connection"))
+        wrong.append((stranger, "client certificate"))
     return wrong
 
 
