@@ -44,7 +44,7 @@ class Statistics(Struct):
         self.ik_correct += weight * correct
         self.prior_correct += weight / actions
         if correct:
-            self.ik_calibration += weight * math.exp(log_loss)
+            self.ik_calibration += weight * math.exp(min(log_loss, math.log(actions)))
         self.weights += weight
         self.squared_weights += weight * weight
         self.largest_weight = max(self.largest_weight, weight)
