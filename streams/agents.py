@@ -151,6 +151,7 @@ def add_clock(app: Groundswell) -> None:
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def tick() -> None:
         if not app.flowing:
+            app.pulse.wait()
             return
         for partition in list(held.joins):
             async with held.join_lock(partition):
@@ -160,6 +161,8 @@ def add_clock(app: Groundswell) -> None:
             async with held.learner_lock(partition):
                 if learner := held.learners.get(partition):
                     await _tick_learner(partition, learner)
+        await app.reach_consumer()
+        app.pulse.beat()
 
     @app.timer(COMMIT_SECONDS, name="commits")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def commit() -> None:

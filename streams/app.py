@@ -33,6 +33,7 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
 from streams.patient_clients import make_clients_patient
+from streams.pulse import Pulse
 from streams.record_batches import RecordBatchApp
 from streams.refusal_log import RefusalLog
 from streams.settings import Settings, load_settings
@@ -55,6 +56,7 @@ class Groundswell(RecordBatchApp):
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
         self.partitions = Partitions()
+        self.pulse = Pulse(settings.http.stuck_seconds)
         topics = settings.topics
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)

@@ -133,6 +133,9 @@ class HttpSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to bind; 0.0.0.0 for all")
     port: int = Field(6066, ge=1, le=65_535, description="of the live page at /, /metrics, /healthz and /readyz")
+    stuck_seconds: float = Field(
+        120.0, gt=0, description="after which /healthz asks for a restart where nothing comes to its end"
+    )
 
 
 class LearningSettings(BaseModel):
