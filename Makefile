@@ -24,7 +24,7 @@ nightly: install
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
 test-kafka: install
-	$(BIN)/python -m pytest -m "kafka and not nightly"
+	$(BIN)/python -m pytest -m "kafka and not nightly" tests/integration tests/e2e
 
 check: install
 	$(BIN)/ruff check .

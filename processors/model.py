@@ -143,7 +143,8 @@ class ModelConfig(Settings):
 
     The signals in `definitely_negative` say that the person disliked what was shown; all others are left for
     the model to make out. `definitely_positive` is its mirror (ICLR 2023, footnote 1): give either, or both.
-    `hash_bits` sets the size of the weight tables (2^bits). `context_crosses` adds every pair of context
+    `hash_bits` sets the size of the weight tables (2^bits): watch `groundswell_feature_table_occupancy`, and give a
+    model whose tables fill beyond a half more bits, under a new name. `context_crosses` adds every pair of context
     features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
     contexts not met before and is slower to tell contexts apart. `several_signals` says what is learned from where more
     than one signal came and none of them is definite: the first, the last, their set, or how often each came.

@@ -127,6 +127,7 @@ class LearningMetrics:
         self._metrics.policies_published.labels(snapshot.model).inc()
         self._metrics.policy_version.labels(snapshot.model).set(snapshot.version)
         self._metrics.policy_published.labels(snapshot.model).set(published_at)
+        self._metrics.occupancy.labels(snapshot.model).set(snapshot.occupancy)
 
     def unsaved(self, partition: int) -> None:
         """Note that from now on something learned waits for a checkpoint."""

@@ -240,6 +240,13 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.occupancy = Gauge(
+            "groundswell_feature_table_occupancy",
+            "share of the rows in use of the fuller weight table, as of the last published policy; that of the new "
+            "features fall on a row in use: beyond a half, the model wants more hash_bits",
+            ["model"],
+            registry=registry,
+        )
         self.checkpoint = Gauge(
             "groundswell_checkpoint_timestamp_seconds",
             "when the last checkpoint was written",
@@ -314,7 +321,7 @@ class Metrics:
         for gauge in (
             self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
             self.effective_share, self.mean_weight, self.policy_version, self.policy_published, self.ik_calibration,
-            self.ranked_first_shown, self.ranked_first_logged,
+            self.ranked_first_shown, self.ranked_first_logged, self.occupancy,
         ):  # fmt: skip
             _drop(gauge, model)
         for estimate in ESTIMATES:
