@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/groundswell demo
 
 test: install
-	$(BIN)/python -m pytest -m "not kafka and not deploy"
+	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install

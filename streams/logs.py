@@ -77,7 +77,7 @@ def log_configuration(level: str, form: LogFormat, output: Output = "stdout") ->
         "formatters": {"line": formatter},
         "handlers": {"output": handler},
         # The admin client tells of each connection, which is of use in a search for errors only.
-        "loggers": {"kafka": {"level": "WARNING" if level == "INFO" else level}},
+        "loggers": {"kafka": {"level": {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)}},
         "root": {"level": level, "handlers": ["output"]},
     }
 
