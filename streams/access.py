@@ -58,7 +58,9 @@ async def _check_connection(kafka: KafkaSettings, patience: float) -> None:
                 await _knock(host, port, arguments)
             except (AIOKafkaError, OSError) as error:
                 address = f"{host}:{port}"
-                if refusal := _refusal(error, address, kafka):
+                # With TLS 1.3 a client hears of its certificate only after the handshake, when it asks for something.
+                told = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+                if refusal := _refusal(told, address, kafka):
                     raise SecurityError(refusal) from error
                 problems.append(f"{address} {_problem(error, kafka)}")
             else:
@@ -114,6 +116,7 @@ def _problem(error: Exception, kafka: KafkaSettings) -> str:
         case ssl.SSLError() | AIOKafkaError() | ConnectionError():
             return (
                 f"breaks the connection off, as one does that expects another protocol than {kafka.security_protocol}"
+                + (", or a client certificate (kafka.certificate_file) that it trusts" if kafka.tls else "")
             )
         case _:
             return f"cannot be reached ({error})"

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds by which an event time may lie ahead of its record's own time; as it stands, and at the "
         "most, `join.backward` + `join.grace`",
+    )
+    spill_folder: DirectoryPath | None = Field(
+        None,
+        description="folder of a local disk for the payloads of pending impressions, where windows exceed memory; "
+        "none: they stay in memory",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
     log_format: Literal["auto", "json", "text"] = Field(
