@@ -7,6 +7,7 @@ BIN = .venv/bin
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
+	@echo "Making .venv: some minutes, 1.3 GB"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
