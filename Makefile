@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/groundswell demo
 
 test: install
-	$(BIN)/python -m pytest -m "not kafka and not deploy"
+	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install
@@ -24,7 +24,7 @@ nightly: install
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
 test-kafka: install
-	$(BIN)/python -m pytest -m "kafka and not nightly"
+	$(BIN)/python -m pytest -m "kafka and not nightly" tests/integration tests/e2e
 
 check: install
 	$(BIN)/ruff check .

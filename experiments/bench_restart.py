@@ -55,6 +55,8 @@ class _Worker:
             "GROUNDSWELL_HTTP__PORT": str(settings.http.port),
             "GROUNDSWELL_KAFKA__INSTANCE": str(settings.kafka.instance),
         }
+        if settings.spill_folder is not None:
+            own["GROUNDSWELL_SPILL_FOLDER"] = str(settings.spill_folder)
         self.process = ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log, environment=own)
 
     def page(self, path: str) -> str | None:
@@ -84,26 +86,27 @@ class _Worker:
         return time.monotonic() - began
 
 
-def bench_restart(out: Path, count: int = 1_000_000) -> int:
-    """Measure the restart of a worker with `count` pending impressions; return 1 beyond the bar, else 0."""
+def bench_restart(out: Path, count: int = 1_000_000, *, spill: bool = False) -> int:
+    """Measure the restart of a worker with `count` pending impressions; return 1 beyond the bar, else 0.
+
+    With `spill`, their payloads are in files.
+    """
     out = out.absolute()
     shutil.rmtree(out / "kafka", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     with ApacheKafka(out / "kafka") as kafka:
-        settings = _settings(kafka.bootstrap_servers, count)
+        settings = _settings(kafka.bootstrap_servers, count, out if spill else None)
         create_topics(settings.kafka, settings.topics)
-        result = {"bench": "restart", "impressions": count, **_measured(settings, count, out)}
+        result = {"bench": "restart", "impressions": count, "spill": spill, **_measured(settings, count, out)}
     bar = RESTORE_BAR * max(1.0, count / 1_000_000)
     slowest = max(result["ready_seconds"], result["first_closed_seconds"])
     bars = [{"name": "restart_seconds", "bar": bar, "reached": slowest, "met": slowest < bar}]
     (out / "restart.json").write_text(json.dumps({**result, "bars": bars}, indent=1) + "\n")
-    table = Table("pending", "joined in", "resident", "each", "ready after", "first closed after", title="restart")
-    resident = result["resident_bytes"]
+    table = Table("pending", "resident", "each", "ready after", "first closed after", title="restart")
     table.add_row(
         f"{count:,}",
-        f"{result['join_seconds']:.0f} s",
-        f"{resident / 1e6:,.0f} MB",
-        f"{resident / count:,.0f} B",
+        f"{result['resident_bytes'] / 1e6:,.0f} MB",
+        f"{result['resident_bytes_each']:,.0f} B",
         f"{result['ready_seconds']:.1f} s",
         f"{result['first_closed_seconds']:.1f} s",
     )
@@ -111,23 +114,25 @@ def bench_restart(out: Path, count: int = 1_000_000) -> int:
     return 0 if slowest < bar else 1
 
 
-def _settings(servers: str, count: int) -> Settings:
+def _settings(servers: str, count: int, spill_folder: Path | None) -> Settings:
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=servers, instance="bench"),
         # All of it waits until the end.
         join=JoinConfig(wait=2 * count / PER_SECOND, idle=None),
         http={"port": free_port()},
         models=MODELS,
+        spill_folder=spill_folder,
     )
 
 
 def _measured(settings: Settings, count: int, out: Path) -> dict[str, Any]:
     servers, topics = settings.kafka.bootstrap_servers, settings.topics
-    asyncio.run(_preload(settings, count))
     worker = _Worker(settings, out / "worker-before.log")
     with worker.process:
         worker.until(lambda: worker.page("/readyz"), "the worker")
-        join_seconds = worker.until(lambda: worker.pending() == count, "all impressions to be pending")
+        empty = _resident_bytes(worker.process.pid)
+        asyncio.run(_show(settings, count))
+        worker.until(lambda: worker.pending() == count, "all impressions to be pending")
         resident = _resident_bytes(worker.process.pid)
         worker.process.kill()
     closing = BEGIN + round((settings.join.wait + settings.join.grace + CLOSED_SECONDS) * 1000)
@@ -142,14 +147,14 @@ def _measured(settings: Settings, count: int, out: Path) -> dict[str, Any]:
         should = count - PER_SECOND * CLOSED_SECONDS
         worker.until(lambda: worker.pending() <= should + 1, "what was due to be closed")
     return {
-        "join_seconds": join_seconds,
         "resident_bytes": resident,
+        "resident_bytes_each": (resident - empty) / count,
         "ready_seconds": ready,
         "first_closed_seconds": first_closed,
     }
 
 
-async def _preload(settings: Settings, count: int) -> None:
+async def _show(settings: Settings, count: int) -> None:
     rng = random.Random(0)
     topics = settings.topics
     async with _producer(settings) as producer:

@@ -35,7 +35,7 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
             partition,
             pending.impression.offset,
             floor,
-            pending.impression.value,
+            bytes(pending.impression.value),
             b",".join([one.value for one in feedback]),
             _encode_json(list(signals) or [NONE_SIGNAL]),
         )
@@ -47,7 +47,7 @@ def shard_key(pending: Pending, feature: str) -> bytes:
 
     An impression without that feature goes by its own id, and so to any shard.
     """
-    impression = _context.decode(pending.impression.value)
+    impression = _context.decode(bytes(pending.impression.value))
     value = impression.context.get(feature)
     return (impression.impression_id if value is None else f"{feature}={value}").encode()
 

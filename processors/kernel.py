@@ -464,7 +464,7 @@ def tally(sums, negative, weight, actions, out):
     sums[SUM_PRIOR_LOG_LOSS] += weight * math.log(actions)
     sums[SUM_CORRECT] += weight * out[CORRECT]
     sums[SUM_PRIOR_CORRECT] += weight / actions
-    sums[CALIBRATION] += weight * math.exp(out[LOG_LOSS]) * out[CORRECT]
+    sums[CALIBRATION] += weight * math.exp(min(out[LOG_LOSS], math.log(actions))) * out[CORRECT]
     sums[WEIGHTS] += weight
     sums[SQUARED_WEIGHTS] += weight * weight
     sums[LARGEST_WEIGHT] = max(sums[LARGEST_WEIGHT], weight)

@@ -47,7 +47,7 @@ class Segment(msgspec.Struct, array_like=True):
             self.evicted.append(entry)
             return
         if isinstance(entry, Pending):
-            self.impressions.append((entry.impression.offset, entry.effective, entry.impression.value))
+            self.impressions.append((entry.impression.offset, entry.effective, bytes(entry.impression.value)))
         feedback = entry.feedback if isinstance(entry, Pending) else [entry]
         self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.simulated_apps import simulate
+from streams.logs import set_up_logs
 from streams.settings import Settings, load_settings
 
 cli = typer.Typer(
@@ -202,12 +203,13 @@ def bench_pending(
     real: Annotated[
         bool, typer.Option("--kafka", help="In a worker on a real Apache Kafka, killed meanwhile.")
     ] = False,
+    spill: Annotated[bool, typer.Option(help="With --kafka: their payloads in files.")] = False,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
     from experiments.bench_join import bench_pending as run_bench  # noqa: PLC0415
     from experiments.bench_restart import bench_restart  # noqa: PLC0415
 
-    raise typer.Exit(bench_restart(out, impressions) if real else run_bench(out, impressions))
+    raise typer.Exit(bench_restart(out, impressions, spill=spill) if real else run_bench(out, impressions))
 
 
 @cli.command()
@@ -222,6 +224,7 @@ def kafka(
 
 
 def _settings(config: Path | None) -> Settings:
+    set_up_logs("WARNING", "auto", "stderr")
     try:
         return load_settings(config)
     except (ValidationError, SettingsError, FileNotFoundError) as error:

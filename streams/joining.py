@@ -27,6 +27,7 @@ from processors.join import (
     Stray,
 )
 from state.journal import JoinJournal
+from state.spill import Spill
 from state.tables import SegmentStore
 from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
@@ -62,7 +63,8 @@ class PartitionJoin:
         self._admission = Admission(settings.models, settings.max_ahead_ms)
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
-        self._journal = JoinJournal(wiring.table, partition, window_ms)
+        spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
+        self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
         mark = self._journal.restore(self._join)
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
@@ -187,7 +189,7 @@ class PartitionJoin:
             impression = evicted.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)
             refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
-            outputs.dead_letter(place, impression.id.encode(), impression.value, refusal)
+            outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
 
     def _stray_reason(self, stray: Stray) -> str:
         if stray.reason is not Outcome.ORPHAN:

@@ -28,11 +28,13 @@ from processors.shard_learner import ShardLearner
 from state import checkpoints
 from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
+from streams.logs import get_log
 from streams.outputs import Outputs, Place, contract_partition
 from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings
 from streams.steps import Steps
 
+LOG = get_log(__name__)
 CHECKPOINT_KEY = b"learners"
 WEIGHTS_PER_INTERACTION = 10
 """A large policy is published less often, so that publishing costs about as much as what is learned from."""
@@ -99,6 +101,11 @@ class PartitionLearner:
                     self._metrics.restored(name, publication.version, publication.published_at)
             else:
                 self._unconfigured[name] = state
+
+    @property
+    def policy_versions(self) -> dict[str, int]:
+        """The version of each model's policy that was published last."""
+        return {model: publication.version for model, publication in self._publications.items()}
 
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
@@ -190,6 +197,7 @@ class PartitionLearner:
         outputs.policy(records)
         publication.published_at = time.time()
         self._metrics.published(snapshot, publication.published_at)
+        LOG.debug("policy published", model=model, partition=self.partition, policy_version=snapshot.version)
         return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
     async def let_time_pass(self, now: float) -> None:
@@ -231,6 +239,7 @@ class PartitionLearner:
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
         self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
+        LOG.debug("checkpoint written", partition=self.partition, offset=offset, bytes=len(value))
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""

@@ -189,7 +189,10 @@ class LivePage:
         return contract_partition(model.encode(), self._app.settings.topics.interaction_partitions)
 
     def _here(self, model: str) -> bool:
-        return self._partition(model) in self._app.partitions.learners
+        held = self._app.partitions.learners
+        if self._app.settings.models[model].sharded_by is not None:
+            return bool(held)  # each partition learns a part
+        return self._partition(model) in held
 
     def _rates(self, model: str) -> tuple[float, float, float] | None:
         rates = {labels["state"]: value for labels, value in _samples(self._metrics.state_rate)

@@ -11,6 +11,7 @@ from processors.admission import Refusal
 from processors.events import Reward
 from processors.join import Stray
 from streams.batch_writer import BatchWriter
+from streams.refusal_log import RefusalLog
 from streams.settings import TopicSettings
 
 _encode = msgspec.json.Encoder().encode
@@ -35,9 +36,10 @@ class Place(NamedTuple):
 class Outputs:
     """Writes what one step brought about; `flush` returns when all of it is acknowledged."""
 
-    def __init__(self, writer: BatchWriter, topics: TopicSettings) -> None:
+    def __init__(self, writer: BatchWriter, topics: TopicSettings, refusals: RefusalLog | None = None) -> None:
         self._writer = writer
         self._topics = topics
+        self._refusals = refusals or RefusalLog()
 
     def interaction(self, model: str, spread_by: bytes, value: bytes) -> None:
         """Write an interaction, keyed by its model, to the partition on which the key `spread_by` lies."""
@@ -59,6 +61,7 @@ class Outputs:
 
         Of a message too large to be written again with its headers, the beginning is kept, and its size in `cut_from`.
         """
+        self._refusals.refused(*place, key, refusal)
         headers = [
             ("reason", refusal.reason.encode()),
             ("detail", refusal.detail.encode(errors="replace")[:1000]),

@@ -45,7 +45,8 @@ def add_pages(app: Groundswell) -> None:
 
     @app.page("/healthz")
     async def healthz(view: View, request: Request) -> Response:
-        return view.text("ok\n")
+        trouble = app.pulse.trouble()
+        return view.text((trouble or "ok") + "\n", status=503 if trouble else 200)
 
     @app.page("/readyz")
     async def readyz(view: View, request: Request) -> Response:
@@ -78,6 +79,8 @@ def _add_file(app: Groundswell, path: str, content: bytes, content_type: str) ->
 def _not_ready(app: Groundswell) -> str | None:
     if not app.flowing:
         return "waiting for partitions"
+    if app.seeking:
+        return "restoring partitions"
     if not (app.partitions.joins or app.partitions.learners):
         return "holds no partition"
     return None

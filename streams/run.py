@@ -9,5 +9,5 @@ from streams.worker import PunctualWorker
 
 def run_worker(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Ends the process. Raises what `PunctualWorker` does before it starts."""
-    worker = PunctualWorker(create_app(settings), loglevel=settings.log_level, redirect_stdouts=False)
+    worker = PunctualWorker(create_app(settings))
     worker.execute_from_commandline()

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -133,6 +133,9 @@ class HttpSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to bind; 0.0.0.0 for all")
     port: int = Field(6066, ge=1, le=65_535, description="of the live page at /, /metrics, /healthz and /readyz")
+    stuck_seconds: float = Field(
+        120.0, gt=0, description="after which /healthz asks for a restart where nothing comes to its end"
+    )
 
 
 class LearningSettings(BaseModel):
@@ -184,7 +187,15 @@ class Settings(BaseSettings):
         description="seconds by which an event time may lie ahead of its record's own time; as it stands, and at the "
         "most, `join.backward` + `join.grace`",
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    spill_folder: DirectoryPath | None = Field(
+        None,
+        description="folder of a local disk for the payloads of pending impressions, where windows exceed memory; "
+        "none: they stay in memory",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="json: an object on each line; text: for people; auto: text on a terminal, json elsewhere"
+    )
     models: dict[str, ModelConfig] = Field(default_factory=dict)
     segments: dict[str, SegmentSettings] = Field(default_factory=dict)
 

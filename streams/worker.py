@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import faust
 
 from processors.learners import warm_up
+from streams.logs import get_log, set_up_logs
 from streams.topics import check_topics
 
 if TYPE_CHECKING:
     from streams.app import Groundswell
 
+LOG = get_log(__name__)
 STOP_SECONDS = 9.0
 """How long a graceful stop may take; supervisors kill after ten. Nothing is lost by ending at once."""
 
@@ -24,6 +25,12 @@ class PunctualWorker(faust.Worker):
 
     app: Groundswell
 
+    def __init__(self, app: Groundswell, **options: Any) -> None:
+        """Leave the output to the log: Faust would print and draw beside it, and set up one of its own."""
+        own = {"override_logging": False, "redirect_stdouts": False, "quiet": True}
+        super().__init__(app, **{**options, **own})
+        self.spinner = None
+
     def execute_from_commandline(self) -> NoReturn:
         """Check settings and topics, then run until SIGINT or SIGTERM. Ends the process.
 
@@ -31,6 +38,7 @@ class PunctualWorker(faust.Worker):
         this worker in, or forbids something that it needs, and `EstimatorError` for one that cannot serve.
         """
         settings = self.app.settings
+        set_up_logs(settings.log_level, settings.log_format)
         check_topics(settings.kafka, settings.topics)
         warm_up(settings.models.values())
         super().execute_from_commandline()
@@ -48,13 +56,13 @@ class PunctualWorker(faust.Worker):
             super().stop_and_shutdown()
         finally:
             if self.app.failure is not None:
-                logging.getLogger(__name__).critical("The worker ends: %s", self.app.failure)
+                LOG.critical(f"The worker ends: {self.app.failure}")
 
 
 def _end_abruptly() -> None:
-    logging.getLogger(__name__).error(
-        "Not stopped after %g seconds (is the broker gone?): ending without a last checkpoint. "
-        "The next start reads again what came after the one before.",
-        STOP_SECONDS,
+    LOG.error(
+        "not stopped in time (is the broker gone?): ending without a last checkpoint. "
+        "The next start reads again what came after the one before",
+        seconds=STOP_SECONDS,
     )
     os._exit(1)

@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.dashboard import (
     AnnotationQuery,
     DashboardCursorSync,
     DashboardLinkType,
+    VariableOption,
     VariableRefresh,
     VariableSort,
 )
@@ -100,4 +101,7 @@ def _variable(name: str) -> dashboard.QueryVariable:
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.NUMERICAL_ASC if name == "partition" else VariableSort.ALPHABETICAL_ASC)
     )
-    return variable if name == "model" else variable.multi(True).include_all(True).all_value(".*")
+    if name == "model":
+        return variable
+    everything = VariableOption(selected=True, text="All", value="$__all")
+    return variable.multi(True).include_all(True).all_value(".*").current(everything)

@@ -52,18 +52,29 @@ def _now() -> Panels:
             Series(f"model:groundswell_reward:mean5m{{{MODEL}}}", "mean reward", GREEN),
             unit="none",
             decimals=2,
+            width=3,
         ),
         figure(
             "Policy version",
             "Interactions that the newest published policy has learned from.",
             Series(f"max(groundswell_policy_version{{{MODEL}}})", "version", PURPLE),
             unit="short",
+            width=3,
         ),
         figure(
             "Policy age",
             "Since the newest policy was published.",
             Series(f"model:groundswell_policy_age:seconds{{{MODEL}}}", "age", ORANGE),
             unit="s",
+            width=3,
+        ),
+        figure(
+            "Alarms",
+            "Alerts that are firing now, of all models and of the pipeline; docs/runbook.md says what to do.",
+            Series('count(ALERTS{alertstate="firing"}) or vector(0)', "firing", VERMILLION),
+            unit="none",
+            decimals=0,
+            width=3,
         ),
     ]
 

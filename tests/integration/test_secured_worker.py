@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ SECONDS_TO_REFUSE = 45.0
 @pytest.mark.parametrize(
     ("protocol", "mechanism"),
     [
-        ("SASL_PLAINTEXT", "SCRAM-SHA-512"),
         ("SASL_PLAINTEXT", "PLAIN"),
         ("SSL", None),  # with certificates on both sides
         ("SASL_SSL", "SCRAM-SHA-256"),
@@ -48,8 +48,10 @@ def test_it_learns_when_it_may_and_says_why_it_may_not(
             status, output = command.replay(right)
             assert status == 0, output
             wait_for(lambda: rewards(kafka) == ROWS, worker)
-        for wrong, reason in wrongs(right, tmp_path):
-            assert_refused(command, wrong, reason)
+        (wrong, reason), *others = wrongs(right, tmp_path)
+        assert_refused(reason, *attempts(command, wrong))
+        for wrong, reason in others:
+            assert_refused(reason, attempts(command, wrong)[0])
         for secret in [*USERS.values(), WRONG_PASSWORD]:
             assert secret not in command.printed
         assert "Traceback" not in command.printed
@@ -85,18 +87,23 @@ def wrongs(right: dict[str, str], folder: Path) -> list[tuple[dict[str, str], st
         wrong.append((distrustful, "is not trusted: unable to get local issuer certificate. Set kafka.ca_file"))
     if "GROUNDSWELL_KAFKA__CERTIFICATE_FILE" in right:
         nameless = {name: value for name, value in right.items() if not name.endswith("CERTIFICATE_FILE")}
-        wrong.append((nameless, "refuses the TLS connection"))
+        wrong.append((nameless, "client certificate"))
         stranger = {**right, "GROUNDSWELL_KAFKA__CERTIFICATE_FILE": str(strangers_certificate(folder))}
-        wrong.append((stranger, "refuses the TLS connection"))
+        wrong.append((stranger, "client certificate"))
     return wrong
 
 
-def assert_refused(command: CommandLine, wrong: dict[str, str], reason: str) -> None:
-    for attempt in (
+def attempts(command: CommandLine, wrong: dict[str, str]) -> list[Callable[[], tuple[int, str]]]:
+    """Every command that talks to Kafka."""
+    return [
         lambda: command.run("worker", settings=wrong),
         lambda: command.run("topics", "create", settings=wrong),
         lambda: command.replay(wrong),
-    ):
+    ]
+
+
+def assert_refused(reason: str, *attempts: Callable[[], tuple[int, str]]) -> None:
+    for attempt in attempts:
         started = time.monotonic()
         status, output = attempt()
         assert status == REFUSED, output

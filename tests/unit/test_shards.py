@@ -130,7 +130,7 @@ def test_a_model_of_one_partition_does_not_go_on_as_a_shard() -> None:
 
 def test_stock_estimators_cannot_be_sharded() -> None:
     estimator = {"class": "river.linear_model.LogisticRegression"}
-    with pytest.raises(ValidationError, match="sharded_by needs the compiled"):
+    with pytest.raises(ValidationError, match="sharded_by needs a compiled"):
         ModelConfig.model_validate({**MODEL.model_dump(), "inverse_kinematics": {"estimator": estimator}})
 
 
