@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from aiokafka import ConsumerRecord
 
 from processors import policy
 from processors.admission import Reason, Refusal, unlearnable
@@ -26,7 +25,7 @@ from state import checkpoints
 from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
 from streams.outputs import Outputs, Place
-from streams.record_batches import Cursor, RecordBatch
+from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import Settings
 from streams.steps import Steps
 
@@ -107,7 +106,7 @@ class PartitionLearner:
                 self._learn(model, interactions, outputs)
             await outputs.flush()
 
-    def _admit(self, record: ConsumerRecord, outputs: Outputs) -> Interaction | None:
+    def _admit(self, record: LogRecord, outputs: Outputs) -> Interaction | None:
         try:
             interaction = decode_interaction(record.value or b"")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -121,9 +120,10 @@ class PartitionLearner:
             return None
         return interaction
 
-    def _refuse(self, record: ConsumerRecord, refusal: Refusal, outputs: Outputs) -> None:
-        outputs.dead_letter(Place(record.topic, record.partition, record.offset), record.key, record.value, refusal)
-        self._metrics.refused(record.topic, refusal.reason)
+    def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
+        topic = self._settings.topics.interactions
+        outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
+        self._metrics.refused(topic, refusal.reason)
 
     def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
         """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +20,13 @@ _encode = msgspec.json.Encoder().encode
 def contract_partition(key: bytes, partitions: int) -> int:
     """Return the partition on which a key lies by the contract: Kafka's murmur2, as Java clients do."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+@lru_cache(maxsize=1024)
+def _key_and_partition(model: str, partitions: int) -> tuple[bytes, int]:
+    """Return the key of a model's interactions and where they lie: murmur2 takes as long as writing one of them."""
+    key = model.encode()
+    return key, contract_partition(key, partitions)
 
 
 MAX_DEAD_LETTER_KEY, MAX_DEAD_LETTER_VALUE = 50_000, 900_000
@@ -41,8 +49,7 @@ class Outputs:
 
     def interaction(self, model: str, value: bytes) -> None:
         """Write an interaction to the partition of its model."""
-        key = model.encode()
-        partition = contract_partition(key, self._topics.interaction_partitions)
+        key, partition = _key_and_partition(model, self._topics.interaction_partitions)
         self._writer.append(self._topics.interactions, partition, key, value)
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
