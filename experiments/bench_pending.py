@@ -1,4 +1,4 @@
-"""What the join costs: messages a second on one core, bytes for what waits, seconds to restore it."""
+"""What it costs to wait: bytes for each pending impression, seconds to restore a million of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,23 +15,16 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from experiments.bench_workload import BEGIN, MODELS, PER_SECOND, impression
 from processors.admission import Admission
-from processors.interactions import encode_interaction
-from processors.join import Join, JoinConfig, ObservedFeedback, ShownImpression
-from processors.model import ModelConfig
+from processors.join import Join, JoinConfig, ShownImpression
 from state.journal import JoinJournal
 from state.tables import MARK_WINDOW, Key, Mark, Segment, packed, unpacked
 
-ACTIONS: Final = 11
-MODELS: Final = {"feed": ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))}
-FEEDBACK_SHARE: Final = 0.6
 STRETCH: Final = 4_000
 """Records of one topic that are folded at once: what a worker reads when there is much to read."""
-PER_SECOND: Final = 3_000
-"""Impressions in one second of event time."""
 RESTORE_BAR: Final = 60.0
 """Seconds within which a million pending impressions must be there again."""
-BEGIN: Final = 1_767_225_600_000
 
 
 class PackedSegments:
@@ -68,75 +60,6 @@ class PackedSegments:
 
     async def acknowledged(self, partition: int) -> None:
         """Return at once: nothing is on the way."""
-
-
-def impression(number: int, rng: random.Random) -> tuple[bytes, bytes]:
-    """Return key and value of an impression of eleven random items, about 350 bytes."""
-    key = f"{rng.getrandbits(64):016x}"
-    message = {
-        "schema_version": 1,
-        "impression_id": key,
-        "occurred_at": BEGIN + number * 1000 // PER_SECOND,
-        "model": "feed",
-        "context": {"user": f"u{rng.randrange(10**6)}", "hour": 7},
-        "actions": [{"id": f"{item:06d}"} for item in rng.sample(range(10**6), ACTIONS)],
-        "chosen": rng.randrange(ACTIONS),
-        "propensity": round(rng.uniform(0.01, 1), 4),
-    }
-    return key.encode(), msgspec.json.encode(message)
-
-
-def feedback(impression_id: bytes, number: int, rng: random.Random) -> tuple[bytes, bytes]:
-    """Return key and value of feedback within twenty seconds."""
-    message = {
-        "schema_version": 1,
-        "impression_id": impression_id.decode(),
-        "feedback_id": f"{rng.getrandbits(64):016x}",
-        "occurred_at": BEGIN + number * 1000 // PER_SECOND + rng.randrange(20_000),
-        "signal": rng.choice(["click", "like", "skip"]),
-    }
-    return impression_id, msgspec.json.encode(message)
-
-
-def bench_join(out: Path, count: int = 200_000) -> int:
-    """Measure how many impressions a second, each with .6 feedback, one core admits, folds and encodes."""
-    rng = random.Random(0)
-    shown = [impression(number, rng) for number in range(count)]
-    answers = [feedback(key, n, rng) for n, (key, _) in enumerate(shown) if rng.random() < FEEDBACK_SHARE]
-    answers.sort(key=lambda one: int(one[1].split(b'"occurred_at":')[1].split(b",")[0]))
-    admission, join = Admission(MODELS, 10**9), Join(JoinConfig(wait=20.0, grace=1.0, idle=None))
-    seconds = dict.fromkeys(("admit", "fold", "encode"), 0.0)
-
-    @contextmanager
-    def timed(name: str) -> Iterator[None]:
-        begin = time.process_time()
-        yield
-        seconds[name] += time.process_time() - begin
-
-    closed = 0
-    share = len(answers) / count
-    for first in range(0, count, STRETCH):
-        records = shown[first : first + STRETCH]
-        came = answers[int(first * share) : int((first + STRETCH) * share)]
-        with timed("admit"):
-            admitted = [admission.impression(*record, first + n, BEGIN) for n, record in enumerate(records)]
-            observed = [admission.feedback(*record, first + n, BEGIN) for n, record in enumerate(came)]
-        impressions = [one for one in admitted if isinstance(one, ShownImpression)]
-        answered = [one for one in observed if isinstance(one, ObservedFeedback)]
-        with timed("fold"):
-            steps = [join.add_impressions(impressions), join.add_feedback(answered)]
-        pending = [one for step in steps for one in step.closed]
-        with timed("encode"):
-            for one in pending:
-                encode_interaction(one, 0, 0)
-        closed += len(pending)
-    each = {name: spent / (closed if name == "encode" else count) for name, spent in seconds.items()}
-    rates = {name: 1 / spent for name, spent in [*each.items(), ("all", sum(each.values()))]}
-    table = Table("admit", "fold", "encode", "all", title="impressions/s with .6 feedback each, one core")
-    table.add_row(*(f"{rates[name]:,.0f}" for name in ("admit", "fold", "encode", "all")))
-    Console().print(table)
-    _write(out / "join.json", {"bench": "join", "impressions": count, "feedback": len(answers), "per_second": rates})
-    return 0
 
 
 def bench_pending(out: Path, count: int = 1_000_000) -> int:

@@ -35,6 +35,11 @@ class ChildProcess:
             )
 
     @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """The exit code, or None while the process runs."""
         return self._process.poll()

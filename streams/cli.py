@@ -167,13 +167,15 @@ def bench_learner(
 
 @bench_cli.command("join")
 def bench_join(
-    out: Annotated[Path, typer.Option(help="Folder for join.json.")] = Path("out/bench-join"),
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-join"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 200_000,
+    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
 ) -> None:
-    """Admit, join and encode as fast as one core can."""
+    """Join as fast as one core can, beside Faust, Quix Streams and raw confluent-kafka (needs `.[bench]`, Java 17)."""
     from experiments.bench_join import bench_join as run_bench  # noqa: PLC0415
 
-    raise typer.Exit(run_bench(out, impressions))
+    raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
 
 
 @bench_cli.command("pending")
@@ -182,7 +184,7 @@ def bench_pending(
     impressions: Annotated[int, typer.Option(min=4_000, help="How many wait.")] = 1_000_000,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
-    from experiments.bench_join import bench_pending as run_bench  # noqa: PLC0415
+    from experiments.bench_pending import bench_pending as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions))
 
