@@ -9,6 +9,7 @@ import faust
 from processors.learner import warm_up
 from streams.agents import add_clock, add_join_agents, add_learning_agent
 from streams.app import Groundswell
+from streams.collection import collect_seldom
 from streams.faust_security import remove_unsafe_codecs
 from streams.settings import load_settings
 
@@ -22,6 +23,7 @@ def run(*, learning: bool) -> None:
         warm_up()
         add_learning_agent(app)
     add_clock(app)
+    collect_seldom()
     faust.Worker(app, loglevel=app.settings.log_level, redirect_stdouts=False).execute_from_commandline()
 
 

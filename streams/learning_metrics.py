@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -38,10 +39,9 @@ class LearningMetrics:
         """Count what came of a stretch; the model's `statistics` already include it."""
         metrics = self._metrics
         inferred = [reward for reward in rewards if reward is not None]
-        for reward in inferred:
-            state = str(reward.state)
-            metrics.rewards.labels(model, state).inc()
-            metrics.signal_states.labels(model, metrics.signal_label(model, reward.signal), state).inc()
+        for (signal, state), count in Counter((reward.signal, str(reward.state)) for reward in inferred).items():
+            metrics.rewards.labels(model, state).inc(count)
+            metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(count)
         metrics.skipped.labels(model).inc(len(rewards) - len(inferred))
         metrics.extreme.labels(model).inc(sum(reward.state != 0 for reward in inferred))
         recent = self._recent[model]

@@ -11,6 +11,7 @@ import faust
 from processors.learner import warm_up
 from processors.stock_learner import learner_for
 from streams.app import create_app
+from streams.collection import collect_seldom
 from streams.settings import Settings
 from streams.topics import check_topics
 
@@ -39,6 +40,7 @@ def run_worker(settings: Settings) -> None:
     for model in settings.models.values():
         learner_for(model)  # refuses an estimator that cannot serve, before anything is read
     warm_up()
+    collect_seldom()
     worker = PunctualWorker(create_app(settings), loglevel=settings.log_level, redirect_stdouts=False)
     worker.execute_from_commandline()
 
