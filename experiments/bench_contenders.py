@@ -16,13 +16,11 @@ from streams.topics import create_topics
 
 PARTITIONS = 4
 PEERS = {
-    "confluent-kafka": ("experiments.peer_confluent_join", 1.0, 0.0, ""),
-    "Faust": ("experiments.peer_faust_join", 1.0, 0.0, ""),
-    # Some feedback is read ahead of its impression, and both make one row where they would make two, or none.
-    "Quix state": ("experiments.peer_quix_join", 0.0, 0.95, "state"),
-    "Quix interval": ("experiments.peer_quix_join", 1.0, 0.9, "interval"),
+    "confluent-kafka": ("experiments.peer_confluent_join", 1.0, 0.0),
+    "Faust": ("experiments.peer_faust_join", 1.0, 0.0),
+    "Quix": ("experiments.peer_quix_join", 0.0, 1.0),
 }
-"""Of each peer the module, how many records it writes for an impression and for feedback, and which of its joins."""
+"""Of each peer the module, and how many records it writes for an impression and for feedback."""
 
 
 def ours(name: str, run: int, servers: str, folder: Path) -> tuple[Contender, Inputs]:
@@ -62,7 +60,7 @@ def ours(name: str, run: int, servers: str, folder: Path) -> tuple[Contender, In
 
 def peer(name: str, run: int, servers: str) -> tuple[Contender, Inputs]:
     """Return a peer."""
-    module, per_impression, per_feedback, how = PEERS[name]
+    module, per_impression, per_feedback = PEERS[name]
     suffix = f"{name.lower().replace(' ', '-')}-{run}"
     inputs = Inputs(servers, f"impressions-{suffix}", f"feedback-{suffix}", PARTITIONS)
     output = f"output-{suffix}"
@@ -71,5 +69,5 @@ def peer(name: str, run: int, servers: str) -> tuple[Contender, Inputs]:
     admin.create_topics([NewTopic(topic, partitions, 1) for topic, partitions in topics.items()])
     admin.wait_for_topics(list(topics))
     admin.close()
-    arguments = [servers, inputs.impressions, inputs.feedback, str(PARTITIONS), output, how]
+    arguments = [servers, inputs.impressions, inputs.feedback, str(PARTITIONS), output]
     return Contender(name, module, arguments, output, per_impression, per_feedback), inputs

@@ -15,6 +15,8 @@ MODELS: Final = {"feed": ModelConfig(name="feed", definitely_negative=frozenset(
 FEEDBACK_SHARE: Final = 0.6
 EVENTS_EACH: Final = 1 + FEEDBACK_SHARE
 """Input events for each impression."""
+ITEMS, USERS = 1_000, 100_000
+"""What can be shown, and to whom: any eleven of the items are a round's actions."""
 PER_SECOND: Final = 3_000
 """Impressions in one second of event time."""
 WAIT, GRACE = 20.0, 1.0
@@ -25,16 +27,16 @@ Record = tuple[bytes, bytes]
 """Key and value."""
 
 
-def impression(number: int, rng: random.Random, *, users: int = 10**6, begin: int = BEGIN) -> Record:
-    """Return an impression of eleven random items, shown to one of so many users."""
+def impression(number: int, rng: random.Random, *, begin: int = BEGIN) -> Record:
+    """Return an impression of eleven random items."""
     key = f"{rng.getrandbits(64):016x}"
     message = {
         "schema_version": 1,
         "impression_id": key,
         "occurred_at": begin + number * 1000 // PER_SECOND,
         "model": "feed",
-        "context": {"user": f"u{rng.randrange(users)}", "hour": 7},
-        "actions": [{"id": f"{item:06d}"} for item in rng.sample(range(10**6), ACTIONS)],
+        "context": {"user": f"u{rng.randrange(USERS):06d}", "hour": 7},
+        "actions": [{"id": f"{item:06d}"} for item in rng.sample(range(ITEMS), ACTIONS)],
         "chosen": rng.randrange(ACTIONS),
         "propensity": round(rng.uniform(0.01, 1), 4),
     }
@@ -59,9 +61,9 @@ class Logs:
     `end` is the event time by which all of it has closed.
     """
 
-    def __init__(self, count: int, *, seed: int = 0, begin: int = BEGIN, users: int = 10**6) -> None:
+    def __init__(self, count: int, *, seed: int = 0, begin: int = BEGIN) -> None:
         rng = random.Random(seed)
-        self.impressions: Sequence[Record] = [impression(n, rng, users=users, begin=begin) for n in range(count)]
+        self.impressions: Sequence[Record] = [impression(n, rng, begin=begin) for n in range(count)]
         answers: list[tuple[int, Record]] = []
         for number, (key, _) in enumerate(self.impressions):
             if rng.random() < FEEDBACK_SHARE:

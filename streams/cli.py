@@ -178,6 +178,19 @@ def bench_join(
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
 
 
+@bench_cli.command("pipeline")
+def bench_pipeline(
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-pipeline"),
+    impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 100_000,
+    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
+) -> None:
+    """Join, learn and publish as fast as one core can, beside the join on raw confluent-kafka (needs `.[bench]`)."""
+    from experiments.bench_pipeline import bench_pipeline as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
+
+
 @bench_cli.command("pending")
 def bench_pending(
     out: Annotated[Path, typer.Option(help="Folder for pending.json.")] = Path("out/bench-pending"),
