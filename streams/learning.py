@@ -128,9 +128,10 @@ class PartitionLearner:
     def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
         """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
         learner, publication = self._learner(model), self._publications[model]
-        while interactions:
-            until_due = publication.due - learner.interactions_included
-            stretch, interactions = interactions[:until_due], interactions[until_due:]
+        begin = 0
+        while begin < len(interactions):
+            stretch = interactions[begin : begin + publication.due - learner.interactions_included]
+            begin += len(stretch)
             rewards = learner.learn(stretch)
             self._metrics.learned(model, rewards, learner.statistics)
             for reward in rewards:
