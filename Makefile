@@ -2,11 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN = .venv/bin
 
-.PHONY: install demo test nightly test-kafka check docs lock clean
+.PHONY: install demo test nightly test-kafka check docs screenshot lock clean
 
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
+	@echo "Making .venv: some minutes, 1.3 GB"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -16,7 +17,7 @@ demo: install
 	$(BIN)/groundswell demo
 
 test: install
-	$(BIN)/python -m pytest -m "not kafka"
+	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install
@@ -24,7 +25,7 @@ nightly: install
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
 test-kafka: install
-	$(BIN)/python -m pytest -m "kafka and not nightly"
+	$(BIN)/python -m pytest -m "kafka and not nightly" tests/integration tests/e2e
 
 check: install
 	$(BIN)/ruff check .
@@ -34,6 +35,10 @@ check: install
 
 docs: install
 	$(BIN)/python -m streams.documents
+
+# The picture of the live page in the README; needs Chromium.
+screenshot: install
+	GROUNDSWELL_SCREENSHOT=docs/page.png $(BIN)/python -m pytest tests/e2e/test_live_page.py -k explains
 
 # Versions and hashes of everything, tools included, for every Python that is supported.
 lock:

@@ -1,7 +1,9 @@
-# The cluster's description, checked by the tools that will read it; no Docker engine is needed.
+# The cluster's description, checked by the tools that will read it, then run without a Docker engine: every service's own
+# command, faults that raise their alerts, panels that show something. Takes about five minutes.
 .PHONY: check-deploy
 check-deploy: install
-	@for tool in docker-compose promtool; do \
-		command -v $$tool > /dev/null || { echo "check-deploy: no $$tool (Debian: docker-compose, prometheus)" >&2; exit 1; }; \
+	@for tool in docker-compose promtool prometheus java mvn; do \
+		command -v $$tool > /dev/null || { echo "check-deploy: no $$tool (Debian: docker-compose, prometheus, openjdk-17-jre-headless, maven)" >&2; exit 1; }; \
 	done
-	$(BIN)/python -m pytest tests/unit/test_deploy_compose.py tests/unit/test_deploy_prometheus.py tests/unit/test_deploy_grafana.py tests/unit/test_deploy_agrees.py
+	$(BIN)/python -m pytest tests/unit/test_deploy_*.py
+	$(BIN)/python -m pytest -m deploy

@@ -95,7 +95,8 @@ class AppSessions:
 
     `wait` and `grace` (milliseconds) are the join's: feedback comes within .8 of the wait, messages are held
     back for less than .6 of the grace, and late feedback comes after both. `run` starts every impression id and
-    makes it unique across runs against one broker.
+    makes it unique across runs against one broker. With more than one of `platforms` the apps also know by which one
+    people come, the first of them by the first.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class AppSessions:
         grace: int,
         mishaps: Mishaps = Mishaps(),
         faults: Faults = NO_FAULTS,
+        platforms: int = 1,
     ) -> None:
         self.users = users
         self.produced = Produced()
@@ -121,13 +123,14 @@ class AppSessions:
         self._grace = grace
         self._mishaps = mishaps
         self._faults = faults
+        self._platforms = platforms
         self._actions = offered_actions(users.actions)
 
     def show(self, now: int, policy: ActingPolicy) -> list[Message]:
         """Show the next person one action at time `now` and return all messages that come of it."""
         faults = self._faults if self.produced.impressions >= self._faults.after else NO_FAULTS
         user = self.users.arrive()
-        context = known_context(user)
+        context = self.context(user)
         probabilities = policy.probabilities(context, self._actions)
         [chosen] = self._random.choices(range(len(self._actions)), weights=probabilities)
         impression = Impression(
@@ -145,6 +148,12 @@ class AppSessions:
         honest = self.users.signal(user, chosen)
         signal = faults.seen(honest, self.users.state(user, chosen), user, self.users.users)
         return self._deliver(impression, signal, faults.feedback_delay)
+
+    def context(self, user: int) -> Features:
+        """Return what the apps know about a user."""
+        if self._platforms == 1:
+            return known_context(user)
+        return {**known_context(user), "platform": f"platform-{user * self._platforms // self.users.users}"}
 
     def _deliver(self, impression: Impression, signal: str, extra_delay: int) -> list[Message]:
         shown = impression.occurred_at

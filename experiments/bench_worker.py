@@ -1,31 +1,24 @@
-"""A worker for the benchmarks: the one of production, with all its agents or those of the join alone."""
+"""A worker for the benchmarks: that of production, or one with the agents of the join alone."""
 
 from __future__ import annotations
 
 import sys
 
-import faust
-
-from processors.learner import warm_up
-from streams.agents import add_clock, add_join_agents, add_learning_agent
-from streams.app import Groundswell
-from streams.collection import collect_seldom
+from streams.agents import add_clock, add_join_agents
+from streams.app import Groundswell, create_app
 from streams.faust_security import remove_unsafe_codecs
 from streams.settings import load_settings
+from streams.worker import PunctualWorker
 
 
-def run(*, learning: bool) -> None:
-    """Run until stopped, by the settings that the environment names."""
+def joining_app() -> Groundswell:
+    """Return an app that joins and does not learn."""
     remove_unsafe_codecs()
     app = Groundswell(load_settings())
     add_join_agents(app)
-    if learning:
-        warm_up()
-        add_learning_agent(app)
     add_clock(app)
-    collect_seldom()
-    faust.Worker(app, loglevel=app.settings.log_level, redirect_stdouts=False).execute_from_commandline()
+    return app
 
 
 if __name__ == "__main__":
-    run(learning=sys.argv[1] == "pipeline")
+    PunctualWorker(joining_app() if sys.argv[1] == "join" else create_app(load_settings())).execute_from_commandline()

@@ -78,10 +78,12 @@ def run_chaos(
 
     `plant` names a fault of `chaos_plants` that the workers have, for the audit of the second phase to find.
     """
-    worker = WORKER if plant is None else ("-m", "experiments.chaos_plants", plant)
-    # A folder of a run before would have its topics.
     out = out.absolute()
+    # A folder of a run before would have its topics, and a worker that has already died.
     shutil.rmtree(out / "kafka", ignore_errors=True)
+    died = out / "died"
+    died.unlink(missing_ok=True)
+    worker = WORKER if plant is None else ("-m", "experiments.chaos_plants", plant, str(died))
     began = time.monotonic()
     # One phase suffices to find a planted fault; otherwise everything is shared between the two.
     few, fewer = (0, 0) if plant else (impressions // 2, kills // 2)

@@ -1,95 +1,89 @@
-"""Faults planted in a worker, to see what `groundswell chaos` finds. Nothing of the worker knows this module.
+"""Faults planted in a worker, for `groundswell chaos` to find. Nothing of the worker knows this module.
 
-`python -m experiments.chaos_plants FAULT` runs a worker with one of them. Three have to be found; the other two,
-slow marks and cleared queues, the worker has to get over. Each comes with what makes it bite in a run of a few seconds.
+`python -m experiments.chaos_plants FAULT DIED` runs a worker with one of them. Where a fault only bites when the worker
+dies at the wrong moment, the worker does so, by its own hand, and once: `DIED` is the file that remembers it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
+import os
+import signal
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from pathlib import Path
+from weakref import WeakSet
 
 import typer
-from faust.types import TP, ConsumerMessage
+from faust.types import TP
 
 from processors.events import Source
 from processors.interactions import decode_interaction
 from processors.ledger import Ledger
-from state.journal import JoinJournal
 from streams.app import Groundswell
 from streams.outputs import Outputs
-from streams.record_batches import Cursor, RecordBatchConsumer
+from streams.record_batches import Cursor
 from streams.run import run_worker
 from streams.settings import load_settings
 
-MARK_DELAY = 1.0
-"""Seconds in which a worker that dies has written interactions that no mark knows of: they will be written again."""
 DROPPED = 1000
-CLEARED = 0.2
-SPARSE_CHECKPOINTS = 30.0
+SPARSE_CHECKPOINTS = 4.0
+"""Seconds between checkpoints, so that several commits lie between two of them."""
 
 
 class Fault(StrEnum):
     """What is planted."""
 
-    SLOW_MARKS = "slow-marks"
-    CLEARED_QUEUES = "cleared-queues"
     NO_DEDUPLICATION = "no-deduplication"
     DROPPED_INTERACTIONS = "dropped-interactions"
     EARLY_COMMIT = "early-commit"
 
 
-def _slow_marks() -> None:
-    mark = JoinJournal.mark
-
-    async def late(self: JoinJournal, *arguments: Any) -> None:
-        await asyncio.sleep(MARK_DELAY)
-        await mark(self, *arguments)
-
-    JoinJournal.mark = late  # type: ignore[method-assign,assignment]  # a fault is planted here
-
-
-def _cleared_queues() -> None:
-    """Now and then the queues of the agents are cleared, as Faust does when it resumes after a rebalance."""
-    deliver = RecordBatchConsumer._deliver
-    rng = random.Random(0)
-
-    async def deliver_and_clear(self: RecordBatchConsumer, message: ConsumerMessage) -> None:
-        await deliver(self, message)
-        if rng.random() < CLEARED:
-            self.app.flow_control.clear()
-
-    RecordBatchConsumer._deliver = deliver_and_clear  # type: ignore[method-assign]  # a fault is planted here
+def _die_once(died: Path) -> None:
+    """End this process as kill -9 would, unless an earlier one has already done so."""
+    try:
+        died.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _no_deduplication() -> None:
-    """The learner learns whatever comes."""
-    admit = Ledger.admit
+def _no_deduplication(died: Path) -> None:
+    """The learner learns whatever comes; and interactions come again, as the join dies before it marks them."""
+    admit, write, flush = Ledger.admit, Outputs.interaction, Outputs.flush
+    with_interactions: WeakSet[Outputs] = WeakSet()
 
     def always(self: Ledger, source: Source) -> bool:
         admit(self, source)
         return True
 
+    def noted(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
+        with_interactions.add(self)
+        write(self, model, spread_by, value)
+
+    async def last(self: Outputs) -> None:
+        await flush(self)
+        if self in with_interactions:
+            _die_once(died)
+
     Ledger.admit = always  # type: ignore[method-assign]  # a fault is planted here
-    _slow_marks()
+    Outputs.interaction = noted  # type: ignore[method-assign]  # a fault is planted here
+    Outputs.flush = last  # type: ignore[method-assign]  # a fault is planted here
 
 
 def _dropped_interactions() -> None:
     """The join writes 999 of 1,000 interactions, and does not write the others however often it comes by."""
     write = Outputs.interaction
 
-    def most(self: Outputs, model: str, value: bytes) -> None:
+    def most(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
         if decode_interaction(value).source.offset % DROPPED:
-            write(self, model, value)
+            write(self, model, spread_by, value)
 
     Outputs.interaction = most  # type: ignore[method-assign]  # a fault is planted here
 
 
-def _early_commit() -> None:
-    """The learner commits what it has read before a checkpoint includes it, and goes on from what it committed."""
+def _early_commit(died: Path) -> None:
+    """The learner commits what no checkpoint includes yet, dies, and goes on from what it committed."""
     known_positions, commit = Groundswell.known_positions, Groundswell.commit_offsets
 
     async def committed_positions(self: Groundswell, assignment: set[TP]) -> Mapping[TP, int]:
@@ -103,31 +97,30 @@ def _early_commit() -> None:
         return positions
 
     async def commit_early(self: Groundswell, offsets: Mapping[TP, int]) -> bool:
-        topic = self.settings.topics.interactions
-        read = {TP(topic, partition): one.interactions.offset for partition, one in self.partitions.learners.items()}
-        return await commit(self, {**offsets, **read})
+        topic, learners = self.settings.topics.interactions, self.partitions.learners
+        read = {TP(topic, partition): one.interactions.offset for partition, one in learners.items()}
+        unsaved = any(one.interactions.offset > one.durable_offset for one in learners.values())
+        taken = await commit(self, {**offsets, **read})
+        if taken and unsaved:
+            _die_once(died)
+        return taken
 
     Groundswell.known_positions = committed_positions  # type: ignore[method-assign]  # a fault is planted here
     Groundswell.commit_offsets = commit_early  # type: ignore[method-assign,assignment]  # a fault is planted here
 
 
-_PLANT: Mapping[Fault, Callable[[], None]] = {
-    Fault.SLOW_MARKS: _slow_marks,
-    Fault.CLEARED_QUEUES: _cleared_queues,
-    Fault.NO_DEDUPLICATION: _no_deduplication,
-    Fault.DROPPED_INTERACTIONS: _dropped_interactions,
-    Fault.EARLY_COMMIT: _early_commit,
-}
-
-
-def worker(fault: Fault) -> None:
+def worker(fault: Fault, died: Path) -> None:
     """Run a worker with a fault."""
     settings = load_settings()
     if fault is Fault.EARLY_COMMIT:
-        # So that there is something between what was committed and what the last checkpoint includes.
         learning = settings.learning.model_copy(update={"checkpoint_seconds": SPARSE_CHECKPOINTS})
         settings = settings.model_copy(update={"learning": learning})
-    _PLANT[fault]()
+    plants: Mapping[Fault, Callable[[], None]] = {
+        Fault.NO_DEDUPLICATION: partial(_no_deduplication, died),
+        Fault.DROPPED_INTERACTIONS: _dropped_interactions,
+        Fault.EARLY_COMMIT: partial(_early_commit, died),
+    }
+    plants[fault]()
     run_worker(settings)
 
 

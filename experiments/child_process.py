@@ -35,11 +35,6 @@ class ChildProcess:
             )
 
     @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
-    @property
     def exit_code(self) -> int | None:
         """The exit code, or None while the process runs."""
         return self._process.poll()
@@ -47,6 +42,16 @@ class ChildProcess:
     def tail(self, lines: int = 30) -> str:
         """Return the end of what the process has printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process without a word, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
 
     def stop(self) -> None:
         """Ask the process to end, wait, and end it by force where it does not (or nobody wants to wait)."""

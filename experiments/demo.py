@@ -173,7 +173,10 @@ class _Demo:
         time.sleep(max(0.0, closed_at / 1000 - time.time()))  # nothing may occur before what was promised
         view = View(target=None, activity="serving, Ctrl-C ends it")
         truth = self.directory / "truth-serving.jsonl"
-        self.console.print(f"Metrics: {cluster.page}/metrics\nBroker:  {cluster.bootstrap_servers}", highlight=False)
+        self.console.print(
+            f"Page:    {cluster.page}/\nMetrics: {cluster.page}/metrics\nBroker:  {cluster.bootstrap_servers}",
+            highlight=False,
+        )
         try:
             with (
                 DemoWatch(cluster, MODEL, truth, view, None) as watch,

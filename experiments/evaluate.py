@@ -24,6 +24,7 @@ EXPERIMENTS: Final = (
     "facebook",
     "production",
     "drift",
+    "shards",
 )
 
 

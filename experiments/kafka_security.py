@@ -15,11 +15,13 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 class Certificates:
     """PEM files: the authority that both sides trust, and a certificate with its unencrypted PKCS #8 key.
 
-    `chain` holds the private key followed by the certificate, in one file, as Kafka's PEM key stores want it.
+    `chain` holds the private key followed by the certificate, in one file, as Kafka's PEM key stores want it;
+    `client` the same of a client that brokers trust.
     """
 
     authority: Path
     chain: Path
+    client: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,4 +112,6 @@ class Security:
             }
         if self.certificates is not None:
             settings["ssl_cafile"] = str(self.certificates.authority)
+            if self.certificates.client is not None and self.demand_client_certificates:
+                settings["ssl_certfile"] = str(self.certificates.client)
         return settings

@@ -118,7 +118,7 @@ def _play(
         if source == INFERRED:
             interaction[:] = contexts[t], sets[t], signals[signal], negative[signal], action
             kernel.learn_one(
-                ik, bandit, own, pooled, seen, totals, parameters, features, interaction, weight,
+                ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0, weight,
                 index, value, start, posterior, order, output,
             )  # fmt: skip
             record[t, 1] = np.int64(output[kernel.STATE])
@@ -127,7 +127,7 @@ def _play(
             kernel.notice(seen, totals, features[1][begin:end], actions)
             reward = rewards[signal] if source == GIVEN else float(state)
             row = features[4][features[3][sets[t]] + action]
-            n = kernel.gather(features, contexts[t], row, -1, shared, len(bandit), index, value, 0)
+            n = kernel.gather(features, contexts[t], row, -1, 1.0, shared, len(bandit), index, value, 0)
             error = kernel.score(bandit, index, value, 0, n) - reward
             capped = min(weight, parameters[kernel.BANDIT_CAP])
             kernel.estimate(bandit, index, value, n, error, capped, parameters[kernel.BANDIT_RATE])

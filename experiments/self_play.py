@@ -164,8 +164,8 @@ def _play(
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
         interaction[:] = user, 0, signals[signal, 0], signals[signal, 1], action
         kernel.learn_one(
-            ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0 / (actions *
-            shown[action]), index, value, start, posterior, order, output,
+            ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0,
+            1.0 / (actions * shown[action]), index, value, start, posterior, order, output,
         )  # fmt: skip
         for other in range(users):
             kernel.action_scores(bandit, features, parameters[kernel.SHARED], other, 0, scores[other])

@@ -158,7 +158,7 @@ class SimulatedApps:
 
     def _tell_value(self, policy: ActingPolicy) -> None:
         sessions = self.sessions
-        self.truth.write(true_worth(policy, sessions.users.states, sessions.produced.impressions))
+        self.truth.write(true_worth(policy, sessions.users.states, sessions.produced.impressions, sessions.context))
 
 
 def simulate(
@@ -174,6 +174,9 @@ def simulate(
     feedback_topic: Annotated[str, typer.Option()] = "feedback",
     policies_topic: Annotated[str, typer.Option()] = "policies",
     p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
+    platforms: Annotated[
+        int, typer.Option(min=1, max=USERS, help="By how many people come; more than one is in the context.")
+    ] = 1,
     sarcastic: Annotated[
         float, typer.Option(min=0, max=1, help="Share of users whose like means hate.", rich_help_panel=FAULTS)
     ] = 0.0,
@@ -210,6 +213,7 @@ def simulate(
             feedback_delay=round(feedback_delay * 1000),
             after=fault_after,
         ),
+        platforms=platforms,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -36,15 +36,15 @@ def unpacked(value: PackedArray) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="))
 
 
-def packed_rows(array: NDArray[np.float64]) -> PackedRows:
+def packed_rows(array: NDArray[np.floating[Any]]) -> PackedRows:
     """Return a mostly empty table as its rows that are not all zero."""
     rows = np.flatnonzero(array.any(axis=1))
     return {"count": len(array), "rows": packed(rows), "values": packed(array[rows])}
 
 
-def unpacked_rows(value: PackedRows) -> NDArray[np.float64]:
+def unpacked_rows(value: PackedRows) -> NDArray[Any]:
     """Return the whole table."""
     values = unpacked(value["values"])
-    table = np.zeros((value["count"], values.shape[1]))
+    table = np.zeros((value["count"], values.shape[1]), dtype=values.dtype)
     table[unpacked(value["rows"])] = values
     return table

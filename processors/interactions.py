@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, Interaction
+from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue, Interaction
 from processors.join import ObservedFeedback, Pending
 
 _encode_json = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Interaction)
 _NONE_SIGNALS = _encode_json([NONE_SIGNAL])
+
+
+class _Context(msgspec.Struct):
+    """As much of an impression as it takes to find its shard."""
+
+    impression_id: str
+    context: Mapping[str, FeatureValue]
+
+
+_context = msgspec.json.Decoder(_Context)
 
 
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
@@ -29,12 +39,25 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
         signals = _encode_json(list(distinct)) if distinct else _NONE_SIGNALS
     return (
         b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
-        % (partition, impression.offset, floor, impression.value, answers, signals)
+        % (partition, impression.offset, floor, bytes(impression.value), answers, signals)
     )
 
 
 def _when(feedback: ObservedFeedback) -> tuple[int, int]:
     return feedback.occurred_at, feedback.offset
+
+
+def shard_key(pending: Pending, feature: str) -> bytes:
+    """Return by what the interactions of a sharded model are spread: the value of a context feature.
+
+    An impression without that feature goes by its own id, and so to any shard.
+    """
+    impression = _context.decode(bytes(pending.impression.value))
+    value = impression.context.get(feature)
+    if value is None:
+        return impression.impression_id.encode()
+    # 3 and 3.0 are the same feature.
+    return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
 
 
 def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:

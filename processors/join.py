@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
 from heapq import heappop, heappush
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
@@ -97,14 +97,27 @@ class Outcome(StrEnum):
     ORPHAN = "orphan"
 
 
+class Payload(Protocol):
+    """What stands for bytes that lie elsewhere."""
+
+    def __bytes__(self) -> bytes:
+        """Return them."""
+
+    def __len__(self) -> int:
+        """Return how many they are."""
+
+
 class ShownImpression(Struct, gc=False):
-    """A valid impression as the join sees it: its place, its time (ms) and its undecoded value."""
+    """A valid impression as the join sees it: its place, its time (ms) and its undecoded value.
+
+    The value may lie elsewhere, and `bytes(value)` fetch it.
+    """
 
     id: str
     occurred_at: int
     model: str
     offset: int
-    value: bytes
+    value: bytes | Payload
     deferred: bool = False
 
 
@@ -265,7 +278,7 @@ class Join:
     def _known_as(self, impression: ShownImpression, log_time: int) -> Outcome | None:
         pending = self._pending.get(impression.id)
         if pending is not None:
-            same = pending.impression.value == impression.value
+            same = bytes(pending.impression.value) == bytes(impression.value)
             return Outcome.DUPLICATE_IMPRESSION if same else Outcome.CONFLICTING_IMPRESSION
         closed = self._closed.get(impression.id)
         if closed is not None and log_time < closed[0] + self._remember:

@@ -15,7 +15,7 @@ def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
     """Return the settings of a model as the numbers that the kernel reads."""
     values = np.zeros(kernel.PARAMETERS)
     ik, rule, bandit = model.inverse_kinematics, model.reward, model.bandit
-    values[kernel.FORM] = kernel.SOFTMAX if ik.form == "softmax" else kernel.ONE_VERSUS_REST
+    values[kernel.FORM] = kernel.ONE_VERSUS_REST if ik.form == "one-versus-rest" else kernel.SOFTMAX
     values[kernel.IK_RATE] = ik.learning_rate
     values[kernel.IK_CAP] = math.inf if ik.weight_cap is None else ik.weight_cap
     values[kernel.RULE] = reward.RULES[rule.rule]

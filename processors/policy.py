@@ -71,6 +71,12 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     configuration: str
     checksum: str = ""
 
+    @property
+    def occupancy(self) -> float:
+        """The share of the fuller weight table that is in use: features that share a row spoil one another."""
+        tables = (self.bandit, self.inverse_kinematics)
+        return max(len(table.indices) for table in tables if table is not None) / (1 << self.bits)
+
 
 def sealed(snapshot: PolicySnapshot) -> PolicySnapshot:
     """Return the snapshot with its checksum."""
@@ -106,7 +112,7 @@ class Policy:
     def __init__(self, snapshot: PolicySnapshot | None) -> None:
         self.version = 0 if snapshot is None else snapshot.version
         self._snapshot = snapshot
-        self._weights: dict[int, float] = {}
+        self._weights: Mapping[int, float] = {}
         if snapshot is not None:
             self._weights = dict(zip(snapshot.bandit.indices, snapshot.bandit.values, strict=True))
 

@@ -33,7 +33,8 @@ is right.
 What is extreme may be asked of the posterior of this interaction, or of E(x, y), the running mean of K *
 posterior over the interactions with context x and signal y, which a new action does not have to earn anew.
 "graded" takes every E > 1 for evidence and multiplies the reward by min(1, log E / log K), so that a signal
-counts by how much it tells; the state is 0 unless E exceeds the threshold.
+counts by how much it tells; the state is 0 unless E exceeds the threshold. "meaning" asks neither: extreme is what has
+a positive z(x, y) in `processors/spectral.py`, and all that is not stays 0.
 
 With definitely positive signals alone the rules are mirrored (ICLR 2023, footnote 1); with both kinds, a
 definitely positive signal makes an extreme interaction +1 under the last four.
@@ -61,6 +62,7 @@ EXTREMES: Final[dict[ExtremeName, int]] = {
     "either": kernel.BY_EITHER,
     "signal": kernel.BY_SIGNAL,
     "graded": kernel.GRADED,
+    "meaning": kernel.BY_MEANING,
 }
 
 

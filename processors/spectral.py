@@ -4,132 +4,328 @@ Where every person has a way of their own to use a hundred signals, crosses of u
 learn one by one. But feedback depends on user and signal only through the state it stands for, so that the
 sign of z(u, y) = g(u) h(y) tells the state. For each user u and signal y we keep the moments
 
-    T[u, y] = sum of w (1[a] - 1/K) (x) psi(x)
+    T[u, y] = sum of w psi(x) (chi(a) - mean over the round of chi)
 
-with psi a random sketch of the context, w = 1/(K p), and the weighted counts of (u, y), centred by rows and
-columns and scaled to the same noise, as one more channel. The best rank-one approximation g (x) h (x) v of
-this tensor gives the embedding; the rewarded sign is the one whose actions are the more concentrated. At a
-reward rate of exactly one half under uniform play the two signs cannot be told apart.
+with psi and chi random sketches of the context without the user and of an action, multiplied element by element, and
+w = 1/(K p); and the weighted counts of (u, y), centred by rows and columns and scaled to the same noise, as one more
+channel. Two embeddings are read from them:
+
+spectral        The best rank-one approximation g (x) h (x) v of the whole; z is the sign of g(u) h(y). It needs no
+                difference in how often people use which signal.
+co-occurrence   The best rank-one approximation of the counts alone; z = tanh(g(u) h(y)). At a reward rate of one
+                half under uniform play, counts tell nothing.
+
+In both, z is positive for the state whose actions are the more concentrated: the rewarded one. At a reward rate of
+exactly one half under uniform play the two signs cannot be told apart.
 
 The start matters more than the iteration: it is tried from the counts' singular vectors and from the leading
-eigenvectors of both unfoldings (Gram matrices without their diagonals), keeping the
-better.
+eigenvectors of the Gram matrices of users and of signals (without their diagonals), and from the embedding before,
+keeping what explains most. Everything is summed in one fixed order, so that the same moments give the same embedding.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numba import njit
 
+from processors.kernel import cross
+
+WORD: Final = 32
+SKETCH: Final = 4 * WORD
+"""Channels of the sketch. A hash has as many bits as a word, each of which is a sign."""
 ITERATIONS: Final = 30
-Floats = NDArray[np.float64]
+SETTLED: Final = 1e-4
+_OF_CONTEXT: Final = 0x2545F491
+_OF_ACTION: Final = 0x5851F42D
+# Columns of an interaction: rows of the tables, rows of the feature store, what was shown, and whether the rows of user
+# and signal have just been given to them.
+USER, SIGNAL, CONTEXT, ACTIONS, CHOSEN, NEW_USER, NEW_SIGNAL = range(7)
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """Signs of users and of signals, and which product of the two is the rewarded state."""
+@njit(cache=True)
+def add_batch(moments, weights, squares, features, without, interactions, importance):
+    """Add interactions in order; `without` are the hashes of their users, which the sketch leaves out.
 
-    users: NDArray[np.int8]
-    signals: NDArray[np.int8]
-    rewarded: int
-
-    def rewards(self) -> NDArray[np.int8]:
-        """Return the inferred reward, 0 or 1, of each user and signal; shape (users, signals)."""
-        same: NDArray[np.bool_] = np.outer(self.users, self.signals) == self.rewarded
-        return same.astype(np.int8)
-
-
-class SpectralDecoder:
-    """Moments of users x signals x (actions x sketch), and the embedding that they show.
-
-    It is dense in users x signals: 100 x 100 with 7 actions and a sketch of 12 takes 7 MB.
+    `moments` has shape (users, signals, SKETCH), `weights` and `squares` (sums of w and of its square) shape
+    (users, signals). An interaction whose user is -1 is passed over.
     """
-
-    def __init__(self, users: int, signals: int, actions: int, sketch: int) -> None:
-        self.actions = actions
-        self.moments = np.zeros((users, signals, actions, sketch))
-        self.weights = np.zeros((users, signals))
-        self.squares = np.zeros((users, signals))
-
-    def add(self, user: int, signal: int, action: int, weight: float, sketch: Floats) -> None:
-        """Add one interaction; `weight` is 1/(K p), `sketch` that of its context."""
-        self.weights[user, signal] += weight
-        self.squares[user, signal] += weight * weight
-        self.moments[user, signal] -= (weight / self.actions) * sketch
-        self.moments[user, signal, action] += weight * sketch
-
-    def embedding(self) -> Embedding:
-        """Return the embedding of everything added so far."""
-        tensor = self._tensor()
-        users, signals = max(
-            (_rank_one(tensor, *start) for start in _starts(tensor)),
-            key=lambda pair: _objective(tensor, *pair),
-        )
-        user_signs, signal_signs = _signs(users), _signs(signals)
-        return Embedding(user_signs, signal_signs, self._rewarded(np.outer(user_signs, signal_signs)))
-
-    def _tensor(self) -> Floats:
-        count, signals, _, _ = self.moments.shape
-        total = self.weights.sum()
-        expected = self.weights.sum(axis=1, keepdims=True) * self.weights.sum(axis=0, keepdims=True) / max(total, 1.0)
-        noise = math.sqrt((1 / self.actions) * (1 - 1 / self.actions))
-        centred = noise * (self.weights - expected)
-        tensor = np.concatenate((centred[:, :, None], self.moments.reshape(count, signals, -1)), axis=2)
-        # A few rare actions weigh so much that their cells alone would make the best rank-one approximation.
-        scaled: Floats = tensor / np.sqrt(self.squares + self.squares.mean() + 1e-12)[:, :, None]
-        # What all have in common is a rank-one part as well. Centring leaves the signs of two groups as they
-        # are.
-        scaled -= scaled.mean(axis=0, keepdims=True)
-        scaled -= scaled.mean(axis=1, keepdims=True)
-        return scaled
-
-    def _rewarded(self, signs: NDArray[np.int8]) -> int:
-        def concentration(sign: int) -> float:
-            chosen = signs == sign
-            total = float(self.weights[chosen].sum())
-            return float(np.linalg.norm(self.moments[chosen].sum(axis=0))) / max(total, 1e-9)
-
-        return 1 if concentration(1) >= concentration(-1) else -1
+    context, action, mean = np.empty(SKETCH), np.empty(SKETCH), np.empty(SKETCH)
+    context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
+    nobody = np.uint32(0)
+    for i in range(len(interactions)):
+        user, signal, w = interactions[i, USER], interactions[i, SIGNAL], importance[i]
+        if user < 0:
+            continue
+        if interactions[i, NEW_USER]:
+            moments[user], weights[user], squares[user] = 0.0, 0.0, 0.0
+        if interactions[i, NEW_SIGNAL]:
+            moments[:, signal], weights[:, signal], squares[:, signal] = 0.0, 0.0, 0.0
+        row = interactions[i, CONTEXT]
+        begin, end = context_start[row], context_start[row + 1]
+        _sketch(context_hash, context_value, begin, end, np.uint32(without[i]), _OF_CONTEXT, context)
+        mean[:] = 0.0
+        first, last = set_start[interactions[i, ACTIONS]], set_start[interactions[i, ACTIONS] + 1]
+        for a in range(first, last):
+            begin, end = action_start[set_rows[a]], action_start[set_rows[a] + 1]
+            _sketch(action_hash, action_value, begin, end, nobody, _OF_ACTION, action)
+            for d in range(SKETCH):
+                mean[d] += action[d] / (last - first)
+        row = set_rows[first + interactions[i, CHOSEN]]
+        _sketch(action_hash, action_value, action_start[row], action_start[row + 1], nobody, _OF_ACTION, action)
+        weights[user, signal] += w
+        squares[user, signal] += w * w
+        for d in range(SKETCH):
+            moments[user, signal, d] += w * context[d] * (action[d] - mean[d])
 
 
-def _starts(tensor: Floats) -> list[tuple[Floats, Floats]]:
-    left, _, right = np.linalg.svd(tensor[:, :, 0])
-    by_user, by_signal = tensor.reshape(len(tensor), -1), tensor.transpose(1, 0, 2).reshape(tensor.shape[1], -1)
-    users, signals = _leading(by_user), _leading(by_signal)
-    # The signs of two eigenvectors are free, each on its own; iterating mends them.
-    return [(left[:, 0], right[0]), (users, signals)]
+@njit(cache=True)
+def _sketch(hashes, values, begin, end, without, salt, out):
+    """Write the random signs of the features [begin, end), weighted with their values, as if of length one."""
+    out[:] = 0.0
+    length = 0.0
+    for j in range(begin, end):
+        if hashes[j] == without and without:
+            continue
+        value = values[j]
+        length += value * value
+        for d in range(0, SKETCH, WORD):
+            signs = cross(hashes[j], salt + d)
+            for bit in range(WORD):
+                out[d + bit] += value if (signs >> np.uint64(bit)) & np.uint64(1) else -value
+    for d in range(SKETCH):
+        out[d] /= math.sqrt(length)
 
 
-def _leading(unfolding: Floats) -> Floats:
-    gram = unfolding @ unfolding.T
-    np.fill_diagonal(gram, 0.0)
-    vectors: Floats = np.linalg.eigh(gram)[1]
-    return vectors[:, -1]
+@njit(cache=True)
+def embedding(moments, weights, squares, actions, counts_alone, out):
+    """Write z of each user and signal to `out`, which holds it as it was before: 0 where one has not been seen.
+
+    `actions` is the mean number of actions in a round.
+    """
+    users, signals = _met(weights), _met(weights.T)
+    if len(users) < 2 or len(signals) < 2:
+        out[:] = 0.0
+        return
+    tensor = _standardised(moments, weights, squares, users, signals, actions)
+    size, left, right = _leading_pair(tensor[:, :, SKETCH].astype(np.float64))
+    size /= math.sqrt(1.0 - 1.0 / actions)
+    if not counts_alone:
+        left, right = _best(tensor, out[users][:, signals], left, right)
+    out[:] = 0.0
+    for i in range(len(users)):
+        for j in range(len(signals)):
+            z = left[i] * right[j]
+            out[users[i], signals[j]] = math.tanh(size * z) if counts_alone else (1.0 if z >= 0.0 else -1.0)
+    if _concentration(moments, weights, out, 1.0) < _concentration(moments, weights, out, -1.0):
+        out *= -1.0
 
 
-def _rank_one(tensor: Floats, users: Floats, signals: Floats) -> tuple[Floats, Floats]:
+@njit(cache=True)
+def _best(tensor, before, left, right):
+    """Return the weights of users and signals that explain most, from several starts."""
+    of_users, of_signals = _leading_slices(tensor), _leading_slices(tensor.transpose(1, 0, 2))
+    _, fitting, _ = _leading_pair(_weighted(tensor, of_signals))
+    _, old_left, old_right = _leading_pair(before)
+    best_left, best_right, most = left, right, -1.0
+    for start in ((left, right), (of_users, of_signals), (fitting, of_signals), (old_left, old_right)):
+        found_left, found_right = _rank_one(tensor, start[0], start[1])
+        explained = _explained(tensor, found_left, found_right)
+        if explained > most:
+            best_left, best_right, most = found_left, found_right, explained
+    return best_left, best_right
+
+
+@njit(cache=True)
+def _met(weights):
+    """Return the rows that are not all zero."""
+    return np.array([i for i in range(len(weights)) if weights[i].any()], dtype=np.int64)
+
+
+@njit(cache=True)
+def _standardised(moments, weights, squares, users, signals, actions):
+    """Return moments and counts, the last channel, of the users and signals met, of like noise in each cell.
+
+    Shape (users, signals, SKETCH + 1).
+    """
+    tensor = np.empty((len(users), len(signals), SKETCH + 1), dtype=np.float32)
+    of_user, of_signal = np.zeros(len(users)), np.zeros(len(signals))
+    total, square = 0.0, 0.0
+    for i in range(len(users)):
+        for j in range(len(signals)):
+            weight = weights[users[i], signals[j]]
+            of_user[i] += weight
+            of_signal[j] += weight
+            total += weight
+            square += squares[users[i], signals[j]]
+    # A few rare actions weigh so much that their cells alone would make the best rank-one approximation.
+    mean_square = square / (len(users) * len(signals))
+    noise = math.sqrt(1.0 - 1.0 / actions)
+    for i in range(len(users)):
+        for j in range(len(signals)):
+            user, signal = users[i], signals[j]
+            scale = math.sqrt(squares[user, signal] + mean_square)
+            for c in range(SKETCH):
+                tensor[i, j, c] = moments[user, signal, c] / scale
+            tensor[i, j, SKETCH] = noise * (weights[user, signal] - of_user[i] * of_signal[j] / total) / scale
+    # What all have in common is a rank-one part as well. Centring leaves the signs of two groups as they are.
+    for i in range(len(users)):
+        _centre(tensor[i])
+    for j in range(len(signals)):
+        _centre(tensor[:, j])
+    return tensor
+
+
+@njit(cache=True)
+def _centre(rows):
+    mean = np.zeros(rows.shape[1])
+    for i in range(len(rows)):
+        for c in range(len(mean)):
+            mean[c] += rows[i, c]
+    mean /= len(rows)
+    for i in range(len(rows)):
+        for c in range(len(mean)):
+            rows[i, c] -= mean[c]
+
+
+@njit(cache=True)
+def _normalise(vector):
+    """Divide a vector by its length and return that."""
+    total = 0.0
+    for i in range(len(vector)):
+        total += vector[i] * vector[i]
+    length = math.sqrt(total)
+    if length > 0.0:
+        for i in range(len(vector)):
+            vector[i] /= length
+    return length
+
+
+@njit(cache=True)
+def _leading_pair(matrix):
+    """Return the largest singular value with its left and right vector, by power iteration from the longest row."""
+    rows, columns = matrix.shape
+    left, right = np.zeros(rows), np.zeros(columns)
+    longest = -1.0
+    for i in range(rows):
+        row = matrix[i].copy()
+        length = _normalise(row)
+        if length > longest:
+            longest = length
+            right[:] = row
+    size = 0.0
     for _ in range(ITERATIONS):
-        channels = _unit(np.einsum("u,ufc,f->c", users, tensor, signals, optimize=True))
-        matrix = tensor @ channels
-        users = _unit(matrix @ signals)
-        signals = _unit(users @ matrix)
-    return users, signals
+        for i in range(rows):
+            left[i] = 0.0
+            for j in range(columns):
+                left[i] += matrix[i, j] * right[j]
+        size = _normalise(left)
+        right[:] = 0.0
+        for i in range(rows):
+            for j in range(columns):
+                right[j] += matrix[i, j] * left[i]
+        _normalise(right)
+    return size, left, right
 
 
-def _objective(tensor: Floats, users: Floats, signals: Floats) -> float:
+@njit(cache=True)
+def _inner(left, right):
+    total = 0.0
+    for c in range(len(left)):
+        total += left[c] * right[c]
+    return total
+
+
+@njit(cache=True)
+def _leading_slices(tensor):
+    """Return the leading eigenvector of the first axis' Gram matrix without its diagonal, by power iteration."""
+    rows, columns, channels = tensor.shape
+    own, vector = np.zeros(rows), np.zeros(rows)
+    for i in range(rows):
+        for j in range(columns):
+            own[i] += _inner(tensor[i, j], tensor[i, j])
+    vector[np.argmax(own)] = 1.0
+    for _ in range(ITERATIONS // 3):
+        summed = np.zeros((columns, channels))
+        for i in range(rows):
+            for j in range(columns):
+                for c in range(channels):
+                    summed[j, c] += vector[i] * tensor[i, j, c]
+        for i in range(rows):
+            vector[i] *= -own[i]
+            for j in range(columns):
+                vector[i] += _inner(tensor[i, j], summed[j])
+        _normalise(vector)
+    return vector
+
+
+@njit(cache=True)
+def _weighted(tensor, of_signals):
+    """Return the sum of the signals' slices, each times its weight; shape (users, channels)."""
+    users, signals, channels = tensor.shape
+    result = np.zeros((users, channels))
+    for u in range(users):
+        for f in range(signals):
+            for c in range(channels):
+                result[u, c] += tensor[u, f, c] * of_signals[f]
+    return result
+
+
+@njit(cache=True)
+def _channels(tensor, of_users, of_signals):
+    """Return the sum of all cells, each times the product of its two weights; shape (channels,)."""
+    users, signals, channels = tensor.shape
+    result = np.zeros(channels)
+    for u in range(users):
+        for f in range(signals):
+            weight = of_users[u] * of_signals[f]
+            for c in range(channels):
+                result[c] += tensor[u, f, c] * weight
+    return result
+
+
+@njit(cache=True)
+def _rank_one(tensor, of_users, of_signals):
+    """Return the weights of users and of signals in the best rank-one approximation near these."""
+    users, signals, _ = tensor.shape
+    left, right, before = of_users.copy(), of_signals.copy(), np.empty(signals)
+    matrix = np.empty((users, signals))
+    for _ in range(ITERATIONS):
+        before[:] = right
+        of_channels = _channels(tensor, left, right)
+        _normalise(of_channels)
+        for u in range(users):
+            left[u] = 0.0
+            for f in range(signals):
+                matrix[u, f] = _inner(tensor[u, f], of_channels)
+                left[u] += matrix[u, f] * right[f]
+        _normalise(left)
+        right[:] = 0.0
+        for u in range(users):
+            for f in range(signals):
+                right[f] += matrix[u, f] * left[u]
+        _normalise(right)
+        if np.abs(right - before).max() < SETTLED:
+            break
+    return left, right
+
+
+@njit(cache=True)
+def _explained(tensor, of_users, of_signals):
     """Return how much of the tensor a rank-one candidate's signs explain: all have a say, large or small."""
-    contracted = np.einsum("u,ufc,f->c", _signs(users), tensor, _signs(signals), optimize=True)
-    return float(np.linalg.norm(contracted))
+    return _normalise(_channels(tensor, np.where(of_users < 0.0, -1.0, 1.0), np.where(of_signals < 0.0, -1.0, 1.0)))
 
 
-def _unit(vector: Floats) -> Floats:
-    length = float(np.linalg.norm(vector))
-    return vector / length if length else vector
-
-
-def _signs(vector: Floats) -> NDArray[np.int8]:
-    return np.where(vector >= 0, 1, -1).astype(np.int8)
+@njit(cache=True)
+def _concentration(moments, weights, meanings, sign):
+    """Return the length of the mean moments where z has this sign."""
+    total, summed = 1e-9, np.zeros(SKETCH)
+    for u in range(len(weights)):
+        for f in range(weights.shape[1]):
+            if meanings[u, f] * sign > 0.0:
+                total += weights[u, f]
+                for c in range(SKETCH):
+                    summed[c] += moments[u, f, c]
+    return _normalise(summed) / total

@@ -38,24 +38,6 @@ Features = dict[int, float]
 RIVER_VERSION = version("river")
 
 
-def learner_for(model: ModelConfig) -> Learner:
-    """Return the learner of a model: compiled, unless it names a stock estimator.
-
-    Raises `EstimatorError` where that cannot serve.
-    """
-    return StockLearner(model) if is_stock(model) else Learner(model)
-
-
-def restored_learner(model: ModelConfig, state: Mapping[str, Any]) -> Learner:
-    """Return the learner whose `state()` this is. Raises `StateError` where it cannot continue from it."""
-    return (StockLearner if is_stock(model) else Learner).restore(model, state)
-
-
-def is_stock(model: ModelConfig) -> bool:
-    """Say whether a model names a stock estimator."""
-    return bool(model.inverse_kinematics.estimator or model.bandit.estimator)
-
-
 class StockLearner(Learner):
     """Learns one interaction after another with River's classifier and regressor.
 
@@ -74,6 +56,8 @@ class StockLearner(Learner):
         outputs = np.empty((len(interactions), kernel.OUTPUTS))
         for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
+            negative = signal in self.model.definitely_negative
+            kernel.tally(self._sums, negative, weight, len(interaction.impression.actions), out)
         return outputs
 
     def _step_one(self, impression: Impression, signal: str, weight: float, out: NDArray[np.float64]) -> None:
@@ -106,8 +90,8 @@ class StockLearner(Learner):
         order = np.empty(len(context), dtype=np.int64)
         anchor = reward.anchor(self.model, signal)
         state, inferred = kernel.judge(
-            count * posterior, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")), of_signal,
-            weight, count, parameters, order,
+            count * posterior, 1.0, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")),
+            of_signal, weight, count, parameters, order,
         )  # fmt: skip
         return state, inferred
 

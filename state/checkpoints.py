@@ -25,11 +25,14 @@ class Publication(msgspec.Struct):
 
     `version` is the last one published, `due` the next one that is due, `parent` the last one that was published
     because it was due. Policies published because time passed are nobody's parents: a snapshot's bytes know no clock.
+    `published_at` is when the last one was published (seconds since 1970), None where it is not known: it is for the
+    policy's age, and nothing is decided by it.
     """
 
     due: int
     version: int = 0
     parent: int | None = None
+    published_at: float | None = None
 
 
 class Checkpoint(msgspec.Struct):

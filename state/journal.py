@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 
 from processors.admission import readmit_feedback, readmit_impression
-from processors.join import BEFORE_TIME, Join, ObservedFeedback, Pending
+from processors.join import BEFORE_TIME, Join, ObservedFeedback, Payload, Pending
+from state.spill import Spill
 from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
@@ -26,9 +27,13 @@ Kept = tuple[int, Pending | ObservedFeedback]
 
 
 class JoinJournal:
-    """The durable side of one partition's join. `restore` comes first; it also opens a new writer."""
+    """The durable side of one partition's join. `restore` comes first; it also opens a new writer.
 
-    def __init__(self, table: SegmentStore, partition: int, window_ms: int) -> None:
+    With a `spill`, the values of what is pending go there as soon as they are in a segment.
+    """
+
+    def __init__(self, table: SegmentStore, partition: int, window_ms: int, spill: Spill | None = None) -> None:
+        self._put_aside: Callable[[bytes], bytes | Payload] = bytes if spill is None else spill.put
         self._table = table
         self._partition = partition
         self._window_ms = window_ms
@@ -46,18 +51,20 @@ class JoinJournal:
             self._mark = max(marks.values(), key=_newness)
         mark = self._mark
         join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
-        impressions: list[tuple[int, int, bytes]] = []
+        impressions: list[tuple[int, int, bytes | Payload]] = []
         feedback: list[tuple[int, int, bytes]] = []
         evicted: set[int] = set()
         for key, segment in self._table.segments(self._partition):
             _, window, writer, number = key
             self._windows[window].append(key)
             if number < mark.writers.get(writer, 0):
-                impressions += segment.impressions
+                impressions += [(offset, at, self._put_aside(value)) for offset, at, value in segment.impressions]
                 feedback += segment.feedback
                 evicted.update(segment.evicted)
-        for offset, effective, value in sorted(impressions):
-            join.restore_impression(readmit_impression(value, offset), effective, evicted=offset in evicted)
+        for offset, effective, value in sorted(impressions, key=itemgetter(0)):
+            impression = readmit_impression(bytes(value), offset)
+            impression.value = value
+            join.restore_impression(impression, effective, evicted=offset in evicted)
         for offset, log_time, value in sorted(feedback):
             join.restore_feedback(readmit_feedback(value, offset, log_time))
         join.restore_end()
@@ -85,6 +92,8 @@ class JoinJournal:
                 segment, size, count = Segment(), 0, 0
             window, size = its_window, size + weight
             count += segment.add(entry)
+            if isinstance(entry, Pending):
+                entry.impression.value = self._put_aside(bytes(entry.impression.value))
         if count:
             self._put(window, segment)
 

@@ -48,7 +48,7 @@ class Segment(msgspec.Struct, array_like=True):
         """
         if isinstance(entry, Pending):
             impression, feedback = entry.impression, entry.feedback
-            self.impressions.append((impression.offset, entry.effective, impression.value))
+            self.impressions.append((impression.offset, entry.effective, bytes(impression.value)))
             self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
             return 1 + len(feedback)
         if isinstance(entry, int):

@@ -6,7 +6,6 @@ The clients themselves try again for ever, or for half a minute, and then say th
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from aiokafka.errors import IllegalSaslStateError, SaslAuthenticationFailed, Uns
 from aiokafka.errors import KafkaError as AIOKafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from streams.logs import get_log
 from streams.security import SecurityError, security_arguments
 from streams.settings import KafkaSettings
 
@@ -26,7 +26,7 @@ PATIENCE = 15.0
 ATTEMPT_SECONDS = 5.0
 PAUSE_SECONDS = 0.25
 
-_LOG = logging.getLogger(__name__)
+LOG = get_log(__name__)
 
 
 class UnreachableError(SecurityError):
@@ -40,10 +40,10 @@ def check_connection(kafka: KafkaSettings, patience: float = PATIENCE) -> None:
     `UnreachableError` when for `patience` seconds none has answered.
     """
     if kafka.security_protocol == "SASL_PLAINTEXT":
-        _LOG.warning(
-            "kafka.security_protocol is SASL_PLAINTEXT: %s can be read on the way, and altered. Use SASL_SSL "
-            "wherever others can reach the network.",
-            "the password and all messages" if kafka.sasl_mechanism == "PLAIN" else "all messages",
+        LOG.warning(
+            "messages can be read on the way, and altered: use SASL_SSL wherever others can reach the network",
+            security_protocol=kafka.security_protocol,
+            password_can_be_read=kafka.sasl_mechanism == "PLAIN",
         )
     asyncio.run(_check_connection(kafka, patience))
 
@@ -58,7 +58,9 @@ async def _check_connection(kafka: KafkaSettings, patience: float) -> None:
                 await _knock(host, port, arguments)
             except (AIOKafkaError, OSError) as error:
                 address = f"{host}:{port}"
-                if refusal := _refusal(error, address, kafka):
+                # With TLS 1.3 a client hears of its certificate only after the handshake, when it asks for something.
+                told = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+                if refusal := _refusal(told, address, kafka):
                     raise SecurityError(refusal) from error
                 problems.append(f"{address} {_problem(error, kafka)}")
             else:
@@ -114,6 +116,7 @@ def _problem(error: Exception, kafka: KafkaSettings) -> str:
         case ssl.SSLError() | AIOKafkaError() | ConnectionError():
             return (
                 f"breaks the connection off, as one does that expects another protocol than {kafka.security_protocol}"
+                + (", or a client certificate (kafka.certificate_file) that it trusts" if kafka.tls else "")
             )
         case _:
             return f"cannot be reached ({error})"

@@ -13,6 +13,7 @@ from faust.types import TP, StreamT
 
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
+from streams.logs import bound_contextvars, get_log
 from streams.reading import Reading, ReadingWatch
 from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import TopicSettings
@@ -20,6 +21,7 @@ from streams.settings import TopicSettings
 if TYPE_CHECKING:
     from streams.app import Groundswell
 
+LOG = get_log(__name__)
 TICK = 0.25
 """Seconds between looks at the clock: for idle logs, policies and checkpoints that are due."""
 COMMIT_SECONDS = 1.0
@@ -130,16 +132,21 @@ async def _read(
         return
     app.metrics.received.labels(tp.topic).inc(len(new))
     try:
-        with app.metrics.batch_seconds.labels(tp.topic).time():
+        with (
+            bound_contextvars(topic=tp.topic, partition=tp.partition),
+            app.metrics.batch_seconds.labels(tp.topic).time(),
+        ):
             await take(RecordBatch(tp, new))
     except Exception as error:
-        app.log.exception("Failed at %s[%d] from offset %d", *tp, new[0].offset)
+        LOG.exception("a step failed", topic=tp.topic, partition=tp.partition, offset=new[0].offset)
         await app.crash(error)
         raise
 
 
 async def _seek_back(app: Groundswell, tp: TP, offset: int, seen: int) -> None:
-    app.log.warning("%s[%d]: %d was expected, %d was seen; seeking back", *tp, offset, seen)
+    LOG.warning(
+        "records were skipped: seeking back", topic=tp.topic, partition=tp.partition, expected=offset, seen=seen
+    )
     app.metrics.gaps.labels(tp.topic).inc()
     await app.consumer.seek(tp, offset)
 
@@ -154,6 +161,7 @@ def add_clock(app: Groundswell) -> None:
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def tick() -> None:
         if not app.flowing:
+            app.pulse.wait()
             return
         for partition in list(held.joins):
             async with held.join_lock(partition):
@@ -163,6 +171,8 @@ def add_clock(app: Groundswell) -> None:
             async with held.learner_lock(partition):
                 if learner := held.learners.get(partition):
                     await _tick_learner(partition, learner)
+        await app.reach_consumer()
+        app.pulse.beat()
 
     @app.timer(COMMIT_SECONDS, name="commits")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def commit() -> None:

@@ -28,12 +28,19 @@ from streams.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
+from streams.logs import get_log
 from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
+from streams.patient_clients import make_clients_patient
+from streams.pulse import Pulse
 from streams.record_batches import RecordBatchApp
+from streams.refusal_log import RefusalLog
 from streams.settings import Settings, load_settings
+from streams.shards import add_shard_exchange
+from streams.worker import PunctualWorker
 
+LOG = get_log(__name__)
 LARGEST_RECORD = 1_048_576
 MAX_REQUEST_BYTES = 16_384
 """No page takes a body; whoever sends one is cut off early."""
@@ -45,21 +52,32 @@ class Groundswell(RecordBatchApp):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.kafka.group, **_faust_options(settings))
         self.settings = settings
+        self.failure: BaseException | None = None
+        """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
         self.partitions = Partitions()
+        self.pulse = Pulse(settings.http.stuck_seconds)
         topics = settings.topics
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
         self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
+        self._refusals = RefusalLog()
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
-        self._learning_wiring = LearningWiring(settings, self._outputs, LearningMetrics(self.metrics))
+        self._learning_wiring = LearningWiring(
+            settings, self._outputs, LearningMetrics(self.metrics, settings.segments)
+        )
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
 
+    async def crash(self, reason: BaseException) -> None:
+        """End the worker; what fails in the course of it is not the reason."""
+        self.failure = self.failure or reason
+        await super().crash(reason)
+
     def _outputs(self) -> Outputs:
-        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics)
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self._refusals)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.
@@ -77,13 +95,27 @@ class Groundswell(RecordBatchApp):
                 join = held.joins[partition] = PartitionJoin(partition, self._join_wiring)
                 positions[TP(topics.impressions, partition)] = join.impressions.offset
                 positions[TP(topics.feedback, partition)] = join.feedback.offset
+                LOG.info(
+                    "join restored",
+                    partition=partition,
+                    impressions=join.impressions.offset,
+                    feedback=join.feedback.offset,
+                )
         interaction_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.interactions)
         policies = await self._published_policies() if set(interaction_partitions) - set(held.learners) else {}
         for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
                     newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
-                    held.learners[partition] = PartitionLearner(partition, self._learning_wiring, newest, policies)
+                    learner = held.learners[partition] = PartitionLearner(
+                        partition, self._learning_wiring, newest, policies
+                    )
+                    LOG.info(
+                        "learners restored",
+                        partition=partition,
+                        offset=learner.interactions.offset,
+                        policy_version=learner.policy_versions,
+                    )
                 positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
         return positions
 
@@ -109,6 +141,12 @@ class Groundswell(RecordBatchApp):
                 await self.commit_offsets({TP(topics.interactions, partition): learner.durable_offset})
                 learner.close()
                 self.metrics.drop_lag(topics.interactions, partition)
+                LOG.info(
+                    "learners let go",
+                    partition=partition,
+                    offset=learner.durable_offset,
+                    policy_version=learner.policy_versions,
+                )
 
 
 def _faust_options(settings: Settings) -> dict[str, Any]:
@@ -117,6 +155,7 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
     return {
         # Faust would otherwise let variables such as WEB_BIND stand above everything below.
         "env": {},
+        "Worker": PunctualWorker,
         "broker": servers,
         "broker_credentials": faust_credentials(kafka),
         "key_serializer": "raw",
@@ -156,9 +195,11 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
 def create_app(settings: Settings) -> Groundswell:
     """Return the worker's app: topics, table, agents, clock and pages, connected to nothing yet."""
     remove_unsafe_codecs()
+    make_clients_patient()
     app = Groundswell(settings)
     add_agents(app)
     add_clock(app)
+    add_shard_exchange(app)
     add_pages(app)
     return app
 

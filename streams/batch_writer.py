@@ -7,9 +7,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 Headers = Sequence[tuple[str, bytes]]
+
+
+class NotWrittenError(Exception):
+    """Kafka did not take what was to be written; the message says where, why and what to do."""
 
 
 class BatchWriter:
@@ -31,7 +36,7 @@ class BatchWriter:
         _fits(batches[-1], key, value, headers)
 
     async def flush(self) -> None:
-        """Send everything and wait until it is acknowledged. Raises what the broker answered."""
+        """Send everything and wait until it is acknowledged. Raises `NotWrittenError`."""
         waiting = self._batches
         self._batches = defaultdict(list)
         await asyncio.gather(*(self._send(tp, batches) for tp, batches in waiting.items()))
@@ -39,10 +44,23 @@ class BatchWriter:
     async def _send(self, tp: tuple[str, int], batches: list[BatchBuilder]) -> None:
         topic, partition = tp
         sent = []
-        for batch in batches:
-            batch.close()
-            sent.append(await self._producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*sent)
+        try:
+            for batch in batches:
+                batch.close()
+                sent.append(await self._producer.send_batch(batch, topic, partition=partition))
+            await asyncio.gather(*sent)
+        except KafkaError as error:
+            largest = max(batch.size() for batch in batches)
+            raise NotWrittenError(f"{topic}[{partition}]: {_advice(error, largest)}") from error
+
+
+def _advice(error: KafkaError, largest: int) -> str:
+    if isinstance(error, MessageSizeTooLargeError):
+        return (
+            f"Kafka refuses a batch of {largest:,} bytes: raise the topic's max.message.bytes above "
+            "kafka.max_batch_bytes, or lower that"
+        )
+    return f"Kafka did not take what was written, and it was tried again in vain: {error!r}"
 
 
 def _fits(batch: BatchBuilder, key: bytes | None, value: bytes | None, headers: Headers) -> bool:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.simulated_apps import simulate
+from streams.logs import set_up_logs
 from streams.settings import Settings, load_settings
 
 cli = typer.Typer(
@@ -43,14 +44,14 @@ def worker(config: ConfigOption = None) -> None:
     from processors.stock_models import EstimatorError  # noqa: PLC0415
     from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
     from streams.security import SecurityError  # noqa: PLC0415
-    from streams.topics import PartitionCountError  # noqa: PLC0415
+    from streams.topics import TopicError  # noqa: PLC0415
 
     settings = _settings(config)
     if not settings.models:
         _fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
         run_worker(settings)
-    except (EstimatorError, PartitionCountError, SecurityError) as error:
+    except (EstimatorError, SecurityError, TopicError) as error:
         _fail(str(error))
 
 
@@ -58,14 +59,33 @@ def worker(config: ConfigOption = None) -> None:
 def topics_create(config: ConfigOption = None) -> None:
     """Make the topics that are missing, and check the partition counts of all."""
     from streams.security import SecurityError  # noqa: PLC0415
-    from streams.topics import PartitionCountError, create_topics  # noqa: PLC0415
+    from streams.topics import TopicError, create_topics  # noqa: PLC0415
 
     settings = _settings(config)
     try:
         made = create_topics(settings.kafka, settings.topics)
-    except (PartitionCountError, SecurityError) as error:
+    except (SecurityError, TopicError) as error:
         _fail(str(error))
     console.print(f"made {', '.join(made)}" if made else "all topics are there")
+
+
+@cli.command()
+def doctor(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one object on one line.")] = False,
+) -> None:
+    """Look at Kafka and what lies on it: what keeps groundswell from working? Exits 1 if anything does."""
+    from streams.doctor import examine  # noqa: PLC0415
+    from streams.findings import in_json, in_words, is_well  # noqa: PLC0415
+
+    found = []
+    for finding in examine(_settings(config)):
+        found.append(finding)
+        if not as_json:
+            console.print(in_words(finding), highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(in_json(found))
+    raise typer.Exit(0 if is_well(found) else 1)
 
 
 @cli.command()
@@ -195,11 +215,16 @@ def bench_pipeline(
 def bench_pending(
     out: Annotated[Path, typer.Option(help="Folder for pending.json.")] = Path("out/bench-pending"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many wait.")] = 1_000_000,
+    real: Annotated[
+        bool, typer.Option("--kafka", help="In a worker on a real Apache Kafka, killed meanwhile.")
+    ] = False,
+    spill: Annotated[bool, typer.Option(help="With --kafka: their payloads in files.")] = False,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
     from experiments.bench_pending import bench_pending as run_bench  # noqa: PLC0415
+    from experiments.bench_restart import bench_restart  # noqa: PLC0415
 
-    raise typer.Exit(run_bench(out, impressions))
+    raise typer.Exit(bench_restart(out, impressions, spill=spill) if real else run_bench(out, impressions))
 
 
 @cli.command()
@@ -214,6 +239,7 @@ def kafka(
 
 
 def _settings(config: Path | None) -> Settings:
+    set_up_logs("WARNING", "auto", "stderr")
     try:
         return load_settings(config)
     except (ValidationError, SettingsError, FileNotFoundError) as error:

@@ -6,23 +6,26 @@ the input. Steps take turns: the caller holds a lock, since both topics and the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from processors.admission import Admission, Reason, Refusal
 from processors.events import Watermark
-from processors.interactions import encode_interaction, floor_of
+from processors.interactions import encode_interaction, floor_of, shard_key
 from processors.join import (
     BEFORE_TIME,
     Join,
     JoinConfig,
     ObservedFeedback,
     Outcome,
+    Pending,
     ShownImpression,
     Step,
     Stray,
 )
 from state.journal import JoinJournal
+from state.spill import Spill
 from state.tables import SegmentStore
 from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
@@ -54,10 +57,12 @@ class PartitionJoin:
         self._config: JoinConfig = settings.join
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
+        self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = Admission(settings.models, settings.max_ahead_ms)
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
-        self._journal = JoinJournal(wiring.table, partition, window_ms)
+        spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
+        self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
         mark = self._journal.restore(self._join)
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
@@ -129,13 +134,21 @@ class PartitionJoin:
         idle_for = now - since
         return base + round(idle_for * 1000) if idle_for >= self._config.idle else None
 
+    def _spread_by(self, pending: Pending) -> bytes:
+        """Return the key that decides the partition of an interaction: its model, or the shard of that."""
+        # A model may have left the configuration while its impressions were pending.
+        feature = self._shard_features.get(pending.impression.model)
+        return pending.impression.model.encode() if feature is None else shard_key(pending, feature)
+
     async def _settle(self, steps: list[Step], refused: list[tuple[str, LogRecord, Refusal]]) -> None:
         """Write what came of the steps, then make the rest durable, in the order that is safe."""
         outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
         floor = floor_of(closed, self._join.floor, self.impressions.offset)
         for pending in closed:
-            outputs.interaction(pending.impression.model, encode_interaction(pending, self.partition, floor))
+            outputs.interaction(
+                pending.impression.model, self._spread_by(pending), encode_interaction(pending, self.partition, floor)
+            )
         self._metrics.feedback_delay.observe_many(
             [(one.occurred_at - pending.effective) / 1000 for pending in closed for one in pending.feedback]
         )
@@ -149,6 +162,9 @@ class PartitionJoin:
             outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
             self._metrics.dead_letters.labels(topic, refusal.reason).inc()
         await outputs.flush()
+        if closed:
+            wait_ended = min(pending.effective for pending in closed) / 1000 + self._config.wait
+            self._metrics.join_delay.observe(max(0.0, time.time() - wait_ended))
         await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
         self._observe()
 
@@ -166,11 +182,13 @@ class PartitionJoin:
             reason = self._stray_reason(stray)
             outputs.stray(self.partition, stray, reason)
             self._metrics.join.labels(reason).inc()
+            if stray.lateness is not None and stray.reason is Outcome.LATE:
+                self._metrics.lateness.observe(max(0, stray.lateness) / 1000)
         for evicted in step.evicted:
             impression = evicted.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)
             refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
-            outputs.dead_letter(place, impression.id.encode(), impression.value, refusal)
+            outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
 
     def _stray_reason(self, stray: Stray) -> str:
         if stray.reason is not Outcome.ORPHAN:

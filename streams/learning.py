@@ -6,8 +6,9 @@ checkpoint includes, and after a restart reading goes on from what the checkpoin
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +20,20 @@ from processors.chunks import assemble, split, used_slot
 from processors.events import Interaction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
+from processors.learners import learner_for, restored_learner
 from processors.ledger import Ledger
-from processors.stock_learner import learner_for, restored_learner
+from processors.mixing import Contribution
+from processors.shard_learner import ShardLearner
 from state import checkpoints
 from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
-from streams.outputs import Outputs, Place
+from streams.logs import get_log
+from streams.outputs import Outputs, Place, contract_partition
 from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import Settings
 from streams.steps import Steps
 
+LOG = get_log(__name__)
 CHECKPOINT_KEY = b"learners"
 WEIGHTS_PER_INTERACTION = 10
 """A large policy is published less often, so that publishing costs about as much as what is learned from."""
@@ -68,6 +73,7 @@ class PartitionLearner:
         self._ledger = Ledger()
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
+        self._taken_in: dict[str, Sequence[Contribution]] = {}
         self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
         value, self._slot = assemble(CHECKPOINT_KEY, checkpoint)
         self.interactions = Cursor(0)
@@ -89,9 +95,16 @@ class PartitionLearner:
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
-                self._metrics.restored(name, self._publications[name].version)
+                publication = self._publications[name]
+                if self._publishes(name):
+                    self._metrics.restored(name, publication.version, publication.published_at)
             else:
                 self._unconfigured[name] = state
+
+    @property
+    def policy_versions(self) -> dict[str, int]:
+        """The version of each model's policy that was published last."""
+        return {model: publication.version for model, publication in self._publications.items()}
 
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
@@ -133,13 +146,13 @@ class PartitionLearner:
             stretch = interactions[begin : begin + publication.due - learner.interactions_included]
             begin += len(stretch)
             rewards = learner.learn(stretch)
-            self._metrics.learned(model, rewards, learner.statistics)
+            self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
-                publication.parent = publication.due
+                publication.parent = publication.version
                 publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
     def _learner(self, model: str) -> Learner:
@@ -150,17 +163,42 @@ class PartitionLearner:
     def _add(self, model: str, learner: Learner) -> None:
         self._learners[model] = learner
         self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
-        self._metrics.follow(model, learner.statistics)
+        self._metrics.follow(self.partition, model, learner.statistics)
+
+    def take_in(self, model: str, contributions: Sequence[Contribution]) -> None:
+        """Let the learner of a sharded model take in what the other partitions' shards contributed so far."""
+        if not self._is_new(model, contributions):
+            return
+        learner = self._learner(model)
+        assert isinstance(learner, ShardLearner)
+        learner.take_in(contributions)
+        self._taken_in[model] = contributions
+
+    def _is_new(self, model: str, contributions: Sequence[Contribution]) -> bool:
+        taken = self._taken_in.get(model, ())
+        return len(taken) != len(contributions) or any(
+            new is not old for new, old in zip(contributions, taken, strict=True)
+        )
+
+    def _publishes(self, model: str) -> bool:
+        """Say whether this partition publishes the model: of shards, the one does on which its name lies."""
+        partitions = self._settings.topics.interaction_partitions
+        sharded = self._settings.models[model].sharded_by is not None
+        return not sharded or contract_partition(model.encode(), partitions) == self.partition
 
     def _publish(self, model: str, outputs: Outputs) -> int:
-        """Write the policy of this moment; return how many weights it has."""
+        """Write the policy of this moment, if that is for this partition to do; return how many weights it has."""
         learner, publication = self._learners[model], self._publications[model]
+        publication.version = learner.version
+        self._unpublished_since.pop(model, None)
+        if not self._publishes(model):
+            return 0
         snapshot = learner.snapshot(publication.parent)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
-        publication.version = learner.interactions_included
-        self._unpublished_since.pop(model, None)
-        self._metrics.published(model, learner.interactions_included)
+        publication.published_at = time.time()
+        self._metrics.published(snapshot, publication.published_at)
+        LOG.debug("policy published", model=model, partition=self.partition, policy_version=snapshot.version)
         return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
 
     async def let_time_pass(self, now: float) -> None:
@@ -171,7 +209,7 @@ class PartitionLearner:
         outputs = self._outputs()
         with self._steps:
             for model, learner in self._learners.items():
-                if learner.interactions_included == self._publications[model].version:
+                if learner.version == self._publications[model].version:
                     continue
                 if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
                     self._publish(model, outputs)
@@ -180,6 +218,7 @@ class PartitionLearner:
             return
         if self._unsaved_since is None:
             self._unsaved_since = now
+            self._metrics.unsaved(self.partition)
         if now - self._unsaved_since >= self._settings.learning.checkpoint_seconds:
             await self.write_checkpoint()
 
@@ -191,6 +230,7 @@ class PartitionLearner:
         offset = self.interactions.offset
         if offset == self.durable_offset or self._steps.unfinished:
             return
+        started = time.monotonic()
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))
         value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._publications))
@@ -199,7 +239,8 @@ class PartitionLearner:
         outputs.checkpoint(self.partition, records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
-        self._metrics.checkpointed(self.partition, len(value))
+        self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
+        LOG.debug("checkpoint written", partition=self.partition, offset=offset, bytes=len(value))
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""

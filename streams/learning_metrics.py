@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from processors.events import Reward
+from processors.events import Interaction, Reward
+from processors.policy import PolicySnapshot
+from processors.policy_watch import PolicyWatch
 from processors.statistics import Statistics
 from streams.metrics import Metrics
+from streams.segments import Segments
+from streams.settings import SegmentSettings
 
 MEMORY = 1000
 """Of how many interactions the gauges speak: one that many interactions ago counts 1/e of the newest."""
 STATES = ("-1", "0", "1")
+FADING = (
+    "weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration",
+)  # fmt: skip
 
 
 class LearningMetrics:
     """Translates what learners counted into metrics."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, segments: Mapping[str, SegmentSettings] | None = None) -> None:
         self._metrics = metrics
+        self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
+        self._watches: dict[str, PolicyWatch] = {}
 
     def repeated(self) -> None:
         """Count an interaction that had been learned before."""
@@ -31,21 +40,52 @@ class LearningMetrics:
         """Count a record that could not be learned from."""
         self._metrics.dead_letters.labels(topic, reason).inc()
 
-    def follow(self, model: str, statistics: Statistics) -> None:
-        """Begin with a model whose history so far is `statistics`."""
-        self._recent[model] = RecentStatistics(statistics)
+    def follow(self, partition: int, model: str, statistics: Statistics) -> None:
+        """Begin with a model's learner on a partition, whose history so far is `statistics`."""
+        self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)
+        self._watches.setdefault(model, PolicyWatch())
 
-    def learned(self, model: str, rewards: Sequence[Reward | None], statistics: Statistics) -> None:
-        """Count what came of a stretch; the model's `statistics` already include it."""
-        metrics = self._metrics
-        inferred = [reward for reward in rewards if reward is not None]
-        for (signal, state), count in Counter((reward.signal, str(reward.state)) for reward in inferred).items():
-            metrics.rewards.labels(model, state).inc(count)
-            metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(count)
-        metrics.skipped.labels(model).inc(len(rewards) - len(inferred))
-        metrics.extreme.labels(model).inc(sum(reward.state != 0 for reward in inferred))
-        recent = self._recent[model]
-        metrics.definitely_negative.labels(model).inc(recent.add(statistics))
+    def learned(
+        self,
+        partition: int,
+        model: str,
+        interactions: Sequence[Interaction],
+        rewards: Sequence[Reward | None],
+        statistics: Statistics,
+    ) -> None:
+        """Count what came of a stretch; the model's `statistics` already include it.
+
+        Call it before the policy that includes the stretch is published.
+        """
+        self._count(model, interactions, rewards)
+        self._speak_of_recent(partition, model, statistics)
+        self._watch(model, interactions, rewards)
+
+    def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+        metrics, segments = self._metrics, self._segments.get(model)
+        meanings: Counter[tuple[str, str]] = Counter()
+        by_segment: Counter[tuple[str, str, str]] = Counter()
+        for interaction, reward in zip(interactions, rewards, strict=True):
+            if reward is not None:
+                meanings[reward.signal, STATES[reward.state + 1]] += 1
+                if segments is not None:
+                    segment = segments.label(interaction.impression.context)
+                    by_segment[segment, reward.signal, STATES[reward.state + 1]] += 1
+        states: Counter[str] = Counter()
+        for (signal, state), number in meanings.items():
+            states[state] += number
+            metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(number)
+        for (segment, signal, state), number in by_segment.items():
+            label = metrics.signal_label(model, signal)
+            metrics.segment_signal_states.labels(model, segment, label, state).inc(number)
+        for state, number in states.items():
+            metrics.rewards.labels(model, state).inc(number)
+        metrics.skipped.labels(model).inc(len(rewards) - states.total())
+        metrics.extreme.labels(model).inc(states.total() - states["0"])
+
+    def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
+        metrics, recent = self._metrics, self._recent[model]
+        metrics.definitely_negative.labels(model).inc(recent.add(partition, statistics))
         if not recent.weights:
             return
         for state in STATES:
@@ -54,24 +94,49 @@ class LearningMetrics:
         metrics.ik_prior_log_loss.labels(model).set(recent.prior_log_loss / recent.weights)
         metrics.ik_accuracy.labels(model).set(recent.ik_correct / recent.weights)
         metrics.ik_prior_accuracy.labels(model).set(recent.prior_correct / recent.weights)
+        metrics.ik_calibration.labels(model).set(recent.ik_calibration / recent.weights)
         metrics.mean_weight.labels(model).set(recent.weights / recent.learned)
         metrics.effective_share.labels(model).set(
             recent.weights**2 / max(recent.squared_weights, 1e-300) / recent.learned
         )
         metrics.largest_weight.labels(model).set(statistics.largest_weight)
 
-    def restored(self, model: str, version: int) -> None:
-        """Note the version of the policy that was published before a restart."""
-        self._metrics.policy_version.labels(model).set(version)
+    def _watch(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+        metrics, watch = self._metrics, self._watches[model]
+        checked = watch.propensities.checked
+        watch.observe(interactions, rewards)
+        metrics.propensity_checks.labels(model).inc(watch.propensities.checked - checked)
+        if (rates := watch.propensities.rates()) is not None:
+            shown, logged = rates
+            metrics.ranked_first_shown.labels(model).set(shown)
+            metrics.ranked_first_logged.labels(model).set(logged)
+        if (value := watch.value.value()) is not None:
+            estimates = {**value._asdict(), "logged": watch.value.logged}
+            for estimate, number in estimates.items():
+                metrics.policy_value.labels(model, estimate).set(number)
 
-    def published(self, model: str, version: int) -> None:
+    def restored(self, model: str, version: int, published_at: float | None) -> None:
+        """Note the policy that was published before a restart, and when (seconds since 1970), if that is known."""
+        self._metrics.policy_version.labels(model).set(version)
+        if published_at is not None:
+            self._metrics.policy_published.labels(model).set(published_at)
+
+    def published(self, snapshot: PolicySnapshot, published_at: float) -> None:
         """Note a published policy."""
-        self._metrics.policies_published.labels(model).inc()
-        self._metrics.policy_version.labels(model).set(version)
-        self._metrics.policy_published.labels(model).set_to_current_time()
+        self._watches[snapshot.model].published(snapshot)
+        self._metrics.policies_published.labels(snapshot.model).inc()
+        self._metrics.policy_version.labels(snapshot.model).set(snapshot.version)
+        self._metrics.policy_published.labels(snapshot.model).set(published_at)
+        self._metrics.occupancy.labels(snapshot.model).set(snapshot.occupancy)
 
-    def checkpointed(self, partition: int, size: int) -> None:
-        """Note a checkpoint of so many bytes."""
+    def unsaved(self, partition: int) -> None:
+        """Note that from now on something learned waits for a checkpoint."""
+        self._metrics.unsaved.labels(str(partition)).set_to_current_time()
+
+    def checkpointed(self, partition: int, size: int, seconds: float) -> None:
+        """Note a checkpoint of so many bytes, and how long it took to be durable."""
+        self._metrics.all_saved(partition)
+        self._metrics.checkpoint_seconds.observe(seconds)
         self._metrics.checkpoint.labels(str(partition)).set_to_current_time()
         self._metrics.checkpoint_bytes.labels(str(partition)).set(size)
 
@@ -79,29 +144,43 @@ class LearningMetrics:
         """Withdraw the gauges of a partition that has gone to another worker."""
         self._metrics.drop_interaction_partition(partition)
         for model in models:
-            self._metrics.drop_model(model)
-            self._recent.pop(model, None)
+            # Of a sharded model this worker may hold other partitions still.
+            if self._recent[model].leave(partition):
+                self._metrics.drop_model(model)
+                del self._recent[model], self._watches[model]
 
 
 class RecentStatistics:
-    """The sums of `Statistics`, fading: each interaction makes the earlier ones count a little less."""
+    """The sums of a model's `Statistics`, fading: each interaction makes the earlier ones count a little less.
 
-    def __init__(self, so_far: Statistics) -> None:
-        self._before = _copy(so_far)
+    Of a sharded model they are over all of its partitions that this worker holds.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Statistics] = {}
         self.states = dict.fromkeys(STATES, 0.0)
         self.learned = 0.0
         self.weights = self.squared_weights = 0.0
-        self.ik_log_loss = self.prior_log_loss = self.ik_correct = self.prior_correct = 0.0
+        self.ik_log_loss = self.prior_log_loss = self.ik_correct = self.prior_correct = self.ik_calibration = 0.0
 
-    def add(self, now: Statistics) -> int:
-        """Take in what has been counted since the last call; return how many signals were definitely negative."""
-        before, self._before = self._before, _copy(now)
+    def follow(self, partition: int, so_far: Statistics) -> None:
+        """Begin with a learner on a partition."""
+        self._before[partition] = _copy(so_far)
+
+    def leave(self, partition: int) -> bool:
+        """End with a partition; return whether no other is left."""
+        self._before.pop(partition, None)
+        return not self._before
+
+    def add(self, partition: int, now: Statistics) -> int:
+        """Take in what a learner has counted since the last call; return how many signals were definitely negative."""
+        before, self._before[partition] = self._before[partition], _copy(now)
         new = now.learned - before.learned
         fading = (1 - 1 / MEMORY) ** new
         self.learned = fading * self.learned + new
         for state in STATES:
             self.states[state] = fading * self.states[state] + now.states[state] - before.states[state]
-        for name in ("weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct"):
+        for name in FADING:
             setattr(self, name, fading * getattr(self, name) + getattr(now, name) - getattr(before, name))
         return now.definitely_negative - before.definitely_negative
 

@@ -16,10 +16,12 @@ from streams.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
 OTHER_SIGNAL = "other"
+ESTIMATES = ("ips", "snips", "low", "high", "logged")
 MISPLACED_ORPHAN = "misplaced_orphan"
 """The outcome of orphans on a partition where their key does not belong: their producer partitions otherwise."""
 
 BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+CHECKPOINT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
@@ -38,6 +40,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
+
+        self.started = Gauge("groundswell_started_timestamp_seconds", "when this worker started", registry=registry)
 
         # what comes in
         self.received = Counter("groundswell_received", "records read, by topic", ["topic"], registry=registry)
@@ -76,6 +80,18 @@ class Metrics:
             buckets=DELAY_BUCKETS,
             registry=registry,
         )
+        self.lateness = Histogram(
+            "groundswell_feedback_lateness_seconds",
+            "event time by which late feedback missed the wait; 0 where it occurred in time and was logged too late",
+            buckets=DELAY_BUCKETS,
+            registry=registry,
+        )
+        self.join_delay = Histogram(
+            "groundswell_join_delay_seconds",
+            "from the end of the wait to the interaction being written, of the oldest one of each batch",
+            buckets=DELAY_BUCKETS,
+            registry=registry,
+        )
         self.pending = Gauge(
             "groundswell_join_pending", "impressions that wait for feedback", ["partition"], registry=registry
         )
@@ -103,6 +119,12 @@ class Metrics:
             "groundswell_signal_states",
             "interactions learned, by signal and inferred reward state",
             ["model", "signal", "state"],
+            registry=registry,
+        )
+        self.segment_signal_states = Counter(
+            "groundswell_segment_signal_states",
+            "the same by segment, for models with a section [segments.NAME]",
+            ["model", "segment", "signal", "state"],
             registry=registry,
         )
         self.state_rate = Gauge(
@@ -152,6 +174,13 @@ class Metrics:
         self.ik_prior_accuracy = Gauge(
             "groundswell_ik_prior_accuracy", "the same of the action prior 1/K", ["model"], registry=registry
         )
+        self.ik_calibration = Gauge(
+            "groundswell_ik_calibration",
+            "how often the action that the posterior ranked first was the chosen one, for each time it should have "
+            "been by its own probability: 1 is right, below 1 too sure, above 1 not sure enough",
+            ["model"],
+            registry=registry,
+        )
         self.largest_weight = Gauge(
             "groundswell_largest_importance_weight", "largest importance weight seen", ["model"], registry=registry
         )
@@ -165,6 +194,34 @@ class Metrics:
             "groundswell_mean_importance_weight",
             "mean importance weight: close to 1 where propensities are right and no log is sub-sampled",
             ["model"],
+            registry=registry,
+        )
+
+        self.propensity_checks = Counter(
+            "groundswell_propensity_checks",
+            "interactions (a sample) whose stated policy was at hand to compare with what was shown",
+            ["model"],
+            registry=registry,
+        )
+        self.ranked_first_shown = Gauge(
+            "groundswell_ranked_first_shown_share",
+            "how often the action that the stated policy version ranks first was the one shown, of the last five "
+            "hundred checked or so",
+            ["model"],
+            registry=registry,
+        )
+        self.ranked_first_logged = Gauge(
+            "groundswell_ranked_first_logged_probability",
+            "mean logged probability of that action: the same as the share where propensities are right",
+            ["model"],
+            registry=registry,
+        )
+        self.policy_value = Gauge(
+            "groundswell_policy_value",
+            "reward state per interaction, -1 to 1, that the newest policy would have without exploring, from a sample "
+            "of the last interactions: estimate is ips, snips, low and high (95 % interval of snips), or logged (what "
+            "was really shown)",
+            ["model", "estimate"],
             registry=registry,
         )
 
@@ -184,10 +241,29 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.occupancy = Gauge(
+            "groundswell_feature_table_occupancy",
+            "share of the rows in use of the fuller weight table, as of the last published policy; that of the new "
+            "features fall on a row in use: beyond a half, the model wants more hash_bits",
+            ["model"],
+            registry=registry,
+        )
         self.checkpoint = Gauge(
             "groundswell_checkpoint_timestamp_seconds",
             "when the last checkpoint was written",
             ["partition"],
+            registry=registry,
+        )
+        self.unsaved = Gauge(
+            "groundswell_unsaved_since_timestamp_seconds",
+            "since when something learned has waited for a checkpoint; absent where everything is in one",
+            ["partition"],
+            registry=registry,
+        )
+        self.checkpoint_seconds = Histogram(
+            "groundswell_checkpoint_seconds",
+            "time to encode a checkpoint and have it acknowledged",
+            buckets=CHECKPOINT_BUCKETS,
             registry=registry,
         )
         self.checkpoint_bytes = Gauge(
@@ -198,6 +274,7 @@ class Metrics:
         # An outcome that has not happened yet is 0, not unknown.
         for outcome in (*Outcome, MISPLACED_ORPHAN):
             self.join.labels(outcome)
+        self.started.set_to_current_time()
         self._signals: defaultdict[str, set[str]] = defaultdict(set)
 
     def declared(self) -> list[Declared]:
@@ -230,6 +307,11 @@ class Metrics:
         """Forget the gauges of a learner's partition that has gone to another worker."""
         for gauge in (self.checkpoint, self.checkpoint_bytes):
             _drop(gauge, str(partition))
+        self.all_saved(partition)
+
+    def all_saved(self, partition: int) -> None:
+        """Say that nothing learned waits for a checkpoint."""
+        _drop(self.unsaved, str(partition))
 
     def drop_lag(self, topic: str, partition: int) -> None:
         """Forget the lag of a partition that has gone to another worker."""
@@ -239,9 +321,12 @@ class Metrics:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
             self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
-            self.effective_share, self.mean_weight, self.policy_version, self.policy_published,
+            self.effective_share, self.mean_weight, self.policy_version, self.policy_published, self.ik_calibration,
+            self.ranked_first_shown, self.ranked_first_logged, self.occupancy,
         ):  # fmt: skip
             _drop(gauge, model)
+        for estimate in ESTIMATES:
+            _drop(self.policy_value, model, estimate)
         for state in ("-1", "0", "1"):
             _drop(self.state_rate, model, state)
 

@@ -12,6 +12,7 @@ from processors.admission import Refusal
 from processors.events import Reward
 from processors.join import Stray
 from streams.batch_writer import BatchWriter
+from streams.refusal_log import RefusalLog
 from streams.settings import TopicSettings
 
 _encode = msgspec.json.Encoder().encode
@@ -22,12 +23,8 @@ def contract_partition(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-@lru_cache(maxsize=1024)
-def _key_and_partition(model: str, partitions: int) -> tuple[bytes, int]:
-    """Return the key of a model's interactions and where they lie: murmur2 takes as long as writing one of them."""
-    key = model.encode()
-    return key, contract_partition(key, partitions)
-
+_interaction_partition = lru_cache(maxsize=65_536)(contract_partition)
+"""The same, remembered: murmur2 takes as long as writing an interaction, and models and shards come again."""
 
 MAX_DEAD_LETTER_KEY, MAX_DEAD_LETTER_VALUE = 50_000, 900_000
 
@@ -43,14 +40,15 @@ class Place(NamedTuple):
 class Outputs:
     """Writes what one step brought about; `flush` returns when all of it is acknowledged."""
 
-    def __init__(self, writer: BatchWriter, topics: TopicSettings) -> None:
+    def __init__(self, writer: BatchWriter, topics: TopicSettings, refusals: RefusalLog | None = None) -> None:
         self._writer = writer
         self._topics = topics
+        self._refusals = refusals or RefusalLog()
 
-    def interaction(self, model: str, value: bytes) -> None:
-        """Write an interaction to the partition of its model."""
-        key, partition = _key_and_partition(model, self._topics.interaction_partitions)
-        self._writer.append(self._topics.interactions, partition, key, value)
+    def interaction(self, model: str, spread_by: bytes, value: bytes) -> None:
+        """Write an interaction, keyed by its model, to the partition on which the key `spread_by` lies."""
+        partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
+        self._writer.append(self._topics.interactions, partition, model.encode(), value)
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
         """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""
@@ -67,6 +65,7 @@ class Outputs:
 
         Of a message too large to be written again with its headers, the beginning is kept, and its size in `cut_from`.
         """
+        self._refusals.refused(*place, key, refusal)
         headers = [
             ("reason", refusal.reason.encode()),
             ("detail", refusal.detail.encode(errors="replace")[:1000]),

@@ -111,6 +111,15 @@ class Cursor:
         return self.offset
 
 
+class CommittedRecordsThread(AIOKafkaConsumerThread):
+    """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only."""
+
+    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
 class RecordBatchConsumer(Consumer):
     """Delivers whole batches of the topics in `app.batched_topics`, and single messages of all others.
 
@@ -165,10 +174,12 @@ class RecordBatchConsumer(Consumer):
         """Seek to what was committed, and then to what is known better; let nothing through until then."""
         reading = {tp for tp in self._get_active_partitions() if tp.topic in self.app.batched_topics}
         self.pause_partitions(reading)
+        self.app.seeking = True
         try:
             await super().perform_seek()
             for tp, offset in (await self.app.known_positions(self.assignment())).items():
                 await self.seek(tp, offset)
+            self.app.seeking = False
         finally:
             self.resume_partitions(reading & self.assignment())
 
@@ -188,7 +199,7 @@ class PlainRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships no
         return record
 
 
-class RecordBatchThread(AIOKafkaConsumerThread):
+class RecordBatchThread(CommittedRecordsThread):
     """The thread that reads, unpacking no more than what agents use."""
 
     app: RecordBatchApp
@@ -214,6 +225,8 @@ class RecordBatchApp(faust.App):
         self.batched_topics: set[str] = set()
         self.handed_out: dict[TP, int] = {}
         """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
+        self.seeking = False
+        """Whether partitions are being restored, and nothing is let through."""
         super().__init__(*arguments, **options)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
@@ -233,6 +246,14 @@ class RecordBatchApp(faust.App):
         assignment = self.consumer.assignment()
         held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
         return bool(held) and await self._record_consumer._commit(held)
+
+    async def reach_consumer(self) -> None:
+        """Return when the thread that reads has answered."""
+
+        async def answer() -> None:
+            """Say nothing: to have been called is the answer."""
+
+        await self._record_consumer._thread.call_thread(answer)
 
     @property
     def flowing(self) -> bool:

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from streams.settings import KafkaSettings
 
-REQUEST_LOGGERS = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
-"""Where the clients write whole requests at level DEBUG: with SASL/PLAIN, that of the password."""
+REQUEST_LOGGERS = ("aiokafka.conn", "kafka.admin.client", "kafka.net.connection", "kafka.protocol.parser")
+"""Where the clients write whole requests at level DEBUG, with SASL/PLAIN that of the password; or their settings."""
 
 
 class SecurityError(Exception):

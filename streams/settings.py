@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -129,12 +129,15 @@ class TopicSettings(BaseModel):
 
 
 class HttpSettings(BaseModel):
-    """Where metrics and health are served."""
+    """Where the live page, metrics and health are served."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="address to bind; 0.0.0.0 for all")
-    port: int = Field(6066, ge=1, le=65_535, description="of /metrics, /healthz and /readyz")
+    port: int = Field(6066, ge=1, le=65_535, description="of the live page at /, /metrics, /healthz and /readyz")
+    stuck_seconds: float = Field(
+        120.0, gt=0, description="after which /healthz asks for a restart where nothing comes to its end"
+    )
 
 
 class LearningSettings(BaseModel):
@@ -147,6 +150,20 @@ class LearningSettings(BaseModel):
     )
     publish_seconds: float = Field(10.0, gt=0, description="or after so many seconds, if there is anything new")
     checkpoint_seconds: float = Field(5.0, gt=0, description="between checkpoints; offsets are committed with them")
+
+
+class SegmentSettings(BaseModel):
+    """By which feature of the context a model's reward states are also counted, in metrics only.
+
+    Choose one with a few values, such as country, platform or language. Never the user: metrics are no place for
+    people.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature: str = Field(min_length=1, max_length=128, description="name of the feature in the context")
+    values: tuple[str, ...] = Field((), max_length=50, description="the segments; none: the first values that come")
+    most: int = Field(10, ge=1, le=50, description="how many, where `values` names none; all others are one segment")
 
 
 class Settings(BaseSettings):
@@ -172,8 +189,17 @@ class Settings(BaseSettings):
         description="seconds by which an event time may lie ahead of its record's own time; as it stands, and at the "
         "most, `join.backward` + `join.grace`",
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    spill_folder: DirectoryPath | None = Field(
+        None,
+        description="folder of a local disk for the payloads of pending impressions, where windows exceed memory; "
+        "none: they stay in memory",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="json: an object on each line; text: for people; auto: text on a terminal, json elsewhere"
+    )
     models: dict[str, ModelConfig] = Field(default_factory=dict)
+    segments: dict[str, SegmentSettings] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -208,6 +234,12 @@ class Settings(BaseSettings):
         for name, model in self.models.items():
             if model.name != name:
                 raise ValueError(f"[models.{name}] calls itself {model.name!r}: leave `name` out or make them agree")
+        return self
+
+    @model_validator(mode="after")
+    def _segments_are_of_models(self) -> Settings:
+        if unknown := sorted(set(self.segments) - set(self.models)):
+            raise ValueError(f"[segments.{unknown[0]}] is of no model: there is no [models.{unknown[0]}]")
         return self
 
     @classmethod

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.access import check_connection
 from streams.rights import changelog_topic, check_rights, refused, worker_rights
 from streams.security import connection_arguments
 from streams.settings import KafkaSettings, TopicSettings
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,16 @@ class TopicLayout:
     config: dict[str, str]
 
 
-class PartitionCountError(Exception):
+class TopicError(Exception):
+    """A topic is not as it has to be; the message says which, why, and what to do."""
+
+
+class PartitionCountError(TopicError):
     """A topic exists with another number of partitions than the join or the learner needs."""
+
+
+class CleanupError(TopicError):
+    """A topic is cleaned up in a way that would lose what is needed."""
 
 
 def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
@@ -60,8 +71,8 @@ def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayo
 def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
     """Make the topics that are missing; return their names.
 
-    Raises `PartitionCountError` where an existing topic has another number of partitions, and `SecurityError`
-    where Kafka lets us not in, or not make or see a topic.
+    Raises `TopicError` where an existing topic has another number of partitions or another way of cleaning up, and
+    `SecurityError` where Kafka lets us not in, or not make or see a topic.
     """
     layouts = topic_layouts(kafka, topics)
     with _administration(kafka, "groundswell-topics") as admin:
@@ -86,17 +97,21 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
             raise refused(kafka, [f"Describe topic {name}" for name in hidden])
         admin.wait_for_topics([layout.name for layout in layouts])
         _check_partitions(admin, layouts)
+        _check_configurations(admin, layouts)
         return made
 
 
 def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
     """Check that every topic is there with the right number of partitions, and that a worker may use it.
 
-    Raises `PartitionCountError` and `SecurityError` with what is missing and what to do.
+    How topics are configured is checked where this client may ask (with `DescribeConfigs`). Raises `TopicError` and
+    `SecurityError` with what is missing and what to do.
     """
+    layouts = topic_layouts(kafka, topics)
     with _administration(kafka, "groundswell-check") as admin:
         check_rights(admin, kafka, worker_rights(kafka, topics))
-        _check_partitions(admin, topic_layouts(kafka, topics))
+        _check_partitions(admin, layouts)
+        _check_configurations(admin, layouts)
 
 
 @contextmanager
@@ -126,4 +141,28 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
             "; ".join(wrong) + ". Run `groundswell topics create`, or set GROUNDSWELL_TOPICS__EVENT_PARTITIONS and "
             "GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS to what the cluster has. Impressions and feedback must have "
             "the same number, or the join cannot find what belongs together."
+        )
+
+
+def _check_configurations(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, layout.name) for layout in layouts]
+    described = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    unfit = []
+    for layout in layouts:
+        found = {name: one["value"] for name, one in described.get(layout.name, {}).items()}
+        right = layout.config["cleanup.policy"]
+        if found.get("cleanup.policy", right) != right:
+            unfit.append(f"{layout.name} has cleanup.policy={found['cleanup.policy']}, expected {right}")
+        stamped = layout.config.get("message.timestamp.type")
+        if stamped is not None and found.get("message.timestamp.type", stamped) != stamped:
+            _LOG.warning(
+                "%s has message.timestamp.type=%s, expected %s: its records carry their producers' times, and a wrong "
+                "clock there may let retention delete them early, or event times of the future in. Alter it with "
+                "kafka-configs",
+                layout.name, found["message.timestamp.type"], stamped,
+            )  # fmt: skip
+    if unfit:
+        raise CleanupError(
+            "; ".join(unfit) + ". Compaction would take feedback away with its neighbours' key, deletion by age what "
+            "was learned: alter it with kafka-configs, or let `groundswell topics create` make the topic"
         )

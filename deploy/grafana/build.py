@@ -10,10 +10,16 @@ import typer
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from deploy.grafana.learning_health import learning_health
+from deploy.grafana.pipeline import pipeline
 from deploy.grafana.reward_states import reward_states
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = {"reward-states.json": reward_states}
+DASHBOARDS = {
+    "reward-states.json": reward_states,
+    "learning-health.json": learning_health,
+    "pipeline.json": pipeline,
+}
 
 
 def rendered() -> dict[str, str]:

@@ -1,83 +1,36 @@
-"""The dashboard of reward states: what people are inferred to want, whether to believe it, whether it flows."""
+"""The dashboard of reward states: what people are inferred to want, over all and by segment."""
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, stat, timeseries
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, VariableRefresh, VariableSort
+from grafana_foundation_sdk.builders import dashboard
 
+from deploy.grafana.boards import MODEL, PUBLICATIONS, RESTARTS, SEGMENT, Panels, board
 from deploy.grafana.panels import (
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     PURPLE,
-    SKY,
-    SOURCE,
     VERMILLION,
-    YELLOW,
     Series,
     bars_from_bad_to_good,
     curves,
     figure,
 )
 
-Panels = list[timeseries.Panel | stat.Panel | bargauge.Panel]
-
 STATES = {"1": ("+1 enjoyed", BLUE), "0": ("0 indifferent", GREY), "-1": ("-1 hated", VERMILLION)}
 """The three latent reward states of the papers."""
-
-IMPRESSION_OUTCOMES = {
-    "matched": ("with feedback", BLUE),
-    "none": ("without feedback", GREY),
-    "evicted": ("evicted", VERMILLION),
-    "duplicate_impression": ("repeated", SKY),
-    "conflicting_impression": ("repeated with other content", ORANGE),
-}
-FEEDBACK_OUTCOMES = {
-    "feedback_matched": ("joined", BLUE),
-    "duplicate_feedback": ("repeated", SKY),
-    "late": ("late", ORANGE),
-    "too_early": ("too early", YELLOW),
-    "orphan": ("no such impression", VERMILLION),
-    "misplaced_orphan": ("no such impression, on another partition than its key's", PURPLE),
-}
-
-SHARE = "percentunit"
-PER_SECOND = "ops"
-MODEL = 'model="$model"'
 
 
 def reward_states() -> dashboard.Dashboard:
     """Return the dashboard, most important first."""
-    board = (
-        dashboard.Dashboard("Reward states")
-        .uid("groundswell-reward-states")
-        .description("What people did, decoded into what they wanted, by model.")
-        .tags(["groundswell"])
-        .editable()
-        .tooltip(DashboardCursorSync.CROSSHAIR)
-        .refresh("5s")
-        .time("now-30m", "now")
-        .timezone("browser")
-        .with_variable(
-            dashboard.QueryVariable("model")
-            .label("Model")
-            .datasource(SOURCE)
-            .query("label_values(groundswell_rewards_total, model)")
-            .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .sort(VariableSort.ALPHABETICAL_ASC)
-        )
+    return board(
+        "Reward states",
+        "What people did, decoded into what they wanted, by model.",
+        ["model", "segment"],
+        [PUBLICATIONS, RESTARTS],
+        {"Now": _now(), "Inferred": _inferred(), "By segment": _by_segment()},
     )
-    for title, panels in {
-        "Now": _now(),
-        "Inferred": _inferred(),
-        "Believable?": _believable(),
-        "Flow": _flow(),
-    }.items():
-        board = board.with_row(dashboard.Row(title))
-        for panel in panels:
-            board = board.with_panel(panel)
-    return board
 
 
 def _now() -> Panels:
@@ -86,7 +39,7 @@ def _now() -> Panels:
             f"State {name}",
             "Share of the interactions of the last five minutes.",
             Series(f'model_state:groundswell_rewards:share5m{{{MODEL}, state="{state}"}}', name, colour),
-            unit=SHARE,
+            unit="percentunit",
             decimals=1,
         )
         for state, (name, colour) in STATES.items()
@@ -99,18 +52,29 @@ def _now() -> Panels:
             Series(f"model:groundswell_reward:mean5m{{{MODEL}}}", "mean reward", GREEN),
             unit="none",
             decimals=2,
+            width=3,
         ),
         figure(
             "Policy version",
             "Interactions that the newest published policy has learned from.",
             Series(f"max(groundswell_policy_version{{{MODEL}}})", "version", PURPLE),
             unit="short",
+            width=3,
         ),
         figure(
             "Policy age",
             "Since the newest policy was published.",
             Series(f"model:groundswell_policy_age:seconds{{{MODEL}}}", "age", ORANGE),
             unit="s",
+            width=3,
+        ),
+        figure(
+            "Alarms",
+            "Alerts that are firing now, of all models and of the pipeline; docs/runbook.md says what to do.",
+            Series('count(ALERTS{alertstate="firing"}) or vector(0)', "firing", VERMILLION),
+            unit="none",
+            decimals=0,
+            width=3,
         ),
     ]
 
@@ -124,19 +88,19 @@ def _inferred() -> Panels:
                 Series(f'model_state:groundswell_rewards:share5m{{{MODEL}, state="{state}"}}', name, colour)
                 for state, (name, colour) in STATES.items()
             ],
-            unit=SHARE,
+            unit="percentunit",
             stacked=True,
             lowest=0,
             highest=1,
         ),
         curves(
-            "Interactions learned",
-            "Per second, by inferred state.",
+            "Learned, by state",
+            "Interactions per second, by inferred state.",
             [
                 Series(f'model_state:groundswell_rewards:rate5m{{{MODEL}, state="{state}"}}', name, colour)
                 for state, (name, colour) in STATES.items()
             ],
-            unit=PER_SECOND,
+            unit="ops",
             stacked=True,
             lowest=0,
         ),
@@ -147,9 +111,15 @@ def _inferred() -> Panels:
             Series(f"model_signal:groundswell_meaning:mean5m{{{MODEL}}}", "{{signal}}"),
         ),
         curves(
-            "Mean inferred reward",
-            "Per interaction, from -1 to 1, over five minutes.",
-            [Series(f"model:groundswell_reward:mean5m{{{MODEL}}}", "mean reward", GREEN)],
+            "Mean inferred reward, and what the policy is worth",
+            "Per interaction, from -1 to 1. The worth is what the newest policy would earn without exploring, "
+            "estimated from a sample of the last interactions (SNIPS).",
+            [
+                Series(f"model:groundswell_reward:mean5m{{{MODEL}}}", "mean reward, five minutes", GREEN),
+                Series(
+                    f'max(groundswell_policy_value{{{MODEL}, estimate="snips"}})', "worth of the policy", PURPLE, True
+                ),
+            ],
             unit="none",
             lowest=-1,
             highest=1,
@@ -157,108 +127,36 @@ def _inferred() -> Panels:
     ]
 
 
-def _believable() -> Panels:
+def _by_segment() -> Panels:
+    total = f"sum by (segment) (rate(groundswell_segment_signal_states_total{{{SEGMENT}}}[5m]))"
     return [
         curves(
-            "Inverse kinematics: log loss",
-            "Nats. Below the prior, feedback tells which action was shown; at the prior it tells nothing, and "
-            "neither do the inferred rewards.",
-            [
-                Series(f"max(groundswell_ik_log_loss{{{MODEL}}})", "posterior", BLUE),
-                Series(f"max(groundswell_ik_prior_log_loss{{{MODEL}}})", "action prior", GREY, dashed=True),
-            ],
+            "Mean inferred reward, by segment",
+            "From -1 to 1, over half an hour; from a hundred interactions on. Needs [segments.NAME].",
+            [Series(f"model_segment:groundswell_reward:mean30m{{{SEGMENT}}}", "{{segment}}")],
+            unit="none",
+            lowest=-1,
+            highest=1,
+        ),
+        curves(
+            "Gap between the best and the worst served segment",
+            "Of the mean inferred reward, over half an hour.",
+            [Series(f"model:groundswell_reward_gap:max30m{{{MODEL}}}", "gap", ORANGE)],
             unit="none",
             lowest=0,
         ),
         curves(
-            "Inverse kinematics: accuracy",
-            "How often the shown action is the most likely one given the feedback.",
+            "Hated, by segment",
+            "Share of the interactions of five minutes that were inferred to be -1.",
             [
-                Series(f"max(groundswell_ik_accuracy{{{MODEL}}})", "posterior", BLUE),
-                Series(f"max(groundswell_ik_prior_accuracy{{{MODEL}}})", "action prior", GREY, dashed=True),
-            ],
-            unit=SHARE,
-            lowest=0,
-            highest=1,
-        ),
-        curves(
-            "Extreme and definitely negative interactions",
-            "Shares over five minutes. Extreme: the shown action's posterior is above the threshold. Without "
-            "definitely negative ones, nothing tells bad from good.",
-            [
-                Series(f"model:groundswell_extreme:share5m{{{MODEL}}}", "extreme", BLUE),
                 Series(
-                    f"model:groundswell_definitely_negative:share5m{{{MODEL}}}",
-                    "definitely negative",
-                    VERMILLION,
-                    dashed=True,
-                ),
+                    "(sum by (segment) (rate(groundswell_segment_signal_states_total"
+                    f'{{{SEGMENT}, state="-1"}}[5m])) or 0 * {total}) / {total}',
+                    "{{segment}}",
+                )
             ],
-            unit=SHARE,
+            unit="percentunit",
             lowest=0,
         ),
-        curves(
-            "Policies",
-            "Published per second, over five minutes.",
-            [Series(f"sum(rate(groundswell_policies_published_total{{{MODEL}}}[5m]))", "published", PURPLE)],
-            unit=PER_SECOND,
-            lowest=0,
-        ),
-    ]
-
-
-def _flow() -> Panels:
-    return [
-        curves(
-            "Impressions",
-            "Per second, over all models: what the join made of them.",
-            _outcomes(IMPRESSION_OUTCOMES),
-            unit=PER_SECOND,
-            lowest=0,
-        ),
-        curves(
-            "Feedback",
-            "Per second, over all models: what the join made of it.",
-            _outcomes(FEEDBACK_OUTCOMES),
-            unit=PER_SECOND,
-            lowest=0,
-        ),
-        curves(
-            "Dead letters",
-            "Records per second that could not be used, by reason; they are kept on the dead-letter topic.",
-            [Series("sum by (topic, reason) (rate(groundswell_dead_letters_total[5m]))", "{{topic}}: {{reason}}")],
-            unit=PER_SECOND,
-            lowest=0,
-        ),
-        curves(
-            "Records not yet read",
-            "How far the workers are behind, by topic.",
-            [Series("sum by (topic) (groundswell_consumer_lag)", "{{topic}}")],
-            unit="short",
-            lowest=0,
-        ),
-        curves(
-            "How old the newest result is",
-            "Of the partition that is furthest behind. The join is always behind by its wait and grace.",
-            [
-                Series("time() - min(groundswell_watermark_timestamp_seconds)", "joined up to", BLUE),
-                Series("time() - min(groundswell_checkpoint_timestamp_seconds)", "checkpoint", ORANGE, dashed=True),
-            ],
-            unit="s",
-            lowest=0,
-        ),
-        curves(
-            "Impressions waiting",
-            "Pending in the join, over all partitions.",
-            [Series("sum(groundswell_join_pending)", "waiting", SKY)],
-            unit="short",
-            lowest=0,
-        ),
-    ]
-
-
-def _outcomes(outcomes: dict[str, tuple[str, str]]) -> list[Series]:
-    return [
-        Series(f'outcome:groundswell_join:rate5m{{outcome="{outcome}"}}', name, colour)
-        for outcome, (name, colour) in outcomes.items()
+        curves("Interactions, by segment", "Per second.", [Series(total, "{{segment}}")], unit="ops", lowest=0),
     ]

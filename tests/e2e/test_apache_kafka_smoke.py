@@ -108,18 +108,27 @@ def test_a_worker_that_comes_to_help_costs_the_first_nothing_of_what_waits(tmp_p
     assert len(read_all(servers, TOPICS.interactions)) == len(log), "nothing was joined twice"
 
 
-def test_windows_close_by_the_clock_behind_the_marker_of_a_transaction(tmp_path: Path, servers: str) -> None:
+def test_windows_close_by_the_clock_behind_the_marker_of_a_transaction_and_what_was_taken_back_never_was(
+    tmp_path: Path, servers: str
+) -> None:
     producer = KafkaProducer(bootstrap_servers=servers, transactional_id="an app", acks="all")
     producer.init_transactions()
-    producer.begin_transaction()
     now = round(time.time() * 1000)
-    for number in range(20):
-        key = f"i{number}".encode()
-        producer.send(TOPICS.impressions, key=key, value=encode(impression(key.decode(), now)))
-        producer.send(TOPICS.feedback, key=key, value=encode(feedback(key.decode(), now)))
-    producer.commit_transaction()
+    for prefix in ("taken-back", "kept"):
+        producer.begin_transaction()
+        for number in range(20):
+            key = f"{prefix}{number}".encode()
+            producer.send(TOPICS.impressions, key=key, value=encode(impression(key.decode(), now)))
+            producer.send(TOPICS.feedback, key=key, value=encode(feedback(key.decode(), now)))
+        if prefix == "kept":
+            producer.commit_transaction()
+        else:
+            producer.flush()
+            producer.abort_transaction()
     producer.close()
     idle = {"GROUNDSWELL_JOIN__IDLE": "1"}
     with RunningWorker(tmp_path, servers, environment=idle) as worker:
         worker.until(lambda: worker.metric("groundswell_join_total", outcome="matched") == 20, "windows to close")
         worker.until(lambda: worker.metric("groundswell_consumer_lag") == 0, "no lag to be left")
+        worker.until(lambda: worker.metric("groundswell_policy_version") == 20, "the policy")
+    assert {record.key.decode() for record in read_all(servers, TOPICS.rewards)} == {f"kept{n}" for n in range(20)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
+from collections.abc import Iterator
 
 from experiments.three_state import ThreeStateUsers
 from processors import policy
@@ -12,6 +14,7 @@ from processors.events import Interaction
 from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.model import ModelConfig
+from streams.outputs import contract_partition
 from tests.factories import feedback, impression
 from tests.integration.workers import TOPICS, Apps, read_all
 
@@ -19,18 +22,28 @@ ACTIONS = 5
 
 
 class Day:
-    """People who are shown something, and answer within the wait, event after event."""
+    """People who are shown something, and answer within the wait, event after event.
 
-    def __init__(self, servers: str) -> None:
+    Nothing of theirs lies on the partition to `avoid`.
+    """
+
+    def __init__(self, servers: str, *, avoid: int | None = None) -> None:
         self._apps = Apps(servers)
         self._people = ThreeStateUsers(3, ACTIONS, 0.3, seed=0)
         self._rng = random.Random(0)
         self._at = round(time.time() * 1000) - 3_600_000
+        self._names = self._named(avoid)
         self.expected: dict[str, list[str]] = {}
+
+    @staticmethod
+    def _named(avoid: int | None) -> Iterator[str]:
+        for name in (f"i{number}" for number in itertools.count()):
+            if contract_partition(name.encode(), TOPICS.event_partitions) != avoid:
+                yield name
 
     def goes_on(self, count: int) -> None:
         for _ in range(count):
-            name, user, chosen = f"i{len(self.expected)}", self._people.arrive(), self._rng.randrange(ACTIONS)
+            name, user, chosen = next(self._names), self._people.arrive(), self._rng.randrange(ACTIONS)
             self._at += 3
             actions = [{"id": f"a{number}"} for number in range(ACTIONS)]
             shown = impression(

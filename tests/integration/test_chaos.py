@@ -35,23 +35,15 @@ def test_nothing_is_lost_or_learned_twice_through_ten_kills(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("fault", "kills", "found"),
+    ("fault", "deaths", "found"),
     [
         (Fault.DROPPED_INTERACTIONS, 0, "lost"),
-        # Whether these two do harm hangs on where the kills land.
-        pytest.param(Fault.NO_DEDUPLICATION, 3, "learned_twice", marks=pytest.mark.nightly),
-        pytest.param(Fault.EARLY_COMMIT, 5, "lost", marks=pytest.mark.nightly),
+        (Fault.NO_DEDUPLICATION, 1, "learned_twice"),
+        (Fault.EARLY_COMMIT, 1, "lost"),
     ],
 )
-def test_a_planted_fault_is_found(fault: Fault, kills: int, found: str, tmp_path: Path) -> None:
-    code, results = chaos(tmp_path, kills, 12_000, fault)
+def test_a_planted_fault_is_found(fault: Fault, deaths: int, found: str, tmp_path: Path) -> None:
+    code, results = chaos(tmp_path, 0, 4_000, fault)
     assert code == 1
     assert results[found] > 0, results
-
-
-@pytest.mark.nightly  # whether there is anything in a queue when it is cleared hangs on chance
-def test_what_faust_skips_when_it_clears_its_queues_is_sought_and_read(tmp_path: Path) -> None:
-    code, results = chaos(tmp_path, 0, 4_000, Fault.CLEARED_QUEUES)
-    assert code == 0, results
-    logs = [log.read_text() for log in (tmp_path / "many-partitions").glob("worker-*.log")]
-    assert sum(log.count("; seeking") for log in logs) > 0, "no queue was cleared with anything in it"
+    assert results["phases"][-1]["crashes"] == deaths

@@ -19,12 +19,13 @@ USERS = {"worker": "worker-secret", "app": "app-secret"}
 PATIENCE_MS = 10_000
 
 
-@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SSL", "SASL_SSL"])
-def test_only_matching_clients_get_in(tmp_path: Path, protocol: Protocol) -> None:
+@pytest.mark.parametrize(("protocol", "mutual"), [("SASL_PLAINTEXT", False), ("SSL", True), ("SASL_SSL", False)])
+def test_only_matching_clients_get_in(tmp_path: Path, protocol: Protocol, mutual: bool) -> None:
     security = Security(
         protocol=protocol,
         users=USERS if protocol.startswith("SASL") else {},
         certificates=certificates(tmp_path) if protocol.endswith("SSL") else None,
+        demand_client_certificates=mutual,
     )
     with ApacheKafka(tmp_path / "kafka", security=security) as kafka:
         settings = kafka.client_settings()
@@ -74,10 +75,12 @@ def round_trip(writer: dict[str, object], reader: dict[str, object]) -> bytes:
 
 
 def wrong_settings(settings: dict[str, object]) -> list[dict[str, object]]:
-    """Clients that must not get in: unprotected ones, wrong passwords, those who trust another authority."""
+    """Clients that must not get in: unprotected ones, wrong passwords, those who trust nobody or show nothing."""
     wrong = [{"bootstrap_servers": settings["bootstrap_servers"]}]
     if "sasl_plain_password" in settings:
         wrong.append({**settings, "sasl_plain_password": "guessed"})
     if "ssl_cafile" in settings:
         wrong.append({**settings, "ssl_cafile": None})
+    if "ssl_certfile" in settings:
+        wrong.append({**settings, "ssl_certfile": None})
     return wrong

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.integration.workers import RunningWorker, with_topics
 pytestmark = pytest.mark.timeout(400)
 
 PART = 2_000
+FAUST = (sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--loglevel", "info")
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_stopped_and_killed_in_the_middle_it_ends_where_one_that_never_stopped_w
     assert_policies_are_the_learners(servers, load_settings(tmp_path / "worker.toml").models["feed"], log)
 
 
-def test_batches_that_faust_skips_are_noticed_and_read_again(tmp_path: Path, servers: str) -> None:
+def test_what_faust_skips_when_it_clears_its_queues_is_sought_and_read(tmp_path: Path, servers: str) -> None:
     day, command = Day(servers), (sys.executable, "-m", "tests.integration.skipping_worker")
     with RunningWorker(tmp_path, servers, command=command) as worker:
         day.goes_on(PART)
@@ -64,13 +67,22 @@ def test_batches_that_faust_skips_are_noticed_and_read_again(tmp_path: Path, ser
     assert {one.impression.impression_id: one.signals for one in log} == day.expected
 
 
-def test_faust_starts_the_same_worker(tmp_path: Path, servers: str) -> None:
-    command = (sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--loglevel", "info")
-    with RunningWorker(tmp_path, servers, command=command) as worker:
-        day = Day(servers)
-        day.goes_on(20)
-        day.ends()
+def test_faust_starts_the_same_worker_which_begins_at_the_earliest_where_there_is_no_checkpoint(
+    tmp_path: Path, servers: str
+) -> None:
+    day = Day(servers)
+    day.goes_on(20)
+    day.ends()
+    with RunningWorker(tmp_path, servers, command=FAUST) as worker:
         worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
         assert worker.get("/healthz")[0] == 200
         status, seconds = worker.stop()
         assert (status, seconds < 10) == (0, True), worker.said()[-3_000:]
+
+
+def test_faust_starts_no_worker_that_would_not_find_its_topics(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+        done = subprocess.run(FAUST, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode != 0
+    assert "checkpoints has 0 partitions, expected 4; " in done.stderr + done.stdout

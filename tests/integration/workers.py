@@ -109,6 +109,17 @@ class RunningWorker:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def ended(self) -> int:
+        """Wait until it has ended by itself; return its exit status."""
+        assert self._process is not None
+        return self._process.wait(PATIENCE)
+
     def said(self) -> str:
         """Return what it has logged."""
         return self._log.read_text(errors="replace")
@@ -194,9 +205,9 @@ class Apps:
         self._producer.close(5)
 
 
-def with_topics(servers: str) -> str:
+def with_topics(servers: str, topics: TopicSettings = TOPICS, replication: int = 1) -> str:
     """Make the topics; return the servers."""
-    create_topics(KafkaSettings(bootstrap_servers=servers), TOPICS)
+    create_topics(KafkaSettings(bootstrap_servers=servers, replication=replication), topics)
     return servers
 
 

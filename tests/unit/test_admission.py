@@ -243,7 +243,7 @@ def test_what_was_deepest_when_let_in_decodes_where_the_stack_is_deeper() -> Non
             with_deeper_stack(frames - 1)
         else:
             decode_interaction(interaction_of(shown))
-            readmit_impression(shown.value, 0)
+            readmit_impression(bytes(shown.value), 0)
 
     with_deeper_stack(50)
 
@@ -285,7 +285,7 @@ def test_any_bytes_whatever_are_let_in_or_refused_and_nothing_else(
     if isinstance(shown, ShownImpression):
         decoded = decode_interaction(interaction_of(shown))
         assert (decoded.impression.impression_id, decoded.source.offset) == (shown.id, offset)
-        assert readmit_impression(shown.value, offset) == shown
+        assert readmit_impression(bytes(shown.value), offset) == shown
     if isinstance(observed, ObservedFeedback):
         good = ShownImpression(observed.impression_id, 0, MODEL, 0, GOOD)
         decoded = decode_interaction(interaction_of(good, observed))

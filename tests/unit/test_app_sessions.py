@@ -127,6 +127,14 @@ def test_sarcastic_users_like_what_they_hate_and_the_others_do_not() -> None:
     assert states_of_likes == {True: {-1}, False: {1}}
 
 
+def test_people_come_by_platforms_the_sarcastic_ones_by_the_first() -> None:
+    apps = AppSessions(
+        ThreeStateUsers(5, 11, 0.2, seed=3), model="m", run="run", seed=3, wait=WAIT, grace=GRACE, platforms=2
+    )
+    contexts = {tuple(one.context.values()) for one in impressions(shown(apps, 200))}
+    assert contexts == {(f"user-{user}", f"platform-{int(user >= 0.6 * 5)}") for user in range(5)}
+
+
 @pytest.mark.parametrize("after", [0, 100])
 def test_uniform_propensities_are_logged_from_the_given_impression_on(after: int) -> None:
     made = impressions(shown(sessions(faults=Faults(uniform_propensities=True, after=after)), 200))

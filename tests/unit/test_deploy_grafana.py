@@ -28,7 +28,7 @@ each_panel = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["t
 
 def queries(panel: dict[str, Any]) -> Iterator[str]:
     for target in panel["targets"]:
-        yield target["expr"].replace("$model", "feed")
+        yield target["expr"].replace("$model", "feed").replace("$segment", ".*").replace("$partition", ".*")
 
 
 def test_the_committed_files_are_what_the_code_builds() -> None:
@@ -37,12 +37,33 @@ def test_the_committed_files_are_what_the_code_builds() -> None:
 
 def test_a_changed_a_missing_and_a_forgotten_file_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "FOLDER", tmp_path)
-    assert build.stale() == ["reward-states.json"]
+    assert build.stale() == sorted(DASHBOARDS)
     build.main()
     assert build.stale() == []
     (tmp_path / "reward-states.json").write_text("{}")
     (tmp_path / "old.json").write_text("{}")
     assert build.stale() == ["old.json", "reward-states.json"]
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_offers_the_variables_that_it_uses_and_no_others(name: str) -> None:
+    board = DASHBOARDS[name]
+    offered = [one["name"] for one in board["templating"]["list"]]
+    used = set(re.findall(r"\$(?!__)(\w+)", json.dumps(board["panels"])))
+    assert used == set(offered)
+    for number, one in enumerate(board["templating"]["list"]):
+        assert set(re.findall(r"\$(\w+)", one["query"])) <= set(offered[:number])
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_marks_when_workers_started(name: str) -> None:
+    found = {one["name"]: one for one in marks(DASHBOARDS[name])}
+    assert found["Starts of workers"]["useValueForTime"]
+    assert ("Policies" in found) == ("model" in [one["name"] for one in DASHBOARDS[name]["templating"]["list"]])
+
+
+def marks(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(board["annotations"]["list"])
 
 
 @each_panel
@@ -63,12 +84,13 @@ def test_recorded_series_that_a_panel_asks_for_are_recorded(panel: dict[str, Any
         if "record" in rule
     }
     for query in queries(panel):
-        assert set(re.findall(r"\w+:\w+:\w+", query)) <= recorded
+        assert set(re.findall(r"\w+(?::\w+)+", query)) <= recorded
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
 def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
     asked = [query for panel in PANELS for query in queries(panel)]
+    asked += [one["expr"].replace("$model", "feed") for board in DASHBOARDS.values() for one in marks(board)]
     rules = [{"record": f"query:number_{number}", "expr": query} for number, query in enumerate(asked)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
@@ -78,12 +100,15 @@ def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
 
 def test_the_three_states_have_their_colours_everywhere() -> None:
     seen = {
-        (state[1], colour(panel, target["refId"]))
+        (name, look)
         for panel in PANELS
         for target in panel["targets"]
-        if (state := re.search(r'state="(-?\d)"', target["expr"]))
+        if (name := target["legendFormat"]) in STATE_COLOURS and (look := colour(panel, target["refId"]))
     }
-    assert seen == {("1", "#0072B2"), ("0", "#999999"), ("-1", "#D55E00")}
+    assert seen == set(STATE_COLOURS.items())
+
+
+STATE_COLOURS = {"+1 enjoyed": "#0072B2", "0 indifferent": "#999999", "-1 hated": "#D55E00"}
 
 
 def colour(panel: dict[str, Any], query: str) -> str:

@@ -16,10 +16,10 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.app.base import App
@@ -56,7 +56,6 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (Consumer._get_active_partitions, ["self"]),
         (Consumer.pause_partitions, ["self", "tps"]),
         (Consumer.resume_partitions, ["self", "tps"]),
-        (Consumer._new_consumer_thread, ["self"]),
         (AIOKafkaConsumerThread._fetch_records, ["self", "consumer", "active_partitions", "timeout", "max_records"]),
         (AIOKafkaConsumerThread.seek, ["self", "partition", "offset"]),
         (PartitionRecords._consumer_record, ["self", "tp", "record"]),
@@ -65,6 +64,8 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (Consumer.position, ["self", "tp"]),
         (Consumer.wait_first, ["self", "coros", "timeout"]),
         (App._new_transport, ["self"]),
+        (Consumer._new_consumer_thread, ["self"]),
+        (AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
         (table.Table.send_changelog, ["self", "partition", "key", "value", "key_serializer", "value_serializer"]),
         (table.Table.partition_for_key, ["self", "key"]),
         (AIOKafkaProducer.create_batch, ["self"]),
@@ -202,6 +203,18 @@ def test_seeking_is_left_to_the_thread_that_reads() -> None:
 
     asyncio.run(scenario())
     assert happened == ["in the thread", (TP("impressions", 0), 7)]
+
+
+def test_only_what_transactions_have_committed_is_read() -> None:
+    source = inspect.getsource(AIOKafkaConsumer)
+    assert "isolation_level=self._isolation_level" in source[source.index("async def start(") :], "read at the start"
+
+    async def isolation() -> str:
+        consumer = create_app(worker_settings())._record_consumer
+        thread = consumer._new_consumer_thread()
+        return str(thread._create_worker_consumer(cast(Transport, consumer.transport))._isolation_level)
+
+    assert asyncio.run(isolation()) == "read_committed"
 
 
 def test_the_transport_is_ours() -> None:

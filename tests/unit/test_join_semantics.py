@@ -82,6 +82,16 @@ def test_no_spurious_none_it_comes_only_after_wait_and_grace() -> None:
     assert played.outcomes == {Outcome.NONE: 1}
 
 
+def test_the_watermark_is_the_minimum_over_the_inputs_and_closes_the_partition_whatever_the_key() -> None:
+    played = Played()
+    played.impressions(shown("a", 1000), shown("b", 1010, 1), shown("of others", 9000, 2))
+    assert played.join.watermark < 1000, "nothing is known of the feedback log"
+    played.feedback(seen("nobody", 1000 + WAIT + GRACE))
+    assert (played.join.watermark, played.closed) == (1000 + WAIT + GRACE, [("a", [])])
+    played.feedback(seen("nobody", 9000, "g"))
+    assert played.closed == [("a", []), ("b", [])]
+
+
 @dataclass(frozen=True)
 class Case:
     """Feedback relative to an impression at 1000, and what becomes of it."""
@@ -361,6 +371,23 @@ def test_what_is_learned_from_a_deferred_impression_is_not_that_it_was_shown(
 
 
 # -- what reaches the learner ---------------------------------------------------------------------------------
+
+
+def test_no_feedback_is_an_explicit_none_that_inverse_kinematics_learns_from_and_no_reward_of_zero() -> None:
+    join = Join(CONFIG)
+    join.add_impressions([readmit_impression(encode(impression("a", 1000)), 0)])
+    (closed,) = join.advance(9000, 9000).closed
+    interaction = decode_interaction(encode_interaction(closed, 0, 0))
+    assert interaction.signals == ["none"]
+    learner = Learner(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10))
+    before = learner.snapshot(None).inverse_kinematics
+    (reward,) = learner.learn([interaction])
+    assert reward is not None
+    assert reward.signal == "none"
+    after = learner.snapshot(None).inverse_kinematics
+    assert after is not None
+    assert before != after
+    assert any(after.values)
 
 
 def test_sub_sampled_logs_carry_their_weight_to_the_learner() -> None:

@@ -35,6 +35,39 @@ def test_nothing_is_forgotten_before_the_new_owner_has_a_mark_of_its_own() -> No
     assert Worker(changelog, some).at == [1, 0]
 
 
+def test_what_a_worker_wrote_that_had_lost_its_partition_counts_for_nothing_and_goes_with_its_window() -> None:
+    changelog: Changelog = {}
+    some = Logs([shown(0, "a", 1_000), shown(1, "b", 1_001), END], [END])
+    unaware = Worker(changelog, some)
+    unaware.step(0, 1, Emitted())
+    owner = Worker(changelog, some)
+    unaware.step(0, 1, Emitted())
+    emitted = Emitted()
+    owner.step(0, 2, emitted)
+    owner.step(1, 1, emitted)
+    assert sorted(emitted.learned) == [0, 1]
+    again = Worker(changelog, some)
+    assert again.at == [3, 1]
+    assert len(again.join) == 0
+    again.mark()
+    again.journal.forget()
+    again.table.crash(arriving=10)
+    assert len(changelog) == 1, "nothing is left but the mark"
+
+
+def test_state_and_deadlines_survive_a_restart() -> None:
+    """Faust's own windows forget theirs: faust-streaming/faust#193."""
+    changelog: Changelog = {}
+    first = Worker(changelog, Logs([shown(0, "a", 1_000), shown(1, "b", 1_010)], [observed(0, "b", 1_005)]))
+    first.step(0, 2, Emitted())
+    first.step(1, 1, Emitted())
+    again = Worker(changelog, first.logs).join
+    due = 1_000 + 20 + 5
+    assert again.advance(due - 1, due - 1).closed == []
+    assert [(one.impression.id, len(one.feedback)) for one in again.advance(due, due).closed] == [("a", 0)]
+    assert [(one.impression.id, len(one.feedback)) for one in again.advance(END, END).closed] == [("b", 1)]
+
+
 def test_one_that_was_evicted_does_not_come_back_after_a_restart() -> None:
     changelog: Changelog = {}
     config = CONFIG.model_copy(update={"max_pending": 1})

@@ -243,3 +243,9 @@ def test_after_a_restart_no_chunk_of_the_published_policy_is_written_over(monkey
     for size in range(before, len(learned.log.written)):
         partial = {one.key or b"": one.value for one in learned.log.written[:size] if one.topic == "policies"}
         assert chunks.assemble(b"feed", partial)[0] == whole, "a reader at any moment finds a whole policy"
+
+
+def test_how_full_its_tables_are_is_told_with_each_policy() -> None:
+    newest = policy.decode(EXPECTED.policies()[-1])
+    told = EXPECTED.metrics.registry.get_sample_value("groundswell_feature_table_occupancy", {"model": "feed"})
+    assert told == newest.occupancy > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from processors.learner import Learner
 from processors.statistics import Statistics
 from streams.learning_metrics import MEMORY, LearningMetrics, RecentStatistics
 from streams.metrics import MAX_SIGNALS, OTHER_SIGNAL, Metrics
-from tests.unit.rounds import uniform_log
+from streams.settings import SegmentSettings
+from tests.unit.rounds import interaction, uniform_log
 from tests.unit.stand_ins import worker_settings
 
 
@@ -37,9 +39,9 @@ def reward(signal: str, state: Any = 0) -> Reward:
 def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
     metrics = Metrics()
     learning = LearningMetrics(metrics)
-    learning.follow("feed", Statistics())
+    learning.follow(3, "feed", Statistics())
     for number in range(10 * MAX_SIGNALS):
-        learning.learned("feed", [reward(f"signal {number}")], Statistics())
+        learning.learned(3, "feed", [interaction(number)], [reward(f"signal {number}")], Statistics())
     counted = {dict(labels)["signal"]: value for (name, labels), value in samples(metrics).items()
                if name == "groundswell_signal_states_total"}  # fmt: skip
     assert len(counted) == MAX_SIGNALS + 1
@@ -50,10 +52,10 @@ def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
 def learned_metrics(count: int) -> tuple[Metrics, LearningMetrics, Learner]:
     metrics, log = Metrics(), uniform_log(count)
     learning, learner = LearningMetrics(metrics), Learner(worker_settings().models["feed"])
-    learning.follow("feed", learner.statistics)
+    learning.follow(3, "feed", learner.statistics)
     for start in range(0, count, 50):
         rewards = learner.learn(log[start : start + 50])
-        learning.learned("feed", rewards, learner.statistics)
+        learning.learned(3, "feed", log[start : start + 50], rewards, learner.statistics)
     return metrics, learning, learner
 
 
@@ -72,19 +74,22 @@ def test_what_was_learned_is_counted_by_state_and_signal() -> None:
 
 
 def test_rates_speak_of_the_recent_past() -> None:
-    recent, now = RecentStatistics(Statistics()), Statistics()
+    recent, now = RecentStatistics(), Statistics()
+    recent.follow(0, now)
     for state in ("1", "-1"):
         for _ in range(10):
             now.learned += MEMORY
             now.states[state] += MEMORY
-            recent.add(now)
+            recent.add(0, now)
     assert recent.states["-1"] / recent.learned > 0.99
 
 
 def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
-    metrics, learning, _ = learned_metrics(100)
-    learning.published("feed", 100)
-    learning.checkpointed(3, 1_000)
+    metrics, learning, learner = learned_metrics(200)
+    learning.published(learner.snapshot(None), 1_700_000_000.0)
+    learning.learned(3, "feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
+    learning.checkpointed(3, 1_000, 0.1)
+    learning.unsaved(3)
     for partition in ("3", "4"):
         for gauge in (metrics.pending, metrics.early, metrics.watermark):
             gauge.labels(partition).set(1)
@@ -104,9 +109,42 @@ def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     assert not [name for name, _ in after if name in gauges]
 
 
+def test_the_gauges_of_a_sharded_model_stay_while_the_worker_holds_one_of_its_partitions() -> None:
+    metrics, learning, learner = learned_metrics(200)
+    other = Learner(learner.model)
+    learning.follow(4, "feed", other.statistics)
+    learning.learned(4, "feed", uniform_log(100), other.learn(uniform_log(100)), other.statistics)
+    learning.drop(3, ["feed"])
+    assert any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+    learning.drop(4, ["feed"])
+    assert not any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+
+
+def test_what_is_learned_counts_by_segment_where_one_is_configured() -> None:
+    metrics, log = Metrics(), uniform_log(500)
+    segments = {"feed": SegmentSettings(feature="user", values=("u0", "u1"))}
+    learning, learner = LearningMetrics(metrics, segments), Learner(worker_settings().models["feed"])
+    learning.follow(3, "feed", learner.statistics)
+    learning.learned(3, "feed", log, learner.learn(log), learner.statistics)
+    counted: Counter[str] = Counter()
+    for (name, labels), value in samples(metrics).items():
+        if name == "groundswell_segment_signal_states_total":
+            counted[dict(labels)["segment"]] += int(value)
+    users = Counter(str(one.impression.context["user"]) for one in log)
+    assert counted == {"u0": users["u0"], "u1": users["u1"], "other": users["u2"]}
+
+
+def test_a_policy_has_the_age_it_had_before_the_restart() -> None:
+    metrics = Metrics()
+    LearningMetrics(metrics).restored("feed", 500, 1_700_000_000.0)
+    LearningMetrics(metrics).restored("mail", 500, None)
+    ages = {labels: value for (name, labels), value in samples(metrics).items() if "policy_published" in name}
+    assert ages == {frozenset({("model", "feed")}): 1_700_000_000.0}
+
+
 def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     declared = Metrics().declared()
     assert len({one.name for one in declared}) == len(declared)
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
-    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal"}
+    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate"}
     assert {label for one in declared for label in one.labels} <= bounded

@@ -118,3 +118,14 @@ def test_a_damaged_snapshot_is_refused(damage: Any, complaint: str) -> None:
 def test_before_the_first_snapshot_all_actions_are_equally_likely() -> None:
     assert Policy.uniform().probabilities({"user": "ann"}, ACTIONS) == [0.2] * 5
     assert Policy.uniform().version == 0
+
+
+def test_occupancy_says_when_the_tables_are_too_small_for_what_came() -> None:
+    model = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=8)
+    learner = Learner(model)
+    assert learner.snapshot(None).occupancy == 0
+    learner.learn([interaction(number, context={"user": "ann"}) for number in range(50)])
+    one_person = learner.snapshot(None)
+    assert one_person.occupancy == pytest.approx(len(ACTIONS) / 256)
+    learner.learn([interaction(number, context={"user": f"u{number}"}) for number in range(500)])
+    assert learner.snapshot(None).occupancy > 0.95

@@ -14,10 +14,11 @@ from experiments.three_state import ThreeStateUsers
 from processors.events import Action, Impression, Interaction, Source
 from processors.hashed_models import HashedOneVersusRest, HashedRegressor
 from processors.learner import Learner
+from processors.learners import learner_for, restored_learner
 from processors.model import ModelConfig
 from processors.plain_state import UnplainError, from_plain, plain_copy, to_plain
 from processors.policy import Policy
-from processors.stock_learner import StockLearner, learner_for, restored_learner
+from processors.stock_learner import StockLearner
 from processors.stock_models import EstimatorError
 
 ACTIONS = [Action(f"a{number}") for number in range(5)]

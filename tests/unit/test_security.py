@@ -92,7 +92,7 @@ def test_an_unusable_secret_file_is_named_and_not_quoted(tmp_path: Path, content
 def test_clients_do_not_write_down_what_they_send(caplog: pytest.LogCaptureFixture) -> None:
     connection_arguments(KafkaSettings.model_validate({**USER, "security_protocol": "SASL_PLAINTEXT"}))
     caplog.set_level(logging.DEBUG)
-    for client in ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser"):
+    for client in ("aiokafka.conn", "kafka.admin.client", "kafka.net.connection", "kafka.protocol.parser"):
         assert not logging.getLogger(client).isEnabledFor(logging.DEBUG)
 
 

@@ -1,38 +1,74 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from processors.spectral import SpectralDecoder
+from processors import spectral
+from processors.events import Action
+from processors.features import FeatureStore
+
+USERS, SIGNALS, ACTIONS, KINDS = 20, 30, 8, 4
 
 
 def simulated(
     *, reward_rate: int, interactions: int, seed: int, bizarre_share: float = 0.5
-) -> tuple[SpectralDecoder, np.ndarray, np.ndarray, np.ndarray]:
-    """Return a decoder after uniform play of people whose right actions hang on a context of 4 kinds."""
+) -> tuple[tuple[NDArray[np.floating], ...], NDArray[np.bool_]]:
+    """Return moments after uniform play of people whose right actions hang on a context of 4 kinds, and the truth."""
     rng = np.random.default_rng(seed)
-    users, signals, actions, kinds = 20, 30, 8, 4
-    bizarre, bad = rng.random(users) < bizarre_share, rng.permutation(signals) < signals // 2
+    bizarre, bad = rng.random(USERS) < bizarre_share, rng.permutation(SIGNALS) < SIGNALS // 2
     words = {True: np.flatnonzero(bad), False: np.flatnonzero(~bad)}
-    right = np.stack([rng.permutation(actions)[:reward_rate] for _ in range(kinds)])
-    decoder = SpectralDecoder(users, signals, actions, kinds)
-    for _ in range(interactions):
-        user, kind, action = rng.integers(users), rng.integers(kinds), rng.integers(actions)
-        rewarded = action in right[kind]
-        said = words[bool(rewarded == bizarre[user])]
-        decoder.add(int(user), int(rng.choice(said)), int(action), 1.0, np.eye(kinds)[kind])
-    return decoder, bizarre, bad, np.equal.outer(bizarre, bad)
+    right = np.stack([rng.permutation(ACTIONS)[:reward_rate] for _ in range(KINDS)])
+    store = FeatureStore(crosses=False)
+    contexts = [store.context({"kind": f"k{kind}"}) for kind in range(KINDS)]
+    actions = store.actions([Action(f"a{number}") for number in range(ACTIONS)])
+    rows = np.zeros((interactions, 7), dtype=np.int64)
+    for row in rows:
+        user, kind, action = rng.integers(USERS), rng.integers(KINDS), rng.integers(ACTIONS)
+        said = words[bool((action in right[kind]) == bizarre[user])]
+        row[:5] = user, rng.choice(said), contexts[kind], actions, action
+    moments, weights, squares = empty()
+    nobody, ones = np.zeros(interactions, dtype=np.int64), np.ones(interactions)
+    spectral.add_batch(moments, weights, squares, store.arrays, nobody, rows, ones)
+    return (moments, weights, squares), np.equal.outer(bizarre, bad)
+
+
+def empty() -> tuple[NDArray[np.floating], ...]:
+    shape = (USERS, SIGNALS)
+    return np.zeros((*shape, spectral.SKETCH), dtype=np.float32), np.zeros(shape), np.zeros(shape)
+
+
+def embedded(moments: tuple[NDArray[np.floating], ...], *, counts_alone: bool = False) -> NDArray[np.float64]:
+    z = np.zeros((USERS, SIGNALS))
+    spectral.embedding(*moments, float(ACTIONS), counts_alone, z)
+    return z
 
 
 @pytest.mark.parametrize("reward_rate", [1, 2, 3])
 @pytest.mark.parametrize("bizarre_share", [0.3, 0.5])
-def test_people_and_signals_fall_into_their_groups(reward_rate: int, bizarre_share: float) -> None:
-    decoder, bizarre, bad, meaning = simulated(
+def test_who_means_what_is_read_from_what_they_do(reward_rate: int, bizarre_share: float) -> None:
+    moments, meaning = simulated(
         reward_rate=reward_rate, interactions=6_000, seed=reward_rate, bizarre_share=bizarre_share
     )
-    embedding = decoder.embedding()
-    assert len(set(zip(embedding.users.tolist(), bizarre.tolist(), strict=True))) == 2
-    assert len(set(zip(embedding.signals.tolist(), bad.tolist(), strict=True))) == 2
-    assert np.array_equal(embedding.rewards() == 1, meaning)
+    assert np.array_equal(embedded(moments) > 0, meaning)
 
 
-def test_an_embedding_of_nothing_is_still_one() -> None:
-    assert SpectralDecoder(3, 4, 5, 2).embedding().rewards().shape == (3, 4)
+def test_counts_alone_tell_where_people_differ_in_what_they_say() -> None:
+    moments, meaning = simulated(reward_rate=1, interactions=6_000, seed=1)
+    z = embedded(moments, counts_alone=True)
+    assert np.array_equal(z > 0, meaning)
+    assert 0 < np.abs(z).min() <= np.abs(z).max() <= 1
+
+
+@pytest.mark.parametrize("counts_alone", [True, False])
+def test_nothing_is_known_of_nobody(counts_alone: bool) -> None:
+    assert not embedded(empty(), counts_alone=counts_alone).any()
+
+
+def test_what_has_not_been_met_means_nothing_yet() -> None:
+    moments, _ = simulated(reward_rate=1, interactions=6_000, seed=1)
+    for table in moments:
+        table[3], table[:, 5] = 0.0, 0.0
+    z = embedded(moments)
+    unknown = z == 0
+    assert unknown[3].all()
+    assert unknown[:, 5].all()
+    assert unknown.sum() == USERS + SIGNALS - 1

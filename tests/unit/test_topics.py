@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from kafka.admin import ConfigResource
 
 from streams import topics
 from streams.settings import KafkaSettings, TopicSettings
-from streams.topics import PartitionCountError, check_topics, topic_layouts
+from streams.topics import CleanupError, PartitionCountError, check_topics, topic_layouts
 
 TOPICS = TopicSettings()
 
 
 class Cluster:
-    """An admin client of a cluster that has the topics with these numbers of partitions."""
+    """An admin client of a cluster that has the topics with these numbers of partitions and configurations."""
 
-    def __init__(self, partitions: dict[str, int]) -> None:
+    def __init__(self, partitions: dict[str, int], configs: dict[str, dict[str, str]]) -> None:
         self._partitions = partitions
+        self._configs = configs
 
     def __call__(self, **_: Any) -> Cluster:
         return self
@@ -25,13 +27,19 @@ class Cluster:
     def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
         return [{"name": name, "partitions": [{}] * self._partitions.get(name, 0)} for name in names]
 
+    def describe_configs(self, resources: list[ConfigResource], **_: Any) -> dict[str, Any]:
+        configs = {one.name: self._configs.get(one.name, {}) for one in resources}
+        return {"topic": {topic: {k: {"value": v} for k, v in one.items()} for topic, one in configs.items()}}
+
     def close(self) -> None:
         """Do nothing."""
 
 
-def check(monkeypatch: pytest.MonkeyPatch, **changes: int) -> None:
-    right = {layout.name: layout.partitions for layout in topic_layouts(KafkaSettings(), TOPICS)}
-    monkeypatch.setattr(topics, "KafkaAdminClient", Cluster({**right, **changes}))
+def check(monkeypatch: pytest.MonkeyPatch, configs: dict[str, dict[str, str]] | None = None, **partitions: int) -> None:
+    layouts = topic_layouts(KafkaSettings(), TOPICS)
+    right = {layout.name: layout.partitions for layout in layouts}
+    cluster = Cluster({**right, **partitions}, {one.name: one.config for one in layouts} | (configs or {}))
+    monkeypatch.setattr(topics, "KafkaAdminClient", cluster)
     for other in ("check_connection", "check_rights"):
         monkeypatch.setattr(topics, other, lambda *_: None)
     check_topics(KafkaSettings(), TOPICS)
@@ -46,3 +54,36 @@ def test_co_partitioning_is_checked_at_start(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PartitionCountError, match=r"impressions has 0 partitions.*groundswell topics create"):
         check(monkeypatch, impressions=0)
+
+
+@pytest.mark.parametrize(
+    ("topic", "policy", "expected"),
+    [
+        ("impressions", "compact", "delete"),
+        ("feedback", "compact,delete", "delete"),
+        ("checkpoints", "delete", "compact"),
+        ("groundswell-pending-changelog", "compact,delete", "compact"),
+    ],
+)
+def test_a_topic_that_would_lose_what_is_needed_is_refused(
+    topic: str, policy: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        CleanupError, match=rf"{topic} has cleanup.policy={policy}, expected {expected}\. .*kafka-configs"
+    ):
+        check(monkeypatch, {topic: {"cleanup.policy": policy}})
+
+
+def test_a_topic_stamped_by_producers_is_pointed_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    check(monkeypatch)
+    assert not caplog.records
+    check(monkeypatch, {"feedback": {"cleanup.policy": "delete", "message.timestamp.type": "CreateTime"}})
+    assert "feedback has message.timestamp.type=CreateTime, expected LogAppendTime" in caplog.text
+
+
+def test_without_the_right_to_ask_how_topics_are_configured_the_worker_starts_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check(monkeypatch, {layout.name: {} for layout in topic_layouts(KafkaSettings(), TOPICS)})

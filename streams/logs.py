@@ -1,0 +1,104 @@
+"""Logs: one line of JSON each where a machine reads them, and a readable line on a terminal.
+
+Everything goes through here, Faust's and aiokafka's own words as well. Log with `LOG = get_log(__name__)` and
+`LOG.info("what happened", partition=3)`; what is bound with `bound_contextvars` stands on all lines within. Values
+are shown as they are, so give no secret to a log; tracebacks are printed without the values of variables, in which
+there may be one.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import sys
+from typing import Any, Literal
+
+import structlog
+from structlog.contextvars import bound_contextvars
+from structlog.typing import EventDict, Processor
+
+__all__ = ["LogFormat", "bound_contextvars", "get_log", "log_configuration", "set_up_logs"]
+
+LogFormat = Literal["auto", "json", "text"]
+Output = Literal["stdout", "stderr"]
+
+
+def _first_things_first(_: object, __: str, fields: EventDict) -> EventDict:
+    return {name: fields.pop(name) for name in ("time", "level", "message", "logger") if name in fields} | dict(fields)
+
+
+_PROCESSORS: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+]
+_JSON: list[Processor] = [
+    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+    structlog.processors.format_exc_info,
+    structlog.processors.EventRenamer("message"),
+    _first_things_first,
+    structlog.processors.JSONRenderer(default=str),
+]
+
+
+def get_log(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the log of a module."""
+    log: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return log
+
+
+def _text(colours: bool) -> list[Processor]:
+    return [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.dev.ConsoleRenderer(
+            timestamp_key="time",
+            colors=colours,
+            # What producers sent is quoted, so that it cannot begin a line of its own.
+            repr_native_str=True,
+            exception_formatter=structlog.dev.plain_traceback,
+        ),
+    ]
+
+
+def log_configuration(level: str, form: LogFormat, output: Output = "stdout") -> dict[str, Any]:
+    """Return what `logging.config.dictConfig` takes; `auto` is text on a terminal and JSON elsewhere."""
+    terminal = getattr(sys, output).isatty()
+    as_text = form == "text" or (form == "auto" and terminal)
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": _text(terminal) if as_text else _JSON,
+        "foreign_pre_chain": _PROCESSORS,
+    }
+    handler = {"class": "logging.StreamHandler", "formatter": "line", "stream": f"ext://sys.{output}"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": formatter},
+        "handlers": {"output": handler},
+        # The admin client tells of each connection, which is of use in a search for errors only.
+        # It does not know Faust's groups, and quotes whole descriptions of them.
+        "loggers": {
+            "kafka": {"level": {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)},
+            "kafka.admin._groups": {"level": "ERROR"},
+        },
+        "root": {"level": level, "handlers": ["output"]},
+    }
+
+
+def set_up_logs(level: str, form: LogFormat, output: Output = "stdout") -> None:
+    """Send the logs of this process to its output."""
+    logging.config.dictConfig(log_configuration(level, form, output))
+    logging.captureWarnings(True)
+
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_PROCESSORS,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    wrapper_class=structlog.stdlib.BoundLogger,
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

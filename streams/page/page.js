@@ -1,0 +1,265 @@
+// Draws what /live.json says, again and again. Everything that producers sent (names of signals) is put in as text.
+"use strict";
+
+const NARROW = 480; // px of a chart below which its labels are short
+const EVERY = 2000; // ms between looks at the worker
+const PATIENCE = 5000; // ms after which a worker that does not answer is gone
+const STATES = [
+  { sign: "−1", name: "−1 dissatisfied", kind: "dissatisfied" },
+  { sign: "0", name: "0 indifferent", kind: "indifferent" },
+  { sign: "+1", name: "+1 satisfied", kind: "satisfied" },
+];
+// What became of impressions and feedback, in the order of the table; those marked are listed even where none.
+const OUTCOMES = [
+  ["matched", "impressions closed with feedback", true],
+  ["none", "impressions closed without", true],
+  ["not_shown", "deferred impressions never shown"],
+  ["evicted", "impressions given up: too many pending"],
+  ["duplicate_impression", "impressions repeated"],
+  ["conflicting_impression", "impressions repeated with other content"],
+  ["feedback_matched", "pieces of feedback joined", true],
+  ["late", "feedback too late", true],
+  ["too_early", "feedback from before its impression"],
+  ["too_many", "feedback beyond what one impression takes"],
+  ["orphan", "feedback without impression", true],
+  ["misplaced_orphan", "feedback on a wrong partition"],
+  ["duplicate_feedback", "feedback repeated"],
+  ["feedback_not_shown", "feedback on what was never shown"],
+  ["feedback_evicted", "feedback of impressions given up"],
+];
+
+const byId = (id) => document.getElementById(id);
+const whole = new Intl.NumberFormat("en");
+const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
+const signed = (x) => `${x < -0.005 ? "−" : x > 0.005 ? "+" : ""}${Math.abs(x).toFixed(2)}`;
+const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+
+let shown = null; // what the page shows, as it was received
+let chosen = null; // the model that was asked for
+
+function put(id, text) {
+  byId(id).textContent = text;
+}
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function drawn(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function ago(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 100) return `${seconds} s ago`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86400)} days ago`;
+}
+
+// A chart over time: `curves` have points [ms, y], a label at their end, and a band [ms, low, high] or none.
+function chart(figure, curves, bottom, top, ticks, label, height) {
+  const width = figure.clientWidth;
+  const longest = Math.max(...curves.map((curve) => curve.label.length));
+  const [left, right, above, below] = [42, 8.5 * longest + 10, 8, 22];
+  const times = curves.flatMap((curve) => curve.points.map((point) => point[0]));
+  const [from, to] = [Math.min(...times), Math.max(...times, Math.min(...times) + 1)];
+  const x = (ms) => left + ((ms - from) / (to - from)) * (width - left - right);
+  const y = (value) => above + ((top - value) / (top - bottom)) * (height - above - below);
+  const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": label });
+  for (const [value, text] of ticks) {
+    svg.append(drawn("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
+    svg.append(drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text));
+  }
+  svg.append(drawn("text", { x: left, y: height - 5 }, clock(from)));
+  svg.append(drawn("text", { x: width - right, y: height - 5, "text-anchor": "end" }, clock(to)));
+  const ends = apart(curves.map((curve) => y(curve.points.at(-1)[1])), 16, above + 6, height - below);
+  curves.forEach((curve, i) => {
+    const group = drawn("g", { class: curve.kind });
+    if (curve.band) {
+      const outline = [
+        ...curve.band.map(([ms, low]) => `${x(ms)},${y(low)}`),
+        ...curve.band.toReversed().map(([ms, , high]) => `${x(ms)},${y(high)}`),
+      ];
+      group.append(drawn("polygon", { class: "band", points: outline.join(" ") }));
+    }
+    const points = curve.points.map(([ms, value]) => `${x(ms)},${y(value)}`).join(" ");
+    group.append(drawn("polyline", { class: "curve", points }));
+    group.append(drawn("text", { x: width - right + 6, y: ends[i] + 4 }, curve.label));
+    svg.append(group);
+  });
+  figure.replaceChildren(svg);
+}
+
+// Move positions so that neighbours are at least `gap` apart and all lie within bounds.
+function apart(positions, gap, first, last) {
+  const order = positions.map((_, i) => i).sort((a, b) => positions[a] - positions[b]);
+  const placed = [];
+  order.forEach((i, rank) => {
+    placed[i] = Math.max(positions[i], first, rank ? placed[order[rank - 1]] + gap : first);
+  });
+  order.toReversed().forEach((i, rank, reversed) => {
+    placed[i] = Math.min(placed[i], rank ? placed[reversed[rank - 1]] - gap : last);
+  });
+  return placed;
+}
+
+function drawRates(model, at) {
+  const figure = byId("rates");
+  if (!model.rates) return figure.replaceChildren("Nothing has been learned yet.");
+  const past = [...model.past, { at, rates: model.rates }];
+  const narrow = figure.clientWidth < NARROW;
+  const curves = STATES.map(({ sign, name, kind }, i) => ({
+    kind,
+    label: `${narrow ? sign : name} ${percent(model.rates[i])}`,
+    points: past.map((point) => [point.at, point.rates[i]]),
+  })).reverse();
+  const label = `Shares now: ${STATES.map(({ name }, i) => `${name} ${percent(model.rates[i])}`).join(", ")}`;
+  chart(figure, curves, 0, 1, [[0, "0%"], [0.5, "50%"], [1, "100%"]], label, 220);
+}
+
+function drawValue(model, at) {
+  const figure = byId("values");
+  const now = model.value;
+  put("value", now ? `${signed(now.value)} (${signed(now.lower)} to ${signed(now.upper)})` : "not known yet");
+  if (!now) return figure.replaceChildren();
+  const known = [...model.past.filter((point) => point.value), { at, value: now }];
+  const curve = {
+    kind: "value",
+    label: signed(now.value),
+    points: known.map((point) => [point.at, point.value.value]),
+    band: known.map((point) => [point.at, point.value.lower, point.value.upper]),
+  };
+  chart(figure, [curve], -1, 1, [[-1, "−1"], [0, "0"], [1, "+1"]], `Estimated value over time, now ${curve.label}`, 130);
+}
+
+function drawSignals(model) {
+  const sum = (states) => states.reduce((a, b) => a + b, 0);
+  const all = sum(model.signals.map((signal) => sum(signal.states)));
+  const rows = model.signals.map(({ name, states }) => {
+    const total = sum(states) || 1;
+    const most = states.indexOf(Math.max(...states));
+    const bar = element("div", { class: "bar" });
+    STATES.forEach(({ kind }, i) => {
+      const part = element("span", { class: kind });
+      part.style.width = `${(100 * states[i]) / total}%`;
+      bar.append(part);
+    });
+    const cells = states.map((count, i) =>
+      element("td", { class: i === most ? "number state most" : "number state" }, percent(count / total)));
+    const verdict = `${STATES[most].name} ${percent(states[most] / total)}`;
+    const explained = name === "none" ? [" ", element("small", {}, "no feedback came")] : [];
+    return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, name), ...explained),
+      element("td", { class: "number" }, percent(sum(states) / (all || 1))), ...cells, element("td", {}, verdict, bar));
+  });
+  byId("signals").tBodies[0].replaceChildren(...rows);
+  byId("further").hidden = !model.further_signals;
+  put("further", `and ${whole.format(model.further_signals)} rarer signals`);
+}
+
+function drawLearning(model, at) {
+  const version = model.policy_version === null ? "none yet" : `version ${whole.format(model.policy_version)}`;
+  const age = model.published === null ? "age not known" : `published ${ago(at - model.published)}`;
+  put("policy", model.policy_version === null ? version : `${version} (interactions it includes), ${age}`);
+  put("logged", model.value
+    ? `${signed(model.value.logged)}: what was really shown, with all exploration`
+    : "not known yet");
+  put("learned", `${whole.format(model.learned)} interactions`);
+  const lift = model.prior_log_loss ? 1 - model.log_loss / model.prior_log_loss : null;
+  put("information", lift === null ? "none yet" : lift <= 0.01
+    ? "does not say what was shown: no better than chance"
+    : `says what was shown ${percent(lift)} better than chance (log loss ${model.log_loss.toFixed(2)} against ` +
+      `${model.prior_log_loss.toFixed(2)})`);
+}
+
+function drawJoin(counts) {
+  const rows = OUTCOMES.filter(([name, , always]) => always || counts[name]).map(([name, meaning]) =>
+    element("tr", {}, element("td", {}, meaning), element("td", { class: "number" }, whole.format(counts[name] ?? 0))));
+  byId("join").tBodies[0].replaceChildren(...rows);
+}
+
+function drawWorker(live) {
+  const held = ({ partitions, of }) => `${partitions.length ? partitions.join(", ") : "none"} of ${of}`;
+  const complete = [live.events, live.interactions].every(({ partitions, of }) => partitions.length === of);
+  put("worker", complete
+    ? `The only worker of group ${live.group}: it holds all partitions.`
+    : `One worker of group ${live.group}. Others hold the other partitions and have pages of their own: ` +
+      "what is counted here is this worker’s share.");
+  put("partitions", `events ${held(live.events)}; interactions ${held(live.interactions)}`);
+  put("started", `${ago(live.at - live.started)}, at ${new Date(live.started).toLocaleString("en-GB")}`);
+  put("pending", `${whole.format(live.pending)} impressions`);
+  put("lag", Object.entries(live.lag).map(([topic, count]) => `${topic} ${whole.format(count)}`).join(", "));
+  const refused = Object.entries(live.dead_letters).filter(([, count]) => count);
+  put("refused", refused.map(([what, count]) => `${whole.format(count)} ${what}`).join("; ") || "nothing");
+}
+
+function drawChoice(live) {
+  const select = byId("model");
+  byId("choice").hidden = live.models.length < 2;
+  if (live.models.join("\n") !== Array.from(select.options, (option) => option.value).join("\n")) {
+    select.replaceChildren(...live.models.map((name) => element("option", { value: name }, name)));
+  }
+  select.value = live.model?.name ?? "";
+}
+
+function draw() {
+  const live = shown;
+  document.querySelector("main").hidden = false;
+  drawWorker(live);
+  drawChoice(live);
+  drawJoin(live.join);
+  if (!live.model) return;
+  const model = live.model;
+  put("name", model.name);
+  byId("elsewhere").hidden = model.here;
+  put("elsewhere", `Model ${model.name} is learned by the worker that holds partition ${model.partition} of the ` +
+    "interactions: see its page.");
+  drawRates(model, live.at);
+  drawValue(model, live.at);
+  drawSignals(model);
+  drawLearning(model, live.at);
+}
+
+function sayGone(gone) {
+  document.body.classList.toggle("gone", gone);
+  document.title = gone ? "gone: groundswell" : "groundswell";
+  byId("gone").hidden = !gone;
+  put("condition", gone ? "gone" : shown.waiting_for ?? "reading");
+  put("gone", shown
+    ? `The worker does not answer. What you see is from ${clock(shown.at)}; this page goes on asking.`
+    : "The worker does not answer; this page goes on asking.");
+}
+
+async function look() {
+  try {
+    const query = chosen === null ? "" : `?model=${encodeURIComponent(chosen)}`;
+    const answer = await fetch(`live.json${query}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    shown = await answer.json();
+  } catch {
+    return sayGone(true);
+  }
+  sayGone(false);
+  draw();
+}
+
+async function keepLooking() {
+  try {
+    if (!document.hidden) await look();
+  } finally {
+    setTimeout(keepLooking, EVERY);
+  }
+}
+
+byId("model").addEventListener("change", (event) => {
+  chosen = event.target.value;
+  look();
+});
+document.addEventListener("visibilitychange", () => document.hidden || look());
+window.addEventListener("resize", () => shown && draw());
+keepLooking();

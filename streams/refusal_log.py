@@ -1,0 +1,44 @@
+"""Says which records are refused, without a line for each: a log must not grow as fast as garbage comes in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from processors.admission import Refusal
+from streams.logs import get_log
+
+SILENCE = 60.0
+"""Seconds between two lines about the same reason on the same topic."""
+MAX_TEXT = 200
+LOG = get_log(__name__)
+
+
+class RefusalLog:
+    """Tells the first refusal of each topic and reason, and after a while the next, with how many were between.
+
+    `clock` is in seconds and never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told: dict[tuple[str, str], float] = {}
+        self._untold: dict[tuple[str, str], int] = {}
+
+    def refused(self, topic: str, partition: int, offset: int, key: bytes | None, refusal: Refusal) -> None:
+        """Take notice of a record that was refused. Its key should be the impression's id."""
+        kind, now = (topic, refusal.reason), self._clock()
+        if now - self._told.get(kind, -SILENCE) < SILENCE:
+            self._untold[kind] = self._untold.get(kind, 0) + 1
+            return
+        self._told[kind] = now
+        LOG.warning(
+            "refused: it is in dead-letter",
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            impression_id=None if key is None else key[:MAX_TEXT].decode(errors="backslashreplace"),
+            reason=str(refusal.reason),
+            detail=refusal.detail[:MAX_TEXT],
+            untold_since=self._untold.pop(kind, 0),
+        )

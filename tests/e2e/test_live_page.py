@@ -1,0 +1,188 @@
+"""The live page in a real browser, served by a real worker while simulated people use an app."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
+
+from experiments.child_process import ChildProcess
+from experiments.demo_cluster import Cluster, running_cluster
+from tests.factories import encode, feedback, impression
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)")
+
+MINUS = "\N{MINUS SIGN}"
+PATIENCE = 90.0
+"""Seconds that anything may take on a busy machine."""
+PHONE = ViewportSize(width=360, height=740)
+DESK = ViewportSize(width=960, height=900)
+SCREENSHOT = os.environ.get("GROUNDSWELL_SCREENSHOT")
+ENOUGH = 3_000
+"""Interactions after which the page has something to tell."""
+HOSTILE = ["<img src=x onerror=\"document.title='broken in'\">", "x" * 128, "\u202etset", "🙂&amp;</script>"]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    directory = tmp_path_factory.mktemp("live-page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+        with running_cluster(directory, directory / "worker.log") as cluster:
+            yield cluster
+
+
+@pytest.fixture(scope="module")
+def people(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
+    """Simulated people who use an app until the end of the tests."""
+    directory, join = tmp_path_factory.mktemp("people"), cluster.settings.join
+    command = [
+        sys.executable, "-m", "experiments.simulated_apps", "--bootstrap-servers", cluster.bootstrap_servers,
+        "--seed", "3", "--rate", "100", "--wait", str(join.wait), "--grace", str(join.grace),
+        "--truth", str(directory / "truth.jsonl"),
+    ]  # fmt: skip
+    with ChildProcess("simulated apps", command, log=directory / "apps.log") as apps:
+        yield apps
+
+
+@pytest.fixture(scope="module")
+def browser(people: ChildProcess) -> Iterator[Browser]:
+    """A browser, started last: its event loop would be in the way of those that start the cluster."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page and what the browser complained about."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.page: Page = browser.new_page(viewport=DESK)
+        self.complaints: list[str] = []
+        self.page.on("console", self._complain)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.set_default_timeout(PATIENCE * 1000)
+        self.page.goto(address)
+        expect(self.page.locator("#condition")).to_have_text("reading", timeout=PATIENCE * 1000)
+
+    def _complain(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def text(self, selector: str) -> str:
+        """Return the text of one element."""
+        return self.page.locator(selector).inner_text()
+
+    def learned(self) -> int:
+        """Return how many interactions the page says have been learned."""
+        return int(self.text("#learned").split()[0].replace(",", ""))
+
+    def fits(self) -> bool:
+        """Say whether nothing is wider than the window."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+    def until_learned(self, count: int) -> None:
+        """Wait until the page says that so many interactions have been learned."""
+        deadline = time.monotonic() + PATIENCE
+        while (learned := self.learned()) < count:
+            assert time.monotonic() < deadline, f"the page has stopped at {learned} interactions"
+            self.page.wait_for_timeout(250)
+
+
+@pytest.fixture
+def watched(browser: Browser, cluster: Cluster) -> Iterator[Watched]:
+    watched = Watched(browser, cluster.page)
+    yield watched
+    watched.page.close()
+
+
+@pytest.mark.timeout(300)
+def test_it_explains_itself_and_goes_on_by_itself(watched: Watched, tmp_path: Path) -> None:
+    watched.until_learned(ENOUGH if SCREENSHOT else ENOUGH // 6)
+    page = watched.page
+    signals = {row.split("\t")[0].split()[0]: row for row in page.locator("#signals tbody tr").all_inner_texts()}
+    assert {"click", "none", "like", "skip"} <= signals.keys()
+    assert "+1 satisfied" in signals["click"]
+    assert "0 indifferent" in signals["none"]
+    assert f"{MINUS}1 dissatisfied" in signals["skip"]
+    value, lower, upper = (
+        float(part.strip("()").replace(MINUS, "-")) for part in watched.text("#value").replace(" to ", " ").split()
+    )
+    assert lower <= value <= upper
+    assert value > 0.5
+    assert page.locator("#rates polyline").count() == 3
+    assert "+1 satisfied" in (page.locator("#rates svg").get_attribute("aria-label") or "")
+    assert watched.text("#policy").startswith("version ")
+    assert "holds all partitions" in watched.text("#worker")
+    assert "impressions closed with feedback" in watched.text("#join")
+    _photograph(page, Path(SCREENSHOT) if SCREENSHOT else tmp_path / "page.png")
+
+    before = watched.learned(), watched.text("#join"), page.locator("#rates polyline").first.get_attribute("points")
+    watched.until_learned(before[0] + 100)
+    assert watched.text("#join") != before[1]
+    assert page.locator("#rates polyline").first.get_attribute("points") != before[2]
+    assert watched.complaints == []
+
+
+def test_it_fits_a_phone(watched: Watched) -> None:
+    watched.page.set_viewport_size(PHONE)
+    watched.until_learned(watched.learned() + 1)
+    assert watched.fits()
+    narrowest = watched.page.locator("#rates svg text").evaluate_all(
+        "texts => Math.max(...texts.map(text => text.getBoundingClientRect().right))"
+    )
+    assert narrowest <= PHONE["width"]
+    assert watched.complaints == []
+
+
+def test_names_of_signals_are_only_ever_text(watched: Watched, cluster: Cluster) -> None:
+    now = round(time.time() * 1000)
+    producer = KafkaProducer(bootstrap_servers=cluster.bootstrap_servers)
+    for number, signal in enumerate(HOSTILE):
+        name = f"hostile-{number}"
+        shown = impression(name, now, model="three-state")
+        producer.send(cluster.settings.topics.impressions, key=name.encode(), value=encode(shown))
+        answered = feedback(name, now + 1, signal=signal)
+        producer.send(cluster.settings.topics.feedback, key=name.encode(), value=encode(answered))
+    producer.flush()
+    producer.close()
+    watched.page.set_viewport_size(PHONE)
+    for signal in HOSTILE:
+        expect(watched.page.locator("#signals bdi").get_by_text(signal, exact=True)).to_have_count(
+            1, timeout=PATIENCE * 1000
+        )
+    assert watched.page.locator("main img, main script").count() == 0
+    assert watched.page.title() == "groundswell"
+    assert watched.fits()
+    assert watched.complaints == []
+
+
+def test_it_says_when_the_worker_is_gone(watched: Watched, cluster: Cluster) -> None:
+    watched.until_learned(1)
+    learned = watched.learned()
+    cluster.worker.stop()
+    gone = watched.page.locator("#gone")
+    expect(gone).to_be_visible(timeout=PATIENCE * 1000)
+    expect(gone).to_contain_text("The worker does not answer. What you see is from ")
+    assert watched.text("#condition") == "gone"
+    assert watched.page.title() == "gone: groundswell"
+    assert watched.learned() >= learned  # what was known stays in sight
+    # The browser itself reports each request that nobody answered; the page adds nothing to it.
+    assert [one for one in watched.complaints if "ERR_" not in one] == []
+
+
+def _photograph(page: Page, path: Path) -> None:
+    """Write a picture of the whole page, in few colours: it is to be small."""
+    page.screenshot(path=path, full_page=True)
+    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
+    assert path.stat().st_size < 150_000
