@@ -211,6 +211,18 @@ def bench_pipeline(
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
 
 
+@bench_cli.command("soak")
+def bench_soak(
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-soak"),
+    a_day: Annotated[int, typer.Option(min=1_000, help="Impressions a simulated day.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Of what people do.")] = 0,
+) -> None:
+    """Let a month of comings and goings pass on a fast clock: does memory grow?"""
+    from experiments.bench_soak import bench_soak as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, a_day, seed))
+
+
 @bench_cli.command("pending")
 def bench_pending(
     out: Annotated[Path, typer.Option(help="Folder for pending.json.")] = Path("out/bench-pending"),
