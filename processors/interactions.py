@@ -49,7 +49,10 @@ def shard_key(pending: Pending, feature: str) -> bytes:
     """
     impression = _context.decode(bytes(pending.impression.value))
     value = impression.context.get(feature)
-    return (impression.impression_id if value is None else f"{feature}={value}").encode()
+    if value is None:
+        return impression.impression_id.encode()
+    # 3 and 3.0 are the same feature.
+    return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
 
 
 def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:

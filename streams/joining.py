@@ -138,7 +138,8 @@ class PartitionJoin:
 
     def _spread_by(self, pending: Pending) -> bytes:
         """Return the key that decides the partition of an interaction: its model, or the shard of that."""
-        feature = self._shard_features[pending.impression.model]
+        # A model may have left the configuration while its impressions were pending.
+        feature = self._shard_features.get(pending.impression.model)
         return pending.impression.model.encode() if feature is None else shard_key(pending, feature)
 
     async def _settle(self, steps: list[Step], refused: list[tuple[ConsumerRecord, Refusal]]) -> None:

@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,15 +15,6 @@ from streams.refusal_log import SILENCE, RefusalLog
 
 LOG = get_log("tests.of.logs")
 NASTY = 'a\nb\r\n{"level": "critical"}\x1b[31m\u2028'
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(False)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
