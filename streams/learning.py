@@ -6,6 +6,7 @@ checkpoint includes, and after a restart reading goes on from what the checkpoin
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,10 @@ LOG = get_log(__name__)
 CHECKPOINT_KEY = b"learners"
 WEIGHTS_PER_INTERACTION = 10
 """A large policy is published less often, so that publishing costs about as much as what is learned from."""
+STRETCH = 20
+"""Seconds between checkpoints for each that the last one took to encode: they cost a twentieth of a core at most."""
+LONGEST_STRETCH = 60.0
+"""Seconds to which that stretches the time between checkpoints: a restart begins from them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class PartitionLearner:
             )
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
+        self._seconds_to_encode = 0.0
         self._steps = Steps()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -219,7 +225,8 @@ class PartitionLearner:
         if self._unsaved_since is None:
             self._unsaved_since = now
             self._metrics.unsaved(self.partition)
-        if now - self._unsaved_since >= self._settings.learning.checkpoint_seconds:
+        stretched = min(STRETCH * self._seconds_to_encode, LONGEST_STRETCH)
+        if now - self._unsaved_since >= max(self._settings.learning.checkpoint_seconds, stretched):
             await self.write_checkpoint()
 
     async def write_checkpoint(self) -> None:
@@ -233,8 +240,11 @@ class PartitionLearner:
         started = time.monotonic()
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))
-        value = checkpoints.encode(Checkpoint(offset, self._ledger.state(), states, self._publications))
+        # A large state takes seconds to compress. It is a copy; publications do not change under the partition's lock.
+        checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications)
+        value = await asyncio.to_thread(checkpoints.encode, checkpoint)
         records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
+        self._seconds_to_encode = time.monotonic() - started
         outputs = self._outputs()
         outputs.checkpoint(self.partition, records)
         await outputs.flush()

@@ -149,7 +149,12 @@ class LearningSettings(BaseModel):
         500, gt=0, description="a policy is published after so many interactions, large ones after more"
     )
     publish_seconds: float = Field(10.0, gt=0, description="or after so many seconds, if there is anything new")
-    checkpoint_seconds: float = Field(5.0, gt=0, description="between checkpoints; offsets are committed with them")
+    checkpoint_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="between checkpoints, or 20 times what the last one took to encode (up to a minute) if that is "
+        "more; offsets are committed with them",
+    )
 
 
 class SegmentSettings(BaseModel):

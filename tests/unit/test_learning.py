@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -15,7 +18,9 @@ from hypothesis import strategies as st
 from processors import chunks, policy
 from processors.events import Interaction
 from processors.learner import Learner
+from state import checkpoints
 from state.checkpoints import CheckpointError
+from streams import learning
 from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
 from streams.metrics import Metrics
@@ -26,6 +31,7 @@ from tests.unit.rounds import uniform_log
 from tests.unit.stand_ins import Log, RefusedError, batch, cut, record, worker_settings
 
 EVERY = 25
+ENCODE = checkpoints.encode
 LOG = uniform_log(120)
 
 
@@ -157,6 +163,48 @@ def test_a_checkpoint_is_written_only_where_there_is_something_new() -> None:
     for now in range(10, 20):
         learned.time_passes(now)
     assert len(learned.log.of("checkpoints")) == 1
+
+
+@pytest.mark.parametrize(("seconds_to_encode", "wait"), [(0.1, 5), (0.5, 10), (1_000.0, 60)])
+def test_what_is_dear_to_encode_is_saved_less_often(
+    monkeypatch: pytest.MonkeyPatch, seconds_to_encode: float, wait: int
+) -> None:
+    clock = [0.0]
+
+    def slow(checkpoint: checkpoints.Checkpoint) -> bytes:
+        clock[0] += seconds_to_encode
+        return ENCODE(checkpoint)
+
+    monkeypatch.setattr(learning, "time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    monkeypatch.setattr(checkpoints, "encode", slow)
+    learned = Learned(checkpoint_seconds=5)
+    learned.reads([batch(RECORDS[:10])])
+    learned.checkpoints()
+    learned.reads([batch(RECORDS[10:20])])
+    for now in (0, wait - 1):
+        learned.time_passes(now)
+    assert len(learned.log.of("checkpoints")) == 1
+    learned.time_passes(wait)
+    assert len(learned.log.of("checkpoints")) == 2
+
+
+def test_the_worker_goes_on_while_a_checkpoint_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    went_on = Event()
+
+    def patient(checkpoint: checkpoints.Checkpoint) -> bytes:
+        assert went_on.wait(10), "nothing else happened meanwhile"
+        return ENCODE(checkpoint)
+
+    monkeypatch.setattr(checkpoints, "encode", patient)
+    learned = Learned()
+    learned.reads([batch(RECORDS[:10])])
+
+    async def both() -> None:
+        asyncio.get_running_loop().call_soon(went_on.set)
+        await learned.learner.write_checkpoint()
+
+    asyncio.run(both())
+    assert learned.learner.durable_offset == 10
 
 
 def test_after_a_step_that_failed_no_checkpoint_vouches_for_it() -> None:
