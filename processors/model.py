@@ -11,8 +11,11 @@ from processors.events import SeveralSignals
 RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
 InverseKinematicsForm = Literal["one-versus-rest", "softmax", "spectral", "co-occurrence"]
 EMBEDDINGS: Final = frozenset({"spectral", "co-occurrence"})
-MOST_CELLS: Final = 250_000
-"""Of users x signals: 130 MB where all are in use, twice that during a refresh, which takes seconds."""
+MOST_CELLS: Final = 100_000
+"""Of users x signals, each of 536 bytes in memory and about as many in a checkpoint, whose last two Kafka keeps.
+
+Where all are in use that is 54 MB, twice that during a refresh of the embedding, which takes one to two seconds.
+"""
 ExtremeName = Literal["posterior", "either", "signal", "graded", "meaning"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -51,7 +54,8 @@ class InverseKinematicsConfig(Settings):
     The forms "spectral" and "co-occurrence" are for many users who each have a way of their own with many signals
     (`processors/spectral.py`): the context feature `user_feature` says who it was, and what a signal means is learned
     for each of at most `users` x `signals`. Beyond them the user or signal that was not seen for longest is
-    forgotten, and comes back as a new one: set them to more than are active at a time.
+    forgotten, and comes back as a new one: set them to more than are active at a time. Each of `users` x `signals`
+    takes half a kilobyte of memory and as much in each checkpoint, and 100,000 are the most.
     """
 
     form: InverseKinematicsForm = "one-versus-rest"
@@ -62,8 +66,12 @@ class InverseKinematicsConfig(Settings):
     user_feature: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         default=None, description="the context feature that names the user, where users differ in what they mean"
     )
-    users: int = Field(default=1_000, ge=2, le=100_000, description="of whom it is kept what they mean, at most")
-    signals: int = Field(default=100, ge=2, le=100_000, description="of which it is kept what they mean, at most")
+    users: int = Field(
+        default=1_000, ge=2, le=MOST_CELLS // 2, description="of whom it is kept what they mean, at most"
+    )
+    signals: int = Field(
+        default=100, ge=2, le=MOST_CELLS // 2, description="of which it is kept what they mean, at most"
+    )
 
     @property
     def embeds(self) -> bool:

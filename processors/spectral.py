@@ -60,9 +60,9 @@ def add_batch(moments, weights, squares, features, without, interactions, import
         if user < 0:
             continue
         if interactions[i, NEW_USER]:
-            moments[user], weights[user], squares[user] = 0.0, 0.0, 0.0
+            _clear(moments[user], weights[user], squares[user])
         if interactions[i, NEW_SIGNAL]:
-            moments[:, signal], weights[:, signal], squares[:, signal] = 0.0, 0.0, 0.0
+            _clear(moments[:, signal], weights[:, signal], squares[:, signal])
         row = interactions[i, CONTEXT]
         begin, end = context_start[row], context_start[row + 1]
         _sketch(context_hash, context_value, begin, end, np.uint32(without[i]), _OF_CONTEXT, context)
@@ -79,6 +79,14 @@ def add_batch(moments, weights, squares, features, without, interactions, import
         squares[user, signal] += w * w
         for d in range(SKETCH):
             moments[user, signal, d] += w * context[d] * (action[d] - mean[d])
+
+
+@njit(cache=True)
+def _clear(moments, weights, squares):
+    """Forget cells. One without weight holds nothing: on the whole no more are written than interactions came."""
+    for i in range(len(weights)):
+        if weights[i] > 0.0:
+            moments[i], weights[i], squares[i] = 0.0, 0.0, 0.0
 
 
 @njit(cache=True)
@@ -99,7 +107,7 @@ def _sketch(hashes, values, begin, end, without, salt, out):
         out[d] /= math.sqrt(length)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def embedding(moments, weights, squares, actions, counts_alone, out):
     """Write z of each user and signal to `out`, which holds it as it was before: 0 where one has not been seen.
 

@@ -1,6 +1,7 @@
 """Many users with many signals: the learner whose signals mean what their user means by them."""
 
 import asyncio
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -123,6 +124,25 @@ def test_a_few_made_up_signals_drive_out_no_real_ones() -> None:
         assert scores.argmax() == task % len(ACTIONS)
 
 
+@pytest.mark.parametrize(("users", "words"), [(50_000, 2), (2, 50_000)])
+def test_a_stream_of_ever_new_users_or_signals_hardly_slows_the_learner(users: int, words: int) -> None:
+    learner = learner_for(model(inverse_kinematics={"users": users, "signals": words}))
+
+    def seconds(people: int, vocabulary: int) -> float:
+        names = ((number % people, number % vocabulary) for number in range(600))
+        rounds = [
+            interaction(number, context={"user": f"u{user}"}, actions=ACTIONS, signals=[f"word {word}"])
+            for number, (user, word) in enumerate(names)
+        ]
+        learner.learn(rounds[:100])
+        begin = time.process_time()
+        learner.learn(rounds[100:])
+        return time.process_time() - begin
+
+    known = seconds(2, 2)
+    assert seconds(2 if users > 2 else 600, 2 if words > 2 else 600) < 50 * known + 0.02
+
+
 @pytest.mark.parametrize("context", [{}, {"task": "t1"}, {"task": "t1", "user": "never seen"}])
 def test_of_whom_nothing_is_known_nothing_is_inferred(context: dict[str, Any]) -> None:
     learner = learner_for(MODEL)
@@ -179,7 +199,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_as_if_nothing_had_been() ->
         ({"inverse_kinematics": {"form": "spectral", "user_feature": "user"}}, "knows no third one"),
         ({"reward": {"rule": "two-state", "extreme": "meaning"}}, "needs the form"),
         (
-            {"inverse_kinematics": {"form": "spectral", "user_feature": "u", "users": 10_000, "signals": 100}},
+            {"inverse_kinematics": {"form": "spectral", "user_feature": "u", "users": 1_001, "signals": 100}},
             "stand still",
         ),
         (

@@ -1,3 +1,7 @@
+import threading
+import time
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -72,3 +76,47 @@ def test_what_has_not_been_met_means_nothing_yet() -> None:
     assert unknown[3].all()
     assert unknown[:, 5].all()
     assert unknown.sum() == USERS + SIGNALS - 1
+
+
+def test_other_threads_go_on_while_the_embedding_is_read() -> None:
+    moments = tuple(
+        np.tile(table, (25, 3, 1)[: table.ndim]) for table in simulated(reward_rate=1, interactions=6_000, seed=1)[0]
+    )
+    z = np.zeros(moments[1].shape)
+    pauses, done = [], threading.Event()
+
+    def heartbeat() -> None:
+        last = time.monotonic()
+        while not done.wait(0.001):
+            pauses.append(-last + (last := time.monotonic()))
+
+    thread = threading.Thread(target=heartbeat)
+    thread.start()
+    begin = time.monotonic()
+    spectral.embedding(*moments, float(ACTIONS), False, z)
+    taken = time.monotonic() - begin
+    done.set()
+    thread.join()
+    assert max(pauses) < taken / 2
+
+
+@pytest.mark.parametrize(("flag", "user", "signal"), [(5, 3, slice(None)), (6, slice(None), 4)])
+def test_a_row_given_anew_holds_nothing_of_before(flag: int, user: int | slice, signal: int | slice) -> None:
+    store = FeatureStore(crosses=False)
+    context = store.context({"kind": "k1"})
+    actions = store.actions([Action(f"a{number}") for number in range(ACTIONS)])
+    everywhere = [(u, s, context, actions, 1, 0, 0) for u in range(USERS) for s in range(SIGNALS)]
+
+    def learned(rows: Sequence[tuple[int, ...]]) -> tuple[NDArray[np.floating], ...]:
+        tables = empty()
+        table = np.array(rows, dtype=np.int64)
+        spectral.add_batch(*tables, store.arrays, np.zeros(len(rows), dtype=np.int64), table, np.ones(len(rows)))
+        return tables
+
+    anew = (3, 4, context, actions, 2, *(int(number == flag) for number in (5, 6)))
+    forgetful, fresh, before = learned([*everywhere, anew]), learned([anew]), learned(everywhere)
+    for after, alone, old in zip(forgetful, fresh, before, strict=True):
+        assert np.array_equal(after[user, signal], alone[user, signal])
+        kept = np.ones((USERS, SIGNALS), dtype=bool)
+        kept[user, signal] = False
+        assert np.array_equal(after[kept], old[kept])
