@@ -218,8 +218,9 @@ class Metrics:
         self.policy_value = Gauge(
             "groundswell_policy_value",
             "reward state per interaction, -1 to 1, that the newest policy would have without exploring, from a sample "
-            "of the last interactions: estimate is ips, snips, low and high (95 % interval of snips), or logged (what "
-            "was really shown)",
+            "of the last interactions: estimate is ips (which may exceed 1 by chance), snips, low and high (95 % interval "
+            "of snips), or logged (what was really shown). A sub-sampled log counts by its weights; interactions with "
+            "very many features are left out",
             ["model", "estimate"],
             registry=registry,
         )
