@@ -60,7 +60,7 @@ class Partitions:
         for partition in [one for one in self.joins if TP(topics.impressions, one) not in assignment]:
             del self.joins[partition]
         for partition in [one for one in self.learners if TP(topics.interactions, one) not in assignment]:
-            del self.learners[partition]
+            self.learners.pop(partition).close()
 
     @asynccontextmanager
     async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:

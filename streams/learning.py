@@ -243,4 +243,5 @@ class PartitionLearner:
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""
-        self._metrics.drop(self.partition, list(self._learners))
+        published = [model for model in self._learners if self._publishes(model)]
+        self._metrics.drop(self.partition, list(self._learners), published)
