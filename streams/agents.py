@@ -150,6 +150,7 @@ def add_clock(app: Groundswell) -> None:
 
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def tick() -> None:
+        app.refusals.let_time_pass()
         if not app.flowing:
             app.pulse.wait()
             return

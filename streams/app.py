@@ -61,7 +61,7 @@ class Groundswell(RecordBatchApp):
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
         self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
-        self._refusals = RefusalLog()
+        self.refusals = RefusalLog()
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
@@ -77,7 +77,7 @@ class Groundswell(RecordBatchApp):
         await super().crash(reason)
 
     def _outputs(self) -> Outputs:
-        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self._refusals)
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self.refusals)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.
