@@ -136,7 +136,7 @@ def measured(actions: int, count: int) -> dict[str, float]:
 def bench_learner(out: Path, count: int = 24_000) -> int:
     """Measure, print and write `out`/results.json; return 1 if a ratio is below its bar, else 0.
 
-    `count` is the number of events with 11 actions; there are fewer with more actions, and fewer for VowpalWabbit, whose
+    `count` is the number of events with 11 actions; fewer with more, and fewer for VowpalWabbit, whose
     cost does not depend on it. Ours are many enough that what a learner does once, taking its memory, does not count.
     """
     one_at_a_time(log(5, 50))  # compiles
