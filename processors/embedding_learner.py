@@ -71,15 +71,16 @@ class EmbeddingLearner(Learner):
     ) -> NDArray[np.float64]:
         store = self._store
         store.trim()
-        rows = np.empty((len(interactions), 5), dtype=np.int64)
+        rows = np.empty((len(interactions), 6), dtype=np.int64)
         cells = np.empty((len(interactions), 7), dtype=np.int64)
         users = np.empty(len(interactions), dtype=np.int64)
         meanings = np.empty(len(interactions))
         for i, (interaction, signal) in enumerate(zip(interactions, signals, strict=True)):
             shown = interaction.impression
             context, actions = store.context(shown.context), store.actions(shown.actions)
-            users[i], cell, new, meanings[i] = self._place(shown, store.signal(signal))
-            rows[i] = context, actions, -1, 0, shown.chosen
+            of_signal, _, negative = self._known.get(signal) or self._look_up(signal)
+            users[i], cell, new, meanings[i] = self._place(shown, of_signal)
+            rows[i] = context, actions, -1, 0, shown.chosen, negative
             cells[i] = *cell, context, actions, shown.chosen, *new
         importance = np.array(weights)
         outputs = self._learned(rows, meanings, importance)

@@ -76,7 +76,7 @@ class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     value: float | None = None
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, gc=False):
     """Where an impression lies in the impressions topic: the identity of its interaction.
 
     `floor` is the lowest offset of that partition which was still pending when the interaction was written:
@@ -88,7 +88,7 @@ class Source(Struct, frozen=True):
     floor: int
 
 
-class Interaction(Struct, frozen=True, kw_only=True):
+class Interaction(Struct, frozen=True, kw_only=True, gc=False):
     """An impression joined with all feedback of its window; `signals` is `["none"]` when nothing came.
 
     `signals` are the distinct signals in the order in which they occurred.
@@ -104,7 +104,7 @@ class Interaction(Struct, frozen=True, kw_only=True):
 RewardState = Literal[-1, 0, 1]
 
 
-class Reward(Struct, frozen=True, kw_only=True):
+class Reward(Struct, frozen=True, kw_only=True, gc=False):
     """The inferred reward of one impression, with its provenance.
 
     `posterior` is the inverse-kinematics probability of the chosen action given context and feedback; the event

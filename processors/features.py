@@ -29,7 +29,9 @@ LARGEST_VALUE: Final = 1e9
 LEAST_VALUE: Final = 1e-9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
 _MASK: Final = 0xFFFFFFFF
-_ENCODER: Final = msgspec.msgpack.Encoder()
+_encode: Final = msgspec.msgpack.Encoder().encode
+# Keys of what was met before: encoding is faster than a tuple of items, and it tells 1, 1.0 and True apart, which a
+# dictionary does not. It refuses integers of more than 64 bits.
 
 Feature = tuple[int, float]
 """Hash and value."""
@@ -96,7 +98,8 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
     contexts = 1 + len(context)
     if crosses:
         contexts += contexts * (contexts - 1) // 2
-    return contexts, contexts * sum(1 + len(action.features) for action in actions)
+    described = [len(action.features) for action in actions if action.features]
+    return contexts, contexts * (len(actions) + sum(described))
 
 
 class _Rows:
@@ -182,7 +185,10 @@ class FeatureStore:
 
     def context(self, features: Mapping[str, FeatureValue]) -> int:
         """Return the row of a context."""
-        key = _key(features)
+        try:
+            key: object = _encode(features)
+        except OverflowError:
+            key = repr(features)
         row = self._context_rows.get(key)
         if row is None:
             row = self._contexts.append(context_features(features, self._crosses))
@@ -191,7 +197,10 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        key = _key(actions)
+        try:
+            key: object = _encode(actions)
+        except OverflowError:
+            key = repr(actions)
         row = self._set_rows.get(key)
         if row is None:
             rows = [self._action(action) for action in actions]
@@ -216,16 +225,11 @@ class FeatureStore:
         self._signals: dict[str, int] = {}
 
     def _action(self, action: Action) -> int:
-        key = _key(action)
+        try:
+            key: object = _encode(action)
+        except OverflowError:
+            key = repr(action)
         row = self._action_rows.get(key)
         if row is None:
             row = self._action_rows[key] = self._actions.append(action_features(action))
         return row
-
-
-def _key(value: object) -> object:
-    # Encoding is faster than a tuple of items, and it tells 1, 1.0 and True apart, which a dictionary does not.
-    try:
-        return _ENCODER.encode(value)
-    except OverflowError:
-        return repr(value)

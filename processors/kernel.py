@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-# Columns of an interaction in a batch.
-CONTEXT, ACTIONS, SIGNAL, ANCHOR, CHOSEN = range(5)
+# Columns of an interaction in a batch; NEGATIVE is 1 for a definitely negative signal.
+CONTEXT, ACTIONS, SIGNAL, ANCHOR, CHOSEN, NEGATIVE = range(6)
 # Columns of what the kernel reports about it.
 STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
 OUTPUTS: Final = 5
@@ -24,6 +24,20 @@ OUTPUTS: Final = 5
 LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
 MARKED_ANCHORED, MARKED, PLAIN_ANCHORED, PLAIN = range(5, 9)
 TOTALS: Final = 9
+# What a learner counts about itself: `processors/statistics.py` has what they mean. The first three are the states.
+STATES: Final = 3
+(
+    DEFINITELY_NEGATIVE,
+    SUM_LOG_LOSS,
+    SUM_PRIOR_LOG_LOSS,
+    SUM_CORRECT,
+    SUM_PRIOR_CORRECT,
+    CALIBRATION,
+    WEIGHTS,
+    SQUARED_WEIGHTS,
+    LARGEST_WEIGHT,
+) = range(STATES, STATES + 9)
+SUMS: Final = STATES + 9
 # Settings as numbers.
 (
     FORM,
@@ -61,6 +75,10 @@ SEEN_BITS: Final = 16
 BANDIT_POWER: Final = 0.75
 _MASK: Final = 0xFFFFFFFF
 
+borrowing = njit(cache=True, _nrt=False)
+"""Compiles what allocates nothing. Its arrays are borrowed from the caller: without counting references to them, which
+numba does atomically and at every turn, a step takes a third less."""
+
 
 @njit(cache=True, inline="always")
 def cross(left, right):
@@ -73,7 +91,7 @@ def cross(left, right):
     return h ^ (h >> np.uint64(16))
 
 
-@njit(cache=True)
+@borrowing
 def first_feature(features, shared):
     """Return where the features of a context begin: the constant, first of all, is left out unless it is
     alone or weights are `shared` between contexts.
@@ -81,13 +99,13 @@ def first_feature(features, shared):
     return 0 if shared or features == 1 else 1
 
 
-@njit(cache=True)
+@borrowing
 def logistic(x):
     """Return the probability whose log odds are x."""
     return 1.0 / (1.0 + math.exp(-x))
 
 
-@njit(cache=True)
+@borrowing
 def gather(features, context_row, action_row, signal, scale, shared, size, index, value, begin):
     """Write indices and values, times `scale`, of the crosses of a context and an action from `begin` on; return
     the end.
@@ -109,7 +127,7 @@ def gather(features, context_row, action_row, signal, scale, shared, size, index
     return n
 
 
-@njit(cache=True)
+@borrowing
 def score(table, index, value, begin, end):
     """Return the inner product of the weights with the features [begin, end)."""
     total = 0.0
@@ -118,7 +136,7 @@ def score(table, index, value, begin, end):
     return total
 
 
-@njit(cache=True)
+@borrowing
 def step(table, index, value, begin, end, gradient, rate):
     """Move the weights of the features [begin, end) against `gradient`, the slope of the loss by the score."""
     if gradient == 0.0:
@@ -138,7 +156,7 @@ def step(table, index, value, begin, end, gradient, rate):
         table[i, 0] -= rate * slope / ((end - begin) * table[i, 2] * math.sqrt(table[i, 1]))
 
 
-@njit(cache=True)
+@borrowing
 def estimate(table, index, value, n, error, weight, rate):
     """Move n weights against `error`, the score minus its target: between a weighted mean and AdaGrad.
 
@@ -158,7 +176,7 @@ def estimate(table, index, value, n, error, weight, rate):
         table[i, 0] -= rate * weight * error * x / (n * table[i, 2] * table[i, 1] ** BANDIT_POWER)
 
 
-@njit(cache=True)
+@borrowing
 def sort_rows(table, context, other, mask, order):
     """Write the rows of each context feature crossed with `other`, most common first; return how many.
 
@@ -177,7 +195,7 @@ def sort_rows(table, context, other, mask, order):
     return n
 
 
-@njit(cache=True)
+@borrowing
 def narrowed(table, context, other, size, rate, prior, order):
     """Return `rate` after backing it with the counts of each context feature crossed with `other`.
 
@@ -191,7 +209,7 @@ def narrowed(table, context, other, size, rate, prior, order):
     return rate
 
 
-@njit(cache=True)
+@borrowing
 def count(table, context, other, size, amount, weight):
     """Add (amount * weight, weight) to the counts of each context feature crossed with `other`."""
     mask = np.uint64(size - 1)
@@ -201,7 +219,7 @@ def count(table, context, other, size, amount, weight):
         table[i, 1] += weight
 
 
-@njit(cache=True)
+@borrowing
 def extreme_sign(totals, own, pooled, context, action, signal, anchored, weight, parameters, order):
     """Return -1 if an extreme interaction looks like those with an anchor signal, else +1. Learns from it."""
     size = len(own)
@@ -222,7 +240,7 @@ def extreme_sign(totals, own, pooled, context, action, signal, anchored, weight,
     return -1.0 if anchored or evidence > 0.0 else 1.0
 
 
-@njit(cache=True)
+@borrowing
 def backed_counts(table, context, other, size, prior, order):
     """Return (sum, count) of the rarest context feature crossed with `other`, backed by the commoner ones.
 
@@ -239,7 +257,7 @@ def backed_counts(table, context, other, size, prior, order):
     return amount, counted
 
 
-@njit(cache=True)
+@borrowing
 def remember(totals, anchored_column, column, anchored, share):
     """Add a play to a class of the mixture by its share, forgetting the oldest beyond the memory."""
     totals[anchored_column] += share * anchored
@@ -250,7 +268,7 @@ def remember(totals, anchored_column, column, anchored, share):
         totals[column] *= kept
 
 
-@njit(cache=True)
+@borrowing
 def mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme, actions, parameters, order):
     """Return -1 if a play is rather of the anchored state, else +1: `processors/reward.py` has how."""
     size = len(own)
@@ -274,7 +292,7 @@ def mixture_sign(totals, own, pooled, context, action, signal, anchored, extreme
     return -1.0 if anchored or evidence > 0.0 else 1.0
 
 
-@njit(cache=True)
+@borrowing
 def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
     """Return (state, reward). `anchor` is 1 for the anchoring signals, 2 for those of the opposite state."""
     anchored = 1.0 if anchor == 1 else 0.0
@@ -301,7 +319,7 @@ def decode(extreme, anchor, totals, own, pooled, context, action, signal, weight
     return sign * parameters[POLARITY], reward * parameters[POLARITY]
 
 
-@njit(cache=True)
+@borrowing
 def extremeness(pooled, context, signal, ratio, parameters, order):
     """Return K * posterior, or its mean over the interactions with that context and signal, or the larger."""
     if parameters[EXTREMES] == BY_POSTERIOR:
@@ -312,7 +330,7 @@ def extremeness(pooled, context, signal, ratio, parameters, order):
     return max(mean, ratio) if parameters[EXTREMES] == BY_EITHER else mean
 
 
-@njit(cache=True)
+@borrowing
 def judge(ratio, meaning, anchor, totals, own, pooled, context, action, signal, weight, actions, parameters, order):
     """Return (state, reward) of an interaction whose K * posterior is `ratio`, by the model's rule. Learns from it."""
     graded = parameters[EXTREMES] == GRADED
@@ -332,7 +350,7 @@ def judge(ratio, meaning, anchor, totals, own, pooled, context, action, signal, 
     return state, reward
 
 
-@njit(cache=True)
+@borrowing
 def notice(seen, totals, context, actions):
     """Count distinct context features (linear counting: Whang et al. 1990) and mean actions per round."""
     totals[LEARNED] += 1.0
@@ -345,7 +363,7 @@ def notice(seen, totals, context, actions):
             totals[CONTEXT_FEATURES] += 1.0
 
 
-@njit(cache=True)
+@borrowing
 def posteriors(ik, index, value, start, actions, prior, form, out):
     """Write P(action | context, feedback) of each action to `out`; normalised only if `form` is softmax.
 
@@ -367,7 +385,7 @@ def posteriors(ik, index, value, start, actions, prior, form, out):
         out[a] /= total
 
 
-@njit(cache=True)
+@borrowing
 def learn_one(
     ik,
     bandit,
@@ -437,6 +455,21 @@ def learn_one(
     estimate(bandit, index, value, end, error, min(weight, parameters[BANDIT_CAP]), parameters[BANDIT_RATE])
 
 
+@borrowing
+def tally(sums, negative, weight, actions, out):
+    """Add an interaction, whose row of outputs is `out`, to what a learner counts about itself."""
+    sums[1 if out[STATE] == 0.0 else (2 if out[STATE] > 0.0 else 0)] += 1.0
+    sums[DEFINITELY_NEGATIVE] += negative
+    sums[SUM_LOG_LOSS] += weight * out[LOG_LOSS]
+    sums[SUM_PRIOR_LOG_LOSS] += weight * math.log(actions)
+    sums[SUM_CORRECT] += weight * out[CORRECT]
+    sums[SUM_PRIOR_CORRECT] += weight / actions
+    sums[CALIBRATION] += weight * math.exp(min(out[LOG_LOSS], math.log(actions))) * out[CORRECT]
+    sums[WEIGHTS] += weight
+    sums[SQUARED_WEIGHTS] += weight * weight
+    sums[LARGEST_WEIGHT] = max(sums[LARGEST_WEIGHT], weight)
+
+
 @njit(cache=True)
 def needed(features, interactions):
     """Return the most crosses, context features and actions of any one of these interactions."""
@@ -468,8 +501,11 @@ def scratch(crosses, contexts, actions):
 
 
 @njit(cache=True)
-def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, interactions, meanings, weights, outputs):
+def learn_batch(
+    ik, bandit, own, pooled, seen, totals, sums, parameters, features, interactions, meanings, weights, outputs
+):
     """Learn a batch in order."""
+    set_start = features[3]
     crosses, contexts, actions = needed(features, interactions)
     index, value, start, posterior, order = scratch(crosses, contexts, actions)
     for i in range(len(interactions)):
@@ -477,9 +513,11 @@ def learn_batch(ik, bandit, own, pooled, seen, totals, parameters, features, int
             ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], meanings[i], weights[i],
             index, value, start, posterior, order, outputs[i],
         )  # fmt: skip
+        row = interactions[i, ACTIONS]
+        tally(sums, interactions[i, NEGATIVE], weights[i], set_start[row + 1] - set_start[row], outputs[i])
 
 
-@njit(cache=True)
+@borrowing
 def action_scores(bandit, features, shared, context_row, set_row, out):
     """Write the bandit's score of each action of a set in a context."""
     context_start, context_hash, context_value, set_start, set_rows, action_start, action_hash, action_value = features
@@ -497,11 +535,13 @@ def action_scores(bandit, features, shared, context_row, set_row, out):
         out[a] = total
 
 
-@njit(cache=True)
+@borrowing
 def explore(scores, kind, parameter, out):
     """Write the probability of each action; `processors.exploration.probabilities` is the same in Python."""
     count = len(scores)
-    best, ties = scores.max(), 0
+    best, ties = scores[0], 0
+    for score_of in scores:
+        best = max(best, score_of)
     for score_of in scores:
         ties += score_of == best
     if kind == EPSILON_GREEDY:

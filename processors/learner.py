@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from processors import exploration, kernel, reward
 from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
-from processors.events import Action, FeatureValue, Interaction, Reward, occurrences, reduced_signal
+from processors.events import Action, FeatureValue, Impression, Interaction, Reward, occurrences, reduced_signal
 from processors.exploration import Exploration
-from processors.features import FeatureStore
+from processors.features import FeatureStore, hashed
 from processors.model import ModelConfig
 from processors.parameters import kernel_parameters
 from processors.policy import PolicySnapshot, Weights, sealed
@@ -23,6 +23,8 @@ from processors.statistics import Statistics
 FEWEST_ACTIONS: Final = 3
 """With two actions K * P > 2 cannot happen: no interaction would ever be extreme."""
 STATE_VERSION: Final = 1
+MOST_KNOWN: Final = 100_000
+"""Signals whose hash is kept."""
 
 
 class StateError(Exception):
@@ -39,7 +41,8 @@ class Learner:
     def __init__(self, model: ModelConfig) -> None:
         self.model = model
         self.interactions_included = 0
-        self.statistics = Statistics()
+        self._skipped = 0
+        self._sums = np.zeros(kernel.SUMS)
         self.configuration = _digest(model)
         size = 1 << model.hash_bits
         self._tables = {
@@ -53,18 +56,20 @@ class Learner:
         self._parameters = kernel_parameters(model)
         self._anchors = model.definitely_negative or model.definitely_positive
         self._store = FeatureStore(model.context_crosses)
+        self._known: dict[str, tuple[int, int, bool]] = {}
 
     def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
         """Learn interactions in order and return their rewards; None where there were fewer than 3 actions."""
+        places = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= FEWEST_ACTIONS]
         rewards: list[Reward | None] = [None] * len(interactions)
-        learned = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= FEWEST_ACTIONS]
-        self.statistics.skipped += len(interactions) - len(learned)
-        if learned:
-            signals = [self._signal(interactions[i]) for i in learned]
-            weights = [_weight(interactions[i]) for i in learned]
-            outputs = self._step([interactions[i] for i in learned], signals, weights)
-            for i, signal, weight, output in zip(learned, signals, weights, outputs.tolist(), strict=True):
-                rewards[i] = self._account(interactions[i], signal, weight, output, self.version + i)
+        self._skipped += len(interactions) - len(places)
+        if places:
+            learned = [interactions[i] for i in places]
+            signals = [self._signal(one) for one in learned]
+            weights = [_weight(one.impression) for one in learned]
+            outputs = self._step(learned, signals, weights)
+            for i, one in zip(places, self._rewards(places, learned, signals, weights, outputs), strict=True):
+                rewards[i] = one
         self.interactions_included += len(interactions)
         return rewards
 
@@ -90,6 +95,11 @@ class Learner:
         now = self.exploration
         kernel.explore(scores, exploration.KINDS[now.kind], now.parameter, result)
         return list(result.tolist())
+
+    @property
+    def statistics(self) -> Statistics:
+        """What was counted so far."""
+        return Statistics.of(self._skipped, self._sums)
 
     @property
     def version(self) -> int:
@@ -150,13 +160,16 @@ class Learner:
                 "give the model a new name, under which it begins anew"
             )
         learner.interactions_included = state["interactions_included"]
-        learner.statistics = msgspec.convert(state["statistics"], Statistics)
+        statistics = msgspec.convert(state["statistics"], Statistics)
+        learner._skipped, learner._sums = statistics.skipped, statistics.sums()
         learner._tables = {name: unpacked_rows(table) for name, table in state["tables"].items()}
         learner._seen = unpacked(state["seen"])
         learner._totals = unpacked(state["totals"])
         return learner
 
     def _signal(self, interaction: Interaction) -> str:
+        if len(interaction.signals) == 1 and len(interaction.feedback) < 2:
+            return interaction.signals[0]
         return reduced_signal(occurrences(interaction), self._anchors, self.model.several_signals)
 
     def _step(
@@ -165,17 +178,21 @@ class Learner:
         """Learn and return, for each interaction, the columns named in the kernel."""
         store = self._store
         store.trim()
-        rows = [
-            (
-                store.context(interaction.impression.context),
-                store.actions(interaction.impression.actions),
-                store.signal(signal),
-                reward.anchor(self.model, signal),
-                interaction.impression.chosen,
-            )
-            for interaction, signal in zip(interactions, signals, strict=True)
-        ]
-        return self._learned(np.array(rows, dtype=np.int64), np.ones(len(rows)), np.array(weights))
+        rows: list[int] = []
+        for interaction, signal in zip(interactions, signals, strict=True):
+            shown = interaction.impression
+            name, anchor, negative = self._known.get(signal) or self._look_up(signal)
+            rows += store.context(shown.context), store.actions(shown.actions), name, anchor, shown.chosen, negative
+        table = np.array(rows, dtype=np.int64).reshape(len(interactions), -1)
+        return self._learned(table, np.ones(len(interactions)), np.array(weights))
+
+    def _look_up(self, signal: str) -> tuple[int, int, bool]:
+        """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
+        if len(self._known) == MOST_KNOWN:
+            self._known.clear()
+        found = hashed(signal), reward.anchor(self.model, signal), signal in self.model.definitely_negative
+        self._known[signal] = found
+        return found
 
     def _learned(
         self, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
@@ -185,6 +202,7 @@ class Learner:
             *self._tables.values(),
             self._seen,
             self._totals,
+            self._sums,
             self._parameters,
             self._store.arrays,
             rows,
@@ -194,34 +212,42 @@ class Learner:
         )
         return outputs
 
-    def _account(
-        self, interaction: Interaction, signal: str, weight: float, output: list[float], version: int
-    ) -> Reward:
-        impression = interaction.impression
-        count = len(impression.actions)
-        self.statistics.add(signal in self.model.definitely_negative, weight, count, output)
-        state, inferred, posterior, _, _ = output
-        return Reward(
-            schema_version=1,
-            impression_id=impression.impression_id,
-            model=self.model.name,
-            occurred_at=impression.occurred_at,
-            source=interaction.source,
-            action=impression.actions[impression.chosen].id,
-            signal=signal,
-            state=int(state),  # type: ignore[arg-type]  # the kernel writes -1, 0 or 1
-            reward=inferred,
-            posterior=posterior,
-            threshold=self.model.reward.threshold / count,
-            weight=weight,
-            ik_version=version,
-            policy_version=version,
-            logged_policy_version=impression.policy_version,
-        )
+    def _rewards(
+        self,
+        places: Sequence[int],
+        interactions: Sequence[Interaction],
+        signals: Sequence[str],
+        weights: Sequence[float],
+        outputs: NDArray[np.float64],
+    ) -> list[Reward]:
+        model, threshold, version = self.model.name, self.model.reward.threshold, self.version
+        states: list[Any] = outputs[:, kernel.STATE].astype(int).tolist()
+        inferred, posteriors = outputs[:, [kernel.REWARD, kernel.POSTERIOR]].T.tolist()
+        return [
+            Reward(
+                schema_version=1,
+                impression_id=(shown := one.impression).impression_id,
+                model=model,
+                occurred_at=shown.occurred_at,
+                source=one.source,
+                action=(actions := shown.actions)[shown.chosen].id,
+                signal=signal,
+                state=state,
+                reward=amount,
+                posterior=posterior,
+                threshold=threshold / len(actions),
+                weight=weight,
+                ik_version=version + place,
+                policy_version=version + place,
+                logged_policy_version=shown.policy_version,
+            )
+            for place, one, signal, weight, state, amount, posterior in zip(
+                places, interactions, signals, weights, states, inferred, posteriors, strict=True
+            )
+        ]
 
 
-def _weight(interaction: Interaction) -> float:
-    impression = interaction.impression
+def _weight(impression: Impression) -> float:
     return impression.weight / (len(impression.actions) * impression.chosen_propensity)
 
 

@@ -18,6 +18,10 @@ ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+MOST_SHARDED_BITS: Final = 20
+"""Of the tables of a sharded model: taking in what others learned takes half a second at this size."""
+
+
 class Settings(BaseModel):
     """A group of settings: cannot be changed after construction, and a misspelt name is an error."""
 
@@ -171,6 +175,11 @@ class ModelConfig(Settings):
         if self.sharded_by is not None and (ik.estimator or ik.embeds or self.bandit.estimator):
             raise ValueError(
                 "sharded_by needs a compiled logistic or softmax: what shards learned of others cannot be added up"
+            )
+        if self.sharded_by is not None and self.hash_bits > MOST_SHARDED_BITS:
+            raise ValueError(
+                f"hash_bits {self.hash_bits} with sharded_by: shards exchange whole tables every few seconds; "
+                f"take {MOST_SHARDED_BITS} at the most"
             )
         return self
 

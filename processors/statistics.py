@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from typing import Final, Self
 
+import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
+
+_SUMS: Final = (
+    "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration", "weights", "squared_weights",
+    "largest_weight",
+)  # fmt: skip
 
 
 class Statistics(Struct):
@@ -33,18 +39,21 @@ class Statistics(Struct):
     squared_weights: float = 0.0
     largest_weight: float = 0.0
 
-    def add(self, definitely_negative: bool, weight: float, actions: int, output: Sequence[float]) -> None:
-        """Count one interaction; `output` is state, reward, posterior, log loss and correctness."""
-        state, _, _, log_loss, correct = output
-        self.learned += 1
-        self.states["0" if not state else "1" if state > 0 else "-1"] += 1
-        self.definitely_negative += definitely_negative
-        self.ik_log_loss += weight * log_loss
-        self.prior_log_loss += weight * math.log(actions)
-        self.ik_correct += weight * correct
-        self.prior_correct += weight / actions
-        if correct:
-            self.ik_calibration += weight * math.exp(min(log_loss, math.log(actions)))
-        self.weights += weight
-        self.squared_weights += weight * weight
-        self.largest_weight = max(self.largest_weight, weight)
+    @classmethod
+    def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:
+        """Return the statistics whose columns in the kernel's order are `sums`."""
+        negative, zero, positive, definitely_negative, *others = sums.tolist()
+        states = {"-1": int(negative), "0": int(zero), "1": int(positive)}
+        named = dict(zip(_SUMS, others, strict=True))
+        return cls(
+            learned=sum(states.values()),
+            skipped=skipped,
+            states=states,
+            definitely_negative=int(definitely_negative),
+            **named,
+        )
+
+    def sums(self) -> NDArray[np.float64]:
+        """Return the columns in the kernel's order."""
+        others = [getattr(self, name) for name in _SUMS]
+        return np.array([*self.states.values(), self.definitely_negative, *others], dtype=np.float64)

@@ -56,6 +56,8 @@ class StockLearner(Learner):
         outputs = np.empty((len(interactions), kernel.OUTPUTS))
         for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
+            negative = signal in self.model.definitely_negative
+            kernel.tally(self._sums, negative, weight, len(interaction.impression.actions), out)
         return outputs
 
     def _step_one(self, impression: Impression, signal: str, weight: float, out: NDArray[np.float64]) -> None:

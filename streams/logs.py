@@ -88,7 +88,11 @@ def log_configuration(level: str, form: LogFormat, output: Output = "stdout") ->
         "formatters": {"line": formatter},
         "handlers": {"output": handler},
         # The admin client tells of each connection, which is of use in a search for errors only.
-        "loggers": {"kafka": {"level": {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)}},
+        # It does not know Faust's groups, and quotes whole descriptions of them.
+        "loggers": {
+            "kafka": {"level": {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)},
+            "kafka.admin._groups": {"level": "ERROR"},
+        },
         "root": {"level": level, "handlers": ["output"]},
     }
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from processors.join import Outcome
+from streams.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
 OTHER_SIGNAL = "other"
@@ -73,7 +74,7 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
-        self.feedback_delay = Histogram(
+        self.feedback_delay = BulkHistogram(
             "groundswell_feedback_delay_seconds",
             "event time from an impression to its feedback",
             buckets=DELAY_BUCKETS,

@@ -8,6 +8,7 @@ is mixed that is not durable, and whoever comes or goes, the newest checkpoints 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class ShardExchange:
         self._models = {name: model for name, model in app.settings.models.items() if model.sharded_by is not None}
         self._newest: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         self._contributions: dict[int, dict[str, Contribution]] = {}
+        self._changed: set[int] = set()
+        self._next = 0.0
 
     async def run(self) -> None:
         """Follow them until the worker stops, from the oldest that is left."""
@@ -63,19 +66,24 @@ class ShardExchange:
         records = await consumer.getmany(timeout_ms=round(1000 * LOOK_SECONDS))
         for tp, stretch in records.items():
             self._newest[tp.partition].update({record.key: record.value for record in stretch})
-        if records:
-            changed = sorted(tp.partition for tp in records)
-            self._contributions |= await asyncio.to_thread(self._read, changed)
-        if self._contributions and self._app.flowing:
-            await self._hand_out()
+        self._changed.update(tp.partition for tp in records)
+        if not self._app.flowing or time.monotonic() < self._next:
+            return
+        changed, self._changed = sorted(self._changed), set()
+        self._contributions |= await asyncio.to_thread(self._read, changed)
+        await self._hand_out()
+        self._next = time.monotonic() + self._app.settings.learning.checkpoint_seconds
 
     def _read(self, partitions: list[int]) -> dict[int, dict[str, Contribution]]:
         """Return what the newest whole checkpoints of these partitions contribute to each model."""
         result = {}
         for partition in partitions:
-            value, _ = assemble(CHECKPOINT_KEY, self._newest[partition])
+            newest = self._newest[partition]
+            value, _ = assemble(CHECKPOINT_KEY, newest)
             if value is not None:
                 result[partition] = self._contributed(partition, checkpoints.decode(value))
+            elif newest.get(CHECKPOINT_KEY) is None:
+                result[partition] = {}  # deleted: that partition learns anew
         return result
 
     def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:

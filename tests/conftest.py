@@ -1,10 +1,24 @@
-"""How thorough properties are: HYPOTHESIS_PROFILE=nightly draws 10,000 examples of each."""
+"""How thorough properties are, HYPOTHESIS_PROFILE=nightly drawing 10,000 examples of each; and logs put back."""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("nightly", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Undo what commands set up that run in the process of the tests."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)

@@ -13,7 +13,7 @@ from experiments.kafka_security import Mechanism, Protocol, Security
 from tests.integration.certificates import certificates, strangers_certificate
 from tests.integration.secured import ROWS, USERS, CommandLine, rewards, wait_for
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 WRONG_PASSWORD = "gu3ssed-s3cret"
 REFUSED = 2

@@ -13,6 +13,7 @@ from streams.joining import JoinWiring, PartitionJoin
 from streams.metrics import Metrics
 from streams.outputs import contract_partition
 from streams.record_batches import RecordBatch
+from streams.settings import Settings
 from streams.steps import UnfinishedStepError
 from tests.factories import encode, feedback, impression
 from tests.unit.memory_segments import Changelog, MemorySegments
@@ -31,7 +32,8 @@ class Joined:
         self._partition, self._settings = partition, worker_settings(dict(join))
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, settings: Settings | None = None) -> None:
+        self._settings = settings or self._settings
         self.table = MemorySegments(self.changelog, self.log.happened)
         wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics)
         self.join = PartitionJoin(self._partition, wiring)
@@ -85,6 +87,17 @@ def test_outputs_and_segments_are_acknowledged_before_the_mark_and_deletions_wai
     assert "deletion" not in joined.log.happened
     joined.join.forget()
     assert joined.log.happened[-1] == "deletion"
+
+
+def test_what_was_pending_for_a_model_closes_though_it_has_left_the_configuration() -> None:
+    joined = Joined()
+    joined.shows(shown(0, "a"))
+    renamed = worker_settings().model_dump()
+    renamed["models"] = {"other": {"definitely_negative": ["dislike"]}}
+    joined.restart(Settings.model_validate(renamed))
+    joined.answers(end_of("feedback", 0))
+    joined.shows(end_of("impressions", 1))
+    assert joined.interactions() == [("a", ["none"])]
 
 
 def test_interactions_lie_where_their_model_belongs_and_say_where_they_came_from() -> None:

@@ -6,9 +6,11 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from processors import kernel
 from processors.events import Reward
 from processors.statistics import Statistics
 from streams.app import Groundswell, create_app
@@ -29,12 +31,12 @@ def settings() -> Settings:
 
 def learned(app: Groundswell, rewards: list[Reward]) -> None:
     """Count rewards of model `feed` as its learner would, and publish a policy."""
-    statistics = Statistics()
+    sums = np.zeros(kernel.SUMS)
     learning = LearningMetrics(app.metrics)
-    learning.follow(0, "feed", statistics)
+    learning.follow(0, "feed", Statistics())
     for number, one in enumerate(rewards):
-        statistics.add(False, 1.0, 3, [one.state, one.state, 0.5, 1.0, 1.0])
-        learning.learned(0, "feed", [interaction(number)], [one], statistics)
+        kernel.tally(sums, 0, 1.0, 3, np.array([one.state, one.state, 0.5, 1.0, 1.0]))
+        learning.learned(0, "feed", [interaction(number)], [one], Statistics.of(0, sums))
     app.metrics.policy_version.labels("feed").set(len(rewards))
     for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():
         app.metrics.policy_value.labels("feed", estimate).set(value)

@@ -13,6 +13,8 @@ from experiments import measures
 from experiments.papers import feeds
 from experiments.sharded_play import Spread, sharded_play
 from processors.events import Interaction
+from processors.interactions import shard_key
+from processors.join import Pending, ShownImpression
 from processors.learner import Learner, StateError
 from processors.mixing import Contribution
 from processors.model import ModelConfig
@@ -132,6 +134,27 @@ def test_stock_estimators_cannot_be_sharded() -> None:
     estimator = {"class": "river.linear_model.LogisticRegression"}
     with pytest.raises(ValidationError, match="sharded_by needs a compiled"):
         ModelConfig.model_validate({**MODEL.model_dump(), "inverse_kinematics": {"estimator": estimator}})
+
+
+def test_tables_too_large_to_be_exchanged_are_refused() -> None:
+    with pytest.raises(ValidationError, match="hash_bits 22 with sharded_by"):
+        ModelConfig.model_validate({**MODEL.model_dump(), "hash_bits": 22})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("3", "3.0"), ("1", "1.0"), ('"u1"', '"u1"')], ids=["numbers", "ones", "names"]
+)
+def test_what_is_one_feature_lies_on_one_shard(left: str, right: str) -> None:
+    keys = {
+        shard_key(Pending(ShownImpression("i", 0, "feed", 0, value), 0, (), 0, 0), "user")
+        for value in (b'{"impression_id":"i","context":{"user":%b}}' % one.encode() for one in (left, right))
+    }
+    assert len(keys) == 1
+
+
+def test_without_the_feature_an_impression_goes_by_its_own_id() -> None:
+    value = b'{"impression_id":"i-17","context":{"hour":7}}'
+    assert shard_key(Pending(ShownImpression("i-17", 0, "feed", 0, value), 0, (), 0, 0), "user") == b"i-17"
 
 
 @pytest.mark.parametrize("spread", [lambda t, user: user % 4, lambda t, user: t % 4], ids=["by user", "by impression"])
