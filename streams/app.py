@@ -66,7 +66,7 @@ class Groundswell(RecordBatchApp):
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
         self._learning_wiring = LearningWiring(
-            settings, self._outputs, LearningMetrics(self.metrics, settings.segments)
+            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.standing.kept
         )
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
