@@ -98,14 +98,16 @@ class Cursor:
 class CommittedRecordsThread(AIOKafkaConsumerThread):
     """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only.
 
-    Its heartbeats are followed, for `app.standing`.
+    When it joins the group, and its heartbeats, are followed, for `app.standing`.
     """
 
     async def on_start(self) -> None:
         """Connect. The group is joined later, when there is something to subscribe to."""
         await super().on_start()
         coordinator = self._ensure_consumer()._coordinator
-        coordinator._do_heartbeat = cast(RecordBatchApp, self.app).standing.following(coordinator._do_heartbeat)
+        following = cast(RecordBatchApp, self.app).standing.following
+        coordinator._do_heartbeat = following(coordinator._do_heartbeat)
+        coordinator._do_rejoin_group = following(coordinator._do_rejoin_group)
 
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

@@ -10,15 +10,18 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec
 
+P = ParamSpec("P")
 LOOK_SECONDS = 0.05
 
 
 class Standing:
-    """A lease that each heartbeat renews: the group keeps a member for the session time-out after its last one.
+    """A lease that begins when the group is joined and that each heartbeat renews.
 
-    It counts from when the heartbeat was sent, before the group can have counted. `leaving` says whether a rebalance
-    has begun; `clock` is in seconds and never goes back, not even while the process is stopped.
+    The group keeps a member for the session time-out after its last heartbeat; here that counts from when it was
+    sent, before the group can have counted. `leaving` says whether a rebalance has begun; `clock` is in seconds and
+    never goes back, and goes on while the process is stopped.
     """
 
     def __init__(
@@ -45,12 +48,12 @@ class Standing:
             await asyncio.sleep(LOOK_SECONDS)
         return True
 
-    def following(self, heartbeat: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
-        """Return a heartbeat that renews the lease where the group takes it, from whichever thread."""
+    def following(self, heartbeat: Callable[P, Awaitable[bool]]) -> Callable[P, Awaitable[bool]]:
+        """Return a heartbeat (or a joining) that renews the lease where the group takes it, from whichever thread."""
 
-        async def followed() -> bool:
+        async def followed(*arguments: P.args, **options: P.kwargs) -> bool:
             sent = self._clock()
-            taken = await heartbeat()
+            taken = await heartbeat(*arguments, **options)
             if taken:
                 self._confirmed = sent
             return taken

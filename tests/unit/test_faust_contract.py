@@ -224,6 +224,7 @@ def test_only_what_transactions_have_committed_is_read() -> None:
 def test_heartbeats_are_asked_for_by_name_and_the_group_is_joined_after_the_start() -> None:
     assert "success = await self._do_heartbeat()" in inspect.getsource(GroupCoordinator._heartbeat_routine)
     assert list(inspect.signature(GroupCoordinator._do_heartbeat).parameters) == ["self"]
+    assert "success = await self._do_rejoin_group(" in inspect.getsource(GroupCoordinator.ensure_active_group)
     assert "self._coordinator = GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
     start = inspect.getsource(AIOKafkaConsumerThread.on_start)
     assert "await self._consumer.start()" in start
