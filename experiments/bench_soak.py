@@ -128,9 +128,8 @@ class SoakedWorker:
         self.metrics = Metrics()
         wiring = JoinWiring(settings, PackedSegments(), self._outputs, self.metrics)
         self.join = PartitionJoin(0, wiring)
-        self.learner = PartitionLearner(
-            0, LearningWiring(settings, self._outputs, LearningMetrics(self.metrics)), {}, {}
-        )
+        learning = LearningWiring(settings, self._outputs, LearningMetrics(self.metrics), _kept)
+        self.learner = PartitionLearner(0, learning, {}, {})
         self._offsets = dict.fromkeys(("impressions", "feedback", "interactions"), 0)
 
     def _outputs(self) -> Outputs:
@@ -184,6 +183,11 @@ def bench_soak(out: Path, a_day: int = 20_000, seed: int = 0) -> int:
     return conclude(
         out, f"{DAYS} days of {a_day:,} impressions", rows, [bar], bench="soak", seed=seed, resident=resident
     )
+
+
+async def _kept() -> bool:
+    """Nobody else is there to take the partition."""
+    return True
 
 
 def _id(message: bytes) -> bytes:

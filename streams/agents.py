@@ -164,6 +164,7 @@ def add_clock(app: Groundswell) -> None:
         if not app.flowing:
             app.pulse.wait()
             return
+        app.pulse.begin()
         for partition in list(held.joins):
             async with held.join_lock(partition):
                 if join := held.joins.get(partition):

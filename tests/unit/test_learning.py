@@ -26,7 +26,7 @@ from streams.record_batches import RecordBatch
 from streams.settings import Settings
 from streams.steps import UnfinishedStepError
 from tests.unit.rounds import uniform_log
-from tests.unit.stand_ins import Log, RefusedError, batch, cut, record, worker_settings
+from tests.unit.stand_ins import Log, RefusedError, always, batch, cut, record, worker_settings
 
 EVERY = 25
 LOG = uniform_log(120)
@@ -43,13 +43,16 @@ class Learned:
     """A partition's learners on stand-ins; `restart` is a worker that was killed and comes back."""
 
     def __init__(self, **learning: Any) -> None:
-        self.log, self.metrics = Log(), Metrics()
+        self.log, self.metrics, self.lost = Log(), Metrics(), False
         self.settings = worker_settings(publish_interactions=EVERY, **learning)
         self.restart()
 
     def restart(self) -> None:
-        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics))
+        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept)
         self.learner = PartitionLearner(0, wiring, self.log.newest("checkpoints"), self.log.newest("policies"))
+
+    async def kept(self) -> bool:
+        return not self.lost
 
     def reads(self, batches: Iterable[RecordBatch]) -> None:
         async def steps() -> None:
@@ -131,6 +134,24 @@ def test_what_is_delivered_again_is_not_learned_again(stretches: list[tuple[int,
     assert learned.rewards() == EXPECTED.rewards()
     assert learned.policies() == EXPECTED.policies()
     assert learned.metrics.relearned._value.get() == len(log) - len(LOG)
+
+
+@pytest.mark.parametrize("does", ["reads", "waits", "hands over"])
+def test_of_a_partition_that_was_lost_neither_policy_nor_checkpoint_is_written(does: str) -> None:
+    learned = Learned(checkpoint_seconds=5, publish_seconds=5)
+    learned.reads([batch(RECORDS[:30])])
+    written = len(learned.log.written)
+    learned.lost = True
+    match does:
+        case "reads":
+            learned.reads([batch(RECORDS[30:60])])
+        case "waits":
+            learned.time_passes(100)
+            learned.time_passes(106)
+        case "hands over":
+            learned.checkpoints()
+    assert len(learned.log.written) == written
+    assert learned.learner.durable_offset == 0, "nothing is committed either"
 
 
 def test_nothing_may_be_committed_before_its_checkpoint_is_durable() -> None:
@@ -227,7 +248,7 @@ def test_a_model_that_is_not_configured_for_a_while_is_not_forgotten() -> None:
 
 def test_a_checkpoint_that_is_none_stops_the_start() -> None:
     learned = Learned()
-    wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics))
+    wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics), always)
     with pytest.raises(CheckpointError):
         PartitionLearner(0, wiring, {CHECKPOINT_KEY: b"something else"}, {})
 
@@ -252,7 +273,8 @@ def test_the_partition_that_publishes_a_sharded_model_takes_the_policys_gauges_a
     log, metrics = Log(), Metrics()
     configured = worker_settings(publish_interactions=EVERY)
     sharded = {"feed": configured.models["feed"].model_copy(update={"sharded_by": "user"})}
-    wiring = LearningWiring(configured.model_copy(update={"models": sharded}), log.outputs, LearningMetrics(metrics))
+    metered = LearningMetrics(metrics)
+    wiring = LearningWiring(configured.model_copy(update={"models": sharded}), log.outputs, metered, Learned().kept)
     publishing = contract_partition(b"feed", configured.topics.interaction_partitions)
     held, topics = Partitions(), configured.topics
     for partition in (publishing, publishing - 1):
