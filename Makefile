@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN = .venv/bin
 
-.PHONY: install demo test nightly test-kafka check docs screenshot lock clean
+.PHONY: install demo test nightly test-kafka check docs experiments screenshot lock clean
 
 install: .venv/installed
 
@@ -35,6 +35,11 @@ check: install
 
 docs: install
 	$(BIN)/python -m streams.documents
+
+# Every experiment on a few seeds, on one page: out/experiments/index.html. Takes half an hour; SEEDS=20 for more.
+SEEDS ?= 5
+experiments: install
+	$(BIN)/groundswell evaluate all --seeds $(SEEDS) --out out/experiments
 
 # The picture of the live page in the README; needs Chromium.
 screenshot: install

@@ -26,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.apache_kafka import ApacheKafka
-from experiments.bench_join import BEGIN, MODELS, PER_SECOND, RESTORE_BAR, impression
+from experiments.bench_pending import RESTORE_BAR
+from experiments.bench_workload import BEGIN, MODELS, PER_SECOND, impression
 from experiments.chaos_phase import environment_of
 from experiments.chaos_topics import end_offsets
 from experiments.child_process import ChildProcess

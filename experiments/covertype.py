@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -11,25 +10,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from experiments.data_place import place_of
+
 CLASSES: Final = 7
 NUMERIC: Final = 10
 FINE, COARSE, SOIL_BINS = 32, 12, 16
-DEFAULT: Final = Path(__file__).parent.parent.parent / "shared/data/covertype/covtype.csv.gz"
 
 
 def path() -> Path:
-    """Return where the data lies: `GROUNDSWELL_COVERTYPE`, or `../shared/data`.
-
-    Raises:
-        FileNotFoundError: it is not there; the message says where to get it.
-    """
-    place = Path(os.environ.get("GROUNDSWELL_COVERTYPE", DEFAULT))
-    if not place.exists():
-        raise FileNotFoundError(
-            f"no Covertype data at {place}: take covtype.csv from the wheel scikit-multiflow==0.4.1 "
-            "(skmultiflow/data/datasets) and name it in GROUNDSWELL_COVERTYPE"
-        )
-    return place
+    """Return where the data lies; raises `FileNotFoundError` with where to get it."""
+    return place_of(
+        "covertype/covtype.csv.gz",
+        "GROUNDSWELL_COVERTYPE",
+        "take covtype.csv from the wheel scikit-multiflow==0.4.1 (skmultiflow/data/datasets) and name it",
+    )
 
 
 def load(place: Path) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from experiments.data_place import place_of
 from processors.events import Action
 
-DEFAULT: Final = Path(__file__).parent.parent.parent / "shared/data/facebook_2016"
 PAGES: Final = {
     "Fox News": "foxnews",
     "Huffington Post": "huffingtonpost",
@@ -53,18 +52,12 @@ class Day:
 
 
 def path() -> Path:
-    """Return the folder of the data: `GROUNDSWELL_FACEBOOK`, or `../shared/data/facebook_2016`.
-
-    Raises:
-        FileNotFoundError: it is not there; the message says where to get it.
-    """
-    place = Path(os.environ.get("GROUNDSWELL_FACEBOOK", DEFAULT))
-    if not place.exists():
-        raise FileNotFoundError(
-            f"no Facebook posts at {place}: clone minimaxir/interactive-facebook-reactions and name the folder "
-            "of its *_facebook_statuses.csv.gz files in GROUNDSWELL_FACEBOOK"
-        )
-    return place
+    """Return the folder of the data; raises `FileNotFoundError` with where to get it."""
+    return place_of(
+        "facebook_2016",
+        "GROUNDSWELL_FACEBOOK",
+        "clone minimaxir/interactive-facebook-reactions and name the folder of its *_facebook_statuses.csv.gz files",
+    )
 
 
 def days(place: Path, page: str, seed: int) -> list[Day]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from sys import intern
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from processors.events import Feedback, Impression, Watermark, contradiction
+from processors.events import Features, Feedback, Identifier, Impression, Watermark, contradiction
+from processors.features import count_crosses
 from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
 
@@ -57,9 +58,22 @@ class _Outline(Struct, gc=False):
     deferred: bool = False
 
 
+class _Candidate(Struct, gc=False):
+    """An action as `events.Action` has it; one without features gets no dictionary for them."""
+
+    id: Identifier
+    features: Features | UnsetType = UNSET
+
+
+class _Applicant(Impression, frozen=True, kw_only=True, gc=False):
+    """An impression as it is checked."""
+
+    actions: Annotated[list[_Candidate], Meta(min_length=1, max_length=10_000)]  # type: ignore[assignment]
+
+
 T = TypeVar("T")
 
-_impression = msgspec.json.Decoder(Impression)
+_impression = msgspec.json.Decoder(_Applicant)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
 _outline = msgspec.json.Decoder(_Outline)
@@ -86,10 +100,7 @@ class Admission:
         decoded = _decode(_impression, value, MAX_IMPRESSION_BYTES)
         if isinstance(decoded, Refusal):
             return decoded
-        refusal = self._refusal(key, decoded, timestamp_ms)
-        if refusal is not None:
-            return refusal
-        refusal = unlearnable(decoded, self._models)
+        refusal = self._refusal(key, decoded, timestamp_ms) or unlearnable(decoded, self._models)
         if refusal is not None:
             return refusal
         assert value is not None
@@ -141,10 +152,7 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
 
 def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
     """Return (reason, detail) if learning from the impression would take too long, else None."""
-    contexts = 1 + len(impression.context)
-    if model.context_crosses:
-        contexts += contexts * (contexts - 1) // 2
-    crosses = contexts * sum(1 + len(action.features) for action in impression.actions)
+    contexts, crosses = count_crosses(impression.context, impression.actions, model.context_crosses)
     if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
         return (
             Reason.TOO_MANY_FEATURES,
@@ -191,5 +199,5 @@ def _check_what_is_skipped(value: bytes) -> None:
     """Raise where fields that no type names would make the interaction unreadable: they travel on with the rest."""
     if not value.isascii():
         value.decode()
-    if value.count(b"[") + value.count(b"{") > NESTING_TO_SPARE:
+    if len(value) > 2 * NESTING_TO_SPARE and value.count(b"[") + value.count(b"{") > NESTING_TO_SPARE:
         _undecoded.decode(b"[" * NESTING_TO_SPARE + value + b"]" * NESTING_TO_SPARE)

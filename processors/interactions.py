@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue, Interaction
-from processors.join import Pending
+from processors.join import ObservedFeedback, Pending
 
 _encode_json = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Interaction)
+_NONE_SIGNALS = _encode_json([NONE_SIGNAL])
 
 
 class _Context(msgspec.Struct):
@@ -25,21 +26,25 @@ _context = msgspec.json.Decoder(_Context)
 
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
-    feedback = sorted(pending.feedback, key=lambda one: (one.occurred_at, one.offset))
-    signals = dict.fromkeys(one.signal for one in feedback)
-    if pending.impression.deferred:
-        signals.pop(SHOWN_SIGNAL, None)
+    impression, feedback = pending.impression, pending.feedback
+    if not feedback:
+        answers, signals = b"", _NONE_SIGNALS
+    else:
+        if len(feedback) > 1:
+            feedback = tuple(sorted(feedback, key=_when))
+        answers = b",".join([one.value for one in feedback])
+        distinct = dict.fromkeys([one.signal for one in feedback])
+        if impression.deferred:
+            distinct.pop(SHOWN_SIGNAL, None)
+        signals = _encode_json(list(distinct)) if distinct else _NONE_SIGNALS
     return (
         b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
-        % (
-            partition,
-            pending.impression.offset,
-            floor,
-            bytes(pending.impression.value),
-            b",".join([one.value for one in feedback]),
-            _encode_json(list(signals) or [NONE_SIGNAL]),
-        )
+        % (partition, impression.offset, floor, bytes(impression.value), answers, signals)
     )
+
+
+def _when(feedback: ObservedFeedback) -> tuple[int, int]:
+    return feedback.occurred_at, feedback.offset
 
 
 def shard_key(pending: Pending, feature: str) -> bytes:

@@ -86,21 +86,19 @@ class JoinJournal:
         A segment is for one window. Only where a step spans many windows with little in each, as when the past is
         replayed, do small neighbours share one and live as long as the last of them.
         """
-        segment, window, size = Segment(), 0, 0
+        segment, window, size, count = Segment(), 0, 0, 0
         given_up = ((pending.kept_until, pending.impression.offset) for pending in evicted)
         for until, entry in sorted([*kept, *given_up], key=itemgetter(0)):
-            weight = _weight(entry)
-            begins_window = until // self._window_ms != window
-            if len(segment) and (
-                size + weight > MAX_SEGMENT_BYTES or (begins_window and len(segment) >= SMALL_SEGMENT)
-            ):
+            weight, its_window = _weight(entry), until // self._window_ms
+            begins_anew = size + weight > MAX_SEGMENT_BYTES or (its_window != window and count >= SMALL_SEGMENT)
+            if count and begins_anew:
                 self._put(window, segment)
-                segment, size = Segment(), 0
-            window, size = until // self._window_ms, size + weight
-            segment.add(entry)
+                segment, size, count = Segment(), 0, 0
+            window, size = its_window, size + weight
+            count += segment.add(entry)
             if isinstance(entry, Pending):
                 entry.impression.value = self._put_aside(bytes(entry.impression.value))
-        if len(segment):
+        if count:
             self._put(window, segment)
 
     def _put(self, window: int, segment: Segment) -> None:
@@ -155,8 +153,7 @@ def _newness(mark: Mark) -> tuple[int, int, int]:
 
 
 def _weight(entry: Pending | ObservedFeedback | int) -> int:
-    if isinstance(entry, int):
-        return 0
     if isinstance(entry, Pending):
-        return len(entry.impression.value) + sum(len(one.value) for one in entry.feedback)
-    return len(entry.value)
+        weight = len(entry.impression.value)
+        return weight + sum([len(one.value) for one in entry.feedback]) if entry.feedback else weight
+    return 0 if isinstance(entry, int) else len(entry.value)

@@ -41,15 +41,21 @@ class Segment(msgspec.Struct, array_like=True):
         """Return the number of entries."""
         return len(self.impressions) + len(self.feedback) + len(self.evicted)
 
-    def add(self, entry: Pending | ObservedFeedback | int) -> None:
-        """Add feedback, an impression with the feedback that came before it, or the offset of an evicted one."""
+    def add(self, entry: Pending | ObservedFeedback | int) -> int:
+        """Add feedback, an impression with the feedback that came before it, or the offset of an evicted one.
+
+        Returns how many entries that makes.
+        """
+        if isinstance(entry, Pending):
+            impression, feedback = entry.impression, entry.feedback
+            self.impressions.append((impression.offset, entry.effective, bytes(impression.value)))
+            self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
+            return 1 + len(feedback)
         if isinstance(entry, int):
             self.evicted.append(entry)
-            return
-        if isinstance(entry, Pending):
-            self.impressions.append((entry.impression.offset, entry.effective, bytes(entry.impression.value)))
-        feedback = entry.feedback if isinstance(entry, Pending) else [entry]
-        self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
+        else:
+            self.feedback.append((entry.offset, entry.log_time, entry.value))
+        return 1
 
 
 class Mark(msgspec.Struct):

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aiokafka import ConsumerRecord
 from faust.types import TP, StreamT
 
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
 from streams.logs import bound_contextvars, get_log
 from streams.reading import Reading, ReadingWatch
-from streams.record_batches import Cursor, RecordBatch
+from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import TopicSettings
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Partitions:
         for partition in [one for one in self.joins if TP(topics.impressions, one) not in assignment]:
             del self.joins[partition]
         for partition in [one for one in self.learners if TP(topics.interactions, one) not in assignment]:
-            del self.learners[partition]
+            self.learners.pop(partition).close()
 
     @asynccontextmanager
     async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:
@@ -76,6 +75,12 @@ class Partitions:
 
 def add_agents(app: Groundswell) -> None:
     """Connect topics, join and learners."""
+    add_join_agents(app)
+    add_learning_agent(app)
+
+
+def add_join_agents(app: Groundswell) -> None:
+    """Connect the topics of events with the joins."""
     held = app.partitions
 
     @app.agent(app.impressions, name="join-impressions", concurrency=CONCURRENCY)
@@ -91,6 +96,11 @@ def add_agents(app: Groundswell) -> None:
             async with held.turn(batch, held.join_lock(batch.tp.partition)) as waiting:
                 if join := held.joins.get(batch.tp.partition):
                     await _read(app, batch.tp, waiting, join.feedback, join.take_feedback)
+
+
+def add_learning_agent(app: Groundswell) -> None:
+    """Connect the topic of interactions with the learners."""
+    held = app.partitions
 
     @app.agent(app.interactions, name="learn", concurrency=CONCURRENCY)
     async def learn(batches: StreamT[RecordBatch]) -> None:
@@ -111,7 +121,7 @@ async def _read(
 
     A failure ends the worker: its state in memory may be ahead of what is durable, and a restart puts that right.
     """
-    new: list[ConsumerRecord] = []
+    new: list[LogRecord] = []
     for batch in waiting:
         match cursor.contiguous(batch):
             case RecordBatch() as part:
@@ -150,6 +160,7 @@ def add_clock(app: Groundswell) -> None:
 
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def tick() -> None:
+        app.refusals.let_time_pass()
         if not app.flowing:
             app.pulse.wait()
             return

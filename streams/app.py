@@ -63,7 +63,7 @@ class Groundswell(RecordBatchApp):
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
         self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
-        self._refusals = RefusalLog()
+        self.refusals = RefusalLog()
         # One at a time, also where a rebalance abandons a restore in the middle: two folds may be too much for memory.
         self._restoring = ThreadPoolExecutor(1, thread_name_prefix="restore")
         self._table = SegmentTable(self, partitions=topics.event_partitions)
@@ -81,7 +81,7 @@ class Groundswell(RecordBatchApp):
         await super().crash(reason)
 
     def _outputs(self) -> Outputs:
-        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self._refusals)
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self.refusals)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.

@@ -187,13 +187,40 @@ def bench_learner(
 
 @bench_cli.command("join")
 def bench_join(
-    out: Annotated[Path, typer.Option(help="Folder for join.json.")] = Path("out/bench-join"),
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-join"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 200_000,
+    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
 ) -> None:
-    """Admit, join and encode as fast as one core can."""
+    """Join as fast as one core can, beside Faust, Quix Streams and raw confluent-kafka (needs `.[bench]`, Java 17)."""
     from experiments.bench_join import bench_join as run_bench  # noqa: PLC0415
 
-    raise typer.Exit(run_bench(out, impressions))
+    raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
+
+
+@bench_cli.command("pipeline")
+def bench_pipeline(
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-pipeline"),
+    impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 100_000,
+    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
+) -> None:
+    """Join, learn and publish as fast as one core can, beside the join on raw confluent-kafka (needs `.[bench]`)."""
+    from experiments.bench_pipeline import bench_pipeline as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
+
+
+@bench_cli.command("soak")
+def bench_soak(
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-soak"),
+    a_day: Annotated[int, typer.Option(min=1_000, help="Impressions a simulated day.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Of what people do.")] = 0,
+) -> None:
+    """Let a month of comings and goings pass on a fast clock: does memory grow?"""
+    from experiments.bench_soak import bench_soak as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, a_day, seed))
 
 
 @bench_cli.command("pending")
@@ -206,7 +233,7 @@ def bench_pending(
     spill: Annotated[bool, typer.Option(help="With --kafka: their payloads in files.")] = False,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
-    from experiments.bench_join import bench_pending as run_bench  # noqa: PLC0415
+    from experiments.bench_pending import bench_pending as run_bench  # noqa: PLC0415
     from experiments.bench_restart import bench_restart  # noqa: PLC0415
 
     raise typer.Exit(bench_restart(out, impressions, spill=spill) if real else run_bench(out, impressions))

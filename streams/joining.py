@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from aiokafka import ConsumerRecord
-
 from processors.admission import Admission, Reason, Refusal
 from processors.events import Watermark
 from processors.interactions import encode_interaction, floor_of, shard_key
@@ -31,7 +29,7 @@ from state.spill import Spill
 from state.tables import SegmentStore
 from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
-from streams.record_batches import Cursor, RecordBatch
+from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import Settings, TopicSettings
 from streams.steps import Steps
 
@@ -78,7 +76,7 @@ class PartitionJoin:
     async def take_impressions(self, batch: RecordBatch) -> None:
         """Join a stretch of the impressions log."""
         shown: list[ShownImpression] = []
-        refused: list[tuple[ConsumerRecord, Refusal]] = []
+        refused: list[tuple[str, LogRecord, Refusal]] = []
         results: list[Step] = []
         self._idle_since.pop(self._topics.impressions, None)
         with self._steps:
@@ -90,14 +88,14 @@ class PartitionJoin:
                         results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
                         shown = []
                     case Refusal() as refusal:
-                        refused.append((record, refusal))
+                        refused.append((batch.tp.topic, record, refusal))
             results.append(self._join.add_impressions(shown))
             await self._settle(results, refused)
 
     async def take_feedback(self, batch: RecordBatch) -> None:
         """Join a stretch of the feedback log."""
         observed: list[ObservedFeedback] = []
-        refused: list[tuple[ConsumerRecord, Refusal]] = []
+        refused: list[tuple[str, LogRecord, Refusal]] = []
         results: list[Step] = []
         self._idle_since.pop(self._topics.feedback, None)
         with self._steps:
@@ -109,7 +107,7 @@ class PartitionJoin:
                         results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
                         observed = []
                     case Refusal() as refusal:
-                        refused.append((record, refusal))
+                        refused.append((batch.tp.topic, record, refusal))
             results.append(self._join.add_feedback(observed))
             await self._settle(results, refused)
 
@@ -145,7 +143,7 @@ class PartitionJoin:
         feature = self._shard_features.get(pending.impression.model)
         return pending.impression.model.encode() if feature is None else shard_key(pending, feature)
 
-    async def _settle(self, steps: list[Step], refused: list[tuple[ConsumerRecord, Refusal]]) -> None:
+    async def _settle(self, steps: list[Step], refused: list[tuple[str, LogRecord, Refusal]]) -> None:
         """Write what came of the steps, then make the rest durable, in the order that is safe."""
         outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
@@ -154,18 +152,18 @@ class PartitionJoin:
             outputs.interaction(
                 pending.impression.model, self._spread_by(pending), encode_interaction(pending, self.partition, floor)
             )
-            for feedback in pending.feedback:
-                self._metrics.feedback_delay.observe((feedback.occurred_at - pending.effective) / 1000)
+        self._metrics.feedback_delay.observe_many(
+            [(one.occurred_at - pending.effective) / 1000 for pending in closed for one in pending.feedback]
+        )
         for step in steps:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
             needed = [entry for entry in step.kept if entry[0] > self._join.forgotten_before]
             self._journal.keep(needed, step.evicted)
-        for record, refusal in refused:
-            place = Place(record.topic, record.partition, record.offset)
-            outputs.dead_letter(place, record.key, record.value, refusal)
-            self._metrics.dead_letters.labels(record.topic, refusal.reason).inc()
+        for topic, record, refusal in refused:
+            outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
+            self._metrics.dead_letters.labels(topic, refusal.reason).inc()
         await outputs.flush()
         if closed:
             wait_ended = min(pending.effective for pending in closed) / 1000 + self._config.wait

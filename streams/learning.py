@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from aiokafka import ConsumerRecord
 
 from processors import policy
 from processors.admission import Reason, Refusal, unlearnable
@@ -30,7 +29,7 @@ from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
 from streams.logs import get_log
 from streams.outputs import Outputs, Place, contract_partition
-from streams.record_batches import Cursor, RecordBatch
+from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import Settings
 from streams.steps import Steps
 
@@ -124,7 +123,7 @@ class PartitionLearner:
             if await self._kept():
                 await outputs.flush()
 
-    def _admit(self, record: ConsumerRecord, outputs: Outputs) -> Interaction | None:
+    def _admit(self, record: LogRecord, outputs: Outputs) -> Interaction | None:
         try:
             interaction = decode_interaction(record.value or b"")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -138,16 +137,18 @@ class PartitionLearner:
             return None
         return interaction
 
-    def _refuse(self, record: ConsumerRecord, refusal: Refusal, outputs: Outputs) -> None:
-        outputs.dead_letter(Place(record.topic, record.partition, record.offset), record.key, record.value, refusal)
-        self._metrics.refused(record.topic, refusal.reason)
+    def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
+        topic = self._settings.topics.interactions
+        outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
+        self._metrics.refused(topic, refusal.reason)
 
     def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
         """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
         learner, publication = self._learner(model), self._publications[model]
-        while interactions:
-            until_due = publication.due - learner.interactions_included
-            stretch, interactions = interactions[:until_due], interactions[until_due:]
+        begin = 0
+        while begin < len(interactions):
+            stretch = interactions[begin : begin + publication.due - learner.interactions_included]
+            begin += len(stretch)
             rewards = learner.learn(stretch)
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             for reward in rewards:
@@ -252,4 +253,5 @@ class PartitionLearner:
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""
-        self._metrics.drop(self.partition, list(self._learners))
+        published = [model for model in self._learners if self._publishes(model)]
+        self._metrics.drop(self.partition, list(self._learners), published)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +22,9 @@ def contract_partition(key: bytes, partitions: int) -> int:
     """Return the partition on which a key lies by the contract: Kafka's murmur2, as Java clients do."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
+
+_interaction_partition = lru_cache(maxsize=65_536)(contract_partition)
+"""The same, remembered: murmur2 takes as long as writing an interaction, and models and shards come again."""
 
 MAX_DEAD_LETTER_KEY, MAX_DEAD_LETTER_VALUE = 50_000, 900_000
 
@@ -43,7 +47,7 @@ class Outputs:
 
     def interaction(self, model: str, spread_by: bytes, value: bytes) -> None:
         """Write an interaction, keyed by its model, to the partition on which the key `spread_by` lies."""
-        partition = contract_partition(spread_by, self._topics.interaction_partitions)
+        partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
         self._writer.append(self._topics.interactions, partition, model.encode(), value)
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:

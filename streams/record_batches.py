@@ -11,10 +11,11 @@ them is never fetched again. So a reader asks each batch whether it begins where
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
@@ -23,8 +24,25 @@ from mode import ServiceT
 
 from streams.standing import Standing
 
+LOG_APPEND_TIME = 1
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
+
+
+class LogRecord(Protocol):
+    """A record as it came: what aiokafka unpacks before it makes a `ConsumerRecord` of it."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def timestamp(self) -> int: ...
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class RecordBatch:
@@ -32,7 +50,7 @@ class RecordBatch:
 
     __slots__ = ("records", "tp")
 
-    def __init__(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+    def __init__(self, tp: TP, records: Sequence[LogRecord]) -> None:
         self.tp = tp
         self.records = records
 
@@ -125,7 +143,7 @@ class RecordBatchConsumer(Consumer):
     app: RecordBatchApp
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return CommittedRecordsThread(self, loop=self.loop, beacon=self.beacon)
+        return RecordBatchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         try:
@@ -157,10 +175,10 @@ class RecordBatchConsumer(Consumer):
     async def _deliver(self, message: ConsumerMessage) -> None:
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
-    def _batch_message(self, tp: TP, records: Sequence[ConsumerRecord]) -> ConsumerMessage:
+    def _batch_message(self, tp: TP, records: Sequence[LogRecord]) -> ConsumerMessage:
         last = records[-1]
         return ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [],
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, LOG_APPEND_TIME, [],
             None, cast(bytes, RecordBatch(tp, records)), None, -1, -1, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
@@ -185,6 +203,26 @@ class RecordBatchConsumer(Consumer):
 
         await self._thread.call_thread(seek)
         self.app.handed_out.pop(partition, None)
+
+
+class PlainRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types
+    """The records of one fetch as they were unpacked: to make a `ConsumerRecord` of each takes longer than that."""
+
+    def _consumer_record(self, tp: Any, record: LogRecord) -> LogRecord:
+        return record
+
+
+class RecordBatchThread(CommittedRecordsThread):
+    """The thread that reads, unpacking no more than what agents use."""
+
+    app: RecordBatchApp
+
+    async def _fetch_records(self, consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+        # What comes while it waits is unpacked in full, and serves as well.
+        for tp, result in consumer._fetcher._records.items():
+            if tp.topic in self.app.batched_topics and isinstance(result, FetchResult) and result.has_more():
+                result._partition_records.__class__ = PlainRecords
+        return await super()._fetch_records(consumer, *arguments, **options)
 
 
 class RecordBatchTransport(Transport):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import faust
 
 from processors.learners import warm_up
+from streams.collection import collect_seldom
 from streams.logs import get_log, set_up_logs
 from streams.topics import check_topics
 
@@ -41,6 +42,7 @@ class PunctualWorker(faust.Worker):
         set_up_logs(settings.log_level, settings.log_format)
         check_topics(settings.kafka, settings.topics)
         warm_up(settings.models.values())
+        collect_seldom()
         super().execute_from_commandline()
 
     async def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.experiment import Bar, Experiment, Plot, Run
+from experiments.experiment import Bar, Experiment, Run
 from experiments.papers import feeds
 
 SETTINGS = {f"p_dislike {p:g}": p for p in (0.05, 0.1, 0.2, 0.5)}
@@ -25,18 +25,6 @@ def bars(setting: str, runs: Sequence[Run]) -> list[Bar]:
     ]
 
 
-def plots(runs: Sequence[Run]) -> list[Plot]:
-    """The value of the greedy policy at each probability."""
-    return [
-        Plot("value", "Value of the greedy policy (best: 1).", feeds.curves(runs, ["value"], "value")),
-        Plot(
-            "states",
-            "Share of each inferred state among the interactions played.",
-            feeds.curves(runs, ["decoded +1", "decoded +0", "decoded -1"], "share"),
-        ),
-    ]
-
-
 EXPERIMENT = Experiment(
     name="dislike-sweep",
     title="Rare and frequent dislikes (ICLR 2023, Fig. 7b)",
@@ -46,5 +34,5 @@ EXPERIMENT = Experiment(
     run=run,
     directions=feeds.DIRECTIONS,
     bars=bars,
-    plots=plots,
+    plots=feeds.plots,
 )

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments import measures
-from experiments.experiment import Bar, Direction, Run, median, never_is_worst, worst
+from experiments.experiment import Bar, Direction, Plot, Run, median, never_is_worst, worst
 from experiments.self_play import People, Play, play
 from experiments.three_state import SIGNALS, ThreeStateUsers
 from processors.model import ModelConfig
@@ -116,6 +116,18 @@ def curves(runs: Sequence[Run], names: Sequence[str], label: str, step: int = 10
     axes[0][0].set_ylabel(label)
     axes[0][0].legend(fontsize="small")
     return figure
+
+
+def plots(runs: Sequence[Run]) -> list[Plot]:
+    """Draw the value of the greedy policy and the rates of the inferred states (ICLR 2023, Fig. 7)."""
+    return [
+        Plot("value", "Value of the greedy policy (best: 1).", curves(runs, ["value"], "value")),
+        Plot(
+            "states",
+            "Share of each inferred state among the interactions played. A policy that learns shows ever more +1.",
+            curves(runs, ["decoded +1", "decoded +0", "decoded -1"], "share"),
+        ),
+    ]
 
 
 def configuration(**more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.experiment import Bar, Experiment, Plot, Run
+from experiments.experiment import Bar, Experiment, Run
 from experiments.papers import feeds
 
 P_DISLIKE = 0.2
@@ -24,18 +24,6 @@ def bars(_setting: str, runs: Sequence[Run]) -> list[Bar]:
     ]
 
 
-def plots(runs: Sequence[Run]) -> list[Plot]:
-    """The value of the greedy policy and the rates of the inferred states (the papers' Figure 7)."""
-    return [
-        Plot("value", "Value of the greedy policy (best: 1).", feeds.curves(runs, ["value"], "value")),
-        Plot(
-            "states",
-            "Share of each inferred state among the interactions played. A policy that learns shows ever more +1.",
-            feeds.curves(runs, ["decoded +1", "decoded +0", "decoded -1"], "share"),
-        ),
-    ]
-
-
 EXPERIMENT = Experiment(
     name="three-state",
     title="Three latent states (ICLR 2023, Fig. 7a)",
@@ -49,5 +37,5 @@ EXPERIMENT = Experiment(
     run=run,
     directions=feeds.DIRECTIONS,
     bars=bars,
-    plots=plots,
+    plots=feeds.plots,
 )

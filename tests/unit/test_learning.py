@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import ConsumerRecord
+from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +17,11 @@ from processors import chunks, policy
 from processors.events import Interaction
 from processors.learner import Learner
 from state.checkpoints import CheckpointError
+from streams.agents import Partitions
 from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
 from streams.metrics import Metrics
+from streams.outputs import contract_partition
 from streams.record_batches import RecordBatch
 from streams.settings import Settings
 from streams.steps import UnfinishedStepError
@@ -264,6 +267,30 @@ def test_after_a_restart_no_chunk_of_the_published_policy_is_written_over(monkey
     for size in range(before, len(learned.log.written)):
         partial = {one.key or b"": one.value for one in learned.log.written[:size] if one.topic == "policies"}
         assert chunks.assemble(b"feed", partial)[0] == whole, "a reader at any moment finds a whole policy"
+
+
+def test_the_partition_that_publishes_a_sharded_model_takes_the_policys_gauges_along() -> None:
+    log, metrics = Log(), Metrics()
+    configured = worker_settings(publish_interactions=EVERY)
+    sharded = {"feed": configured.models["feed"].model_copy(update={"sharded_by": "user"})}
+    shared = configured.model_copy(update={"models": sharded})
+    wiring = LearningWiring(shared, log.outputs, LearningMetrics(metrics), always)
+    publishing = contract_partition(b"feed", configured.topics.interaction_partitions)
+    held, topics = Partitions(), configured.topics
+    for partition in (publishing, publishing - 1):
+        learner = held.learners[partition] = PartitionLearner(partition, wiring, {}, {})
+        asyncio.run(learner.take(batch(RECORDS[:30])))
+
+    def told(name: str) -> float | None:
+        return metrics.registry.get_sample_value(f"groundswell_{name}", {"model": "feed"})
+
+    assert told("policy_version") == EVERY
+    held.keep_only({TP(topics.interactions, publishing - 1)}, topics)
+    assert told("policy_version") is None
+    assert told("policy_published_timestamp_seconds") is None
+    assert told("mean_importance_weight") is not None, "the other shard is still learned here"
+    held.keep_only(set(), topics)
+    assert told("mean_importance_weight") is None
 
 
 def test_how_full_its_tables_are_is_told_with_each_policy() -> None:

@@ -1,0 +1,24 @@
+"""A worker for the benchmarks: that of production, or one with the agents of the join alone."""
+
+from __future__ import annotations
+
+import sys
+
+from streams.agents import add_clock, add_join_agents
+from streams.app import Groundswell, create_app
+from streams.faust_security import remove_unsafe_codecs
+from streams.settings import load_settings
+from streams.worker import PunctualWorker
+
+
+def joining_app() -> Groundswell:
+    """Return an app that joins and does not learn."""
+    remove_unsafe_codecs()
+    app = Groundswell(load_settings())
+    add_join_agents(app)
+    add_clock(app)
+    return app
+
+
+if __name__ == "__main__":
+    PunctualWorker(joining_app() if sys.argv[1] == "join" else create_app(load_settings())).execute_from_commandline()
