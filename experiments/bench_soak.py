@@ -113,6 +113,11 @@ class Month:
         return [encoded, encoded] if rng.random() < 0.02 else [encoded]
 
 
+async def _kept() -> bool:
+    """Say that the partition is still ours: there is no group."""
+    return True
+
+
 class SoakedWorker:
     """The join and the learner of one partition, between lists."""
 
@@ -128,8 +133,10 @@ class SoakedWorker:
         self.metrics = Metrics()
         wiring = JoinWiring(settings, PackedSegments(), self._outputs, self.metrics)
         self.join = PartitionJoin(0, wiring)
-        learning = LearningWiring(settings, self._outputs, LearningMetrics(self.metrics), _kept)
-        self.learner = PartitionLearner(0, learning, {}, {})
+        self.join.restore()
+        self.learner = PartitionLearner(
+            0, LearningWiring(settings, self._outputs, LearningMetrics(self.metrics), _kept), {}, {}
+        )
         self._offsets = dict.fromkeys(("impressions", "feedback", "interactions"), 0)
 
     def _outputs(self) -> Outputs:
@@ -183,11 +190,6 @@ def bench_soak(out: Path, a_day: int = 20_000, seed: int = 0) -> int:
     return conclude(
         out, f"{DAYS} days of {a_day:,} impressions", rows, [bar], bench="soak", seed=seed, resident=resident
     )
-
-
-async def _kept() -> bool:
-    """Nobody else is there to take the partition."""
-    return True
 
 
 def _id(message: bytes) -> bytes:

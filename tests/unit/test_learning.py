@@ -273,8 +273,8 @@ def test_the_partition_that_publishes_a_sharded_model_takes_the_policys_gauges_a
     log, metrics = Log(), Metrics()
     configured = worker_settings(publish_interactions=EVERY)
     sharded = {"feed": configured.models["feed"].model_copy(update={"sharded_by": "user"})}
-    metered = LearningMetrics(metrics)
-    wiring = LearningWiring(configured.model_copy(update={"models": sharded}), log.outputs, metered, Learned().kept)
+    shared = configured.model_copy(update={"models": sharded})
+    wiring = LearningWiring(shared, log.outputs, LearningMetrics(metrics), always)
     publishing = contract_partition(b"feed", configured.topics.interaction_partitions)
     held, topics = Partitions(), configured.topics
     for partition in (publishing, publishing - 1):
