@@ -113,6 +113,11 @@ class Month:
         return [encoded, encoded] if rng.random() < 0.02 else [encoded]
 
 
+async def _kept() -> bool:
+    """Say that the partition is still ours: there is no group."""
+    return True
+
+
 class SoakedWorker:
     """The join and the learner of one partition, between lists."""
 
@@ -128,8 +133,9 @@ class SoakedWorker:
         self.metrics = Metrics()
         wiring = JoinWiring(settings, PackedSegments(), self._outputs, self.metrics)
         self.join = PartitionJoin(0, wiring)
+        self.join.restore()
         self.learner = PartitionLearner(
-            0, LearningWiring(settings, self._outputs, LearningMetrics(self.metrics)), {}, {}
+            0, LearningWiring(settings, self._outputs, LearningMetrics(self.metrics), _kept), {}, {}
         )
         self._offsets = dict.fromkeys(("impressions", "feedback", "interactions"), 0)
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from processors.events import Features, Feedback, Identifier, Impression, Watermark, contradiction
+from processors.features import count_crosses
 from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
 
@@ -151,11 +152,7 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
 
 def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
     """Return (reason, detail) if learning from the impression would take too long, else None."""
-    contexts = 1 + len(impression.context)
-    if model.context_crosses:
-        contexts += contexts * (contexts - 1) // 2
-    described = [len(action.features) for action in impression.actions if action.features]
-    crosses = contexts * (len(impression.actions) + sum(described))
+    contexts, crosses = count_crosses(impression.context, impression.actions, model.context_crosses)
     if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
         return (
             Reason.TOO_MANY_FEATURES,

@@ -56,6 +56,16 @@ def crossed(left: int, right: int) -> int:
     return fmix32((left * 0x9E3779B1 + right) & _MASK)
 
 
+def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return `crossed` of each pair, a table of the shape (left, right)."""
+    h = (left[:, None] * np.uint64(0x9E3779B1) + right) & np.uint64(_MASK)
+    h ^= h >> np.uint64(16)
+    h = (h * np.uint64(0x85EBCA6B)) & np.uint64(_MASK)
+    h ^= h >> np.uint64(13)
+    h = (h * np.uint64(0xC2B2AE35)) & np.uint64(_MASK)
+    return h ^ (h >> np.uint64(16))
+
+
 def feature(name: str, value: FeatureValue) -> Feature:
     """Return hash and value of one named feature."""
     if isinstance(value, str):
@@ -78,6 +88,18 @@ def action_features(action: Action) -> list[Feature]:
     """Return the feature of the action's id, then its other features without zeros."""
     others = (feature(*item) for item in sorted(action.features.items()))
     return [(hashed(f"={action.id}"), 1.0), *(pair for pair in others if pair[1])]
+
+
+def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action], crosses: bool) -> tuple[int, int]:
+    """Return how many features the context has, and how many crosses with those of the actions, at most.
+
+    Cheap: nothing is hashed.
+    """
+    contexts = 1 + len(context)
+    if crosses:
+        contexts += contexts * (contexts - 1) // 2
+    described = [len(action.features) for action in actions if action.features]
+    return contexts, contexts * (len(actions) + sum(described))
 
 
 class _Rows:

@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
 from heapq import heappop, heappush
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
@@ -211,8 +211,6 @@ class Join:
         self._forgetting: list[tuple[int, str, int]] = []
         self.early = 0
         """The number of pieces of feedback that wait for their impression."""
-        self.attached = 0
-        """The number of pieces of feedback that pending impressions have."""
 
     def __len__(self) -> int:
         """Return the number of pending impressions."""
@@ -316,7 +314,8 @@ class Join:
         delay = feedback.occurred_at - pending.effective
         in_time = in_time and (pending.awaits_showing or -self._backward <= delay <= self._wait)
         if in_time and len(pending.feedback) < MAX_FEEDBACK:
-            return self._attach(feedback, pending)
+            pending.feedback += (feedback,)
+            return True
         reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
         step.strays.append(Stray(feedback, reason, delay - self._wait))
         return False
@@ -338,18 +337,11 @@ class Join:
             step.strays.append(Stray(showing, reason, delay - self._activation))
             return False
         held = pending.feedback
-        self.attached -= len(held)
         pending.awaits_showing, pending.effective, pending.closes_at = False, shown_at, closes_at
-        pending.feedback = ()
-        self._attach(showing, pending)
+        pending.feedback = (showing,)
         heappush(self._closing, (closes_at, pending.impression.offset, pending.impression.id))
         for feedback in held:
             self._judge(feedback, pending, step)
-        return True
-
-    def _attach(self, feedback: ObservedFeedback, pending: Pending) -> Literal[True]:
-        pending.feedback += (feedback,)
-        self.attached += 1
         return True
 
     def _close_due(self, step: Step) -> Step:
@@ -401,7 +393,6 @@ class Join:
         if pending is None or pending.impression.offset != offset or pending.closes_at != closes_at:
             return None  # it was shown, and closes at another time
         del self._pending[impression_id]
-        self.attached -= len(pending.feedback)
         self._remember_closed(impression_id, closes_at, pending.effective)
         return pending
 

@@ -1,14 +1,17 @@
 """What another policy would have earned, estimated from what was logged, with an interval.
 
-With w = pi(a|x) / p, where pi is the policy asked about and p the logged propensity of the shown action a:
+With w = s pi(a|x) / p, where pi is the policy asked about, p the logged propensity of the shown action a, and s how
+many interactions this one stands for (1, or more in a sub-sampled log):
 
-    IPS    V = sum(w r) / n          (Horvitz & Thompson 1952)                             unbiased, and noisy
-    SNIPS  V = sum(w r) / sum(w)     (Swaminathan & Joachims 2015, eq. 11)                  steadier, bias O(1/n)
+    IPS    V = sum(w r) / sum(s)    (Horvitz & Thompson 1952)                              unbiased, and noisy
+    SNIPS  V = sum(w r) / sum(w)    (Swaminathan & Joachims 2015, eq. 11)                   steadier, bias O(1/n)
     var(V) = sum(w^2 (r - V)^2) / sum(w)^2    of SNIPS, by the delta method (Owen, Monte Carlo, eq. 9.9)
 
 The interval is V +- 1.96 sqrt(var), taken as if there were two more rewards of 1 and two of -1 (after Agresti & Coull
-1998): without them it would have no width where all rewards so far were the same. It is asymptotic, pointwise, 95 %. It
-is no confidence sequence: whoever looks all the time will see it miss now and then.
+1998): without them it would have no width where all rewards so far were the same. It is as wide as that of
+n = sum(w)^2 / sum(w^2) equal interactions (Kish 1965), each of the weight sum(w^2) / sum(w), as the four are.
+It is asymptotic, pointwise, 95 %. It is no confidence sequence: whoever looks all the time will see it miss now and
+then.
 """
 
 from __future__ import annotations
@@ -24,7 +27,10 @@ PSEUDO = 2
 
 
 class Value(NamedTuple):
-    """The estimated reward per interaction, -1 to 1, of a policy: IPS, SNIPS, and the 95 % interval of the latter."""
+    """The estimated reward per interaction of a policy: IPS, SNIPS, and the 95 % interval of the latter.
+
+    All but IPS lie between -1 and 1, as rewards do; by chance, IPS may lie beyond.
+    """
 
     ips: float
     snips: float
@@ -40,11 +46,15 @@ class ValueEstimate:
         self.count = self._rewards = 0.0
         self._w = self._wr = self._ww = self._wwr = self._wwrr = 0.0
 
-    def add(self, weight: float, reward: float) -> None:
-        """Take in an interaction whose shown action the policy would have shown `weight` = pi / p times as often."""
+    def add(self, ratio: float, reward: float, sample_weight: float) -> None:
+        """Take in an interaction whose shown action the policy would have shown `ratio` = pi / p times as often.
+
+        It stands for `sample_weight` interactions of the log before that was sub-sampled.
+        """
+        weight = sample_weight * ratio
         kept, squared = self._kept, weight * weight
-        self.count = kept * self.count + 1
-        self._rewards = kept * self._rewards + reward
+        self.count = kept * self.count + sample_weight
+        self._rewards = kept * self._rewards + sample_weight * reward
         self._w = kept * self._w + weight
         self._wr = kept * self._wr + weight * reward
         self._ww = kept * self._ww + squared

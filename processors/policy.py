@@ -27,7 +27,7 @@ from msgspec import Struct
 from processors import exploration
 from processors.events import Action, FeatureValue
 from processors.exploration import Exploration
-from processors.features import action_features, context_features, crossed
+from processors.features import Feature, action_features, context_features, crossed
 
 RECIPE = (
     'text and booleans: "name=value", 1; numbers of 1e-9 and more: "name", the number clamped to +-1e9; '
@@ -125,19 +125,16 @@ class Policy:
         """Return the predicted reward of each action."""
         if self._snapshot is None:
             return [0.0] * len(actions)
-        features = context_features(context, self._snapshot.context_crosses)
-        if len(features) > 1 and not self._snapshot.shared_weights:
-            del features[0]
+        features = active_features(self._snapshot, context)
         mask = (1 << self._snapshot.bits) - 1
         weights = self._weights
-        return [
-            sum(
-                weights.get(crossed(g, h) & mask, 0.0) * (x * y)
-                for g, x in features
-                for h, y in action_features(action)
+        scores = []
+        for action in actions:
+            of_action = action_features(action)
+            scores.append(
+                sum(weights.get(crossed(g, h) & mask, 0.0) * (x * y) for g, x in features for h, y in of_action)
             )
-            for action in actions
-        ]
+        return scores
 
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probability with which to show each action: log that of the one shown."""
@@ -147,6 +144,14 @@ class Policy:
     def greedy(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probabilities without exploration, ties averaged."""
         return exploration.greedy(self.scores(context, actions))
+
+
+def active_features(snapshot: PolicySnapshot, context: Mapping[str, FeatureValue]) -> list[Feature]:
+    """Return the features of a context by which this policy decides."""
+    features = context_features(context, snapshot.context_crosses)
+    if len(features) > 1 and not snapshot.shared_weights:
+        del features[0]
+    return features
 
 
 def _checksum(snapshot: PolicySnapshot) -> str:

@@ -29,6 +29,8 @@ Kept = tuple[int, Pending | ObservedFeedback]
 class JoinJournal:
     """The durable side of one partition's join. `restore` comes first; it also opens a new writer.
 
+    It restores what the table held when the journal was made, and may do so in a thread of its own.
+
     With a `spill`, the values of what is pending go there as soon as they are in a segment.
     """
 
@@ -37,6 +39,8 @@ class JoinJournal:
         self._table = table
         self._partition = partition
         self._window_ms = window_ms
+        # Taken here, so that `restore` looks at nothing that may change meanwhile.
+        self._marks, self._segments = table.marks(partition), table.segments(partition)
         self._mark = Mark(0, 0, 0, BEFORE_TIME, BEFORE_TIME, BEFORE_TIME, {})
         self._writer = ""
         self._number = 0
@@ -46,7 +50,7 @@ class JoinJournal:
 
     def restore(self, join: Join) -> Mark:
         """Refold into an empty join what the newest mark vouches for; return that mark."""
-        marks = self._table.marks(self._partition)
+        marks = self._marks
         if marks:
             self._mark = max(marks.values(), key=_newness)
         mark = self._mark
@@ -54,7 +58,7 @@ class JoinJournal:
         impressions: list[tuple[int, int, bytes | Payload]] = []
         feedback: list[tuple[int, int, bytes]] = []
         evicted: set[int] = set()
-        for key, segment in self._table.segments(self._partition):
+        for key, segment in self._segments:
             _, window, writer, number = key
             self._windows[window].append(key)
             if number < mark.writers.get(writer, 0):

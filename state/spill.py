@@ -6,7 +6,9 @@ the changelog. Each is gone when the last payload in it is.
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import tempfile
 import weakref
 from pathlib import Path
@@ -16,6 +18,7 @@ from msgspec import Struct
 CHUNK_BYTES = 64 << 20
 """The size of a file. The payloads in one came together, and are let go of at about the same time."""
 _LENGTH_BITS = 24
+_TOO_LONG = 1 << _LENGTH_BITS
 
 
 class SpillError(Exception):
@@ -51,23 +54,39 @@ class Spill:
     """Where the payloads of one partition go. `put` raises `SpillError` where the disk is full."""
 
     def __init__(self, folder: Path) -> None:
+        """Let this process have as many files open as it may: each is held by a descriptor."""
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._folder = folder
         self._chunk: Chunk | None = None
 
     def put(self, value: bytes) -> Spilled:
-        """Write a payload; it stays readable for as long as what is returned lives."""
+        """Write a payload of less than 16 MiB; it stays readable for as long as what is returned lives."""
+        if len(value) >= _TOO_LONG:
+            raise SpillError(
+                f"a payload of {len(value):,} bytes is too long for spill_folder, which takes less than {_TOO_LONG:,}: "
+                "lower the topic's max.message.bytes, or unset spill_folder"
+            )
         try:
             if self._chunk is None or self._chunk.size + len(value) > CHUNK_BYTES:
                 self._chunk = Chunk(self._folder)
             chunk = self._chunk
             written = os.pwrite(chunk.file, value, chunk.size)
         except OSError as error:
-            raise SpillError(self._full(str(error))) from error
+            too_many = error.errno in (errno.EMFILE, errno.ENFILE)
+            raise SpillError(self._too_many_files() if too_many else self._full(str(error))) from error
         if written != len(value):
             raise SpillError(self._full("no space left on the device"))
         spilled = Spilled(chunk, chunk.size << _LENGTH_BITS | len(value))
         chunk.size += len(value)
         return spilled
+
+    def _too_many_files(self) -> str:
+        return (
+            f"spill_folder {self._folder} takes no more payloads of pending impressions: one file is open for every "
+            f"{CHUNK_BYTES >> 20} MB, and this process may open no more. Raise its hard limit (ulimit -Hn, "
+            "LimitNOFILE), or start more workers; nothing is lost, as the payloads are in the changelog too"
+        )
 
     def _full(self, why: str) -> str:
         return (

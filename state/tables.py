@@ -81,7 +81,7 @@ class SegmentStore(Protocol):
         """Return the marks of a partition by writer."""
 
     def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
-        """Yield the segments of a partition, in no order."""
+        """Return the segments that a partition has now, in no order."""
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         """Write a segment."""
@@ -153,10 +153,9 @@ class SegmentTable(faust.Table[Key, bytes]):
         return {key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW}
 
     def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
-        """Yield the segments of a partition, in no order."""
-        for key in self.keys_of(partition):
-            if key[1] != MARK_WINDOW:
-                yield key, unpacked(self.data[key])
+        """Return the segments that a partition has now, in no order. Each is unpacked when its turn comes."""
+        now = [(key, self.data[key]) for key in self.keys_of(partition) if key[1] != MARK_WINDOW]
+        return ((key, unpacked(value)) for key, value in now)
 
     def keys_of(self, partition: int) -> list[Key]:
         """Return the keys of a partition."""

@@ -59,7 +59,7 @@ class Partitions:
         for partition in [one for one in self.joins if TP(topics.impressions, one) not in assignment]:
             del self.joins[partition]
         for partition in [one for one in self.learners if TP(topics.interactions, one) not in assignment]:
-            del self.learners[partition]
+            self.learners.pop(partition).close()
 
     @asynccontextmanager
     async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:
@@ -160,9 +160,11 @@ def add_clock(app: Groundswell) -> None:
 
     @app.timer(TICK, name="clock")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def tick() -> None:
+        app.refusals.let_time_pass()
         if not app.flowing:
             app.pulse.wait()
             return
+        app.pulse.begin()
         for partition in list(held.joins):
             async with held.join_lock(partition):
                 if join := held.joins.get(partition):

@@ -9,10 +9,12 @@ Nothing connects at import; `app` is made when Faust asks for it (`faust -A stre
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,12 +63,14 @@ class Groundswell(RecordBatchApp):
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
         self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
-        self._refusals = RefusalLog()
+        self.refusals = RefusalLog()
+        # One at a time, also where a rebalance abandons a restore in the middle: two folds may be too much for memory.
+        self._restoring = ThreadPoolExecutor(1, thread_name_prefix="restore")
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
         self._learning_wiring = LearningWiring(
-            settings, self._outputs, LearningMetrics(self.metrics, settings.segments)
+            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.standing.kept
         )
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
@@ -77,7 +81,7 @@ class Groundswell(RecordBatchApp):
         await super().crash(reason)
 
     def _outputs(self) -> Outputs:
-        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self._refusals)
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self.refusals)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.
@@ -92,7 +96,9 @@ class Groundswell(RecordBatchApp):
         self._table.keep_only(event_partitions)
         for partition in event_partitions:
             async with held.join_lock(partition):
-                join = held.joins[partition] = PartitionJoin(partition, self._join_wiring)
+                join = PartitionJoin(partition, self._join_wiring)
+                await asyncio.get_running_loop().run_in_executor(self._restoring, join.restore)
+                held.joins[partition] = join
                 positions[TP(topics.impressions, partition)] = join.impressions.offset
                 positions[TP(topics.feedback, partition)] = join.feedback.offset
                 LOG.info(

@@ -207,6 +207,9 @@ class _Examination:
             yield failed(check, str(error), "a worker with this configuration would not start")
         else:
             unread = self._unread(topics.interactions, partition, first, checkpoint.offset, end)
+            if unread.is_cut:
+                yield findings.of_cut_log(check, topics.interactions, unread)
+                return
             models = ", ".join(sorted(checkpoint.models)) or "no model"
             seen = f"{models} up to interaction {checkpoint.offset}, {len(value):,} bytes"
             yield findings.of_age(check, seen, self._age(head), unread.age, self._patience_ms)

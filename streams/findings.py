@@ -234,12 +234,20 @@ class Unread(Struct, frozen=True):
     @property
     def count(self) -> int:
         """How many records are not read."""
-        return self.end - (self.first if self.committed is None else self.committed)
+        return max(0, self.end - (self.first if self.committed is None else self.committed))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more has been read than there is."""
+        return self.committed is not None and self.committed > self.end
 
 
 def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Finding:
     """Judge how far behind the group is; a negative retention means for ever."""
     check = f"lag on {topic}"
+    for one in partitions:
+        if one.is_cut:
+            return of_cut_log(check, topic, one)
     lost = [one for one in partitions if one.committed is not None and one.committed < one.first]
     if lost:
         count = sum(one.first - (one.committed or 0) for one in lost)
@@ -258,6 +266,18 @@ def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Findi
     if oldest > OLD_MS:
         return warned(check, seen, "see whether a worker runs, and whether it keeps up (its log, and its page at /)")
     return passed(check, seen)
+
+
+def of_cut_log(check: str, topic: str, partition: Unread) -> Finding:
+    """Say what to do about a partition that ends before the place up to which it has been read."""
+    where = f"{topic}[{partition.partition}]"
+    return failed(
+        check,
+        f"{where} ends at {partition.end}, but has been read up to {partition.committed}: it was deleted and made "
+        "again, or cut, and a worker would end here",
+        "restore the topic, or begin anew with a new kafka.group and new names for the topics of interactions and "
+        "checkpoints",
+    )
 
 
 def of_group(group: str, members: int) -> Finding:

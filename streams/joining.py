@@ -63,11 +63,14 @@ class PartitionJoin:
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
         self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
+        self._idle_since: dict[str, tuple[float, int]] = {}
+        self._steps = Steps()
+
+    def restore(self) -> None:
+        """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own."""
         mark = self._journal.restore(self._join)
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
-        self._idle_since: dict[str, tuple[float, int]] = {}
-        self._steps = Steps()
         self._observe()
 
     async def take_impressions(self, batch: RecordBatch) -> None:

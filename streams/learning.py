@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ class LearningWiring:
     settings: Settings
     outputs: Callable[[], Outputs]
     metrics: LearningMetrics
+    kept: Callable[[], Awaitable[bool]]
+    """Says whether the partition is still this worker's to write policies and checkpoints of."""
 
 
 class PartitionLearner:
@@ -71,6 +73,7 @@ class PartitionLearner:
         self.partition = partition
         self._settings = wiring.settings
         self._outputs = wiring.outputs
+        self._kept = wiring.kept
         self._metrics = wiring.metrics
         self._learners: dict[str, Learner] = {}
         # What was learned of models that are not configured now is kept for when they are again.
@@ -123,7 +126,8 @@ class PartitionLearner:
                     new[interaction.impression.model].append(interaction)
             for model, interactions in new.items():
                 self._learn(model, interactions, outputs)
-            await outputs.flush()
+            if await self._kept():
+                await outputs.flush()
 
     def _admit(self, record: LogRecord, outputs: Outputs) -> Interaction | None:
         try:
@@ -212,14 +216,16 @@ class PartitionLearner:
 
         `now` is in seconds, of a clock that never goes back.
         """
-        outputs = self._outputs()
+        outputs, published = self._outputs(), False
         with self._steps:
             for model, learner in self._learners.items():
                 if learner.version == self._publications[model].version:
                     continue
                 if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
                     self._publish(model, outputs)
-            await outputs.flush()
+                    published = True
+            if published and await self._kept():
+                await outputs.flush()
         if self.interactions.offset == self.durable_offset:
             return
         if self._unsaved_since is None:
@@ -232,7 +238,8 @@ class PartitionLearner:
     async def write_checkpoint(self) -> None:
         """Write a checkpoint if there is anything new, and return when it is durable.
 
-        After a step that was not finished there is nothing to vouch for: none is written.
+        After a step that was not finished there is nothing to vouch for: none is written. Nor is one of a partition
+        that another worker may have gone on with.
         """
         offset = self.interactions.offset
         if offset == self.durable_offset or self._steps.unfinished:
@@ -247,6 +254,8 @@ class PartitionLearner:
         self._seconds_to_encode = time.monotonic() - started
         outputs = self._outputs()
         outputs.checkpoint(self.partition, records)
+        if not await self._kept():
+            return
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
         self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
@@ -254,4 +263,5 @@ class PartitionLearner:
 
     def close(self) -> None:
         """Withdraw the gauges of a partition that goes to another worker."""
-        self._metrics.drop(self.partition, list(self._learners))
+        published = [model for model in self._learners if self._publishes(model)]
+        self._metrics.drop(self.partition, list(self._learners), published)

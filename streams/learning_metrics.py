@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
@@ -140,14 +140,20 @@ class LearningMetrics:
         self._metrics.checkpoint.labels(str(partition)).set_to_current_time()
         self._metrics.checkpoint_bytes.labels(str(partition)).set(size)
 
-    def drop(self, partition: int, models: Sequence[str]) -> None:
-        """Withdraw the gauges of a partition that has gone to another worker."""
+    def drop(self, partition: int, models: Sequence[str], published: Container[str]) -> None:
+        """Withdraw the gauges of a partition that has gone to another worker.
+
+        `models` were learned there, those of `published` published too.
+        """
         self._metrics.drop_interaction_partition(partition)
         for model in models:
             # Of a sharded model this worker may hold other partitions still.
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)
                 del self._recent[model], self._watches[model]
+            elif model in published:
+                self._metrics.drop_policy(model)
+                self._watches[model] = PolicyWatch()
 
 
 class RecentStatistics:

@@ -27,6 +27,16 @@ def _first_things_first(_: object, __: str, fields: EventDict) -> EventDict:
     return {name: fields.pop(name) for name in ("time", "level", "message", "logger") if name in fields} | dict(fields)
 
 
+def _on_one_line(_: object, __: str, fields: EventDict) -> EventDict:
+    """Escape what would begin a line, or command the terminal, in a message: Faust's and aiokafka's quote producers."""
+    message = str(fields["event"])
+    if not message.isprintable():
+        fields["event"] = "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode() for one in message
+        )
+    return fields
+
+
 _PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -51,6 +61,7 @@ def get_log(name: str) -> structlog.stdlib.BoundLogger:
 def _text(colours: bool) -> list[Processor]:
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        _on_one_line,
         structlog.dev.ConsoleRenderer(
             timestamp_key="time",
             colors=colours,

@@ -219,8 +219,9 @@ class Metrics:
         self.policy_value = Gauge(
             "groundswell_policy_value",
             "reward state per interaction, -1 to 1, that the newest policy would have without exploring, from a sample "
-            "of the last interactions: estimate is ips, snips, low and high (95 % interval of snips), or logged (what "
-            "was really shown)",
+            "of the last interactions: estimate is ips (which may exceed 1 by chance), snips, low and high (95 % "
+            "interval of snips), or logged (what was really shown). A sub-sampled log counts by its weights; "
+            "interactions with very many features are left out",
             ["model", "estimate"],
             registry=registry,
         )
@@ -317,18 +318,26 @@ class Metrics:
         """Forget the lag of a partition that has gone to another worker."""
         _drop(self.lag, topic, str(partition))
 
-    def drop_model(self, model: str) -> None:
-        """Forget the gauges of a model whose partition has gone to another worker."""
+    def drop_policy(self, model: str) -> None:
+        """Forget the gauges of a model's published policy: another worker publishes it from now on."""
         for gauge in (
-            self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
-            self.effective_share, self.mean_weight, self.policy_version, self.policy_published, self.ik_calibration,
-            self.ranked_first_shown, self.ranked_first_logged, self.occupancy,
+            self.policy_version, self.policy_published, self.occupancy, self.ranked_first_shown,
+            self.ranked_first_logged,
         ):  # fmt: skip
             _drop(gauge, model)
         for estimate in ESTIMATES:
             _drop(self.policy_value, model, estimate)
+
+    def drop_model(self, model: str) -> None:
+        """Forget the gauges of a model whose partition has gone to another worker."""
+        for gauge in (
+            self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
+            self.effective_share, self.mean_weight, self.ik_calibration,
+        ):  # fmt: skip
+            _drop(gauge, model)
         for state in ("-1", "0", "1"):
             _drop(self.state_rate, model, state)
+        self.drop_policy(model)
 
 
 def _drop(gauge: Gauge, *labels: str) -> None:

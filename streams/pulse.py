@@ -22,6 +22,11 @@ class Pulse:
         self._waiting = True
         self._since = clock()
 
+    def begin(self) -> None:
+        """Note that there is something to look after: from now on a round may be stuck, the first one too."""
+        if self._waiting:
+            self.beat()
+
     def beat(self) -> None:
         """Note that a round has ended."""
         self._waiting, self._since = False, self._clock()

@@ -11,7 +11,7 @@ them is never fetched again. So a reader asks each batch whether it begins where
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -21,6 +21,8 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
+
+from streams.standing import Standing
 
 LOG_APPEND_TIME = 1
 STALE_BATCHES = 64
@@ -112,7 +114,18 @@ class Cursor:
 
 
 class CommittedRecordsThread(AIOKafkaConsumerThread):
-    """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only."""
+    """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only.
+
+    When it joins the group, and its heartbeats, are followed, for `app.standing`.
+    """
+
+    async def on_start(self) -> None:
+        """Connect. The group is joined later, when there is something to subscribe to."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        following = cast(RecordBatchApp, self.app).standing.following
+        coordinator._do_heartbeat = following(coordinator._do_heartbeat)
+        coordinator._do_rejoin_group = following(coordinator._do_rejoin_group)
 
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -228,6 +241,7 @@ class RecordBatchApp(faust.App):
         self.seeking = False
         """Whether partitions are being restored, and nothing is let through."""
         super().__init__(*arguments, **options)
+        self.standing: Final = Standing(self.conf.broker_session_timeout, lambda: self.rebalancing)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
         """Return a topic whose events are `RecordBatch`. It is not acknowledged: offsets are committed by hand."""

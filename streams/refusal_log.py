@@ -17,7 +17,7 @@ LOG = get_log(__name__)
 class RefusalLog:
     """Tells the first refusal of each topic and reason, and after a while the next, with how many were between.
 
-    `clock` is in seconds and never goes back.
+    Where none comes any more, `let_time_pass` tells how many there were. `clock` is in seconds and never goes back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,3 +42,13 @@ class RefusalLog:
             detail=refusal.detail[:MAX_TEXT],
             untold_since=self._untold.pop(kind, 0),
         )
+
+    def let_time_pass(self) -> None:
+        """Tell of those kinds of which some have been kept back for long enough; call it now and then."""
+        now = self._clock()
+        for kind in [one for one in self._untold if now - self._told[one] >= SILENCE]:
+            topic, reason = kind
+            self._told[kind] = now
+            LOG.warning(
+                "refused: more are in dead-letter", topic=topic, reason=str(reason), untold_since=self._untold.pop(kind)
+            )

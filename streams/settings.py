@@ -160,8 +160,8 @@ class LearningSettings(BaseModel):
 class SegmentSettings(BaseModel):
     """By which feature of the context a model's reward states are also counted, in metrics only.
 
-    Choose one with a few values, such as country, platform or language. Never the user: metrics are no place for
-    people.
+    Choose one with a few values, such as country, platform or language: metrics show them. Never the user: the feature
+    that `sharded_by` or `inverse_kinematics.user_feature` names is refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -245,6 +245,22 @@ class Settings(BaseSettings):
     def _segments_are_of_models(self) -> Settings:
         if unknown := sorted(set(self.segments) - set(self.models)):
             raise ValueError(f"[segments.{unknown[0]}] is of no model: there is no [models.{unknown[0]}]")
+        return self
+
+    @model_validator(mode="after")
+    def _segments_are_not_people(self) -> Settings:
+        for name, segment in self.segments.items():
+            model = self.models[name]
+            spread = {
+                "sharded_by": model.sharded_by,
+                "inverse_kinematics.user_feature": model.inverse_kinematics.user_feature,
+            }
+            for setting, feature in spread.items():
+                if feature == segment.feature:
+                    raise ValueError(
+                        f"[segments.{name}] counts by {feature!r}, which {setting} of [models.{name}] names: metrics "
+                        "would show who people are. Choose a feature with a few values, such as platform or language"
+                    )
         return self
 
     @classmethod

@@ -147,6 +147,15 @@ def test_a_checkpoint_of_another_configuration_fails(servers: str, apps: Apps) -
     assert examined(servers)["checkpoint 1"].status == "pass"
 
 
+def test_a_checkpoint_that_has_read_more_interactions_than_there_are_fails(servers: str, apps: Apps) -> None:
+    value = encode_checkpoint(Checkpoint(7, {"floors": {}, "seen": {}}, {}, {}))
+    apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, value, partition=1)
+    apps.flush()
+    found = examined(servers)["checkpoint 1"]
+    assert (found.status, "ends at 0, but has been read up to 7" in found.seen) == ("fail", True), found
+    assert "begin anew" in found.remedy
+
+
 def test_a_damaged_policy_fails(servers: str, apps: Apps) -> None:
     snapshot = encode_policy(Learner(models("feed")["feed"]).snapshot(None))
     apps.send_bytes(TOPICS.policies, b"feed", snapshot.replace(b'"version":0', b'"version":7'), partition=0)

@@ -34,6 +34,11 @@ def batch(records: Sequence[ConsumerRecord]) -> RecordBatch:
     return RecordBatch(TP(records[0].topic, records[0].partition), records)
 
 
+async def always() -> bool:
+    """Say that a partition is still this worker's."""
+    return True
+
+
 class Written(NamedTuple):
     """A record as it was written."""
 

@@ -84,6 +84,25 @@ def test_probes_ask_for_pages_that_exist() -> None:
     assert {one["port"] for one in asked.values()} == {worker["ports"][0]["name"]}
 
 
+BUSY_SECONDS = 120
+"""How long an event loop may not turn: three times what a million pending impressions took to restore on busy cores."""
+
+
+@pytest.mark.parametrize("name", ["startup", "liveness"])
+def test_no_worker_is_killed_while_it_restores_what_was_pending(name: str) -> None:
+    (worker,) = pods()[0]["containers"]
+    probe = worker[f"{name}Probe"]
+    assert (probe["failureThreshold"] - 1) * probe["periodSeconds"] >= BUSY_SECONDS
+
+
+def test_probes_wait_for_a_worker_that_is_busy() -> None:
+    """Kubernetes gives an answer one second, which a step of many records may take."""
+    (worker,) = pods()[0]["containers"]
+    for name in ("startup", "liveness", "readiness"):
+        probe = worker[f"{name}Probe"]
+        assert 5 <= probe.get("timeoutSeconds", 1) <= probe["periodSeconds"], name
+
+
 @pytest.mark.parametrize("pod", pods(), ids=["worker", "topics"])
 def test_no_pod_can_do_more_than_it_has_to(pod: dict[str, Any]) -> None:
     assert pod["securityContext"]["runAsNonRoot"]

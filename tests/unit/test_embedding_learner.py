@@ -23,7 +23,7 @@ from streams.metrics import Metrics
 from streams.record_batches import RecordBatch
 from streams.settings import Settings
 from tests.unit.rounds import interaction
-from tests.unit.stand_ins import Log, batch, record
+from tests.unit.stand_ins import Log, always, batch, record
 
 USERS, WORDS, TASKS = 12, 16, 6
 ACTIONS = [Action(f"a{number}") for number in range(5)]
@@ -179,7 +179,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_as_if_nothing_had_been() ->
 
     async def policies(cuts: list[int]) -> list[bytes | None]:
         written = Log()
-        wiring = LearningWiring(configured, written.outputs, LearningMetrics(Metrics()))
+        wiring = LearningWiring(configured, written.outputs, LearningMetrics(Metrics()), always)
         for begin, end in pairwise([0, *cuts, len(records)]):
             learner = PartitionLearner(0, wiring, written.newest("checkpoints"), written.newest("policies"))
             new = learner.interactions.contiguous(batch(records[begin:end]))

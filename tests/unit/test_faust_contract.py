@@ -21,11 +21,18 @@ from typing import Any, cast
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.app.base import App
 from faust.tables import base, recovery, table
 from faust.transport import consumer as transport_consumer
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
+from faust.transport.drivers.aiokafka import (
+    AIOKafkaConsumerThread,
+    Consumer,
+    ConsumerRebalanceListener,
+    Producer,
+    Transport,
+)
 from faust.types import TP, ConsumerMessage
 from mode.utils.logging import CompositeLogger
 
@@ -215,6 +222,19 @@ def test_only_what_transactions_have_committed_is_read() -> None:
         return str(thread._create_worker_consumer(cast(Transport, consumer.transport))._isolation_level)
 
     assert asyncio.run(isolation()) == "read_committed"
+
+
+def test_heartbeats_are_asked_for_by_name_and_the_group_is_joined_after_the_start() -> None:
+    assert "success = await self._do_heartbeat()" in inspect.getsource(GroupCoordinator._heartbeat_routine)
+    assert list(inspect.signature(GroupCoordinator._do_heartbeat).parameters) == ["self"]
+    assert "success = await self._do_rejoin_group(" in inspect.getsource(GroupCoordinator.ensure_active_group)
+    assert "self._coordinator = GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
+    start = inspect.getsource(AIOKafkaConsumerThread.on_start)
+    assert "await self._consumer.start()" in start
+    assert "subscribe" not in start
+    revoked = inspect.getsource(ConsumerRebalanceListener.on_partitions_revoked)
+    assert revoked.index("on_rebalance_start()") < revoked.index("thread.on_partitions_revoked(")
+    assert "self.rebalancing = True" in inspect.getsource(App.on_rebalance_start)
 
 
 def test_the_transport_is_ours() -> None:

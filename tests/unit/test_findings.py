@@ -131,6 +131,13 @@ def test_clocks(delays: list[int], stamped: bool, expected: str, word: str) -> N
         ([Unread(0, 5, 10, 20, 13 * HOUR_MS)], DAY_MS, FAIL, "soon"),
         ([Unread(0, 5, 10, 20, 13 * HOUR_MS)], -1, WARN, "13 h"),
         ([Unread(3, 50, 10, 90)], DAY_MS, FAIL, "40 records were deleted"),
+        (
+            [Unread(0, 0, 10, 20, 500), Unread(3, 0, 100, 10)],
+            DAY_MS,
+            FAIL,
+            "[3] ends at 10, but has been read up to 100",
+        ),
+        ([Unread(0, 0, None, 0), Unread(1, 0, 1, 0)], DAY_MS, FAIL, "made again"),
     ],
 )
 def test_lag(partitions: list[Unread], retention: int, expected: str, word: str) -> None:

@@ -37,6 +37,7 @@ class Joined:
         self.table = MemorySegments(self.changelog, self.log.happened)
         wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics)
         self.join = PartitionJoin(self._partition, wiring)
+        self.join.restore()
 
     def shows(self, *records: ConsumerRecord) -> None:
         self._take(self.join.impressions.contiguous(batch(records)), self.join.take_impressions)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import ConsumerRecord
+from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,14 +22,16 @@ from processors.learner import Learner
 from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams import learning
+from streams.agents import Partitions
 from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
 from streams.metrics import Metrics
+from streams.outputs import contract_partition
 from streams.record_batches import RecordBatch
 from streams.settings import Settings
 from streams.steps import UnfinishedStepError
 from tests.unit.rounds import uniform_log
-from tests.unit.stand_ins import Log, RefusedError, batch, cut, record, worker_settings
+from tests.unit.stand_ins import Log, RefusedError, always, batch, cut, record, worker_settings
 
 EVERY = 25
 ENCODE = checkpoints.encode
@@ -46,13 +49,16 @@ class Learned:
     """A partition's learners on stand-ins; `restart` is a worker that was killed and comes back."""
 
     def __init__(self, **learning: Any) -> None:
-        self.log, self.metrics = Log(), Metrics()
+        self.log, self.metrics, self.lost = Log(), Metrics(), False
         self.settings = worker_settings(publish_interactions=EVERY, **learning)
         self.restart()
 
     def restart(self) -> None:
-        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics))
+        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept)
         self.learner = PartitionLearner(0, wiring, self.log.newest("checkpoints"), self.log.newest("policies"))
+
+    async def kept(self) -> bool:
+        return not self.lost
 
     def reads(self, batches: Iterable[RecordBatch]) -> None:
         async def steps() -> None:
@@ -134,6 +140,24 @@ def test_what_is_delivered_again_is_not_learned_again(stretches: list[tuple[int,
     assert learned.rewards() == EXPECTED.rewards()
     assert learned.policies() == EXPECTED.policies()
     assert learned.metrics.relearned._value.get() == len(log) - len(LOG)
+
+
+@pytest.mark.parametrize("does", ["reads", "waits", "hands over"])
+def test_of_a_partition_that_was_lost_neither_policy_nor_checkpoint_is_written(does: str) -> None:
+    learned = Learned(checkpoint_seconds=5, publish_seconds=5)
+    learned.reads([batch(RECORDS[:30])])
+    written = len(learned.log.written)
+    learned.lost = True
+    match does:
+        case "reads":
+            learned.reads([batch(RECORDS[30:60])])
+        case "waits":
+            learned.time_passes(100)
+            learned.time_passes(106)
+        case "hands over":
+            learned.checkpoints()
+    assert len(learned.log.written) == written
+    assert learned.learner.durable_offset == 0, "nothing is committed either"
 
 
 def test_nothing_may_be_committed_before_its_checkpoint_is_durable() -> None:
@@ -272,7 +296,7 @@ def test_a_model_that_is_not_configured_for_a_while_is_not_forgotten() -> None:
 
 def test_a_checkpoint_that_is_none_stops_the_start() -> None:
     learned = Learned()
-    wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics))
+    wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics), always)
     with pytest.raises(CheckpointError):
         PartitionLearner(0, wiring, {CHECKPOINT_KEY: b"something else"}, {})
 
@@ -291,6 +315,30 @@ def test_after_a_restart_no_chunk_of_the_published_policy_is_written_over(monkey
     for size in range(before, len(learned.log.written)):
         partial = {one.key or b"": one.value for one in learned.log.written[:size] if one.topic == "policies"}
         assert chunks.assemble(b"feed", partial)[0] == whole, "a reader at any moment finds a whole policy"
+
+
+def test_the_partition_that_publishes_a_sharded_model_takes_the_policys_gauges_along() -> None:
+    log, metrics = Log(), Metrics()
+    configured = worker_settings(publish_interactions=EVERY)
+    sharded = {"feed": configured.models["feed"].model_copy(update={"sharded_by": "user"})}
+    shared = configured.model_copy(update={"models": sharded})
+    wiring = LearningWiring(shared, log.outputs, LearningMetrics(metrics), always)
+    publishing = contract_partition(b"feed", configured.topics.interaction_partitions)
+    held, topics = Partitions(), configured.topics
+    for partition in (publishing, publishing - 1):
+        learner = held.learners[partition] = PartitionLearner(partition, wiring, {}, {})
+        asyncio.run(learner.take(batch(RECORDS[:30])))
+
+    def told(name: str) -> float | None:
+        return metrics.registry.get_sample_value(f"groundswell_{name}", {"model": "feed"})
+
+    assert told("policy_version") == EVERY
+    held.keep_only({TP(topics.interactions, publishing - 1)}, topics)
+    assert told("policy_version") is None
+    assert told("policy_published_timestamp_seconds") is None
+    assert told("mean_importance_weight") is not None, "the other shard is still learned here"
+    held.keep_only(set(), topics)
+    assert told("mean_importance_weight") is None
 
 
 def test_how_full_its_tables_are_is_told_with_each_policy() -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
 import warnings
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from processors.admission import Refusal
+from streams.agents import add_clock
+from streams.app import create_app
 from streams.logs import LogFormat, bound_contextvars, get_log, log_configuration, set_up_logs
 from streams.refusal_log import SILENCE, RefusalLog
+from tests.unit.stand_ins import worker_settings
 
 LOG = get_log("tests.of.logs")
 NASTY = 'a\nb\r\n{"level": "critical"}\x1b[31m\u2028'
@@ -44,6 +50,16 @@ def test_what_producers_sent_begins_no_line_of_its_own_for_people_either(capsys:
     (line,) = lines(capsys)
     assert "refused" in line
     assert "\x1b" not in line
+
+
+def test_what_libraries_say_of_it_begins_no_line_either(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("INFO", "text")
+    logging.getLogger("faust.worker").warning("cannot read %s, zur Übersicht", NASTY)
+    LOG.warning(NASTY)
+    (fausts, ours) = lines(capsys)
+    assert "cannot read a\\nb\\r\\n{" in fausts
+    assert "zur Übersicht" in fausts
+    assert "\x1b" not in fausts + ours
 
 
 def test_what_is_bound_stands_on_every_line_within(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,3 +117,39 @@ def test_garbage_does_not_fill_the_log(capsys: pytest.CaptureFixture[str]) -> No
     assert len(json.dumps(first)) < 3_000
     assert (other["reason"], other["impression_id"]) == ("empty", None)
     assert (later["impression_id"], later["offset"], later["untold_since"]) == ("i7", 1_001, 999)
+
+
+def test_how_many_were_refused_is_told_even_if_no_other_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("INFO", "json")
+    now = [0.0]
+    refusals = RefusalLog(lambda: now[0])
+    for offset in range(100):
+        refusals.refused("feedback", 1, offset, b"i", Refusal("not_json", "malformed"))
+    refusals.refused("feedback", 1, 100, None, Refusal("empty", "the record has no value"))
+    for _ in range(10):
+        now[0] += SILENCE / 4
+        refusals.let_time_pass()
+    *_, told = found = [json.loads(line) for line in lines(capsys)]
+    assert len(found) == 3, "one line each, and one that says how many"
+    assert (told["topic"], told["reason"], told["untold_since"]) == ("feedback", "not_json", 99)
+    refusals.refused("feedback", 1, 101, b"i", Refusal("not_json", "malformed"))
+    (later,) = (json.loads(line) for line in lines(capsys))
+    assert (later["offset"], later["untold_since"]) == (101, 0)
+
+
+def test_the_workers_clock_tells_it_even_while_nothing_flows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, now = create_app(worker_settings()), [0.0]
+    timers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+    app.refusals = RefusalLog(lambda: now[0])
+    monkeypatch.setattr(type(app), "flowing", False)
+    monkeypatch.setattr(app, "timer", lambda _, name: lambda timer: timers.setdefault(name, timer))
+    add_clock(app)
+    set_up_logs("INFO", "json")
+    for offset in range(3):
+        app.refusals.refused("feedback", 1, offset, b"i", Refusal("not_json", "malformed"))
+    now[0] += SILENCE
+    asyncio.run(timers["clock"]())
+    *_, told = (json.loads(line) for line in lines(capsys))
+    assert told["untold_since"] == 2

@@ -95,7 +95,7 @@ def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
             gauge.labels(partition).set(1)
         metrics.lag.labels("impressions", partition).set(5)
     before = samples(metrics)
-    learning.drop(3, ["feed"])
+    learning.drop(3, ["feed"], ["feed"])
     metrics.drop_event_partition(3)
     metrics.drop_lag("impressions", 3)
     metrics.drop_event_partition(99)
@@ -114,10 +114,28 @@ def test_the_gauges_of_a_sharded_model_stay_while_the_worker_holds_one_of_its_pa
     other = Learner(learner.model)
     learning.follow(4, "feed", other.statistics)
     learning.learned(4, "feed", uniform_log(100), other.learn(uniform_log(100)), other.statistics)
-    learning.drop(3, ["feed"])
+    learning.drop(3, ["feed"], [])
     assert any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
-    learning.drop(4, ["feed"])
+    learning.drop(4, ["feed"], [])
     assert not any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+
+
+def test_a_worker_that_no_longer_publishes_a_sharded_model_says_nothing_of_its_policy() -> None:
+    """It goes on with another shard, and knows nothing of the policies that another worker publishes."""
+    metrics, learning, learner = learned_metrics(200)
+    learning.published(learner.snapshot(None), 1_700_000_000.0)
+    other = Learner(learner.model)
+    learning.follow(4, "feed", other.statistics)
+
+    def goes_on() -> set[str]:
+        log = uniform_log(400)
+        learning.learned(4, "feed", log, other.learn(log), other.statistics)
+        return {name for name, _ in samples(metrics) if "_policy_" in name or "ranked_first" in name}
+
+    assert goes_on() >= {"groundswell_policy_version", "groundswell_policy_value"}
+    learning.drop(3, ["feed"], ["feed"])
+    assert goes_on() == set()
+    assert any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
 
 
 def test_what_is_learned_counts_by_segment_where_one_is_configured() -> None:

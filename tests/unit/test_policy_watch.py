@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from msgspec.structs import replace
 
-from processors.events import Features, Impression, Interaction, Reward
+from processors.events import Action, Features, FeatureValue, Impression, Interaction, Reward
 from processors.exploration import probabilities
+from processors.features import count_crosses
 from processors.learner import Learner
 from processors.off_policy import ValueEstimate
-from processors.policy import Policy, PolicySnapshot
-from processors.policy_watch import HELD, HeldPolicy, PolicyWatch
+from processors.policy import Policy, PolicySnapshot, Weights
+from processors.policy_watch import COST_PER_STRETCH, HELD, MOST_COST, HeldPolicy, PolicyWatch
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 from tests.unit.stand_ins import worker_settings
 
 EPSILON = 0.2
 CONTEXT: Features = {"user": "u0"}
+CONTEXTS: list[Features] = [CONTEXT, {"user": "u1", "hour": 13, "new": True}, {"user": "nobody"}, {}]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,9 @@ WRONG: dict[str, Logged] = {
 }
 
 
-def watched(snapshot: PolicySnapshot, logged: Logged, count: int = 600, stated: int | None = None) -> PolicyWatch:
+def watched(
+    snapshot: PolicySnapshot, logged: Logged, count: int = 600, stated: int | None = None, weight: float = 1.0
+) -> PolicyWatch:
     """Return a watch that has seen an app act by the policy; what is best is enjoyed, what is worst hated."""
     rng, true, watch = random.Random(1), chances(snapshot), PolicyWatch()
     scores = Policy(snapshot).scores(CONTEXT, ACTIONS)
@@ -59,7 +63,7 @@ def watched(snapshot: PolicySnapshot, logged: Logged, count: int = 600, stated: 
         shown = Impression(
             schema_version=1, impression_id=f"i{number}", occurred_at=number, model="feed", context=CONTEXT,
             actions=ACTIONS, chosen=chosen, probabilities=distribution, propensity=propensity,
-            policy_version=snapshot.version if stated is None else stated,
+            policy_version=snapshot.version if stated is None else stated, weight=weight,
         )  # fmt: skip
         one = interaction(number)
         watch.observe([_with(one, shown)], [_reward(shown, (chosen == best) - (chosen == worst))])
@@ -115,11 +119,123 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         for _ in range(400):
             matches = rng.random() < 0.25
             reward = rng.choices((1, 0, -1), weights=(3, 6, 1))[0]
-            estimate.add(4.0 if matches else 0.0, reward)
+            estimate.add(4.0 if matches else 0.0, reward, 1.0)
         value = estimate.value()
         assert value is not None
         held += value.low <= truth <= value.high
     assert 0.9 <= held / 300 <= 0.99
+
+
+KEPT = {1: 1.0, 0: 0.1, -1: 1.0}
+"""The rate at which a log is kept by what came of an impression: those without anything are many, and dull."""
+
+
+def test_a_sub_sampled_log_says_what_the_whole_one_would_have_said() -> None:
+    rng, held, means = random.Random(0), 0, []
+    truth, rounds = 0.3 * 1 - 0.1, 300
+    for _ in range(rounds):
+        estimate = ValueEstimate(memory=10**9)
+        for _ in range(600):
+            matches = rng.random() < 0.25
+            reward = rng.choices((1, 0, -1), weights=(3, 6, 1))[0]
+            if rng.random() < KEPT[reward]:
+                estimate.add(4.0 if matches else 0.0, reward, 1 / KEPT[reward])
+        value = estimate.value()
+        assert value is not None
+        means.append((value.ips, value.snips, estimate.logged))
+        held += value.low <= truth <= value.high
+    for estimates in zip(*means, strict=True):
+        assert sum(estimates) / rounds == pytest.approx(truth, abs=0.02)
+    assert held / rounds >= 0.94, "the four that are added make it wide where few weigh much"
+
+
+def test_a_log_of_which_every_tenth_is_kept_says_the_same_as_if_it_were_whole(snapshot: PolicySnapshot) -> None:
+    whole, tenth = (watched(snapshot, HONEST["propensity"], weight=weight).value for weight in (1.0, 10.0))
+    assert tuple(tenth.value() or ()) == pytest.approx(tuple(whole.value() or ()))
+    assert tenth.logged == pytest.approx(whole.logged)
+
+
+def wide(number: int, actions: int, context: int, features: int) -> Interaction:
+    """Return an interaction with so many actions, and features of context and of each action."""
+    return interaction(
+        number,
+        context={f"c{i}": "x" for i in range(context)},
+        actions=[Action(f"a{i}", {f"f{j}": "y" for j in range(features)}) for i in range(actions)],
+        propensity=0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "looked_at"),
+    [
+        ((11, 1, 0), 200),
+        ((11, 5, 3), 200),
+        ((100, 20, 5), 22),
+        ((10_000, 0, 0), 0),
+        ((1000, 20, 10), 0),
+        ((100, 190, 100), 0),
+    ],
+    ids=["small", "usual", "dear: 12,600 crosses", "many actions", "231,000 crosses", "1,929,100 crosses"],
+)
+def test_what_is_scored_is_bounded_by_crosses_whatever_an_interaction_holds(
+    snapshot: PolicySnapshot, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int, int], looked_at: int
+) -> None:
+    scored: list[int] = []
+    original = HeldPolicy.scores
+
+    def counted(
+        policy: HeldPolicy,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+    ) -> list[float]:
+        scored.append(count_crosses(context, actions, crosses=False)[1])
+        return original(policy, context, actions)
+
+    monkeypatch.setattr(HeldPolicy, "scores", counted)
+    watch, stretches = PolicyWatch(), 100
+    watch.published(snapshot)
+    one = wide(0, *size)
+    reward = _reward(one.impression, 1)
+    for _ in range(stretches):
+        watch.observe([one] * 4, [reward] * 4)
+    assert len(scored) == pytest.approx(looked_at, abs=1)
+    assert sum(scored) <= stretches * COST_PER_STRETCH + MOST_COST
+
+
+def test_dear_interactions_are_looked_at_as_often_as_cheap_ones_among_them(snapshot: PolicySnapshot) -> None:
+    """Else the estimates would speak of the cheap ones only. Here the dear ones are half, and all that is enjoyed."""
+    watch, rng = PolicyWatch(), random.Random(3)
+    watch.published(snapshot)
+    for number in range(20_000):
+        dear = rng.random() < 0.5
+        one = wide(number, 3, 40 if dear else 1, 20 if dear else 1)
+        watch.observe([one], [_reward(one.impression, 1 if dear else 0)])
+    assert watch.value.logged == pytest.approx(0.5, abs=0.1)
+
+
+def test_an_action_set_is_scored_once_where_the_newest_policy_was_acted_by(
+    snapshot: PolicySnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[int] = []
+
+    def greedy(policy: HeldPolicy, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        scored.append(policy.version)
+        return [1.0, *[0.0] * (len(actions) - 1)]
+
+    monkeypatch.setattr(HeldPolicy, "greedy", greedy)
+    watch = PolicyWatch()
+    newer = replace(snapshot, version=snapshot.version + 1)
+    watch.published(snapshot)
+    watch.published(newer)
+    for version, expected in (
+        (snapshot.version, [newer.version, snapshot.version]),
+        (newer.version, [newer.version]),
+    ):
+        scored.clear()
+        stating = replace(interaction(0, propensity=1.0).impression, policy_version=version)
+        watch.observe([_with(interaction(0), stating)], [_reward(stating, 0)])
+        assert scored == expected
+    assert watch.propensities.checked == 2
 
 
 def test_few_policies_are_held_and_those_the_log_has_passed_are_let_go(snapshot: PolicySnapshot) -> None:
@@ -134,8 +250,14 @@ def test_few_policies_are_held_and_those_the_log_has_passed_are_let_go(snapshot:
     assert not watch._held
 
 
-def test_a_held_policy_ranks_as_the_policy_does(snapshot: PolicySnapshot) -> None:
-    held, policy = HeldPolicy(snapshot), Policy(snapshot)
-    for user in ("u0", "u1", "u2", "nobody"):
-        assert held.scores({"user": user}, ACTIONS) == policy.scores({"user": user}, ACTIONS)
-    assert dict(held._weights) == dict(policy._weights)
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("crosses", [False, True])
+def test_a_held_policy_scores_as_the_policy_does(snapshot: PolicySnapshot, shared: bool, crosses: bool) -> None:
+    indices = range(1 << snapshot.bits)
+    dense = Weights([*indices], [random.Random(i).gauss(0, 1) for i in indices])
+    full = replace(snapshot, shared_weights=shared, context_crosses=crosses, bandit=dense)
+    actions = [*ACTIONS, Action("new", {"price": 2.5, "kind": "news", "size": 0}), Action("other", {"kind": "jazz"})]
+    for one in (snapshot, full, replace(full, bandit=Weights([], []))):
+        held, policy = HeldPolicy(one), Policy(one)
+        for context in CONTEXTS:
+            assert held.scores(context, actions) == pytest.approx(policy.scores(context, actions))

@@ -30,11 +30,24 @@ class Time:
         ([("beat", 0), ("pass", STUCK)], None),
         ([("beat", 0), ("pass", STUCK + 1)], "stuck: nothing has come to its end for 121 s"),
         ([("beat", 0), ("pass", STUCK + 1), ("beat", 0)], None),
+        ([("wait", 0), ("begin", 0), ("pass", STUCK + 1)], "stuck: nothing has come to its end for 121 s"),
+        ([("beat", 0), ("pass", STUCK), ("begin", 0), ("pass", 1)], "stuck: nothing has come to its end for 121 s"),
         ([("beat", 0), ("pass", STUCK - 1), ("wait", 0), ("pass", STUCK)], None),
         ([("beat", 0), ("wait", 0), *[("pass", 1), ("wait", 0)] * 1801], "no partition has come for 1801 s"),
         ([("wait", 0), ("pass", LONGEST_WAIT), ("beat", 0), ("wait", 0), ("pass", 10)], None),
     ],
-    ids=["starts", "never starts", "busy", "stuck", "unstuck", "rebalances", "rebalances for ever", "comes back"],
+    ids=[
+        "starts",
+        "never starts",
+        "busy",
+        "stuck",
+        "unstuck",
+        "stuck in its first round",
+        "stuck in a later one",
+        "rebalances",
+        "rebalances for ever",
+        "comes back",
+    ],
 )
 def test_it_is_stuck_only_when_nothing_ends_for_longer_than_it_may(
     happened: list[tuple[str, float]], trouble: str | None

@@ -41,3 +41,24 @@ def test_a_producer_cannot_make_more_of_them() -> None:
 def test_segments_of_no_model_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"no \[models.mail\]"):
         Settings.model_validate({"segments": {"mail": {"feature": "country"}}})
+
+
+@pytest.mark.parametrize(
+    ("model", "setting"),
+    [
+        ({"definitely_negative": ["dislike"], "sharded_by": "user"}, "sharded_by"),
+        (
+            {
+                "inverse_kinematics": {"form": "spectral", "user_feature": "user"},
+                "reward": {"rule": "two-state", "extreme": "meaning"},
+            },
+            "user_feature",
+        ),
+    ],
+    ids=["spread by person", "meaning by person"],
+)
+def test_people_are_no_segments(model: dict[str, object], setting: str) -> None:
+    """Their first ten would be labels of a metric, e-mail addresses and all."""
+    with pytest.raises(ValidationError, match=rf"counts by 'user', which .*{setting} of \[models.feed\] names"):
+        Settings.model_validate({"models": {"feed": model}, "segments": {"feed": {"feature": "user"}}})
+    assert Settings.model_validate({"models": {"feed": model}, "segments": {"feed": {"feature": "platform"}}}).segments

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
+import resource
 import tracemalloc
 from pathlib import Path
 
@@ -90,3 +92,32 @@ def test_a_folder_that_takes_no_more_is_named_with_what_to_do(tmp_path: Path) ->
     spilling = Spill(tmp_path / "gone")
     with pytest.raises(SpillError, match=r"spill_folder \S+gone takes no more .*Make room.* nothing is lost"):
         spilling.put(b"payload")
+
+
+@pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENFILE])
+def test_where_no_more_files_may_be_open_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(spill, "Chunk", refuse)
+    with pytest.raises(SpillError, match=r"may open no more\. Raise its hard limit .* nothing is lost"):
+        Spill(tmp_path).put(b"payload")
+
+
+def test_as_many_files_may_be_open_as_the_system_lets(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+        Spill(tmp_path)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_payload_whose_length_could_not_be_kept_is_refused(tmp_path: Path) -> None:
+    spilling, most = Spill(tmp_path), (1 << 24) - 1
+    assert len(spilling.put(bytes(most))) == most
+    with pytest.raises(SpillError, match="16,777,216 bytes is too long"):
+        spilling.put(bytes(most + 1))
