@@ -104,6 +104,11 @@ class EmbeddingLearner(Learner):
         of_user, _ = feature(self._user_feature, value)
         return of_user, (user, column), (new_user, new_signal), float(self._meanings[user, column])
 
+    @property
+    def forgotten(self) -> Mapping[str, int]:
+        """How many users and signals gave way to new ones."""
+        return {"users": self._users.given_anew, "signals": self._signals.given_anew}
+
     def refresh(self) -> None:
         """Read the embedding anew from all that was learned."""
         learned = float(self._totals[kernel.LEARNED])

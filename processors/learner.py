@@ -102,6 +102,11 @@ class Learner:
         return Statistics.of(self._skipped, self._sums)
 
     @property
+    def forgotten(self) -> Mapping[str, int]:
+        """How often something gave way to what was new, by the setting that bounds how many are kept."""
+        return {}
+
+    @property
     def version(self) -> int:
         """How many interactions the policy of this moment includes."""
         return self.interactions_included

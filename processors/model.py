@@ -54,7 +54,8 @@ class InverseKinematicsConfig(Settings):
     The forms "spectral" and "co-occurrence" are for many users who each have a way of their own with many signals
     (`processors/spectral.py`): the context feature `user_feature` says who it was, and what a signal means is learned
     for each of at most `users` x `signals`. Beyond them the user or signal that was not seen for longest is
-    forgotten, and comes back as a new one: set them to more than are active at a time. Each of `users` x `signals`
+    forgotten, and comes back as a new one: set them to more than are active at a time, and
+    watch `groundswell_embedding_forgotten`. Each of `users` x `signals`
     takes half a kilobyte of memory and as much in each checkpoint, and 100,000 are the most.
     """
 

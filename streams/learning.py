@@ -157,6 +157,7 @@ class PartitionLearner:
             begin += len(stretch)
             rewards = learner.learn(stretch)
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
+            self._metrics.forgot(model, learner.forgotten)
             for reward in rewards:
                 if reward is not None:
                     outputs.reward(self.partition, reward)

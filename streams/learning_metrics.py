@@ -61,6 +61,11 @@ class LearningMetrics:
         self._speak_of_recent(partition, model, statistics)
         self._watch(model, interactions, rewards)
 
+    def forgot(self, model: str, forgotten: Mapping[str, int]) -> None:
+        """Note how many users and signals of an embedding have given way to new ones so far."""
+        for setting, number in forgotten.items():
+            self._metrics.forgotten.labels(model, setting).set(number)
+
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         metrics, segments = self._metrics, self._segments.get(model)
         meanings: Counter[tuple[str, str]] = Counter()

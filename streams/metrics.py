@@ -196,6 +196,13 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.forgotten = Gauge(
+            "groundswell_embedding_forgotten",
+            "users and signals that gave way to new ones since the embedding began to learn: where it keeps growing, "
+            "that setting (`users`, `signals`) is smaller than the number active at a time",
+            ["model", "setting"],
+            registry=registry,
+        )
 
         self.propensity_checks = Counter(
             "groundswell_propensity_checks",
@@ -337,6 +344,8 @@ class Metrics:
             _drop(gauge, model)
         for state in ("-1", "0", "1"):
             _drop(self.state_rate, model, state)
+        for setting in ("users", "signals"):
+            _drop(self.forgotten, model, setting)
         self.drop_policy(model)
 
 

@@ -173,6 +173,30 @@ def test_a_reward_tells_where_it_comes_from() -> None:
     assert learner.statistics.ik_log_loss < 0.9 * learner.statistics.prior_log_loss
 
 
+def test_a_worker_tells_how_many_users_and_signals_were_forgotten() -> None:
+    configured = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
+    arrivals = log(500, users=USERS + 3, words=WORDS)
+    records = [record("interactions", at, b"feed", msgspec.json.encode(one)) for at, one in enumerate(arrivals)]
+    written = Log()
+
+    async def learned(begin: int, end: int) -> list[float]:
+        metrics = Metrics()
+        wiring = LearningWiring(configured, written.outputs, LearningMetrics(metrics), always)
+        learner = PartitionLearner(0, wiring, written.newest("checkpoints"), written.newest("policies"))
+        await learner.take(batch(records[begin:end]))
+        await learner.write_checkpoint()
+        name, labels = (
+            "groundswell_embedding_forgotten",
+            [{"model": "feed", "setting": s} for s in ("users", "signals")],
+        )
+        return [metrics.registry.get_sample_value(name, one) or 0.0 for one in labels]
+
+    first_users, first_signals = asyncio.run(learned(0, 250))
+    users, signals = asyncio.run(learned(250, 500))
+    assert users > first_users > 0
+    assert (first_signals, signals) == (0, 0)
+
+
 def test_a_killed_worker_goes_on_from_its_checkpoint_as_if_nothing_had_been() -> None:
     configured = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
     records = [record("interactions", at, b"feed", msgspec.json.encode(one)) for at, one in enumerate(LOG[:6_000])]

@@ -88,6 +88,7 @@ def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     metrics, learning, learner = learned_metrics(200)
     learning.published(learner.snapshot(None), 1_700_000_000.0)
     learning.learned(3, "feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
+    learning.forgot("feed", {"users": 1, "signals": 2})
     learning.checkpointed(3, 1_000, 0.1)
     learning.unsaved(3)
     for partition in ("3", "4"):
@@ -164,5 +165,5 @@ def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     declared = Metrics().declared()
     assert len({one.name for one in declared}) == len(declared)
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
-    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate"}
+    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate", "setting"}
     assert {label for one in declared for label in one.labels} <= bounded
