@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from experiments.experiment import Bar
+from experiments.bench_result import at_least, conclude
 from experiments.three_state import ThreeStateUsers
 from processors.events import Action, Impression, Interaction, Source
 from processors.learner import Learner
@@ -141,24 +137,10 @@ def bench_learner(out: Path, count: int = 24_000) -> int:
     """
     one_at_a_time(log(5, 50))  # compiles
     rows = {actions: measured(actions, max(count * 11 // actions, 3_000)) for actions in (11, 50, 200)}
-    bars = []
-    for (way, actions), least in BARS.items():
-        reached = rows[actions][f"ratio_{way}"]
-        name = f"{way.replace('_', ' ')} at K = {actions}, times VowpalWabbit"
-        bars.append(Bar(name, f">= {least:g}", reached, reached >= least))
-    out.mkdir(parents=True, exist_ok=True)
-    result = {"bench": "learner", "users": USERS, "rounds": ROUNDS, "rows": rows, "bars": [asdict(bar) for bar in bars]}
-    (out / "results.json").write_text(json.dumps(result, indent=1) + "\n")
-    _show(rows, bars)
-    return 0 if all(bar.met for bar in bars) else 1
-
-
-def _show(rows: Mapping[int, Mapping[str, float]], bars: Sequence[Bar]) -> None:
-    table = Table("K", "one at a time", "batches of 256", "VowpalWabbit", title="events a CPU second")
-    for actions, row in rows.items():
-        cells = [f"{row[name]:,.0f}" for name in ("one_at_a_time", "batches_of_256", "vowpal_wabbit")]
-        table.add_row(str(actions), *cells)
-    verdict = Table("bar", "", "reached", "met")
-    for bar in bars:
-        verdict.add_row(bar.name, bar.bar, f"{bar.reached:.1f}", "yes" if bar.met else "NO")
-    Console().print(table, verdict)
+    bars = [
+        at_least(f"{way.replace('_', ' ')} at K = {actions}, times VowpalWabbit", least, rows[actions][f"ratio_{way}"])
+        for (way, actions), least in BARS.items()
+    ]
+    named = {f"K = {actions}": row for actions, row in rows.items()}
+    title = f"events a CPU second, medians of {ROUNDS}"
+    return conclude(out, title, named, bars, bench="learner", users=USERS, rounds=ROUNDS)

@@ -25,7 +25,7 @@ def test_vowpal_wabbit_takes_our_interactions(monkeypatch: pytest.MonkeyPatch) -
 def test_the_bench_measures_both_in_one_run(tmp_path: Path) -> None:
     status = bench_learner.bench_learner(tmp_path, count=2_000)
     result = json.loads((tmp_path / "results.json").read_text())
-    assert list(result["rows"]) == ["11", "50", "200"]
-    assert all(rate > 0 for row in result["rows"].values() for rate in row.values())
+    assert list(result["contenders"]) == ["K = 11", "K = 50", "K = 200"]
+    assert all(rate > 0 for row in result["contenders"].values() for rate in row.values())
     assert [bar["bar"] for bar in result["bars"]] == [">= 3", ">= 15", ">= 20"]
     assert status == (0 if all(bar["met"] for bar in result["bars"]) else 1)
