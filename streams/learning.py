@@ -251,12 +251,12 @@ class PartitionLearner:
         # A large state takes seconds to compress. It is a copy; publications do not change under the partition's lock.
         checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications)
         value = await asyncio.to_thread(checkpoints.encode, checkpoint)
-        records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
         self._seconds_to_encode = time.monotonic() - started
-        outputs = self._outputs()
-        outputs.checkpoint(self.partition, records)
         if not await self._kept():
             return
+        outputs = self._outputs()
+        records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
+        outputs.checkpoint(self.partition, records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
         self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
