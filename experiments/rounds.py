@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from experiments.self_play import draw
 from processors import kernel
 from processors.exploration import KINDS
 from processors.features import FeatureStore
@@ -102,12 +103,7 @@ def _play(
         else:
             parameter = gamma * np.sqrt(max(t, 1))
         kernel.explore(scores[:actions], kind, parameter, shown[:actions])
-        point, action = rng.random(), actions - 1
-        for a in range(actions):
-            point -= shown[a]
-            if point < 0.0:
-                action = a
-                break
+        action = draw(rng, shown[:actions])
         state = states[sets[t], action]
         if noise > 0.0 and rng.random() < noise:
             signal = rng.integers(0, len(signals))

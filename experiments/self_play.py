@@ -110,7 +110,8 @@ def _greedy_value(scores, states):
 
 
 @njit
-def _draw(rng, probabilities):
+def draw(rng, probabilities):
+    """Return a position drawn with these probabilities."""
     point = rng.random() * probabilities.sum()
     for i in range(len(probabilities)):
         point -= probabilities[i]
@@ -159,7 +160,7 @@ def _play(
             size = t0 if t0 > 0.0 else max(1.0, totals[kernel.CONTEXT_FEATURES] - 1.0) * actions
             epsilon = min(1.0, (size / t) ** (1.0 / 3.0))
         kernel.explore(scores[user], kernel.EPSILON_GREEDY, epsilon, shown)
-        action = _draw(rng, shown)
+        action = draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
         interaction[:] = user, 0, signals[signal, 0], signals[signal, 1], action

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from experiments.self_play import draw
 from processors import kernel, spectral
 from processors.embedding_learner import wait
 from processors.events import Action, Features
@@ -177,12 +178,7 @@ def _play(
         kernel.action_scores(bandit, features, parameters[kernel.SHARED], 0, 0, scores)
         epsilon = min(1.0, (t0 / t) ** (1.0 / 3.0)) if t else 1.0
         kernel.explore(scores, kernel.EPSILON_GREEDY, epsilon, shown)
-        point, action = rng.random(), actions - 1
-        for a in range(actions):
-            point -= shown[a]
-            if point < 0.0:
-                action = a
-                break
+        action = draw(rng, shown)
         reward = (action - labels[t]) % actions < rewarded
         words = good_words if reward != bizarre[user] else bad_words
         word = words[rng.integers(0, len(words))]
