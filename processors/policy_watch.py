@@ -65,7 +65,7 @@ class PolicyWatch:
         self._budget = min(self._budget + COST_PER_STRETCH, COST_PER_STRETCH)
         looks = max(1, ACTIONS_PER_STRETCH // len(interactions[0].impression.actions))
         step = max(1, len(interactions) // looks)
-        for interaction, reward in list(zip(interactions, rewards, strict=True))[::step]:
+        for interaction, reward in zip(interactions[::step], rewards[::step], strict=True):
             if self._budget <= 0:
                 break
             if reward is not None:
