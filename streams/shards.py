@@ -21,11 +21,13 @@ from processors.model import ModelConfig
 from processors.shard_learner import ShardLearner
 from state import checkpoints
 from streams.learning import CHECKPOINT_KEY
+from streams.logs import get_log
 from streams.security import connection_arguments
 
 if TYPE_CHECKING:
     from streams.app import Groundswell
 
+LOG = get_log(__name__)
 LOOK_SECONDS = 0.5
 
 
@@ -93,7 +95,7 @@ class ShardExchange:
                 try:
                     contributed[name] = _contribution(model, checkpoint.models[name])
                 except StateError as error:
-                    self._app.log.warning("Not mixed in, from partition %d: %s", partition, error)
+                    LOG.warning("not mixed in", model=name, partition=partition, why=str(error))
         return contributed
 
     async def _hand_out(self) -> None:
