@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from streams.security import connection_arguments
 from streams.settings import KafkaSettings, TopicSettings
 
 _LOG = logging.getLogger(__name__)
+PATIENCE = 10.0
+"""Seconds until a topic that was made is known to every broker: any of them may be the one that is asked."""
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,12 @@ def _hidden(described: dict[str, Any]) -> bool:
 
 
 def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
-    described = admin.describe_topics([layout.name for layout in layouts])
-    found = {one["name"]: len(one["partitions"]) for one in described if one["partitions"]}
+    """Compare the numbers of partitions. A topic that is missing may have been made a moment ago: it is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    found = _partitions(admin, layouts)
+    while any(layout.name not in found for layout in layouts) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        found = _partitions(admin, layouts)
     wrong = [
         f"{layout.name} has {found.get(layout.name, 0)} partitions, expected {layout.partitions}"
         for layout in layouts
@@ -142,6 +150,12 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
             "GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS to what the cluster has. Impressions and feedback must have "
             "the same number, or the join cannot find what belongs together."
         )
+
+
+def _partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> dict[str, int]:
+    """Return how many partitions each topic has that the broker which was asked knows of."""
+    described = admin.describe_topics([layout.name for layout in layouts])
+    return {one["name"]: len(one["partitions"]) for one in described if one["partitions"]}
 
 
 def _check_configurations(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
