@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from faust.types import TP
@@ -37,10 +37,12 @@ class ForgetfulWriter(BatchWriter):
     def __init__(self, interactions: list[tuple[bytes | None, bytes | None]]) -> None:
         self._interactions = interactions
 
-    def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
-        """Keep an interaction for the learner."""
+    def append_all(
+        self, topic: str, partition: int, key: bytes | None, values: Iterable[bytes | None], headers: Headers = ()
+    ) -> None:
+        """Keep interactions for the learner."""
         if topic == "interactions":
-            self._interactions.append((key, value))
+            self._interactions += [(key, value) for value in values]
 
     async def flush(self) -> None:
         """Return at once: nothing is on the way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -29,11 +29,18 @@ class BatchWriter:
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """Add a record. One that alone exceeds the largest batch is a batch of its own."""
-        batches = self._batches[topic, partition]
-        if batches and _fits(batches[-1], key, value, headers):
-            return
-        batches.append(self._producer.create_batch())
-        _fits(batches[-1], key, value, headers)
+        self.append_all(topic, partition, key, [value], headers)
+
+    def append_all(
+        self, topic: str, partition: int, key: bytes | None, values: Iterable[bytes | None], headers: Headers = ()
+    ) -> None:
+        """Add records of the same key, in order."""
+        batches, attached = self._batches[topic, partition], list(headers)
+        for value in values:
+            if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=attached) is None:
+                # One that is empty has room for anything.
+                batches.append(self._producer.create_batch())
+                batches[-1].append(timestamp=None, key=key, value=value, headers=attached)
 
     async def flush(self) -> None:
         """Send everything and wait until it is acknowledged. Raises `NotWrittenError`."""
@@ -61,8 +68,3 @@ def _advice(error: KafkaError, largest: int) -> str:
             "kafka.max_batch_bytes, or lower that"
         )
     return f"Kafka did not take what was written, and it was tried again in vain: {error!r}"
-
-
-def _fits(batch: BatchBuilder, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-    """Add the record to the batch if there is room; an empty batch has room for anything."""
-    return batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,10 +46,10 @@ class Outputs:
         self._topics = topics
         self._refusals = refusals or RefusalLog()
 
-    def interaction(self, model: str, spread_by: bytes, value: bytes) -> None:
-        """Write an interaction, keyed by its model, to the partition on which the key `spread_by` lies."""
+    def interactions(self, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
+        """Write interactions, keyed by their model, to the partition on which the key `spread_by` lies."""
         partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
-        self._writer.append(self._topics.interactions, partition, model.encode(), value)
+        self._writer.append_all(self._topics.interactions, partition, model.encode(), values)
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
         """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""

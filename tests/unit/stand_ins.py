@@ -81,8 +81,10 @@ class RememberingWriter(BatchWriter):
         self._log = log
         self._waiting: list[Written] = []
 
-    def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
-        self._waiting.append(Written(topic, partition, key, value, dict(headers)))
+    def append_all(
+        self, topic: str, partition: int, key: bytes | None, values: Iterable[bytes | None], headers: Headers = ()
+    ) -> None:
+        self._waiting += [Written(topic, partition, key, value, dict(headers)) for value in values]
 
     async def flush(self) -> None:
         await asyncio.sleep(0)
