@@ -3,6 +3,8 @@
 Apps write at an even rate, each record when it occurs. What is measured comes from outside, from when Kafka got which
 record: a reward from the end of its impression's window (its wait and the grace) on, a policy from the rewards on that
 it is the first to include. Beside it stands what the worker's own histograms say of the same time.
+
+Time of day is what latency is made of, so neighbours on the machine count in full: results.json has the load average.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def bench_latency(out: Path, count: int, runs: int, seconds: float, rate: float 
     title = f"at {rate:,.0f} impressions a second, medians of {runs} times {seconds:g} s"
     return conclude(
         out, title, rows, bars, bench="latency", rate=rate, maximal_rate=maximal, runs=runs,
-        ratios={bar.name: bar.reached for bar in bars}, every_run=measured,
+        load_average=os.getloadavg(), ratios={bar.name: bar.reached for bar in bars}, every_run=measured,
     )  # fmt: skip
 
 
