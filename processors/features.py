@@ -14,6 +14,7 @@ with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, Final
 from zlib import crc32
@@ -28,6 +29,8 @@ CONSTANT: Final = ""
 LARGEST_VALUE: Final = 1e9
 LEAST_VALUE: Final = 1e-9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
+MOST_SEEN: Final = 50_000
+"""Action objects that are held to be known by sight."""
 _MASK: Final = 0xFFFFFFFF
 _encode: Final = msgspec.msgpack.Encoder().encode
 # Keys of what was met before: encoding is faster than a tuple of items, and it tells 1, 1.0 and True apart, which a
@@ -67,6 +70,7 @@ def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[
 
 
 _CONSTANT_FEATURE: Final = hashed(CONSTANT), 1.0
+_of_name = lru_cache(maxsize=4_096)(hashed)
 
 
 def feature(name: str, value: FeatureValue) -> Feature:
@@ -75,9 +79,11 @@ def feature(name: str, value: FeatureValue) -> Feature:
         return hashed(f"{name}={value}"), 1.0
     if isinstance(value, bool):
         return hashed(f"{name}={'true' if value else 'false'}"), 1.0
-    if abs(value) < LEAST_VALUE:
-        return hashed(name), 0.0
-    return hashed(name), float(max(-LARGEST_VALUE, min(LARGEST_VALUE, value)))
+    if -LEAST_VALUE < value < LEAST_VALUE:
+        return _of_name(name), 0.0
+    if -LARGEST_VALUE <= value <= LARGEST_VALUE:
+        return _of_name(name), float(value)
+    return _of_name(name), -LARGEST_VALUE if value < 0 else LARGEST_VALUE
 
 
 def context_features(context: Mapping[str, FeatureValue], crosses: bool) -> list[Feature]:
@@ -93,8 +99,7 @@ def action_features(action: Action) -> list[Feature]:
 
 
 def _without_zeros(features: Mapping[str, FeatureValue]) -> list[Feature]:
-    found = [feature(name, features[name]) for name in sorted(features)]
-    return [pair for pair in found if pair[1]]
+    return [pair for name in sorted(features) if (pair := feature(name, features[name]))[1]]
 
 
 def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action], crosses: bool) -> tuple[int, int]:
@@ -230,10 +235,9 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        newest, rows = self._newest, []
-        for action in actions:
-            known = newest.get(action.id)
-            rows.append(known[1] if known is not None and known[0] is action else self._action(action))
+        rows: list[int] = list(map(self._rows_by_sight.get, map(id, actions)))  # type: ignore[arg-type]
+        if None in rows:
+            rows = [self._action(action) for action in actions]
         key = tuple(rows)
         row = self._set_rows.get(key)
         if row is None:
@@ -254,8 +258,7 @@ class FeatureStore:
         self._context_rows: dict[object, int] = {}
         self._action_rows: dict[object, int] = {}
         self._set_rows: dict[tuple[int, ...], int] = {}
-        self._newest: dict[str, tuple[Action, int]] = {}
-        """By its id the action that was met last, and its row: one that is known by sight need not be compared."""
+        self._forget_sight()
         self._signals: dict[str, int] = {}
 
     def _action(self, action: Action) -> int:
@@ -266,5 +269,15 @@ class FeatureStore:
         row = self._action_rows.get(key)
         if row is None:
             row = self._action_rows[key] = self._actions.append(*zip(*action_features(action), strict=True))
-        self._newest[action.id] = action, row
+        if id(action) not in self._rows_by_sight:
+            if len(self._seen) == MOST_SEEN:
+                self._forget_sight()
+            self._seen.append(action)
+            self._rows_by_sight[id(action)] = row
         return row
+
+    def _forget_sight(self) -> None:
+        self._rows_by_sight: dict[int, int] = {}
+        """The rows of actions that are known by sight: an object that was met before need not be looked into."""
+        self._seen: list[Action] = []
+        """These actions. As long as they are held here, no other object can be in their place."""
