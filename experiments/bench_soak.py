@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -52,6 +52,9 @@ class SoakWriter(BatchWriter):
         """Keep an interaction for the learner."""
         if topic == "interactions":
             self._interactions.append((key, value))
+
+    def extend(self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Forget rewards, policies and checkpoints."""
 
     async def flush(self) -> None:
         """Return at once: nothing is on the way."""

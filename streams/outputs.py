@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -78,19 +79,18 @@ class Outputs:
         key, value = key and key[:MAX_DEAD_LETTER_KEY], value and value[:MAX_DEAD_LETTER_VALUE]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 
-    def reward(self, partition: int, reward: Reward) -> None:
-        """Write an inferred reward beside the interaction it came from."""
-        self._writer.append(self._topics.rewards, partition, reward.impression_id.encode(), _encode(reward))
+    def rewards(self, partition: int, rewards: Iterable[Reward]) -> None:
+        """Write inferred rewards beside the interactions they came from."""
+        records = [(one.impression_id.encode(), _encode(one)) for one in rewards]
+        self._writer.extend(self._topics.rewards, partition, records)
 
     def policy(self, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a policy snapshot, in order."""
-        for key, value in records:
-            self._writer.append(self._topics.policies, 0, key, value)
+        self._writer.extend(self._topics.policies, 0, records)
 
     def checkpoint(self, partition: int, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a checkpoint, in order."""
-        for key, value in records:
-            self._writer.append(self._topics.checkpoints, partition, key, value)
+        self._writer.extend(self._topics.checkpoints, partition, records)
 
     async def flush(self) -> None:
         """Wait until the broker has acknowledged everything."""

@@ -84,6 +84,10 @@ class RememberingWriter(BatchWriter):
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         self._waiting.append(Written(topic, partition, key, value, dict(headers)))
 
+    def extend(self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes]]) -> None:
+        for key, value in records:
+            self.append(topic, partition, key, value)
+
     async def flush(self) -> None:
         await asyncio.sleep(0)
         if self._log.refusing and self._waiting:
