@@ -13,6 +13,7 @@ with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -29,8 +30,6 @@ CONSTANT: Final = ""
 LARGEST_VALUE: Final = 1e9
 LEAST_VALUE: Final = 1e-9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
-MOST_SEEN: Final = 50_000
-"""Action objects that are held to be known by sight."""
 _MASK: Final = 0xFFFFFFFF
 _encode: Final = msgspec.msgpack.Encoder().encode
 # Keys of what was met before: encoding is faster than a tuple of items, and it tells 1, 1.0 and True apart, which a
@@ -115,22 +114,22 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
 
 
 class _Column:
-    """A flat array that grows at its end. What is new waits in a list: NumPy is slow at a few numbers at a time."""
+    """A flat array that grows at its end. `new` is put there at once: NumPy is slow at a few numbers at a time."""
 
-    def __init__(self, kind: type[np.generic]) -> None:
+    def __init__(self, typecode: str, kind: type[np.generic]) -> None:
         self._array = np.empty(64, dtype=kind)
         self._filled = 0
-        self.new: list[Any] = []
+        self.new: array[Any] = array(typecode)
 
     @property
-    def array(self) -> NDArray[Any]:
-        """The array, with room to spare behind what was put in."""
+    def flat(self) -> NDArray[Any]:
+        """The flat array, with room to spare behind what was put in."""
         end = self._filled + len(self.new)
         if end > len(self._array):
             self._array = np.resize(self._array, max(end, 2 * len(self._array)))
         self._array[self._filled : end] = self.new
         self._filled = end
-        self.new.clear()
+        del self.new[:]
         return self._array
 
 
@@ -142,13 +141,14 @@ class _Rows:
         self.size = 0
         """How many keys all rows have together."""
         self.widest = 1
-        self._start, self._keys, self._values = _Column(np.int64), _Column(np.uint32), _Column(np.float64)
+        self._start, self._keys = _Column("q", np.int64), _Column("I", np.uint32)
+        self._values = _Column("d", np.float64)
         self._start.new.append(0)
 
     def append(self, keys: Sequence[int], values: Sequence[float] = ()) -> int:
         """Add a row and return its number. Either all rows have values, or none has."""
-        self._keys.new += keys
-        self._values.new += values
+        self._keys.new.extend(keys)
+        self._values.new.extend(values)
         self.size += len(keys)
         self._start.new.append(self.size)
         self.widest = max(self.widest, len(keys))
@@ -158,17 +158,17 @@ class _Rows:
     @property
     def start(self) -> NDArray[np.int64]:
         """Where each row begins, and the last one ends."""
-        return self._start.array
+        return self._start.flat
 
     @property
     def keys(self) -> NDArray[np.uint32]:
         """The keys of all rows, one row after the other."""
-        return self._keys.array
+        return self._keys.flat
 
     @property
     def values(self) -> NDArray[np.float64]:
         """The values that belong to the keys."""
-        return self._values.array
+        return self._values.flat
 
 
 Arrays = tuple[
@@ -235,9 +235,10 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        rows: list[int] = list(map(self._rows_by_sight.get, map(id, actions)))  # type: ignore[arg-type]
-        if None in rows:
-            rows = [self._action(action) for action in actions]
+        newest, rows = self._newest, []
+        for action in actions:
+            known = newest.get(action.id)
+            rows.append(known[1] if known is not None and known[0] is action else self._action(action))
         key = tuple(rows)
         row = self._set_rows.get(key)
         if row is None:
@@ -258,7 +259,8 @@ class FeatureStore:
         self._context_rows: dict[object, int] = {}
         self._action_rows: dict[object, int] = {}
         self._set_rows: dict[tuple[int, ...], int] = {}
-        self._forget_sight()
+        self._newest: dict[str, tuple[Action, int]] = {}
+        """By its id the action that was met last, and its row: one that is known by sight need not be looked into."""
         self._signals: dict[str, int] = {}
 
     def _action(self, action: Action) -> int:
@@ -269,15 +271,5 @@ class FeatureStore:
         row = self._action_rows.get(key)
         if row is None:
             row = self._action_rows[key] = self._actions.append(*zip(*action_features(action), strict=True))
-        if id(action) not in self._rows_by_sight:
-            if len(self._seen) == MOST_SEEN:
-                self._forget_sight()
-            self._seen.append(action)
-            self._rows_by_sight[id(action)] = row
+        self._newest[action.id] = action, row
         return row
-
-    def _forget_sight(self) -> None:
-        self._rows_by_sight: dict[int, int] = {}
-        """The rows of actions that are known by sight: an object that was met before need not be looked into."""
-        self._seen: list[Action] = []
-        """These actions. As long as they are held here, no other object can be in their place."""
