@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -50,16 +50,16 @@ def _die_once(died: Path) -> None:
 
 def _no_deduplication(died: Path) -> None:
     """The learner learns whatever comes; and interactions come again, as the join dies before it marks them."""
-    admit, write, flush = Ledger.admit, Outputs.interaction, Outputs.flush
+    admit, write, flush = Ledger.admit, Outputs.interactions, Outputs.flush
     with_interactions: WeakSet[Outputs] = WeakSet()
 
     def always(self: Ledger, source: Source) -> bool:
         admit(self, source)
         return True
 
-    def noted(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
+    def noted(self: Outputs, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
         with_interactions.add(self)
-        write(self, model, spread_by, value)
+        write(self, model, spread_by, values)
 
     async def last(self: Outputs) -> None:
         await flush(self)
@@ -67,19 +67,18 @@ def _no_deduplication(died: Path) -> None:
             _die_once(died)
 
     Ledger.admit = always  # type: ignore[method-assign]  # a fault is planted here
-    Outputs.interaction = noted  # type: ignore[method-assign]  # a fault is planted here
+    Outputs.interactions = noted  # type: ignore[method-assign]  # a fault is planted here
     Outputs.flush = last  # type: ignore[method-assign]  # a fault is planted here
 
 
 def _dropped_interactions() -> None:
     """The join writes 999 of 1,000 interactions, and does not write the others however often it comes by."""
-    write = Outputs.interaction
+    write = Outputs.interactions
 
-    def most(self: Outputs, model: str, spread_by: bytes, value: bytes) -> None:
-        if decode_interaction(value).source.offset % DROPPED:
-            write(self, model, spread_by, value)
+    def most(self: Outputs, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
+        write(self, model, spread_by, [one for one in values if decode_interaction(one).source.offset % DROPPED])
 
-    Outputs.interaction = most  # type: ignore[method-assign]  # a fault is planted here
+    Outputs.interactions = most  # type: ignore[method-assign]  # a fault is planted here
 
 
 def _early_commit(died: Path) -> None:

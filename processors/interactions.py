@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import cast
 
 import msgspec
@@ -11,7 +12,6 @@ from processors.events import MAX_ACTIONS, NONE_SIGNAL, SHOWN_SIGNAL, Action, Fe
 from processors.join import ObservedFeedback, Pending
 
 _encode_json = msgspec.json.Encoder().encode
-_NONE_SIGNALS = _encode_json([NONE_SIGNAL])
 MOST_BYTES = 64_000_000
 """What the actions that are remembered may take, roughly."""
 
@@ -29,20 +29,23 @@ _context = msgspec.json.Decoder(_Context)
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
     impression, feedback = pending.impression, pending.feedback
-    if not feedback:
-        answers, signals = b"", _NONE_SIGNALS
-    else:
-        if len(feedback) > 1:
-            feedback = tuple(sorted(feedback, key=_when))
-        answers = b",".join([one.value for one in feedback])
-        distinct = dict.fromkeys([one.signal for one in feedback])
-        if impression.deferred:
-            distinct.pop(SHOWN_SIGNAL, None)
-        signals = _encode_json(list(distinct)) if distinct else _NONE_SIGNALS
+    if len(feedback) > 1:
+        feedback = tuple(sorted(feedback, key=_when))
+    answers = b",".join([one.value for one in feedback])
+    signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
     return (
         b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
         % (partition, impression.offset, floor, bytes(impression.value), answers, signals)
     )
+
+
+@lru_cache(maxsize=1024)
+def _distinct(signals: tuple[str, ...], deferred: bool) -> bytes:
+    """Return the signals to learn from as JSON, given all in the order of occurrence."""
+    distinct = dict.fromkeys(signals)
+    if deferred:
+        distinct.pop(SHOWN_SIGNAL, None)
+    return _encode_json(list(distinct) or [NONE_SIGNAL])
 
 
 def _when(feedback: ObservedFeedback) -> tuple[int, int]:
@@ -67,7 +70,7 @@ def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: 
 
     Interactions of one step share it, so none of them may lie below it.
     """
-    lowest = min((one.impression.offset for one in closed), default=next_offset)
+    lowest = min([one.impression.offset for one in closed], default=next_offset)
     return min(lowest, next_offset if pending_floor is None else pending_floor)
 
 

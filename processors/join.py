@@ -25,13 +25,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
-from heapq import heappop, heappush
+from operator import attrgetter, itemgetter
 from typing import Protocol
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from processors.events import SHOWN_SIGNAL
+from processors.spans import Spans
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
@@ -136,7 +137,7 @@ class ObservedFeedback(Struct, gc=False):
     log_time: int = BEFORE_TIME
 
 
-class Pending(Struct, gc=False):
+class Pending(Struct, gc=False, eq=False):
     """An impression that waits for its feedback; `effective` is e(i) in ms, or s(i) once a deferred one was shown.
 
     While `awaits_showing`, its feedback is held and not yet judged. What is kept of it is needed until `kept_until`.
@@ -177,16 +178,14 @@ class Step(Struct):
 
     def count(self, outcome: Outcome, number: int = 1) -> None:
         """Add `number` to the count of `outcome`."""
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+        if number:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
 
 
 class Join:
     """The state of one partition: what is pending, what came early, what has closed, and how far time is.
 
     Every method that changes it returns a `Step`, except `restore_*`, which refold what a step had kept.
-
-    There may be millions of pending impressions, so a heap and a queue share one tuple for each. An entry is stale
-    when the pending impression of its id has another offset or another closing time.
     """
 
     def __init__(self, config: JoinConfig) -> None:
@@ -203,12 +202,12 @@ class Join:
         self.watermark = BEFORE_TIME
         """The largest watermark up to which interactions have been emitted."""
         self._pending: dict[str, Pending] = {}
-        self._closing: list[tuple[int, int, str]] = []
-        self._in_log_order: deque[tuple[int, int, str]] = deque()
+        self._closing = Spans[Pending](attrgetter("closes_at", "impression.offset"))
+        self._in_log_order: deque[tuple[int, str]] = deque()
         self._early: dict[str, list[ObservedFeedback]] = {}
-        self._expiring: list[tuple[int, int, ObservedFeedback]] = []
+        self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at", "offset"))
         self._closed: dict[str, tuple[int, str, int]] = {}
-        self._forgetting: list[tuple[int, str, int]] = []
+        self._forgetting = Spans[tuple[int, str, int]](itemgetter(0, 1))
         self.early = 0
         """The number of pieces of feedback that wait for their impression."""
 
@@ -221,7 +220,7 @@ class Join:
         """The lowest offset of a pending impression; None when nothing is pending."""
         queue = self._in_log_order
         while queue:
-            _, offset, impression_id = queue[0]
+            offset, impression_id = queue[0]
             pending = self._pending.get(impression_id)
             if pending is not None and pending.impression.offset == offset:
                 return offset
@@ -239,7 +238,19 @@ class Join:
         """Add a stretch of the impressions log, in its order, and close what is due."""
         step = _step()
         for impression in impressions:
-            self._add_impression(impression, step)
+            log_time = self.impressions_time
+            if impression.occurred_at > log_time:
+                self.impressions_time = impression.occurred_at
+            known = self._known_as(impression, log_time)
+            if known is not None:
+                step.count(known)
+                continue
+            pending = self._restore(impression, max(impression.occurred_at, log_time - self._grace))
+            if self._early:
+                for feedback in self._early.pop(impression.id, ()):
+                    self.early -= 1
+                    self._judge(feedback, pending, step)
+            step.kept.append((pending.kept_until, pending))
         return self._close_due(step)
 
     def add_feedback(self, feedback: Iterable[ObservedFeedback]) -> Step:
@@ -247,8 +258,13 @@ class Join:
         step = _step()
         for one in feedback:
             one.log_time = self.feedback_time
-            self.feedback_time = max(self.feedback_time, one.occurred_at)
-            self._add_feedback(one, step)
+            if one.occurred_at > one.log_time:
+                self.feedback_time = one.occurred_at
+            pending = self._pending.get(one.impression_id)
+            if pending is None:
+                self._add_unmatched(one, step)
+            elif self._judge(one, pending, step):
+                step.kept.append((pending.kept_until, one))
         return self._close_due(step)
 
     def advance(self, impressions_time: int | None = None, feedback_time: int | None = None) -> Step:
@@ -258,20 +274,6 @@ class Join:
         if feedback_time is not None:
             self.feedback_time = max(self.feedback_time, feedback_time)
         return self._close_due(_step())
-
-    def _add_impression(self, impression: ShownImpression, step: Step) -> None:
-        log_time = self.impressions_time
-        self.impressions_time = max(log_time, impression.occurred_at)
-        known = self._known_as(impression, log_time)
-        if known is not None:
-            step.count(known)
-            return
-        pending = self._restore(impression, max(impression.occurred_at, log_time - self._grace))
-        if self._early:
-            for feedback in self._early.pop(impression.id, ()):
-                self.early -= 1
-                self._judge(feedback, pending, step)
-        step.kept.append((pending.kept_until, pending))
 
     def _known_as(self, impression: ShownImpression, log_time: int) -> Outcome | None:
         pending = self._pending.get(impression.id)
@@ -283,12 +285,8 @@ class Join:
             return Outcome.DUPLICATE_IMPRESSION
         return None
 
-    def _add_feedback(self, feedback: ObservedFeedback, step: Step) -> None:
-        pending = self._pending.get(feedback.impression_id)
-        if pending is not None:
-            if self._judge(feedback, pending, step):
-                step.kept.append((pending.kept_until, feedback))
-            return
+    def _add_unmatched(self, feedback: ObservedFeedback, step: Step) -> None:
+        """Let feedback wait whose impression is not pending, unless that has closed."""
         closed = self._closed.get(feedback.impression_id)
         if closed is not None:
             step.strays.append(Stray(feedback, Outcome.LATE, feedback.occurred_at - closed[2] - self._wait))
@@ -337,68 +335,73 @@ class Join:
             step.strays.append(Stray(showing, reason, delay - self._activation))
             return False
         held = pending.feedback
+        self._closing.remove(pending.closes_at, pending)
+        self._closing.add(closes_at, pending)
         pending.awaits_showing, pending.effective, pending.closes_at = False, shown_at, closes_at
         pending.feedback = (showing,)
-        heappush(self._closing, (closes_at, pending.impression.offset, pending.impression.id))
         for feedback in held:
             self._judge(feedback, pending, step)
         return True
 
     def _close_due(self, step: Step) -> Step:
         self.watermark = max(self.watermark, min(self.impressions_time, self.feedback_time))
-        while self._closing and self._closing[0][0] <= self.watermark:
-            pending = self._take_oldest()
-            if pending is None:
-                continue
+        for pending in self._take(self._closing.take_until(self.watermark)):
             if pending.awaits_showing:
                 step.count(Outcome.NOT_SHOWN)
                 step.strays += [Stray(one, Outcome.FEEDBACK_NOT_SHOWN, None) for one in pending.feedback]
-                continue
-            step.closed.append(pending)
-            answers = len(pending.feedback) - pending.impression.deferred  # one of them says when it was shown
-            step.count(Outcome.MATCHED if answers else Outcome.NONE)
-            if pending.feedback:
-                step.count(Outcome.FEEDBACK_MATCHED, len(pending.feedback))
-        while len(self._pending) > self._max_pending:
-            pending = self._take_oldest()
-            if pending is not None:
-                step.evicted.append(pending)
-                step.count(Outcome.EVICTED)
-                step.strays += [Stray(one, Outcome.FEEDBACK_EVICTED, None) for one in pending.feedback]
+            else:
+                step.closed.append(pending)
+        # One piece of feedback to a deferred impression says when it was shown.
+        answered = [one for one in step.closed if one.feedback]
+        matched = sum([len(one.feedback) > one.impression.deferred for one in answered])
+        step.count(Outcome.MATCHED, matched)
+        step.count(Outcome.NONE, len(step.closed) - matched)
+        step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
+        excess = len(self._pending) - self._max_pending
+        if excess > 0:
+            step.evicted += self._take(self._closing.take_first(excess))
+            step.count(Outcome.EVICTED, excess)
+            step.strays += [
+                Stray(one, Outcome.FEEDBACK_EVICTED, None) for lost in step.evicted for one in lost.feedback
+            ]
         self._expire_early(step)
         self._forget_closed()
         return step
 
     def _expire_early(self, step: Step) -> None:
-        while self._expiring and (self._expiring[0][0] < self.watermark or self.early > self._max_early):
-            _, _, feedback = heappop(self._expiring)
-            waiting = self._early.get(feedback.impression_id)
-            if waiting is None or feedback not in waiting:
+        self._give_up(self._expiring.take_until(self.watermark - self._backward - self._grace - 1), step)
+        while self.early > self._max_early:
+            self._give_up(self._expiring.take_first(self.early - self._max_early), step)
+
+    def _give_up(self, expired: list[ObservedFeedback], step: Step) -> None:
+        for feedback in expired:
+            waiting = self._early.get(feedback.impression_id, [])
+            left = [one for one in waiting if one is not feedback]
+            if len(left) == len(waiting):
                 continue  # its impression came
-            waiting.remove(feedback)
             self.early -= 1
-            if not waiting:
+            if left:
+                self._early[feedback.impression_id] = left
+            else:
                 del self._early[feedback.impression_id]
             step.strays.append(Stray(feedback, Outcome.ORPHAN, None))
 
     def _forget_closed(self) -> None:
-        while self._forgetting and self._forgetting[0][0] <= self.forgotten_before:
-            entry = heappop(self._forgetting)
+        for entry in self._forgetting.take_until(self.forgotten_before):
             if self._closed.get(entry[1]) is entry:
                 del self._closed[entry[1]]
 
-    def _take_oldest(self) -> Pending | None:
-        closes_at, offset, impression_id = heappop(self._closing)
-        pending = self._pending.get(impression_id)
-        if pending is None or pending.impression.offset != offset or pending.closes_at != closes_at:
-            return None  # it was shown, and closes at another time
-        del self._pending[impression_id]
-        self._remember_closed(impression_id, closes_at, pending.effective)
-        return pending
+    def _take(self, taken: list[Pending]) -> list[Pending]:
+        """Let none of these be pending any more, and remember them."""
+        for pending in taken:
+            impression_id = pending.impression.id
+            del self._pending[impression_id]
+            self._remember_closed(impression_id, pending.closes_at, pending.effective)
+        return taken
 
     def _remember_closed(self, impression_id: str, closes_at: int, effective: int) -> None:
         self._closed[impression_id] = entry = (closes_at, impression_id, effective)
-        heappush(self._forgetting, entry)
+        self._forgetting.add(closes_at, entry)
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
         """Return the last watermark at which an impression that the feedback belongs to may still come."""
@@ -434,24 +437,22 @@ class Join:
 
     def restore_end(self) -> None:
         """Give up the deferred impressions that had closed. Call it when all feedback has been restored."""
-        while self._closing and self._closing[0][0] <= self.watermark:
-            self._take_oldest()
+        self._take(self._closing.take_until(self.watermark))
         self._forget_closed()
 
     def _restore(self, impression: ShownImpression, effective: int) -> Pending:
-        offset, deferred = impression.offset, impression.deferred
+        deferred = impression.deferred
         closes_at = effective + (self._activation if deferred else self._wait) + self._grace
         kept_until = closes_at + self._wait if deferred else closes_at
         pending = Pending(impression, effective, (), closes_at, kept_until, deferred)
         self._pending[impression.id] = pending
-        place = (closes_at, offset, impression.id)
-        heappush(self._closing, place)
-        self._in_log_order.append(place)
+        self._closing.add(closes_at, pending)
+        self._in_log_order.append((impression.offset, impression.id))
         return pending
 
     def _restore_early(self, feedback: ObservedFeedback) -> None:
         self._early.setdefault(feedback.impression_id, []).append(feedback)
-        heappush(self._expiring, (self._expires_at(feedback), feedback.offset, feedback))
+        self._expiring.add(feedback.occurred_at, feedback)
         self.early += 1
 
 

@@ -8,6 +8,7 @@ on restore, and its input is read again.
 from __future__ import annotations
 
 import secrets
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -18,12 +19,13 @@ from state.spill import Spill
 from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
-"""Beyond it a segment is begun anew. One entry may be larger, and still fits the 1 MB that brokers take by default."""
+"""Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""
 SMALL_SEGMENT = 256
 """Entries below which a segment takes in the next window's as well."""
 
 Kept = tuple[int, Pending | ObservedFeedback]
 """An entry with the event time (ms) until which it is needed."""
+_until = itemgetter(0)
 
 
 class JoinJournal:
@@ -35,7 +37,7 @@ class JoinJournal:
     """
 
     def __init__(self, table: SegmentStore, partition: int, window_ms: int, spill: Spill | None = None) -> None:
-        self._put_aside: Callable[[bytes], bytes | Payload] = bytes if spill is None else spill.put
+        self._spill = spill
         self._table = table
         self._partition = partition
         self._window_ms = window_ms
@@ -58,11 +60,12 @@ class JoinJournal:
         impressions: list[tuple[int, int, bytes | Payload]] = []
         feedback: list[tuple[int, int, bytes]] = []
         evicted: set[int] = set()
+        put_aside: Callable[[bytes], bytes | Payload] = bytes if self._spill is None else self._spill.put
         for key, segment in self._segments:
             _, window, writer, number = key
             self._windows[window].append(key)
             if number < mark.writers.get(writer, 0):
-                impressions += [(offset, at, self._put_aside(value)) for offset, at, value in segment.impressions]
+                impressions += [(offset, at, put_aside(value)) for offset, at, value in segment.impressions]
                 feedback += segment.feedback
                 evicted.update(segment.evicted)
         for offset, effective, value in sorted(impressions, key=itemgetter(0)):
@@ -86,20 +89,23 @@ class JoinJournal:
         A segment is for one window. Only where a step spans many windows with little in each, as when the past is
         replayed, do small neighbours share one and live as long as the last of them.
         """
-        segment, window, size, count = Segment(), 0, 0, 0
-        given_up = ((pending.kept_until, pending.impression.offset) for pending in evicted)
-        for until, entry in sorted([*kept, *given_up], key=itemgetter(0)):
-            weight, its_window = _weight(entry), until // self._window_ms
-            begins_anew = size + weight > MAX_SEGMENT_BYTES or (its_window != window and count >= SMALL_SEGMENT)
-            if count and begins_anew:
-                self._put(window, segment)
-                segment, size, count = Segment(), 0, 0
-            window, size = its_window, size + weight
-            count += segment.add(entry)
-            if isinstance(entry, Pending):
-                entry.impression.value = self._put_aside(bytes(entry.impression.value))
-        if count:
+        given_up = [(pending.kept_until, pending.impression.offset) for pending in evicted]
+        entries = sorted([*kept, *given_up], key=_until)
+        begin = end = 0
+        while end < len(entries):
+            window = entries[end][0] // self._window_ms
+            end = bisect_left(entries, (window + 1) * self._window_ms, end, key=_until)
+            if end - begin >= SMALL_SEGMENT or end == len(entries):
+                self._write(window, [entry for _, entry in entries[begin:end]])
+                begin = end
+
+    def _write(self, window: int, entries: list[Pending | ObservedFeedback | int]) -> None:
+        for segment in Segment.of(entries).parts(MAX_SEGMENT_BYTES):
             self._put(window, segment)
+        if self._spill is not None:
+            for entry in entries:
+                if isinstance(entry, Pending):
+                    entry.impression.value = self._spill.put(bytes(entry.impression.value))
 
     def _put(self, window: int, segment: Segment) -> None:
         key = (self._partition, window, self._writer, self._number)
@@ -150,10 +156,3 @@ class JoinJournal:
 def _newness(mark: Mark) -> tuple[int, int, int]:
     # Two workers that took a partition over from the same mark write the same epoch.
     return mark.epoch, mark.watermark, mark.impressions_offset + mark.feedback_offset
-
-
-def _weight(entry: Pending | ObservedFeedback | int) -> int:
-    if isinstance(entry, Pending):
-        weight = len(entry.impression.value)
-        return weight + sum([len(one.value) for one in entry.feedback]) if entry.feedback else weight
-    return 0 if isinstance(entry, int) else len(entry.value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import cramjam
@@ -37,25 +37,29 @@ class Segment(msgspec.Struct, array_like=True):
     feedback: list[tuple[int, int, bytes]] = []
     evicted: list[int] = []
 
-    def __len__(self) -> int:
-        """Return the number of entries."""
-        return len(self.impressions) + len(self.feedback) + len(self.evicted)
+    @classmethod
+    def of(cls, entries: Sequence[Pending | ObservedFeedback | int]) -> Segment:
+        """Return a segment of impressions with the feedback that came before them, feedback, and evicted offsets."""
+        impressions = [one for one in entries if type(one) is Pending]
+        feedback = [one for one in entries if type(one) is ObservedFeedback]
+        feedback += [early for one in impressions if one.feedback for early in one.feedback]
+        return cls(
+            [(one.impression.offset, one.effective, bytes(one.impression.value)) for one in impressions],
+            [(one.offset, one.log_time, one.value) for one in feedback],
+            [one for one in entries if type(one) is int],
+        )
 
-    def add(self, entry: Pending | ObservedFeedback | int) -> int:
-        """Add feedback, an impression with the feedback that came before it, or the offset of an evicted one.
-
-        Returns how many entries that makes.
-        """
-        if isinstance(entry, Pending):
-            impression, feedback = entry.impression, entry.feedback
-            self.impressions.append((impression.offset, entry.effective, bytes(impression.value)))
-            self.feedback += [(one.offset, one.log_time, one.value) for one in feedback]
-            return 1 + len(feedback)
-        if isinstance(entry, int):
-            self.evicted.append(entry)
-        else:
-            self.feedback.append((entry.offset, entry.log_time, entry.value))
-        return 1
+    def parts(self, most_bytes: int) -> Iterator[Segment]:
+        """Yield segments that have all of this one, each with values of at most `most_bytes`, or with a single one."""
+        impressions, feedback = self.impressions, self.feedback
+        size = sum([len(value) for _, _, value in impressions]) + sum([len(value) for _, _, value in feedback])
+        if size <= most_bytes or len(impressions) + len(feedback) == 1:
+            yield self
+            return
+        # One of each must not end up in the same half for ever.
+        some, others = (len(impressions) + 1) // 2, len(feedback) // 2
+        yield from Segment(impressions[:some], feedback[:others], self.evicted).parts(most_bytes)
+        yield from Segment(impressions[some:], feedback[others:]).parts(most_bytes)
 
 
 class Mark(msgspec.Struct):

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 Headers = Sequence[tuple[str, bytes]]
+KeyAndValue = tuple[bytes | None, bytes | None]
 
 
 class NotWrittenError(Exception):
@@ -29,19 +30,16 @@ class BatchWriter:
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """Add a record. One that alone exceeds the largest batch is a batch of its own."""
-        batches = self._batches[topic, partition]
-        if batches and _fits(batches[-1], key, value, headers):
-            return
-        batches.append(self._producer.create_batch())
-        _fits(batches[-1], key, value, headers)
+        self.extend(topic, partition, [(key, value)], headers)
 
-    def extend(self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes]]) -> None:
-        """Add records without headers, given as (key, value): the same as to append each, in fewer steps."""
-        batches = self._batches[topic, partition]
+    def extend(self, topic: str, partition: int, records: Iterable[KeyAndValue], headers: Headers = ()) -> None:
+        """Add records, in order."""
+        batches, attached = self._batches[topic, partition], list(headers)
         for key, value in records:
-            if not batches or batches[-1].append(key=key, value=value, timestamp=None) is None:
+            if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=attached) is None:
+                # One that is empty has room for anything.
                 batches.append(self._producer.create_batch())
-                _fits(batches[-1], key, value, ())
+                batches[-1].append(timestamp=None, key=key, value=value, headers=attached)
 
     async def flush(self) -> None:
         """Send everything and wait until it is acknowledged. Raises `NotWrittenError`."""
@@ -69,8 +67,3 @@ def _advice(error: KafkaError, largest: int) -> str:
             "kafka.max_batch_bytes, or lower that"
         )
     return f"Kafka did not take what was written, and it was tried again in vain: {error!r}"
-
-
-def _fits(batch: BatchBuilder, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-    """Add the record to the batch if there is room; an empty batch has room for anything."""
-    return batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is not None

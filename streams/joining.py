@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from processors.admission import Admission, Reason, Refusal
 from processors.events import Watermark
@@ -35,6 +37,7 @@ from streams.steps import Steps
 
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
+_model = attrgetter("impression.model")
 
 
 @dataclass(frozen=True)
@@ -137,24 +140,11 @@ class PartitionJoin:
         idle_for = now - since
         return base + round(idle_for * 1000) if idle_for >= self._config.idle else None
 
-    def _spread_by(self, pending: Pending) -> bytes:
-        """Return the key that decides the partition of an interaction: its model, or the shard of that."""
-        # A model may have left the configuration while its impressions were pending.
-        feature = self._shard_features.get(pending.impression.model)
-        return pending.impression.model.encode() if feature is None else shard_key(pending, feature)
-
     async def _settle(self, steps: list[Step], refused: list[tuple[str, LogRecord, Refusal]]) -> None:
         """Write what came of the steps, then make the rest durable, in the order that is safe."""
         outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
-        floor = floor_of(closed, self._join.floor, self.impressions.offset)
-        for pending in closed:
-            outputs.interaction(
-                pending.impression.model, self._spread_by(pending), encode_interaction(pending, self.partition, floor)
-            )
-        self._metrics.feedback_delay.observe_many(
-            [(one.occurred_at - pending.effective) / 1000 for pending in closed for one in pending.feedback]
-        )
+        self._write_interactions(closed, outputs)
         for step in steps:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
@@ -170,6 +160,27 @@ class PartitionJoin:
             self._metrics.join_delay.observe(max(0.0, time.time() - wait_ended))
         await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
         self._observe()
+
+    def _write_interactions(self, closed: list[Pending], outputs: Outputs) -> None:
+        floor = floor_of(closed, self._join.floor, self.impressions.offset)
+        for model, group in groupby(closed, key=_model):
+            # A model may have left the configuration while its impressions were pending.
+            feature = self._shard_features.get(model)
+            if feature is None:
+                values = [encode_interaction(pending, self.partition, floor) for pending in group]
+                outputs.interactions(model, model.encode(), values)
+                continue
+            for pending in group:
+                value = encode_interaction(pending, self.partition, floor)
+                outputs.interactions(model, shard_key(pending, feature), [value])
+        self._metrics.feedback_delay.observe_many(
+            [
+                (one.occurred_at - pending.effective) / 1000
+                for pending in closed
+                if pending.feedback
+                for one in pending.feedback
+            ]
+        )
 
     @property
     def can_forget(self) -> bool:

@@ -46,10 +46,11 @@ class Outputs:
         self._topics = topics
         self._refusals = refusals or RefusalLog()
 
-    def interaction(self, model: str, spread_by: bytes, value: bytes) -> None:
-        """Write an interaction, keyed by its model, to the partition on which the key `spread_by` lies."""
+    def interactions(self, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
+        """Write interactions, keyed by their model, to the partition on which the key `spread_by` lies."""
         partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
-        self._writer.append(self._topics.interactions, partition, model.encode(), value)
+        key = model.encode()
+        self._writer.extend(self._topics.interactions, partition, [(key, value) for value in values])
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
         """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""

@@ -132,7 +132,7 @@ def test_what_the_broker_answers_comes_out_of_flush() -> None:
 
     async def scenario() -> None:
         outputs = Outputs(BatchWriter(Refusing()), TopicSettings())
-        outputs.interaction("feed", b"feed", b"{}")
+        outputs.interactions("feed", b"feed", [b"{}"])
         with pytest.raises(OSError, match="disk is full"):
             await outputs.flush()
 
