@@ -202,12 +202,12 @@ class Join:
         self.watermark = BEFORE_TIME
         """The largest watermark up to which interactions have been emitted."""
         self._pending: dict[str, Pending] = {}
-        self._closing = Spans[Pending](attrgetter("closes_at", "impression.offset"))
+        self._closing = Spans[Pending](attrgetter("closes_at"), attrgetter("impression.offset"))
         self._in_log_order: deque[tuple[int, str]] = deque()
         self._early: dict[str, list[ObservedFeedback]] = {}
-        self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at", "offset"))
+        self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at"), attrgetter("offset"))
         self._closed: dict[str, tuple[int, str, int]] = {}
-        self._forgetting = Spans[tuple[int, str, int]](itemgetter(0, 1))
+        self._forgetting = Spans[tuple[int, str, int]](itemgetter(0), itemgetter(2))
         self.early = 0
         """The number of pieces of feedback that wait for their impression."""
 
@@ -241,10 +241,11 @@ class Join:
             log_time = self.impressions_time
             if impression.occurred_at > log_time:
                 self.impressions_time = impression.occurred_at
-            known = self._known_as(impression, log_time)
-            if known is not None:
-                step.count(known)
-                continue
+            if impression.id in self._pending or impression.id in self._closed:
+                known = self._known_as(impression, log_time)
+                if known is not None:
+                    step.count(known)
+                    continue
             pending = self._restore(impression, max(impression.occurred_at, log_time - self._grace))
             if self._early:
                 for feedback in self._early.pop(impression.id, ()):
@@ -394,14 +395,11 @@ class Join:
     def _take(self, taken: list[Pending]) -> list[Pending]:
         """Let none of these be pending any more, and remember them."""
         for pending in taken:
-            impression_id = pending.impression.id
+            impression_id, closes_at = pending.impression.id, pending.closes_at
             del self._pending[impression_id]
-            self._remember_closed(impression_id, pending.closes_at, pending.effective)
+            self._closed[impression_id] = entry = (closes_at, impression_id, pending.effective)
+            self._forgetting.add(closes_at, entry)
         return taken
-
-    def _remember_closed(self, impression_id: str, closes_at: int, effective: int) -> None:
-        self._closed[impression_id] = entry = (closes_at, impression_id, effective)
-        self._forgetting.add(closes_at, entry)
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
         """Return the last watermark at which an impression that the feedback belongs to may still come."""
@@ -423,7 +421,8 @@ class Join:
         closes_at = effective + self._wait + self._grace
         if evicted or (closes_at <= self.watermark and not impression.deferred):
             if closes_at >= self.forgotten_before:
-                self._remember_closed(impression.id, closes_at, effective)
+                self._closed[impression.id] = entry = (closes_at, impression.id, effective)
+                self._forgetting.add(closes_at, entry)
         else:
             self._restore(impression, effective)
 
