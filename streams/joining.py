@@ -166,7 +166,7 @@ class PartitionJoin:
             # A model may have left the configuration while its impressions were pending.
             feature = self._shard_features.get(model)
             if feature is None:
-                values = [encode_interaction(pending, self.partition, floor) for pending in group]
+                values = (encode_interaction(pending, self.partition, floor) for pending in group)
                 outputs.interactions(model, model.encode(), values)
                 continue
             for pending in group:
