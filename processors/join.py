@@ -210,9 +210,10 @@ class Join:
         self.watermark = BEFORE_TIME
         """The largest watermark up to which interactions have been emitted."""
         self._known: dict[str, Pending | Closed] = {}
-        self._waiting = 0
         self._closing = Spans[Pending](attrgetter("closes_at"), attrgetter("impression.offset"))
-        self._in_log_order: deque[tuple[int, str]] = deque()
+        self._offsets: deque[int] = deque()
+        """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
+        self._gone: set[int] = set()
         self._early: dict[str, list[ObservedFeedback]] = {}
         self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at"), attrgetter("offset"))
         self._forgetting = Spans[Closed](attrgetter("closes_at"), attrgetter("effective"))
@@ -221,19 +222,12 @@ class Join:
 
     def __len__(self) -> int:
         """Return the number of pending impressions."""
-        return self._waiting
+        return len(self._offsets) - len(self._gone)
 
     @property
     def floor(self) -> int | None:
         """The lowest offset of a pending impression; None when nothing is pending."""
-        queue = self._in_log_order
-        while queue:
-            offset, impression_id = queue[0]
-            known = self._known.get(impression_id)
-            if isinstance(known, Pending) and known.impression.offset == offset:
-                return offset
-            queue.popleft()
-        return None
+        return self._offsets[0] if self._offsets else None
 
     @property
     def forgotten_before(self) -> int:
@@ -361,7 +355,7 @@ class Join:
         step.count(Outcome.MATCHED, matched)
         step.count(Outcome.NONE, len(step.closed) - matched)
         step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
-        excess = self._waiting - self._max_pending
+        excess = len(self) - self._max_pending
         if excess > 0:
             step.evicted += self._take(self._closing.take_first(excess))
             step.count(Outcome.EVICTED, excess)
@@ -398,9 +392,19 @@ class Join:
     def _take(self, taken: list[Pending]) -> list[Pending]:
         """Let none of these be pending any more, and remember them."""
         for pending in taken:
-            self._remember_closed(pending.impression.id, pending.effective, pending.closes_at)
-        self._waiting -= len(taken)
+            impression = pending.impression
+            self._let_go(impression.offset)
+            self._remember_closed(impression.id, pending.effective, pending.closes_at)
         return taken
+
+    def _let_go(self, offset: int) -> None:
+        offsets, gone = self._offsets, self._gone
+        if offset != offsets[0]:
+            gone.add(offset)
+            return
+        offsets.popleft()
+        while gone and offsets[0] in gone:
+            gone.remove(offsets.popleft())
 
     def _remember_closed(self, impression_id: str, effective: int, closes_at: int) -> None:
         self._known[impression_id] = closed = Closed(impression_id, effective, closes_at)
@@ -427,7 +431,7 @@ class Join:
         if isinstance(earlier, Pending):
             # A deferred one, which had closed and was to be remembered no longer when its id came again.
             self._closing.remove(earlier.closes_at, earlier)
-            self._waiting -= 1
+            self._let_go(earlier.impression.offset)
             del self._known[impression.id]
         closes_at = effective + self._wait + self._grace
         if not (evicted or (closes_at <= self.watermark and not impression.deferred)):
@@ -454,9 +458,8 @@ class Join:
         kept_until = closes_at + self._wait if deferred else closes_at
         pending = Pending(impression, effective, (), closes_at, kept_until, deferred)
         self._known[impression.id] = pending
-        self._waiting += 1
         self._closing.add(closes_at, pending)
-        self._in_log_order.append((impression.offset, impression.id))
+        self._offsets.append(impression.offset)
         return pending
 
     def _restore_early(self, feedback: ObservedFeedback) -> None:
