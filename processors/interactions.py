@@ -31,11 +31,24 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     impression, feedback = pending.impression, pending.feedback
     if len(feedback) > 1:
         feedback = tuple(sorted(feedback, key=_when))
-    answers = b",".join([one.value for one in feedback])
-    signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
-    return (
-        b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
-        % (partition, impression.offset, floor, bytes(impression.value), answers, signals)
+        answers, signals = b",".join([one.value for one in feedback]), tuple([one.signal for one in feedback])
+    elif feedback:
+        answers, signals = feedback[0].value, (feedback[0].signal,)
+    else:
+        answers, signals = b"", ()
+    source = b'{"partition":%d,"offset":%d,"floor":%d}' % (partition, impression.offset, floor)
+    return b"".join(
+        (
+            b'{"schema_version":1,"source":',
+            source,
+            b',"impression":',
+            bytes(impression.value),
+            b',"feedback":[',
+            answers,
+            b'],"signals":',
+            _distinct(signals, impression.deferred),
+            b"}",
+        )
     )
 
 

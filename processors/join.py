@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Protocol
 
 from msgspec import Struct
@@ -151,6 +151,14 @@ class Pending(Struct, gc=False, eq=False):
     awaits_showing: bool = False
 
 
+class Closed(Struct, gc=False, eq=False):
+    """What is remembered of an impression that no longer waits, to tell late feedback and duplicates."""
+
+    id: str
+    effective: int
+    closes_at: int
+
+
 class Stray(Struct):
     """Feedback that joined nothing, with the reason.
 
@@ -201,31 +209,25 @@ class Join:
         self.feedback_time = BEFORE_TIME
         self.watermark = BEFORE_TIME
         """The largest watermark up to which interactions have been emitted."""
-        self._pending: dict[str, Pending] = {}
-        self._closing = Spans[Pending](attrgetter("closes_at", "impression.offset"))
-        self._in_log_order: deque[tuple[int, str]] = deque()
+        self._known: dict[str, Pending | Closed] = {}
+        self._closing = Spans[Pending](attrgetter("closes_at"), attrgetter("impression.offset"))
+        self._offsets: deque[int] = deque()
+        """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
+        self._gone: set[int] = set()
         self._early: dict[str, list[ObservedFeedback]] = {}
-        self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at", "offset"))
-        self._closed: dict[str, tuple[int, str, int]] = {}
-        self._forgetting = Spans[tuple[int, str, int]](itemgetter(0, 1))
+        self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at"), attrgetter("offset"))
+        self._forgetting = Spans[Closed](attrgetter("closes_at"), attrgetter("effective"))
         self.early = 0
         """The number of pieces of feedback that wait for their impression."""
 
     def __len__(self) -> int:
         """Return the number of pending impressions."""
-        return len(self._pending)
+        return len(self._offsets) - len(self._gone)
 
     @property
     def floor(self) -> int | None:
         """The lowest offset of a pending impression; None when nothing is pending."""
-        queue = self._in_log_order
-        while queue:
-            offset, impression_id = queue[0]
-            pending = self._pending.get(impression_id)
-            if pending is not None and pending.impression.offset == offset:
-                return offset
-            queue.popleft()
-        return None
+        return self._offsets[0] if self._offsets else None
 
     @property
     def forgotten_before(self) -> int:
@@ -241,10 +243,12 @@ class Join:
             log_time = self.impressions_time
             if impression.occurred_at > log_time:
                 self.impressions_time = impression.occurred_at
-            known = self._known_as(impression, log_time)
+            known = self._known.get(impression.id)
             if known is not None:
-                step.count(known)
-                continue
+                repeated = self._repeated(impression, known, log_time)
+                if repeated is not None:
+                    step.count(repeated)
+                    continue
             pending = self._restore(impression, max(impression.occurred_at, log_time - self._grace))
             if self._early:
                 for feedback in self._early.pop(impression.id, ()):
@@ -260,11 +264,13 @@ class Join:
             one.log_time = self.feedback_time
             if one.occurred_at > one.log_time:
                 self.feedback_time = one.occurred_at
-            pending = self._pending.get(one.impression_id)
-            if pending is None:
-                self._add_unmatched(one, step)
-            elif self._judge(one, pending, step):
-                step.kept.append((pending.kept_until, one))
+            known = self._known.get(one.impression_id)
+            if known is None:
+                self._add_early(one, step)
+            elif isinstance(known, Closed):
+                step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - known.effective - self._wait))
+            elif self._judge(one, known, step):
+                step.kept.append((known.kept_until, one))
         return self._close_due(step)
 
     def advance(self, impressions_time: int | None = None, feedback_time: int | None = None) -> Step:
@@ -275,22 +281,14 @@ class Join:
             self.feedback_time = max(self.feedback_time, feedback_time)
         return self._close_due(_step())
 
-    def _known_as(self, impression: ShownImpression, log_time: int) -> Outcome | None:
-        pending = self._pending.get(impression.id)
-        if pending is not None:
-            same = bytes(pending.impression.value) == bytes(impression.value)
+    def _repeated(self, impression: ShownImpression, known: Pending | Closed, log_time: int) -> Outcome | None:
+        """Return what to count where this id is known, or None where it was to be remembered no longer than this."""
+        if isinstance(known, Pending):
+            same = bytes(known.impression.value) == bytes(impression.value)
             return Outcome.DUPLICATE_IMPRESSION if same else Outcome.CONFLICTING_IMPRESSION
-        closed = self._closed.get(impression.id)
-        if closed is not None and log_time < closed[0] + self._remember:
-            return Outcome.DUPLICATE_IMPRESSION
-        return None
+        return Outcome.DUPLICATE_IMPRESSION if log_time < known.closes_at + self._remember else None
 
-    def _add_unmatched(self, feedback: ObservedFeedback, step: Step) -> None:
-        """Let feedback wait whose impression is not pending, unless that has closed."""
-        closed = self._closed.get(feedback.impression_id)
-        if closed is not None:
-            step.strays.append(Stray(feedback, Outcome.LATE, feedback.occurred_at - closed[2] - self._wait))
-            return
+    def _add_early(self, feedback: ObservedFeedback, step: Step) -> None:
         waiting = self._early.get(feedback.impression_id, ())
         if any(one.id == feedback.id for one in waiting):
             step.count(Outcome.DUPLICATE_FEEDBACK)
@@ -357,7 +355,7 @@ class Join:
         step.count(Outcome.MATCHED, matched)
         step.count(Outcome.NONE, len(step.closed) - matched)
         step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
-        excess = len(self._pending) - self._max_pending
+        excess = len(self) - self._max_pending
         if excess > 0:
             step.evicted += self._take(self._closing.take_first(excess))
             step.count(Outcome.EVICTED, excess)
@@ -388,20 +386,29 @@ class Join:
 
     def _forget_closed(self) -> None:
         for entry in self._forgetting.take_until(self.forgotten_before):
-            if self._closed.get(entry[1]) is entry:
-                del self._closed[entry[1]]
+            if self._known.get(entry.id) is entry:
+                del self._known[entry.id]
 
     def _take(self, taken: list[Pending]) -> list[Pending]:
         """Let none of these be pending any more, and remember them."""
         for pending in taken:
-            impression_id = pending.impression.id
-            del self._pending[impression_id]
-            self._remember_closed(impression_id, pending.closes_at, pending.effective)
+            impression = pending.impression
+            self._let_go(impression.offset)
+            self._remember_closed(impression.id, pending.effective, pending.closes_at)
         return taken
 
-    def _remember_closed(self, impression_id: str, closes_at: int, effective: int) -> None:
-        self._closed[impression_id] = entry = (closes_at, impression_id, effective)
-        self._forgetting.add(closes_at, entry)
+    def _let_go(self, offset: int) -> None:
+        offsets, gone = self._offsets, self._gone
+        if offset != offsets[0]:
+            gone.add(offset)
+            return
+        offsets.popleft()
+        while gone and offsets[0] in gone:
+            gone.remove(offsets.popleft())
+
+    def _remember_closed(self, impression_id: str, effective: int, closes_at: int) -> None:
+        self._known[impression_id] = closed = Closed(impression_id, effective, closes_at)
+        self._forgetting.add(closes_at, closed)
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
         """Return the last watermark at which an impression that the feedback belongs to may still come."""
@@ -420,19 +427,24 @@ class Join:
 
         Call it in the order of offsets.
         """
+        earlier = self._known.get(impression.id)
+        if isinstance(earlier, Pending):
+            # A deferred one, which had closed and was to be remembered no longer when its id came again.
+            self._closing.remove(earlier.closes_at, earlier)
+            self._let_go(earlier.impression.offset)
+            del self._known[impression.id]
         closes_at = effective + self._wait + self._grace
-        if evicted or (closes_at <= self.watermark and not impression.deferred):
-            if closes_at >= self.forgotten_before:
-                self._remember_closed(impression.id, closes_at, effective)
-        else:
+        if not (evicted or (closes_at <= self.watermark and not impression.deferred)):
             self._restore(impression, effective)
+        elif closes_at >= self.forgotten_before:
+            self._remember_closed(impression.id, effective, closes_at)
 
     def restore_feedback(self, feedback: ObservedFeedback) -> None:
         """Refold kept feedback. Call it in the order of offsets, when all impressions have been restored."""
-        pending = self._pending.get(feedback.impression_id)
-        if pending is not None:
-            self._judge(feedback, pending, _step())
-        elif feedback.impression_id not in self._closed and self._expires_at(feedback) >= self.watermark:
+        known = self._known.get(feedback.impression_id)
+        if isinstance(known, Pending):
+            self._judge(feedback, known, _step())
+        elif known is None and self._expires_at(feedback) >= self.watermark:
             self._restore_early(feedback)
 
     def restore_end(self) -> None:
@@ -445,9 +457,9 @@ class Join:
         closes_at = effective + (self._activation if deferred else self._wait) + self._grace
         kept_until = closes_at + self._wait if deferred else closes_at
         pending = Pending(impression, effective, (), closes_at, kept_until, deferred)
-        self._pending[impression.id] = pending
+        self._known[impression.id] = pending
         self._closing.add(closes_at, pending)
-        self._in_log_order.append((impression.offset, impression.id))
+        self._offsets.append(impression.offset)
         return pending
 
     def _restore_early(self, feedback: ObservedFeedback) -> None:

@@ -8,7 +8,7 @@ on restore, and its input is read again.
 from __future__ import annotations
 
 import secrets
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -83,15 +83,17 @@ class JoinJournal:
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 
-    def keep(self, kept: Iterable[Kept], evicted: Iterable[Pending] = ()) -> None:
-        """Write what a step kept and which impressions it gave up. It counts only when `mark` has returned.
+    def keep(self, kept: Iterable[Kept], evicted: Iterable[Pending] = (), forgotten_before: int = BEFORE_TIME) -> None:
+        """Write what a step kept and is not forgotten yet, and which impressions it gave up.
+
+        It counts only when `mark` has returned.
 
         A segment is for one window. Only where a step spans many windows with little in each, as when the past is
         replayed, do small neighbours share one and live as long as the last of them.
         """
         given_up = [(pending.kept_until, pending.impression.offset) for pending in evicted]
         entries = sorted([*kept, *given_up], key=_until)
-        begin = end = 0
+        begin = end = bisect_right(entries, forgotten_before, key=_until)
         while end < len(entries):
             window = entries[end][0] // self._window_ms
             end = bisect_left(entries, (window + 1) * self._window_ms, end, key=_until)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 import cramjam
@@ -24,6 +25,9 @@ from processors.join import ObservedFeedback, Pending
 Key = tuple[int, int, str, int]
 MARK_WINDOW = -1
 """The `window` of the keys under which marks are kept."""
+
+
+_value = itemgetter(2)
 
 
 class Segment(msgspec.Struct, array_like=True):
@@ -52,7 +56,7 @@ class Segment(msgspec.Struct, array_like=True):
     def parts(self, most_bytes: int) -> Iterator[Segment]:
         """Yield segments that have all of this one, each with values of at most `most_bytes`, or with a single one."""
         impressions, feedback = self.impressions, self.feedback
-        size = sum([len(value) for _, _, value in impressions]) + sum([len(value) for _, _, value in feedback])
+        size = sum(map(len, map(_value, impressions))) + sum(map(len, map(_value, feedback)))
         if size <= most_bytes or len(impressions) + len(feedback) == 1:
             yield self
             return

@@ -149,8 +149,7 @@ class PartitionJoin:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
-            needed = [entry for entry in step.kept if entry[0] > self._join.forgotten_before]
-            self._journal.keep(needed, step.evicted)
+            self._journal.keep(step.kept, step.evicted, self._join.forgotten_before)
         for topic, record, refusal in refused:
             outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
             self._metrics.dead_letters.labels(topic, refusal.reason).inc()
@@ -167,7 +166,7 @@ class PartitionJoin:
             # A model may have left the configuration while its impressions were pending.
             feature = self._shard_features.get(model)
             if feature is None:
-                values = [encode_interaction(pending, self.partition, floor) for pending in group]
+                values = (encode_interaction(pending, self.partition, floor) for pending in group)
                 outputs.interactions(model, model.encode(), values)
                 continue
             for pending in group:

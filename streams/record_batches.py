@@ -10,7 +10,7 @@ them is never fetched again. So a reader asks each batch whether it begins where
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, cast
 
 import faust
@@ -207,6 +207,9 @@ class RecordBatchConsumer(Consumer):
 
 class PlainRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types
     """The records of one fetch as they were unpacked: to make a `ConsumerRecord` of each takes longer than that."""
+
+    def __iter__(self) -> Iterator[LogRecord]:
+        return cast(Iterator[LogRecord], self._records_iterator)
 
     def _consumer_record(self, tp: Any, record: LogRecord) -> LogRecord:
         return record

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from processors.interactions import encode_interaction
 from processors.join import MAX_FEEDBACK, Join, Outcome
 from state.journal import JoinJournal
@@ -132,3 +134,18 @@ def test_a_deferred_impression_is_known_after_a_restart_for_as_long_as_any_other
         again = Worker(changelog, first.logs).join.add_impressions([shown(1, "a", now)])
         assert bool(again.outcomes) == (now < closed_at + 60), f"at {now}"
     assert len(changelog) == 1, "nothing is left but the mark"
+
+
+@pytest.mark.parametrize("deferred", [True, False])
+def test_an_id_that_came_again_after_it_was_forgotten_waits_once_after_a_restart(deferred: bool) -> None:
+    changelog: Changelog = {}
+    again = [shown(1, "b", 1_090), shown(2, "a", 1_090)]
+    logs = Logs([shown(0, "a", 1_000, deferred=deferred), *again], [1_041])
+    first = Worker(changelog, logs)
+    first.step(0, 1, Emitted())
+    first.step(1, 1, Emitted())
+    first.step(0, 2, Emitted())
+    for join in (first.join, Worker(changelog, logs).join):
+        assert (len(join), join.floor) == (2, 1)
+        assert [one.impression.offset for one in join.advance(END, END).closed] == [1, 2]
+        assert len(join) == 0

@@ -18,7 +18,7 @@ TIMES = st.integers(-3 * SPAN_MS, 3 * SPAN_MS)
     takes=st.lists(st.one_of(st.tuples(st.just("until"), TIMES), st.tuples(st.just("first"), st.integers(0, 20)))),
 )
 def test_what_is_taken_is_what_a_sorted_list_has(times: list[int], takes: list[tuple[str, int]]) -> None:
-    spans = Spans[Entry](itemgetter(0, 1))
+    spans = Spans[Entry](itemgetter(0), itemgetter(1))
     waiting = sorted((time, number) for number, time in enumerate(times))
     for number, time in enumerate(times):
         spans.add(time, (time, number))
@@ -30,7 +30,7 @@ def test_what_is_taken_is_what_a_sorted_list_has(times: list[int], takes: list[t
 
 
 def test_what_was_removed_does_not_come_out() -> None:
-    spans = Spans[Entry](itemgetter(0, 1))
+    spans = Spans[Entry](itemgetter(0), itemgetter(1))
     for entry in ((5, 0), (5, 1), (SPAN_MS, 2)):
         spans.add(entry[0], entry)
     spans.remove(5, (5, 0))
