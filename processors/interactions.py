@@ -121,13 +121,13 @@ class _Offered:
     def actions(self, raw: msgspec.Raw) -> list[Action] | None:
         """Return the actions in an array, or None where it takes a whole decoder to tell what is in it.
 
-        It is cut wherever `},{` stands. If each piece is an object by itself, none of these was within a text or
-        further in, and the array is just these objects.
+        It is cut wherever `},{` stands, or `}, {` as Python writes it. If each piece is an object by itself, none of
+        these was within a text or further in, and the array is just these objects.
         """
         text = bytes(raw)
         if text[:2] != b"[{" or text[-2:] != b"}]":
             return None
-        pieces = text[2:-2].split(b"},{")
+        pieces = text[2:-2].split(b"}, {" if b"}, {" in text else b"},{")
         if len(pieces) > MAX_ACTIONS:
             return None
         known = self._known.get

@@ -10,8 +10,8 @@ from aiokafka.codec import zstd_encode
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 ZSTD_LEVEL: Final = 1
-"""aiokafka takes 3, as brokers do: twice to three times as long, and what we write comes out no smaller (measured on
-interactions, rewards and policies)."""
+"""aiokafka takes 3, as brokers do: one and a half times (interactions) to three times (policies) as long, and what we
+write comes out larger."""
 
 
 def compress_quickly() -> None:

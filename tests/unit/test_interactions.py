@@ -100,7 +100,10 @@ def test_actions_are_what_is_written_whatever_was_met_before(texts: list[str], b
     assert outcome(decode_interaction, value) == outcome(msgspec.json.Decoder(Interaction).decode, value)
 
 
-def test_an_action_that_was_met_before_is_the_same_object() -> None:
-    first, second = (decode_interaction(encode_interaction(pending(offset=offset), 0, 0)) for offset in (1, 2))
-    pairs = zip(first.impression.actions, second.impression.actions, strict=True)
+@pytest.mark.parametrize("between", ["},{", "}, {"])
+def test_an_action_that_was_met_before_is_the_same_object(between: str) -> None:
+    value = encode_interaction(pending(), 0, 0).replace(b"},{", between.encode())
+    first, second = decode_interaction(value), decode_interaction(value)
+    pairs = list(zip(first.impression.actions, second.impression.actions, strict=True))
+    assert len(pairs) > 1
     assert all(one is other for one, other in pairs)
