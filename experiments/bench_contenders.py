@@ -23,27 +23,31 @@ PEERS = {
 """Of each peer the module, and how many records it writes for an impression and for feedback."""
 
 
-def ours(name: str, run: int, servers: str, folder: Path) -> tuple[Contender, Inputs]:
-    """Return our worker: `join` with the agents of the join alone, `pipeline` with all of them."""
-    suffix = f"{name}-{run}"
+def ours(
+    name: str, run: int, servers: str, folder: Path, *, workers: int = 1, sharded: bool = False
+) -> tuple[Contender, Inputs]:
+    """Return our worker, or several: `join` with the agents of the join alone, `pipeline` with all of them.
+
+    A `sharded` model is learned on as many partitions as events have.
+    """
+    suffix = f"{name}-{'sharded-' if sharded else ''}{workers}-{run}"
     topics = TopicSettings(
         event_partitions=PARTITIONS,
-        interaction_partitions=1,
+        interaction_partitions=PARTITIONS if sharded else 1,
         **{
             kind: f"{kind}-{suffix}"
             for kind in TopicSettings.model_fields
             if not kind.endswith(("partitions", "hours"))
         },
     )
-    kafka = KafkaSettings(bootstrap_servers=servers, group=suffix, instance=suffix, session_timeout=60)
+    kafka = KafkaSettings(bootstrap_servers=servers, group=suffix, session_timeout=60)
     create_topics(kafka, topics)
     settings: dict[str, dict[str, Any]] = {
         # The clock has no part in it: a log that is being written is not idle.
         "join": {"wait": WAIT, "grace": GRACE, "idle": 3600.0},
         "kafka": kafka.model_dump(exclude_defaults=True),
         "topics": topics.model_dump(exclude_defaults=True),
-        "http": {"port": free_port()},
-        "models.feed": {"definitely_negative": ["dislike"]},
+        "models.feed": {"definitely_negative": ["dislike"], **({"sharded_by": "user"} if sharded else {})},
     }
     config = folder / f"{suffix}.toml"
     config.write_text(
@@ -54,7 +58,22 @@ def ours(name: str, run: int, servers: str, folder: Path) -> tuple[Contender, In
     )
     environment = {"GROUNDSWELL_CONFIG": str(config), "KAFKA_BOOTSTRAP_SERVERS": servers}
     output = topics.interactions if name == "join" else topics.rewards
-    contender = Contender(f"groundswell {name}", "experiments.bench_worker", [name], output, environment=environment)
+    ports = [free_port() for _ in range(workers)]
+    own = [
+        {"GROUNDSWELL_KAFKA__INSTANCE": f"{suffix}-{number}", "GROUNDSWELL_HTTP__PORT": str(port)}
+        for number, port in enumerate(ports)
+    ]
+    pages = [f"http://127.0.0.1:{port}/readyz" for port in ports]
+    contender = Contender(
+        f"groundswell {name}",
+        "experiments.bench_worker",
+        [name],
+        output,
+        environment=environment,
+        workers=own,
+        # Alone, it holds all partitions when it has read what lies on them.
+        pages=pages if workers > 1 else [],
+    )
     return contender, Inputs(servers, topics.impressions, topics.feedback, PARTITIONS)
 
 

@@ -1,4 +1,4 @@
-"""Contenders that do the same work one after the other: each a process on a core of its own, watched from outside.
+"""Contenders that do the same work one after the other, watched from outside: most a process on a core of its own.
 
 A contender starts on a small log. When that is done it is stopped in its tracks (SIGSTOP), the log to be measured
 is written, and it is let go: starting, joining a group and compiling are over, and all that counts is what it takes
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from experiments.bench_workload import BEGIN, Logs
 from experiments.child_process import ChildProcess
+from experiments.worker_metrics import get
 
 WARM_UP: Final = 1_500
 """Impressions of the log on which a contender starts."""
@@ -47,7 +48,8 @@ class Inputs:
 class Contender:
     """A program that reads the topics of `inputs` and writes to the topic `output`.
 
-    It writes `per_impression` records for each impression and `per_feedback` for each feedback.
+    It writes `per_impression` records for each impression and `per_feedback` for each feedback. `workers` has for each
+    of its processes what is in its environment alone; `pages` answer when these have shared out the work.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Contender:
     per_impression: float = 1
     per_feedback: float = 0
     environment: Mapping[str, str] = field(default_factory=dict)
+    workers: Sequence[Mapping[str, str]] = ({},)
+    pages: Sequence[str] = ()
 
     def outputs(self, logs: Logs) -> int:
         """Return how many records it writes for these logs."""
@@ -92,30 +96,59 @@ def middle(runs: Sequence[Measured]) -> dict[str, float]:
 
 
 def race(
-    contender: Contender, inputs: Inputs, logs: Logs, log: Path, patience: float, profile: Path | None = None
+    contender: Contender,
+    inputs: Inputs,
+    logs: Logs,
+    log: Path,
+    patience: float,
+    *,
+    profile: Path | None = None,
+    cores: Sequence[int] = CORES[-1:],
 ) -> Measured:
-    """Run a contender, and write where its time goes to `profile` (folded stacks with their samples).
+    """Run a contender on `cores`, and write where the time of its first process goes to `profile` (folded stacks).
 
     Raises `ContenderError` if its output is not complete after `patience` seconds.
     """
     warm_up = Logs(WARM_UP, seed=1, begin=BEGIN - 10**6)
     write(inputs, warm_up)
     watch = OutputWatch(inputs.servers, contender.output)
-    core = [] if len(CORES) == 1 else ["taskset", "-c", str(CORES[-1])]
-    command = [*core, sys.executable, "-m", contender.module, *contender.arguments]
-    with ChildProcess(contender.name, command, log=log, environment=contender.environment) as process:
+    pinned = [] if len(CORES) == 1 else ["taskset", "-c", ",".join(map(str, cores))]
+    command = [*pinned, sys.executable, "-m", contender.module, *contender.arguments]
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                ChildProcess(
+                    contender.name,
+                    command,
+                    log=log.with_stem(f"{log.stem}-{number}") if number else log,
+                    environment={**contender.environment, **own},
+                )
+            )
+            for number, own in enumerate(contender.workers)
+        ]
         deadline = time.monotonic() + patience
         expected = contender.outputs(warm_up)
-        _wait(process, watch, expected, deadline)
-        os.kill(process.pid, signal.SIGSTOP)
+        _wait(processes, watch, expected, deadline)
+        while not all(get(page) for page in contender.pages) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        _signal(processes, signal.SIGSTOP)
         try:
             write(inputs, logs)
-            begin, used = time.monotonic(), cpu_seconds(process.pid)
+            begin, used = time.monotonic(), _cpu_seconds(processes)
         finally:
-            os.kill(process.pid, signal.SIGCONT)
-        with _profiler(process.pid, profile):
-            _wait(process, watch, expected + contender.outputs(logs), deadline)
-        return Measured(len(logs.impressions), time.monotonic() - begin, cpu_seconds(process.pid) - used)
+            _signal(processes, signal.SIGCONT)
+        with _profiler(processes[0].pid, profile):
+            _wait(processes, watch, expected + contender.outputs(logs), deadline)
+        return Measured(len(logs.impressions), time.monotonic() - begin, _cpu_seconds(processes) - used)
+
+
+def _signal(processes: Sequence[ChildProcess], what: signal.Signals) -> None:
+    for process in processes:
+        os.kill(process.pid, what)
+
+
+def _cpu_seconds(processes: Sequence[ChildProcess]) -> float:
+    return sum(cpu_seconds(process.pid) for process in processes)
 
 
 @contextmanager
@@ -130,10 +163,11 @@ def _profiler(pid: int, out: Path | None) -> Iterator[None]:
     profiler.wait()
 
 
-def _wait(process: ChildProcess, watch: OutputWatch, expected: int, deadline: float) -> None:
+def _wait(processes: Sequence[ChildProcess], watch: OutputWatch, expected: int, deadline: float) -> None:
     while (written := watch.written()) < expected:
-        if process.exit_code is not None or time.monotonic() > deadline:
-            why = "ended" if process.exit_code is not None else "came to a halt"
+        ended = [process for process in processes if process.exit_code is not None]
+        if ended or time.monotonic() > deadline:
+            process, why = (ended[0], "ended") if ended else (processes[0], "came to a halt")
             raise ContenderError(f"{process.name} {why} after {written} of {expected} records:\n{process.tail()}")
         time.sleep(LOOK_SECONDS)
 

@@ -32,12 +32,16 @@ def conclude(out: Path, title: str, rows: Mapping[str, Mapping[str, float]], bar
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     table = Table("", *(column.replace("_", " ") for column in columns), title=title)
     for name, row in rows.items():
-        table.add_row(
-            name, *(f"{row[column]:,.3g}" if row[column] < 100 else f"{row[column]:,.0f}" for column in columns)
-        )
+        table.add_row(name, *(_figure(row.get(column)) for column in columns))
     verdict = Table("bar", "", "reached", "met")
     for bar in bars:
         verdict.add_row(bar.name, bar.bar, f"{bar.reached:,.3g}", "yes" if bar.met else "NO")
     console = Console()
     console.print(table, verdict)
     return 0 if all(bar.met for bar in bars) else 1
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"

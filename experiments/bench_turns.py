@@ -43,7 +43,7 @@ def take_turns(
                         contender, inputs = peer(name, run, kafka.bootstrap_servers)
                     stacks = out / f"profile-{run}.txt" if profile and name == "groundswell" else None
                     log = out / f"{contender.name.replace(' ', '-')}-{run}.log"
-                    one = race(contender, inputs, logs[shares.get(name, 1.0)], log, PATIENCE, stacks)
+                    one = race(contender, inputs, logs[shares.get(name, 1.0)], log, PATIENCE, profile=stacks)
                     measured[name].append(one)
                     rates = f"{one.per_second:,.0f} a second, {one.per_cpu_second:,.0f} a CPU second"
                     console.print(f"{run + 1}/{runs} {contender.name}: {rates}")

@@ -27,15 +27,15 @@ Record = tuple[bytes, bytes]
 """Key and value."""
 
 
-def impression(number: int, rng: random.Random, *, begin: int = BEGIN) -> Record:
-    """Return an impression of eleven random items."""
+def impression(number: int, rng: random.Random, *, begin: int = BEGIN, users: int = USERS) -> Record:
+    """Return an impression of eleven random items to one of so many users."""
     key = f"{rng.getrandbits(64):016x}"
     message = {
         "schema_version": 1,
         "impression_id": key,
         "occurred_at": begin + number * 1000 // PER_SECOND,
         "model": "feed",
-        "context": {"user": f"u{rng.randrange(USERS):06d}", "hour": 7},
+        "context": {"user": f"u{rng.randrange(users):06d}", "hour": 7},
         "actions": [{"id": f"{item:06d}"} for item in rng.sample(range(ITEMS), ACTIONS)],
         "chosen": rng.randrange(ACTIONS),
         "propensity": round(rng.uniform(0.01, 1), 4),

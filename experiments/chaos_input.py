@@ -26,6 +26,8 @@ RATE = 500
 """Impressions per second of event time."""
 BEGINNING = 1_700_000_000_000
 """The event time of the first impression, in milliseconds."""
+PATIENCE = 600.0
+"""Seconds that a message may take: the broker dies again and again, and what is judged is not its producers."""
 USERS, ACTIONS, P_DISLIKE = 5, 5, 0.2
 MISHAPS = Mishaps(repeated_impression=0.01, repeated_feedback=0.05, held=0.05, early=0.05, late=0.05)
 
@@ -93,7 +95,7 @@ def send(
     lines = [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
     pace = seconds / max(1, lines[-1].due)
     began = time.monotonic()
-    with AcknowledgedProducer(bootstrap_servers) as producer:
+    with AcknowledgedProducer(bootstrap_servers, patience=PATIENCE) as producer:
         partitions = producer.partitions(topic)
         for line in lines:
             time.sleep(max(0.0, began + line.due * pace - time.monotonic()))

@@ -13,7 +13,15 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from processors.events import Features, Feedback, Identifier, Impression, Watermark, contradiction
+from processors.events import (
+    MAX_ACTIONS,
+    Features,
+    Feedback,
+    Identifier,
+    Impression,
+    Watermark,
+    contradiction,
+)
 from processors.features import count_crosses
 from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
@@ -24,6 +32,9 @@ MAX_FEEDBACK_BYTES = 4_096
 (`join.MAX_FEEDBACK` pieces), and must stay below the 1 MB that brokers take by default."""
 MAX_CONTEXT_FEATURES, MAX_CROSSES = 2_000, 2_000_000
 """The most that is learned from one impression: a few tens of milliseconds' work."""
+FEW = 14
+"""With so many context features, crossed with one another, and so many actions that have all the features they may, an
+impression is within these bounds still."""
 NESTING_TO_SPARE = 100
 """How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
 
@@ -68,7 +79,7 @@ class _Candidate(Struct, gc=False):
 class _Applicant(Impression, frozen=True, kw_only=True, gc=False):
     """An impression as it is checked."""
 
-    actions: Annotated[list[_Candidate], Meta(min_length=1, max_length=10_000)]  # type: ignore[assignment]
+    actions: Annotated[list[_Candidate], Meta(min_length=1, max_length=MAX_ACTIONS)]  # type: ignore[assignment]
 
 
 T = TypeVar("T")
@@ -152,6 +163,8 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
 
 def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
     """Return (reason, detail) if learning from the impression would take too long, else None."""
+    if len(impression.context) <= FEW and len(impression.actions) <= FEW:
+        return None  # whatever features the actions have
     contexts, crosses = count_crosses(impression.context, impression.actions, model.context_crosses)
     if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
         return (

@@ -24,7 +24,8 @@ Identifier = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Milliseconds = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970-01-01 UTC")]
 FeatureValue = str | bool | int | float
-Features = Annotated[dict[Name, FeatureValue], Meta(max_length=1024)]
+MAX_FEATURES, MAX_ACTIONS = 1_024, 10_000
+Features = Annotated[dict[Name, FeatureValue], Meta(max_length=MAX_FEATURES)]
 
 
 class Action(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -48,7 +49,7 @@ class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False
     occurred_at: Milliseconds
     model: Name
     context: Features
-    actions: Annotated[list[Action], Meta(min_length=1, max_length=10_000)]
+    actions: Annotated[list[Action], Meta(min_length=1, max_length=MAX_ACTIONS)]
     chosen: Annotated[int, Meta(ge=0)]
     probabilities: list[float] | None = None
     propensity: float | None = None

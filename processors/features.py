@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
@@ -66,6 +66,9 @@ def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[
     return h ^ (h >> np.uint64(16))
 
 
+_CONSTANT_FEATURE: Final = hashed(CONSTANT), 1.0
+
+
 def feature(name: str, value: FeatureValue) -> Feature:
     """Return hash and value of one named feature."""
     if isinstance(value, str):
@@ -79,15 +82,19 @@ def feature(name: str, value: FeatureValue) -> Feature:
 
 def context_features(context: Mapping[str, FeatureValue], crosses: bool) -> list[Feature]:
     """Return the constant, the single features without zeros, and their pairs if `crosses`."""
-    singles = [pair for pair in (feature(*item) for item in sorted(context.items())) if pair[1]]
+    singles = _without_zeros(context)
     pairs = [(crossed(g, h), x * y) for (g, x), (h, y) in combinations(singles, 2)] if crosses else []
-    return [(hashed(CONSTANT), 1.0), *singles, *pairs]
+    return [_CONSTANT_FEATURE, *singles, *pairs]
 
 
 def action_features(action: Action) -> list[Feature]:
     """Return the feature of the action's id, then its other features without zeros."""
-    others = (feature(*item) for item in sorted(action.features.items()))
-    return [(hashed(f"={action.id}"), 1.0), *(pair for pair in others if pair[1])]
+    return [(hashed(f"={action.id}"), 1.0), *_without_zeros(action.features)]
+
+
+def _without_zeros(features: Mapping[str, FeatureValue]) -> list[Feature]:
+    found = [feature(name, features[name]) for name in sorted(features)]
+    return [pair for pair in found if pair[1]]
 
 
 def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action], crosses: bool) -> tuple[int, int]:
@@ -102,35 +109,61 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
     return contexts, contexts * (len(actions) + sum(described))
 
 
+class _Column:
+    """A flat array that grows at its end. What is new waits in a list: NumPy is slow at a few numbers at a time."""
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        self._array = np.empty(64, dtype=kind)
+        self._filled = 0
+        self.new: list[Any] = []
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The array, with room to spare behind what was put in."""
+        end = self._filled + len(self.new)
+        if end > len(self._array):
+            self._array = np.resize(self._array, max(end, 2 * len(self._array)))
+        self._array[self._filled : end] = self.new
+        self._filled = end
+        self.new.clear()
+        return self._array
+
+
 class _Rows:
-    """Rows of differing length in flat arrays that grow: row i is [start[i], start[i + 1])."""
+    """Rows of differing length in flat arrays: row i is [start[i], start[i + 1])."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.size = 0
+        """How many keys all rows have together."""
         self.widest = 1
-        self.start: NDArray[np.int64] = np.zeros(64, dtype=np.int64)
-        self.keys: NDArray[np.uint32] = np.empty(64, dtype=np.uint32)
-        self.values: NDArray[np.float64] = np.empty(64, dtype=np.float64)
+        self._start, self._keys, self._values = _Column(np.int64), _Column(np.uint32), _Column(np.float64)
+        self._start.new.append(0)
+
+    def append(self, keys: Sequence[int], values: Sequence[float] = ()) -> int:
+        """Add a row and return its number. Either all rows have values, or none has."""
+        self._keys.new += keys
+        self._values.new += values
+        self.size += len(keys)
+        self._start.new.append(self.size)
+        self.widest = max(self.widest, len(keys))
+        self.count += 1
+        return self.count - 1
 
     @property
-    def size(self) -> int:
-        """How many features all rows have together."""
-        return int(self.start[self.count])
+    def start(self) -> NDArray[np.int64]:
+        """Where each row begins, and the last one ends."""
+        return self._start.array
 
-    def append(self, pairs: Sequence[Feature]) -> int:
-        row, begin = self.count, int(self.start[self.count])
-        end = begin + len(pairs)
-        if row + 2 > len(self.start):
-            self.start = np.resize(self.start, 2 * len(self.start))
-        if end > len(self.keys):
-            size = max(end, 2 * len(self.keys))
-            self.keys, self.values = np.resize(self.keys, size), np.resize(self.values, size)
-        self.keys[begin:end] = [key for key, _ in pairs]
-        self.values[begin:end] = [value for _, value in pairs]
-        self.start[row + 1] = end
-        self.widest = max(self.widest, len(pairs))
-        self.count += 1
-        return row
+    @property
+    def keys(self) -> NDArray[np.uint32]:
+        """The keys of all rows, one row after the other."""
+        return self._keys.array
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values that belong to the keys."""
+        return self._values.array
 
 
 Arrays = tuple[
@@ -191,21 +224,20 @@ class FeatureStore:
             key = repr(features)
         row = self._context_rows.get(key)
         if row is None:
-            row = self._contexts.append(context_features(features, self._crosses))
+            row = self._contexts.append(*zip(*context_features(features, self._crosses), strict=True))
             self._context_rows[key] = row
         return row
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        try:
-            key: object = _encode(actions)
-        except OverflowError:
-            key = repr(actions)
+        newest, rows = self._newest, []
+        for action in actions:
+            known = newest.get(action.id)
+            rows.append(known[1] if known is not None and known[0] is action else self._action(action))
+        key = tuple(rows)
         row = self._set_rows.get(key)
         if row is None:
-            rows = [self._action(action) for action in actions]
-            row = self._sets.append([(action_row, 1.0) for action_row in rows])
-            self._set_rows[key] = row
+            row = self._set_rows[key] = self._sets.append(rows)
         return row
 
     def signal(self, name: str) -> int:
@@ -221,7 +253,9 @@ class FeatureStore:
         self._contexts, self._actions, self._sets = _Rows(), _Rows(), _Rows()
         self._context_rows: dict[object, int] = {}
         self._action_rows: dict[object, int] = {}
-        self._set_rows: dict[object, int] = {}
+        self._set_rows: dict[tuple[int, ...], int] = {}
+        self._newest: dict[str, tuple[Action, int]] = {}
+        """By its id the action that was met last, and its row: one that is known by sight need not be compared."""
         self._signals: dict[str, int] = {}
 
     def _action(self, action: Action) -> int:
@@ -231,5 +265,6 @@ class FeatureStore:
             key = repr(action)
         row = self._action_rows.get(key)
         if row is None:
-            row = self._action_rows[key] = self._actions.append(action_features(action))
+            row = self._action_rows[key] = self._actions.append(*zip(*action_features(action), strict=True))
+        self._newest[action.id] = action, row
         return row

@@ -12,8 +12,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
 
 IN_FLIGHT = 20_000
-ACKNOWLEDGED_WITHIN = 60.0
-"""Seconds that a broker may take to acknowledge one message before sending ends with an error."""
+PATIENCE = 60.0
+"""Seconds that a broker may take to acknowledge one message before sending ends with an error, by default."""
 
 
 class SendError(RuntimeError):
@@ -25,15 +25,22 @@ class AcknowledgedProducer:
 
     Keys are placed by murmur2, the client's default and the wire contract's partitioner. Leaving the context
     waits for what is outstanding, unless an error is on its way out. Everything raises SendError. `security` is
-    what the client needs beyond the address (`streams.security.security_arguments`).
+    what the client needs beyond the address (`streams.security.security_arguments`), `patience` the seconds that a
+    message may take.
     """
 
     def __init__(
-        self, bootstrap_servers: str, *, security: Mapping[str, Any] | None = None, in_flight: int = IN_FLIGHT
+        self,
+        bootstrap_servers: str,
+        *,
+        security: Mapping[str, Any] | None = None,
+        in_flight: int = IN_FLIGHT,
+        patience: float = PATIENCE,
     ) -> None:
         self._servers = bootstrap_servers
         self._security = dict(security or {})
         self._in_flight = in_flight
+        self._patience = patience
         self._unacknowledged: deque[Any] = deque()
         try:
             self._producer = KafkaProducer(
@@ -43,7 +50,9 @@ class AcknowledgedProducer:
                 batch_size=256 * 1024,
                 linger_ms=20,
                 compression_type="zstd",
+                delivery_timeout_ms=round(patience * 1000),
                 max_block_ms=15_000,
+                reconnect_backoff_max_ms=2_000,
                 bootstrap_timeout_ms=15_000,
                 **self._security,
             )
@@ -60,7 +69,7 @@ class AcknowledgedProducer:
             if error is None:
                 self.wait_for_acknowledgements()
         finally:
-            self._producer.close(timeout=ACKNOWLEDGED_WITHIN if error is None else 1)
+            self._producer.close(timeout=self._patience if error is None else 1)
 
     def partitions(self, topic: str) -> list[int]:
         """Return the partitions of a topic, which has to exist."""
@@ -90,6 +99,6 @@ class AcknowledgedProducer:
 
     def _acknowledge_oldest(self) -> None:
         try:
-            self._unacknowledged.popleft().get(timeout=ACKNOWLEDGED_WITHIN)
+            self._unacknowledged.popleft().get(timeout=self._patience)
         except KafkaError as error:
             raise SendError(f"a message was not acknowledged by {self._servers}: {error}") from error

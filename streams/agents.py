@@ -14,7 +14,7 @@ from faust.types import TP, StreamT
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
 from streams.logs import bound_contextvars, get_log
-from streams.reading import Reading, ReadingWatch
+from streams.reading import Reading, ReadingWatch, end_of_log
 from streams.record_batches import Cursor, LogRecord, RecordBatch
 from streams.settings import TopicSettings
 
@@ -27,10 +27,6 @@ TICK = 0.25
 COMMIT_SECONDS = 1.0
 CONCURRENCY = 16
 """How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
-
-
-class LogTruncatedError(Exception):
-    """A log is shorter than what has been read of it; the message says what to do."""
 
 
 class Partitions:
@@ -199,15 +195,9 @@ def add_clock(app: Groundswell) -> None:
         to_commit[TP(topics.interactions, partition)] = learner.durable_offset
 
     async def _is_caught_up(tp: TP, cursor: Cursor) -> bool:
-        end = app.consumer.highwater(tp)
+        end = await end_of_log(app.consumer, tp, cursor.offset)
         if end is None:
-            return False  # nothing has been fetched yet
-        if end < cursor.offset:
-            raise LogTruncatedError(
-                f"{tp.topic}[{tp.partition}] ends at {end}, but has been read up to {cursor.offset}: it was deleted "
-                "and made again, or cut. What was learned is known by places in the old log; begin anew with a new "
-                "GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
-            )
+            return False
         # Asked only where it matters: it takes a turn of the thread that reads.
         fetched = cursor.offset if cursor.offset >= end else await app.consumer.position(tp)
         handed_out = app.handed_out.get(tp, 0)

@@ -211,6 +211,21 @@ def bench_pipeline(
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
 
 
+@bench_cli.command("scale")
+def bench_scale(
+    out: Annotated[Path, typer.Option(help="Folder for results.json and the logs.")] = Path("out/bench-scale"),
+    impressions: Annotated[int, typer.Option(min=4_000, help="How many at each size.")] = 100_000,
+    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    users: Annotated[int, typer.Option(min=2_000, help="The most users.")] = 10_000_000,
+    pending: Annotated[int, typer.Option(min=1_000, help="The most impressions that wait.")] = 1_000_000,
+    kafka: Annotated[bool, typer.Option(help="Measure two workers on a real Apache Kafka, too.")] = True,
+) -> None:
+    """Measure what users, impressions that wait and a second worker add to the cost (needs `.[bench]`, Java 17)."""
+    from experiments.bench_scale import bench_scale as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, impressions, runs, users=users, pending=pending, kafka=kafka))
+
+
 @bench_cli.command("soak")
 def bench_soak(
     out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-soak"),

@@ -128,20 +128,21 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
 def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:
     """Compare how Kafka cleans and stamps a topic with how it should; `config` as Kafka has it."""
     check = f"layout of {layout.name}"
-    wanted, found = layout.config["cleanup.policy"], config.get("cleanup.policy", "delete")
-    if wanted not in found.split(","):
-        lost = "old policies and checkpoints pile up" if wanted == "compact" else "messages of one key replace another"
-        return failed(check, f"cleanup.policy is {found}: {lost}", f"set it to {wanted} with kafka-configs")
-    if wanted == "compact" and "delete" in found.split(","):
-        return failed(check, f"cleanup.policy is {found}: what is learned is deleted by age", "set it to compact")
-    stamped = config.get("message.timestamp.type", "CreateTime")
-    if stamped != layout.config.get("message.timestamp.type", stamped):
+    if policy := layout.wrong_cleanup(config):
+        wanted = layout.config["cleanup.policy"]
+        lost = (
+            "old policies and checkpoints pile up, or are deleted by age"
+            if wanted == "compact"
+            else "messages of one key replace another"
+        )
+        return failed(check, f"cleanup.policy is {policy}: {lost}", f"set it to {wanted} with kafka-configs")
+    if stamp := layout.wrong_stamp(config):
         return warned(
             check,
-            f"message.timestamp.type is {stamped}: retention and the check against the future go by producers' clocks",
+            f"message.timestamp.type is {stamp}: retention and the check against the future go by producers' clocks",
             "set it to LogAppendTime with kafka-configs",
         )
-    return passed(check, f"cleanup.policy {found}, message.timestamp.type {stamped}")
+    return passed(check, ", ".join(f"{key} {config[key]}" for key in layout.config if key in config))
 
 
 def of_retention(topic: str, config: Mapping[str, str], join: JoinConfig) -> Finding:

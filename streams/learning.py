@@ -75,6 +75,7 @@ class PartitionLearner:
         self._outputs = wiring.outputs
         self._kept = wiring.kept
         self._metrics = wiring.metrics
+        self._delays = wiring.metrics.delays(wiring.settings.join)
         self._learners: dict[str, Learner] = {}
         # What was learned of models that are not configured now is kept for when they are again.
         self._unconfigured: dict[str, dict[str, Any]] = {}
@@ -128,6 +129,7 @@ class PartitionLearner:
                 self._learn(model, interactions, outputs)
             if await self._kept():
                 await outputs.flush()
+                self._delays.acknowledged(time.time())
 
     def _admit(self, record: LogRecord, outputs: Outputs) -> Interaction | None:
         try:
@@ -157,6 +159,7 @@ class PartitionLearner:
             begin += len(stretch)
             rewards = learner.learn(stretch)
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
+            self._delays.learned(model, stretch, rewards, time.time())
             self._metrics.forgot(model, learner.forgotten)
             for reward in rewards:
                 if reward is not None:
@@ -202,7 +205,9 @@ class PartitionLearner:
         learner, publication = self._learners[model], self._publications[model]
         publication.version = learner.version
         self._unpublished_since.pop(model, None)
-        if not self._publishes(model):
+        publishes = self._publishes(model)
+        self._delays.published(model, here=publishes)
+        if not publishes:
             return 0
         snapshot = learner.snapshot(publication.parent)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
@@ -227,6 +232,7 @@ class PartitionLearner:
                     published = True
             if published and await self._kept():
                 await outputs.flush()
+                self._delays.acknowledged(time.time())
         if self.interactions.offset == self.durable_offset:
             return
         if self._unsaved_since is None:

@@ -8,9 +8,11 @@ from collections.abc import Container, Mapping, Sequence
 import msgspec
 
 from processors.events import Interaction, Reward
+from processors.join import JoinConfig
 from processors.policy import PolicySnapshot
 from processors.policy_watch import PolicyWatch
 from processors.statistics import Statistics
+from streams.delays import Delays
 from streams.metrics import Metrics
 from streams.segments import Segments
 from streams.settings import SegmentSettings
@@ -31,6 +33,10 @@ class LearningMetrics:
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
+
+    def delays(self, join: JoinConfig) -> Delays:
+        """Return what a partition tells its delays."""
+        return Delays(self._metrics, join)
 
     def repeated(self) -> None:
         """Count an interaction that had been learned before."""

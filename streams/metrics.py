@@ -22,6 +22,9 @@ MISPLACED_ORPHAN = "misplaced_orphan"
 
 BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CHECKPOINT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LATENCY_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+)  # fmt: skip
 DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
@@ -156,6 +159,13 @@ class Metrics:
             "interactions that had been learned before, and were not learned again",
             registry=registry,
         )
+        self.reward_delay = BulkHistogram(
+            "groundswell_reward_delay_seconds",
+            "from the end of an impression's window (wait and grace) to its reward being acknowledged; deferred "
+            "impressions aside. What is read late, as in a replay, is late here",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self.ik_log_loss = Gauge(
             "groundswell_ik_log_loss",
             "mean negative log posterior of the chosen action, before learning from it",
@@ -241,6 +251,13 @@ class Metrics:
             "groundswell_policy_version",
             "interactions included in the last published policy",
             ["model"],
+            registry=registry,
+        )
+        self.publication_delay = BulkHistogram(
+            "groundswell_publication_delay_seconds",
+            "from an interaction being learned to the policy that includes it being acknowledged; of a sharded model, "
+            "on the partition that publishes it",
+            buckets=LATENCY_BUCKETS,
             registry=registry,
         )
         self.policy_published = Gauge(

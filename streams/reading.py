@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Protocol
+
+from faust.types import TP
 
 PATIENCE = 5.0
 """Seconds that what was handed out may take to be read, at first."""
+
+
+class LogTruncatedError(Exception):
+    """A log is shorter than what has been read of it; the message says what to do."""
+
+
+class LogEnds(Protocol):
+    """What tells where logs end: a Faust consumer."""
+
+    def highwater(self, tp: TP) -> int | None:
+        """Return what the newest fetch told, or None before the first."""
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Ask the broker."""
+
+
+async def end_of_log(ends: LogEnds, tp: TP, read: int) -> int | None:
+    """Return the next offset to be written to a log read up to offset `read`; None where nothing is known of it yet.
+
+    A broker looks where the log ends before it reads from it, so a fetch may bring records from beyond the end that
+    it tells of; where that seems to be, the broker is asked once more. Raises `LogTruncatedError` where it still is.
+    """
+    end = ends.highwater(tp)
+    if end is None or end >= read:
+        return end
+    end = (await ends.highwaters(tp))[tp]
+    if end < read:
+        raise LogTruncatedError(
+            f"{tp.topic}[{tp.partition}] ends at {end}, but has been read up to {read}: it was deleted "
+            "and made again, or cut. What was learned is known by places in the old log; begin anew with a new "
+            "GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
+        )
+    return end
 
 
 class Reading(Enum):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,15 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.access import check_connection
+from streams.logs import get_log
 from streams.rights import changelog_topic, check_rights, refused, worker_rights
 from streams.security import connection_arguments
 from streams.settings import KafkaSettings, TopicSettings
 
-_LOG = logging.getLogger(__name__)
+LOG = get_log(__name__)
+PATIENCE = 10.0
+"""Seconds until a topic that was made is known to every broker: any of them may be the one that is asked."""
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,19 @@ class TopicLayout:
     name: str
     partitions: int
     config: dict[str, str]
+
+    def wrong_cleanup(self, config: Mapping[str, str]) -> str | None:
+        """Return how Kafka cleans up the topic, where that would lose what is needed or keep what is not.
+
+        `config` as Kafka has it, empty where it does not tell.
+        """
+        found = config.get("cleanup.policy", "delete")
+        return None if not config or found == self.config["cleanup.policy"] else found
+
+    def wrong_stamp(self, config: Mapping[str, str]) -> str | None:
+        """Return whose clock the times of records go by, where that is not as it should be."""
+        found = config.get("message.timestamp.type", "CreateTime")
+        return None if not config or found == self.config.get("message.timestamp.type", found) else found
 
 
 class TopicError(Exception):
@@ -129,8 +146,12 @@ def _hidden(described: dict[str, Any]) -> bool:
 
 
 def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
-    described = admin.describe_topics([layout.name for layout in layouts])
-    found = {one["name"]: len(one["partitions"]) for one in described if one["partitions"]}
+    """Compare the numbers of partitions. A topic that is missing may have been made a moment ago: it is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    found = _partitions(admin, layouts)
+    while any(layout.name not in found for layout in layouts) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        found = _partitions(admin, layouts)
     wrong = [
         f"{layout.name} has {found.get(layout.name, 0)} partitions, expected {layout.partitions}"
         for layout in layouts
@@ -144,23 +165,28 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
         )
 
 
+def _partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> dict[str, int]:
+    """Return how many partitions each topic has that the broker which was asked knows of."""
+    described = admin.describe_topics([layout.name for layout in layouts])
+    return {one["name"]: len(one["partitions"]) for one in described if one["partitions"]}
+
+
 def _check_configurations(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
     resources = [ConfigResource(ConfigResourceType.TOPIC, layout.name) for layout in layouts]
     described = admin.describe_configs(resources, config_filter="all").get("topic", {})
     unfit = []
     for layout in layouts:
         found = {name: one["value"] for name, one in described.get(layout.name, {}).items()}
-        right = layout.config["cleanup.policy"]
-        if found.get("cleanup.policy", right) != right:
-            unfit.append(f"{layout.name} has cleanup.policy={found['cleanup.policy']}, expected {right}")
-        stamped = layout.config.get("message.timestamp.type")
-        if stamped is not None and found.get("message.timestamp.type", stamped) != stamped:
-            _LOG.warning(
-                "%s has message.timestamp.type=%s, expected %s: its records carry their producers' times, and a wrong "
-                "clock there may let retention delete them early, or event times of the future in. Alter it with "
-                "kafka-configs",
-                layout.name, found["message.timestamp.type"], stamped,
-            )  # fmt: skip
+        if policy := layout.wrong_cleanup(found):
+            unfit.append(f"{layout.name} has cleanup.policy={policy}, expected {layout.config['cleanup.policy']}")
+        if stamp := layout.wrong_stamp(found):
+            LOG.warning(
+                "the records of a topic carry their producers' times, and a wrong clock there may let retention delete "
+                "them early, or event times of the future in: set message.timestamp.type with kafka-configs",
+                topic=layout.name,
+                found=stamp,
+                expected=layout.config["message.timestamp.type"],
+            )
     if unfit:
         raise CleanupError(
             "; ".join(unfit) + ". Compaction would take feedback away with its neighbours' key, deletion by age what "

@@ -113,6 +113,20 @@ def _time() -> Panels:
             width=8,
         ),
         curves(
+            "Rewards: written after the window",
+            "From the end of an impression's window, its wait and the grace.",
+            _quantiles("groundswell_reward_delay_seconds"),
+            unit="s",
+            lowest=0,
+        ),
+        curves(
+            "Policies: written after what they include",
+            "From an interaction being learned to the policy that includes it.",
+            _quantiles("groundswell_publication_delay_seconds"),
+            unit="s",
+            lowest=0,
+        ),
+        curves(
             "Batches",
             "Time to work through one and have its outputs acknowledged: 95 % take no longer, by topic.",
             [

@@ -10,13 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.admission import (
+    FEW,
+    MAX_CONTEXT_FEATURES,
+    MAX_CROSSES,
     MAX_IMPRESSION_BYTES,
     Admission,
     Refusal,
     readmit_feedback,
     readmit_impression,
 )
-from processors.events import LARGEST_WEIGHT, LEAST_PROPENSITY, Impression, Watermark
+from processors.events import LARGEST_WEIGHT, LEAST_PROPENSITY, MAX_FEATURES, Action, Features, Impression, Watermark
+from processors.features import count_crosses
 from processors.interactions import decode_interaction, encode_interaction
 from processors.join import ObservedFeedback, Pending, ShownImpression
 from processors.learner import Learner
@@ -221,6 +225,14 @@ def test_what_is_odd_but_true_is_let_in_and_can_be_learned(name: str, value: byt
     )
     assert reward is not None
     assert abs(reward.weight) < float("inf")
+
+
+def test_an_impression_with_few_features_and_actions_is_never_too_much_to_learn() -> None:
+    features: Features = {str(number): number for number in range(MAX_FEATURES)}
+    context = {str(number): number for number in range(FEW)}
+    contexts, crosses = count_crosses(context, [Action(str(number), features) for number in range(FEW)], crosses=True)
+    assert contexts <= MAX_CONTEXT_FEATURES
+    assert crosses <= MAX_CROSSES
 
 
 def test_a_watermark_is_a_record_without_a_key() -> None:

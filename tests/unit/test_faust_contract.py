@@ -68,6 +68,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (PartitionRecords._consumer_record, ["self", "tp", "record"]),
         (AIOKafkaConsumerThread.call_thread, ["self", "fun", "args", "kwargs"]),
         (Consumer.highwater, ["self", "tp"]),
+        (Consumer.highwaters, ["self", "partitions"]),
         (Consumer.position, ["self", "tp"]),
         (Consumer.wait_first, ["self", "coros", "timeout"]),
         (App._new_transport, ["self"]),

@@ -1,3 +1,6 @@
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +79,28 @@ def test_the_store_tells_action_sets_apart() -> None:
     rows = [store.actions(actions) for actions in ([a, b], [b, a], [a], [a, Action("b", {"n": 1})])]
     assert len(set(rows)) == 4
     assert store.actions([a, b]) == rows[0]
+
+
+def test_the_store_sees_through_two_objects_that_are_the_same_action_and_through_an_id_used_twice() -> None:
+    store = FeatureStore(crosses=False)
+    plain, described = Action("a"), Action("a", {"n": 1})
+    rows = [store.actions([action]) for action in (plain, described, plain, Action("a"), Action("a", {"n": True}))]
+    assert rows == [0, 1, 0, 0, 2]
+
+
+def test_rows_are_the_same_however_often_the_arrays_are_asked_for_in_between() -> None:
+    often, once = FeatureStore(crosses=True), FeatureStore(crosses=True)
+    for number in range(200):
+        for store in (often, once):
+            store.context({"user": f"u{number}", "n": number / 7})
+            store.actions([Action(str(number + place), {"n": number}) for place in range(3)])
+        assert often.arrays
+    assert beginnings(often.arrays) == beginnings(once.arrays)
+
+
+def beginnings(arrays: Iterable[Any]) -> list[list[float]]:
+    """Return of each array what is filled after 200 rows."""
+    return [list(array[:200]) for array in arrays]
 
 
 def test_a_trimmed_store_begins_anew() -> None:

@@ -69,7 +69,8 @@ def test_topics(described: list[dict[str, Any]], replication: int, expected: str
         (LOG, {"cleanup.policy": "delete"}, WARN, "CreateTime"),
         (LOG, {"cleanup.policy": "compact"}, FAIL, "replace"),
         (COMPACTED, {"cleanup.policy": "compact"}, PASS, "compact"),
-        (COMPACTED, {}, FAIL, "pile up"),
+        (LOG, {"cleanup.policy": "compact,delete"}, FAIL, "replace"),
+        (COMPACTED, {"retention.ms": "-1"}, FAIL, "pile up"),
         (COMPACTED, {"cleanup.policy": "compact,delete"}, FAIL, "deleted by age"),
     ],
 )

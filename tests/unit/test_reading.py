@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
+from faust.types import TP
 
-from streams.reading import PATIENCE, Reading, ReadingWatch
+from streams.reading import PATIENCE, LogTruncatedError, Reading, ReadingWatch, end_of_log
 
 
 class Look(NamedTuple):
@@ -60,3 +63,37 @@ def test_patience_grows_until_something_is_read() -> None:
     assert watch.look(200, 15, 15, 15, 15) is CAUGHT_UP
     assert watch.look(300, 15, 20, 20, 20) is UNDER_WAY
     assert watch.look(300 + PATIENCE, 15, 20, 20, 20) is LOST
+
+
+class Ends(NamedTuple):
+    """What the newest fetch told of where a log ends, and what the broker says when it is asked."""
+
+    told: int | None
+    asked: int
+
+    def highwater(self, tp: TP) -> int | None:
+        return self.told
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        return dict.fromkeys(partitions, self.asked)
+
+
+LOG = TP("interactions", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "end"),
+    [
+        ("nothing was fetched yet", Ends(None, 20), None),
+        ("there is more than was read", Ends(15, 20), 15),
+        ("a fetch brought records from beyond the end that it told of", Ends(5, 10), 10),
+        ("and the log has grown since", Ends(5, 12), 12),
+    ],
+)
+def test_where_a_log_ends(name: str, ends: Ends, end: int | None) -> None:
+    assert asyncio.run(end_of_log(ends, LOG, 10)) == end, name
+
+
+def test_a_log_that_was_cut_below_what_was_read_of_it_is_told_of_with_what_to_do() -> None:
+    with pytest.raises(LogTruncatedError, match=r"interactions\[1\] ends at 7, .* read up to 10: .*KAFKA__GROUP"):
+        asyncio.run(end_of_log(Ends(7, 7), LOG, 10))

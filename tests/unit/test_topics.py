@@ -15,17 +15,23 @@ TOPICS = TopicSettings()
 
 
 class Cluster:
-    """An admin client of a cluster that has the topics with these numbers of partitions and configurations."""
+    """An admin client of a cluster that has the topics with these numbers of partitions and configurations.
 
-    def __init__(self, partitions: dict[str, int], configs: dict[str, dict[str, str]]) -> None:
+    Of its brokers the first that are asked have not heard of any topic yet: so many as `unaware`.
+    """
+
+    def __init__(self, partitions: dict[str, int], configs: dict[str, dict[str, str]], unaware: int = 0) -> None:
         self._partitions = partitions
         self._configs = configs
+        self._unaware = unaware
 
     def __call__(self, **_: Any) -> Cluster:
         return self
 
     def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
-        return [{"name": name, "partitions": [{}] * self._partitions.get(name, 0)} for name in names]
+        known = {} if self._unaware else self._partitions
+        self._unaware = max(0, self._unaware - 1)
+        return [{"name": name, "partitions": [{}] * known.get(name, 0)} for name in names]
 
     def describe_configs(self, resources: list[ConfigResource], **_: Any) -> dict[str, Any]:
         configs = {one.name: self._configs.get(one.name, {}) for one in resources}
@@ -35,10 +41,16 @@ class Cluster:
         """Do nothing."""
 
 
-def check(monkeypatch: pytest.MonkeyPatch, configs: dict[str, dict[str, str]] | None = None, **partitions: int) -> None:
+def check(
+    monkeypatch: pytest.MonkeyPatch,
+    configs: dict[str, dict[str, str]] | None = None,
+    *,
+    unaware: int = 0,
+    **partitions: int,
+) -> None:
     layouts = topic_layouts(KafkaSettings(), TOPICS)
     right = {layout.name: layout.partitions for layout in layouts}
-    cluster = Cluster({**right, **partitions}, {one.name: one.config for one in layouts} | (configs or {}))
+    cluster = Cluster({**right, **partitions}, {one.name: one.config for one in layouts} | (configs or {}), unaware)
     monkeypatch.setattr(topics, "KafkaAdminClient", cluster)
     for other in ("check_connection", "check_rights"):
         monkeypatch.setattr(topics, other, lambda *_: None)
@@ -52,8 +64,16 @@ def test_co_partitioning_is_checked_at_start(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "PATIENCE", 0.0)
     with pytest.raises(PartitionCountError, match=r"impressions has 0 partitions.*groundswell topics create"):
         check(monkeypatch, impressions=0)
+
+
+def test_topics_that_were_just_made_are_waited_for_until_every_broker_has_heard_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topics, "LOOK_SECONDS", 0.0)
+    check(monkeypatch, unaware=3)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +100,9 @@ def test_a_topic_stamped_by_producers_is_pointed_out(
     check(monkeypatch)
     assert not caplog.records
     check(monkeypatch, {"feedback": {"cleanup.policy": "delete", "message.timestamp.type": "CreateTime"}})
-    assert "feedback has message.timestamp.type=CreateTime, expected LogAppendTime" in caplog.text
+    (warning,) = caplog.records
+    assert isinstance(warning.msg, dict)
+    assert {"topic": "feedback", "found": "CreateTime", "expected": "LogAppendTime"}.items() <= warning.msg.items()
 
 
 def test_without_the_right_to_ask_how_topics_are_configured_the_worker_starts_all_the_same(
