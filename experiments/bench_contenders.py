@@ -24,13 +24,13 @@ PEERS = {
 
 
 def ours(
-    name: str, run: int, servers: str, folder: Path, *, workers: int = 1, sharded: bool = False
+    name: str, run: int, servers: str, folder: Path, *, workers: int = 1, sharded: bool = False, wait: float = WAIT
 ) -> tuple[Contender, Inputs]:
     """Return our worker, or several: `join` with the agents of the join alone, `pipeline` with all of them.
 
-    A `sharded` model is learned on as many partitions as events have.
+    A `sharded` model is learned on as many partitions as events have. Feedback is waited for for `wait` seconds.
     """
-    suffix = f"{name}-{'sharded-' if sharded else ''}{workers}-{run}"
+    suffix = f"{name}-{'sharded-' if sharded else ''}{workers}-{wait:g}-{run}"
     topics = TopicSettings(
         event_partitions=PARTITIONS,
         interaction_partitions=PARTITIONS if sharded else 1,
@@ -44,7 +44,7 @@ def ours(
     create_topics(kafka, topics)
     settings: dict[str, dict[str, Any]] = {
         # The clock has no part in it: a log that is being written is not idle.
-        "join": {"wait": WAIT, "grace": GRACE, "idle": 3600.0},
+        "join": {"wait": wait, "grace": GRACE, "idle": 3600.0},
         "kafka": kafka.model_dump(exclude_defaults=True),
         "topics": topics.model_dump(exclude_defaults=True),
         "models.feed": {"definitely_negative": ["dislike"], **({"sharded_by": "user"} if sharded else {})},
@@ -63,7 +63,6 @@ def ours(
         {"GROUNDSWELL_KAFKA__INSTANCE": f"{suffix}-{number}", "GROUNDSWELL_HTTP__PORT": str(port)}
         for number, port in enumerate(ports)
     ]
-    pages = [f"http://127.0.0.1:{port}/readyz" for port in ports]
     contender = Contender(
         f"groundswell {name}",
         "experiments.bench_worker",
@@ -71,8 +70,7 @@ def ours(
         output,
         environment=environment,
         workers=own,
-        # Alone, it holds all partitions when it has read what lies on them.
-        pages=pages if workers > 1 else [],
+        pages=[f"http://127.0.0.1:{port}" for port in ports],
     )
     return contender, Inputs(servers, topics.impressions, topics.feedback, PARTITIONS)
 

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final
@@ -62,7 +62,7 @@ class Traffic:
 
 
 class Sized:
-    """A worker at one size, with the traffic it reads. It begins with what has to be there before measuring."""
+    """A worker at one size, the traffic it reads, and what that took."""
 
     def __init__(self, size: Size, seed: int) -> None:
         wait = size.pending / PER_SECOND
@@ -84,35 +84,43 @@ class Sized:
         """How many impressions wait."""
         return int(self._worker.metrics.registry.get_sample_value("groundswell_join_pending", {"partition": "0"}) or 0)
 
-    async def read(self, count: int = STRETCH) -> None:
-        """Let it read a stretch, and add what that took."""
-        shown, answers = self._traffic.stretch(count)
-        begin = time.process_time()
-        self.interactions += await self._worker.takes(shown, answers)
-        self.seconds += time.process_time() - begin
-
-    async def warm_up(self, count: int) -> None:
-        """Read `count` impressions that are not measured."""
+    async def read(self, count: int) -> None:
+        """Let it read so many impressions and their feedback, and add what that took."""
         for _ in range(0, count, STRETCH):
-            await self.read()
-        self.seconds, self.interactions = 0.0, 0
+            shown, answers = self._traffic.stretch(STRETCH)
+            begin = time.process_time()
+            self.interactions += await self._worker.takes(shown, answers)
+            self.seconds += time.process_time() - begin
 
 
-def microseconds(sizes: Mapping[str, Size], count: int, warm_up: int, seed: int) -> dict[str, float]:
-    """Return the CPU microseconds an interaction of `count` at each size, after what waits and `warm_up` more."""
-    return asyncio.run(_microseconds(sizes, count, warm_up, seed))
+def microseconds(
+    sizes: Mapping[str, Size], count: int, *, warm_up: int, runs: int, seed: int = 0
+) -> Sequence[Mapping[str, float]]:
+    """Return the CPU microseconds an interaction took at each size, in each of several `runs` of `count` impressions.
+
+    Before the first, each size has read what waits there and `warm_up` more.
+    """
+    return asyncio.run(_microseconds(sizes, count, warm_up, runs, seed))
 
 
-async def _microseconds(sizes: Mapping[str, Size], count: int, warm_up: int, seed: int) -> dict[str, float]:
+async def _microseconds(
+    sizes: Mapping[str, Size], count: int, warm_up: int, runs: int, seed: int
+) -> Sequence[Mapping[str, float]]:
     workers = {name: Sized(size, seed) for name, size in sizes.items()}
     for name, worker in workers.items():
-        await worker.warm_up(sizes[name].pending + warm_up)
+        await worker.read(sizes[name].pending + warm_up)
         assert worker.pending > 0.9 * sizes[name].pending, "fewer wait than said"
-    # What was made until now would be looked through again and again, as in a worker it is not; the last run's goes.
+    # What was made until now would be looked through again and again, as in a worker it is not; the last sizes go.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    return [await _one_run(workers, count) for _ in range(runs)]
+
+
+async def _one_run(workers: Mapping[str, Sized], count: int) -> Mapping[str, float]:
+    for worker in workers.values():
+        worker.seconds, worker.interactions = 0.0, 0
     for _ in range(0, count, STRETCH):
         for worker in workers.values():
-            await worker.read()
+            await worker.read(STRETCH)
     return {name: 1e6 * worker.seconds / worker.interactions for name, worker in workers.items()}

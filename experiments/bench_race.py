@@ -49,7 +49,7 @@ class Contender:
     """A program that reads the topics of `inputs` and writes to the topic `output`.
 
     It writes `per_impression` records for each impression and `per_feedback` for each feedback. `workers` has for each
-    of its processes what is in its environment alone; `pages` answer when these have shared out the work.
+    of its processes what is in its environment alone; `pages` are the addresses of those that tell when they are ready.
     """
 
     name: str
@@ -112,10 +112,29 @@ def race(
     warm_up = Logs(WARM_UP, seed=1, begin=BEGIN - 10**6)
     write(inputs, warm_up)
     watch = OutputWatch(inputs.servers, contender.output)
+    with started(contender, log, cores) as processes:
+        deadline = time.monotonic() + patience
+        expected = contender.outputs(warm_up)
+        _wait(processes, watch, expected, deadline)
+        wait_until_ready(contender, deadline)
+        _signal(processes, signal.SIGSTOP)
+        try:
+            write(inputs, logs)
+            begin, used = time.monotonic(), _cpu_seconds(processes)
+        finally:
+            _signal(processes, signal.SIGCONT)
+        with _profiler(processes[0].pid, profile):
+            _wait(processes, watch, expected + contender.outputs(logs), deadline)
+        return Measured(len(logs.impressions), time.monotonic() - begin, _cpu_seconds(processes) - used)
+
+
+@contextmanager
+def started(contender: Contender, log: Path, cores: Sequence[int] = CORES[-1:]) -> Iterator[Sequence[ChildProcess]]:
+    """Run the contender's processes on `cores`, with what they print in `log` and in files beside it."""
     pinned = [] if len(CORES) == 1 else ["taskset", "-c", ",".join(map(str, cores))]
     command = [*pinned, sys.executable, "-m", contender.module, *contender.arguments]
     with ExitStack() as running:
-        processes = [
+        yield [
             running.enter_context(
                 ChildProcess(
                     contender.name,
@@ -126,20 +145,17 @@ def race(
             )
             for number, own in enumerate(contender.workers)
         ]
-        deadline = time.monotonic() + patience
-        expected = contender.outputs(warm_up)
-        _wait(processes, watch, expected, deadline)
-        while not all(get(page) for page in contender.pages) and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-        _signal(processes, signal.SIGSTOP)
-        try:
-            write(inputs, logs)
-            begin, used = time.monotonic(), _cpu_seconds(processes)
-        finally:
-            _signal(processes, signal.SIGCONT)
-        with _profiler(processes[0].pid, profile):
-            _wait(processes, watch, expected + contender.outputs(logs), deadline)
-        return Measured(len(logs.impressions), time.monotonic() - begin, _cpu_seconds(processes) - used)
+
+
+def wait_until_ready(contender: Contender, deadline: float) -> None:
+    """Wait until all that tell are ready: several workers have then shared out the work.
+
+    Raises `ContenderError` if they are not by `deadline`, of the clock that never goes back.
+    """
+    while not all(get(f"{page}/readyz") for page in contender.pages):
+        if time.monotonic() > deadline:
+            raise ContenderError(f"{contender.name} is not ready")
+        time.sleep(LOOK_SECONDS)
 
 
 def _signal(processes: Sequence[ChildProcess], what: signal.Signals) -> None:
@@ -192,15 +208,15 @@ class OutputWatch:
         return sum(self._consumer.get_watermark_offsets(one, 10)[1] for one in self._partitions)
 
 
-def write(inputs: Inputs, logs: Logs) -> None:
-    """Write both logs, keyed as the contract has it, and what closes the windows of every partition."""
+def contract_producer(servers: str, *, linger_ms: int = 20) -> Any:
+    """Return a producer of confluent-kafka that puts keys where the contract has them."""
     from confluent_kafka import Producer  # noqa: PLC0415 - an extra dependency
 
-    producer = Producer(
+    return Producer(
         {
-            "bootstrap.servers": inputs.servers,
+            "bootstrap.servers": servers,
             "partitioner": "murmur2_random",
-            "linger.ms": 20,
+            "linger.ms": linger_ms,
             "batch.size": 1_000_000,
             "batch.num.messages": 10_000,
             "queue.buffering.max.messages": 10_000_000,
@@ -208,6 +224,11 @@ def write(inputs: Inputs, logs: Logs) -> None:
             "compression.type": "lz4",
         }
     )
+
+
+def write(inputs: Inputs, logs: Logs) -> None:
+    """Write both logs, keyed as the contract has it, and what closes the windows of every partition."""
+    producer = contract_producer(inputs.servers)
     for topic, records in ((inputs.impressions, logs.impressions), (inputs.feedback, logs.feedback)):
         for key, value in records:
             producer.produce(topic, value, key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -44,7 +44,7 @@ def bench_scale(
 ) -> int:
     """Measure up to so many `users` and `pending`, and workers on Apache `kafka`; return 1 if a bar is missed, else 0.
 
-    `count` impressions are measured at each size, and as many on Kafka.
+    `count` impressions are measured at each size in each of the `runs`, and as many on Kafka.
     """
     out.mkdir(parents=True, exist_ok=True)
     collect_seldom()
@@ -52,16 +52,13 @@ def bench_scale(
     of_users = {f"{n:,} users": Size(users=n) for n in (1_000, 100_000, users)}
     of_users[f"{users:,} users, 22 hash bits"] = Size(users=users, hash_bits=22)
     of_pending = {f"{n:,} waiting": Size(pending=n) for n in (FEWEST_PENDING, pending)}
-    measured = [
-        _several(runs, lambda run: _growth(of_users, count, run)),
-        _several(runs, lambda run: _growth(of_pending, count, run)),
-    ]
+    measured = [_growth(sizes, count, runs) for sizes in (of_users, of_pending)]
     bars = [
         at_most(f"{users:,} users, times 1,000", GROWTH_BAR, _times(measured[0], 2)),
         at_most(f"{pending:,} waiting, times {FEWEST_PENDING}", GROWTH_BAR, _times(measured[1], 1)),
     ]
     if kafka:
-        measured.append(_several(runs, lambda run: _workers(out, count, run)))
+        measured.append([_workers(out, count, run) for run in range(runs)])
         bars += [
             at_most(f"two workers, times one: {kind}", WORKERS_BAR, _times(measured[2], 2 * number + 1, 2 * number))
             for number, kind in enumerate(KINDS)
@@ -70,15 +67,6 @@ def bench_scale(
         out, f"of an interaction, medians of {runs}", _medians(measured), bars, bench="scale", impressions=count,
         runs=runs, ratios={bar.name: bar.reached for bar in bars}, every_run=measured,
     )  # fmt: skip
-
-
-def _several(runs: int, measure: Callable[[int], Run]) -> Sequence[Run]:
-    result = []
-    for number in range(runs):
-        result.append(measure(number))
-        for name, row in result[-1].items():
-            Console().print(f"{number + 1}/{runs} {name}: {row['cpu_us']:.1f} us", highlight=False)
-    return result
 
 
 def _times(runs: Sequence[Run], row: int, to: int = 0) -> float:
@@ -97,8 +85,14 @@ def _medians(measured: Sequence[Sequence[Run]]) -> dict[str, dict[str, float]]:
     return {name: {column: median(values) for column, values in row.items()} for name, row in seen.items()}
 
 
-def _growth(sizes: Mapping[str, Size], count: int, run: int) -> Run:
-    return {name: {"cpu_us": cost} for name, cost in microseconds(sizes, count, WARM_UP, run).items()}
+def _growth(sizes: Mapping[str, Size], count: int, runs: int) -> Sequence[Run]:
+    measured = microseconds(sizes, count, warm_up=WARM_UP, runs=runs)
+    return [{name: _told(name, {"cpu_us": cost}) for name, cost in run.items()} for run in measured]
+
+
+def _told(name: str, row: Mapping[str, float]) -> Mapping[str, float]:
+    Console().print(f"{name}: {row['cpu_us']:.1f} us", highlight=False)
+    return row
 
 
 def _workers(out: Path, count: int, run: int) -> Run:
@@ -114,5 +108,5 @@ def _workers(out: Path, count: int, run: int) -> Run:
                 log = out / f"{'sharded' if sharded else 'whole'}-{workers}-{run}.log"
                 one = race(contender, inputs, logs, log, PATIENCE, cores=CORES)
                 name = f"{kind}, {'two workers' if workers == 2 else 'one worker'}"
-                result[name] = {"cpu_us": 1e6 / one.per_cpu_second, "wall_us": 1e6 / one.per_second}
+                result[name] = _told(name, {"cpu_us": 1e6 / one.per_cpu_second, "wall_us": 1e6 / one.per_second})
     return result

@@ -6,6 +6,7 @@ import sys
 
 from streams.agents import add_clock, add_join_agents
 from streams.app import Groundswell, create_app
+from streams.compression import compress_quickly
 from streams.faust_security import remove_unsafe_codecs
 from streams.settings import load_settings
 from streams.worker import PunctualWorker
@@ -14,6 +15,7 @@ from streams.worker import PunctualWorker
 def joining_app() -> Groundswell:
     """Return an app that joins and does not learn."""
     remove_unsafe_codecs()
+    compress_quickly()
     app = Groundswell(load_settings())
     add_join_agents(app)
     add_clock(app)

@@ -9,7 +9,7 @@ from faust.types import TP
 
 from experiments.bench_pending import PackedSegments
 from experiments.bench_workload import Record
-from streams.batch_writer import BatchWriter, Headers
+from streams.batch_writer import BatchWriter, Headers, KeyAndValue
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
@@ -37,12 +37,10 @@ class ForgetfulWriter(BatchWriter):
     def __init__(self, interactions: list[tuple[bytes | None, bytes | None]]) -> None:
         self._interactions = interactions
 
-    def append_all(
-        self, topic: str, partition: int, key: bytes | None, values: Iterable[bytes | None], headers: Headers = ()
-    ) -> None:
+    def extend(self, topic: str, partition: int, records: Iterable[KeyAndValue], headers: Headers = ()) -> None:
         """Keep interactions for the learner."""
         if topic == "interactions":
-            self._interactions += [(key, value) for value in values]
+            self._interactions += records
 
     async def flush(self) -> None:
         """Return at once: nothing is on the way."""

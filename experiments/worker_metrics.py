@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,3 +30,31 @@ def join_outcomes(page: str) -> dict[str, int]:
         for sample in family.samples
         if sample.name == "groundswell_join_total" and sample.value
     }
+
+
+def buckets(page: str, histogram: str) -> dict[float, float]:
+    """Return how many values of a histogram without labels are no larger than each of its bounds."""
+    return {
+        float(sample.labels["le"]): sample.value
+        for family in text_string_to_metric_families(page)
+        if family.name == histogram
+        for sample in family.samples
+        if sample.name == f"{histogram}_bucket"
+    }
+
+
+def quantile(counts: Mapping[float, float], q: float) -> float:
+    """Return what a share `q` of the values counted in `buckets` does not exceed, as Prometheus estimates it.
+
+    Values are taken to lie evenly in their bucket; nan where there are none.
+    """
+    bounds = sorted(counts)
+    rank = q * counts[bounds[-1]]
+    if not rank:
+        return math.nan
+    lower, below = 0.0, 0.0
+    for bound in bounds:
+        if counts[bound] >= rank:
+            return lower if math.isinf(bound) else lower + (bound - lower) * (rank - below) / (counts[bound] - below)
+        lower, below = bound, counts[bound]
+    raise ValueError(f"counts do not grow with their bounds: {counts}")

@@ -15,7 +15,7 @@ from processors.events import Impression, Interaction
 from processors.features import feature, hashed
 from processors.learner import Learner
 from processors.model import ModelConfig
-from processors.policy import PolicySnapshot, sealed
+from processors.policy import PolicySnapshot
 from processors.slots import Slots
 
 FIRST_REFRESH: Final = 2_500
@@ -124,7 +124,7 @@ class EmbeddingLearner(Learner):
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment. The classifier says nothing without the embedding, and is left out."""
-        return sealed(msgspec.structs.replace(super().snapshot(parent), inverse_kinematics=None))
+        return msgspec.structs.replace(super().snapshot(parent), inverse_kinematics=None)
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values."""

@@ -13,7 +13,9 @@ with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, Final
 from zlib import crc32
@@ -67,6 +69,7 @@ def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[
 
 
 _CONSTANT_FEATURE: Final = hashed(CONSTANT), 1.0
+_of_name = lru_cache(maxsize=4_096)(hashed)
 
 
 def feature(name: str, value: FeatureValue) -> Feature:
@@ -75,9 +78,11 @@ def feature(name: str, value: FeatureValue) -> Feature:
         return hashed(f"{name}={value}"), 1.0
     if isinstance(value, bool):
         return hashed(f"{name}={'true' if value else 'false'}"), 1.0
-    if abs(value) < LEAST_VALUE:
-        return hashed(name), 0.0
-    return hashed(name), float(max(-LARGEST_VALUE, min(LARGEST_VALUE, value)))
+    if -LEAST_VALUE < value < LEAST_VALUE:
+        return _of_name(name), 0.0
+    if -LARGEST_VALUE <= value <= LARGEST_VALUE:
+        return _of_name(name), float(value)
+    return _of_name(name), -LARGEST_VALUE if value < 0 else LARGEST_VALUE
 
 
 def context_features(context: Mapping[str, FeatureValue], crosses: bool) -> list[Feature]:
@@ -93,8 +98,7 @@ def action_features(action: Action) -> list[Feature]:
 
 
 def _without_zeros(features: Mapping[str, FeatureValue]) -> list[Feature]:
-    found = [feature(name, features[name]) for name in sorted(features)]
-    return [pair for pair in found if pair[1]]
+    return [pair for name in sorted(features) if (pair := feature(name, features[name]))[1]]
 
 
 def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action], crosses: bool) -> tuple[int, int]:
@@ -110,22 +114,22 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
 
 
 class _Column:
-    """A flat array that grows at its end. What is new waits in a list: NumPy is slow at a few numbers at a time."""
+    """A flat array that grows at its end. `new` is put there at once: NumPy is slow at a few numbers at a time."""
 
-    def __init__(self, kind: type[np.generic]) -> None:
+    def __init__(self, typecode: str, kind: type[np.generic]) -> None:
         self._array = np.empty(64, dtype=kind)
         self._filled = 0
-        self.new: list[Any] = []
+        self.new: array[Any] = array(typecode)
 
     @property
-    def array(self) -> NDArray[Any]:
-        """The array, with room to spare behind what was put in."""
+    def flat(self) -> NDArray[Any]:
+        """The flat array, with room to spare behind what was put in."""
         end = self._filled + len(self.new)
         if end > len(self._array):
             self._array = np.resize(self._array, max(end, 2 * len(self._array)))
         self._array[self._filled : end] = self.new
         self._filled = end
-        self.new.clear()
+        del self.new[:]
         return self._array
 
 
@@ -137,13 +141,14 @@ class _Rows:
         self.size = 0
         """How many keys all rows have together."""
         self.widest = 1
-        self._start, self._keys, self._values = _Column(np.int64), _Column(np.uint32), _Column(np.float64)
+        self._start, self._keys = _Column("q", np.int64), _Column("I", np.uint32)
+        self._values = _Column("d", np.float64)
         self._start.new.append(0)
 
     def append(self, keys: Sequence[int], values: Sequence[float] = ()) -> int:
         """Add a row and return its number. Either all rows have values, or none has."""
-        self._keys.new += keys
-        self._values.new += values
+        self._keys.new.extend(keys)
+        self._values.new.extend(values)
         self.size += len(keys)
         self._start.new.append(self.size)
         self.widest = max(self.widest, len(keys))
@@ -153,17 +158,17 @@ class _Rows:
     @property
     def start(self) -> NDArray[np.int64]:
         """Where each row begins, and the last one ends."""
-        return self._start.array
+        return self._start.flat
 
     @property
     def keys(self) -> NDArray[np.uint32]:
         """The keys of all rows, one row after the other."""
-        return self._keys.array
+        return self._keys.flat
 
     @property
     def values(self) -> NDArray[np.float64]:
         """The values that belong to the keys."""
-        return self._values.array
+        return self._values.flat
 
 
 Arrays = tuple[
@@ -255,7 +260,7 @@ class FeatureStore:
         self._action_rows: dict[object, int] = {}
         self._set_rows: dict[tuple[int, ...], int] = {}
         self._newest: dict[str, tuple[Action, int]] = {}
-        """By its id the action that was met last, and its row: one that is known by sight need not be compared."""
+        """By its id the action that was met last, and its row: one that is known by sight need not be looked into."""
         self._signals: dict[str, int] = {}
 
     def _action(self, action: Action) -> int:

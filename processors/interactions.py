@@ -130,9 +130,9 @@ class _Offered:
         pieces = text[2:-2].split(b"},{")
         if len(pieces) > MAX_ACTIONS:
             return None
-        known = self._known
+        known = self._known.get
         try:
-            return [known[piece] if piece in known else self._first_met(piece) for piece in pieces]
+            return [known(piece) or self._first_met(piece) for piece in pieces]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 

@@ -17,7 +17,7 @@ from processors.exploration import Exploration
 from processors.features import FeatureStore, hashed
 from processors.model import ModelConfig
 from processors.parameters import kernel_parameters
-from processors.policy import PolicySnapshot, Weights, sealed
+from processors.policy import PolicySnapshot, Weights
 from processors.statistics import Statistics
 
 FEWEST_ACTIONS: Final = 3
@@ -122,19 +122,17 @@ class Learner:
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment; `parent` is the version published before it."""
-        return sealed(
-            PolicySnapshot(
-                model=self.model.name,
-                version=self.version,
-                parent=parent,
-                bits=self.model.hash_bits,
-                context_crosses=self.model.context_crosses,
-                shared_weights=self.model.shared_weights,
-                exploration=self.exploration,
-                bandit=_sparse(self._tables["bandit"]),
-                inverse_kinematics=_sparse(self._tables["inverse_kinematics"]),
-                configuration=self.configuration,
-            )
+        return PolicySnapshot(
+            model=self.model.name,
+            version=self.version,
+            parent=parent,
+            bits=self.model.hash_bits,
+            context_crosses=self.model.context_crosses,
+            shared_weights=self.model.shared_weights,
+            exploration=self.exploration,
+            bandit=_sparse(self._tables["bandit"]),
+            inverse_kinematics=_sparse(self._tables["inverse_kinematics"]),
+            configuration=self.configuration,
         )
 
     def state(self) -> dict[str, object]:
@@ -257,7 +255,7 @@ def _weight(impression: Impression) -> float:
 
 
 def _sparse(table: NDArray[np.float64]) -> Weights:
-    indices = np.flatnonzero(table[:, 0])
+    indices = np.flatnonzero(table[:, 0] != 0.0)  # comparing first takes a fifth
     return Weights(indices.tolist(), table[indices, 0].tolist())
 
 

@@ -53,7 +53,8 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     """A policy as of `version` interactions, with the inverse kinematics it was learned from.
 
     `parent` is the version published before. `inverse_kinematics` is None where a stock estimator has no linear
-    weights. `configuration` is the SHA-256 of the model's configuration, `checksum` that of all other fields.
+    weights. `configuration` is the SHA-256 of the model's configuration. `checksum` is empty but on the wire:
+    there it is the SHA-256 of the JSON with an empty one.
     """
 
     schema_version: Literal[1] = 1
@@ -78,14 +79,10 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
         return max(len(table.indices) for table in tables if table is not None) / (1 << self.bits)
 
 
-def sealed(snapshot: PolicySnapshot) -> PolicySnapshot:
-    """Return the snapshot with its checksum."""
-    return msgspec.structs.replace(snapshot, checksum=_checksum(snapshot))
-
-
 def encode(snapshot: PolicySnapshot) -> bytes:
-    """Return the snapshot as JSON: the same snapshot gives the same bytes."""
-    return msgspec.json.encode(snapshot)
+    """Return the snapshot as JSON, with its checksum: the same snapshot gives the same bytes."""
+    text = msgspec.json.encode(msgspec.structs.replace(snapshot, checksum=""))
+    return text.removesuffix(b'"}') + sha256(text).hexdigest().encode() + b'"}'
 
 
 def decode(content: bytes) -> PolicySnapshot:
@@ -98,12 +95,13 @@ def decode(content: bytes) -> PolicySnapshot:
         snapshot = msgspec.json.decode(content, type=PolicySnapshot)
     except msgspec.MsgspecError as error:
         raise PolicyError(f"not a policy snapshot of schema 1 ({error}): update the reader, or the topic") from error
-    if snapshot.checksum != _checksum(snapshot):
+    unchecked = msgspec.structs.replace(snapshot, checksum="")
+    if snapshot.checksum != sha256(msgspec.json.encode(unchecked)).hexdigest():
         raise PolicyError(
             f"checksum of {snapshot.model!r} version {snapshot.version} does not fit its content: "
             "keep the policy you have and wait for the next one"
         )
-    return snapshot
+    return unchecked
 
 
 class Policy:
@@ -152,8 +150,3 @@ def active_features(snapshot: PolicySnapshot, context: Mapping[str, FeatureValue
     if len(features) > 1 and not snapshot.shared_weights:
         del features[0]
     return features
-
-
-def _checksum(snapshot: PolicySnapshot) -> str:
-    body = msgspec.structs.replace(snapshot, checksum="")
-    return sha256(msgspec.json.encode(body)).hexdigest()

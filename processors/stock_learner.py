@@ -17,7 +17,7 @@ from processors.features import action_features, context_features, crossed, hash
 from processors.learner import Learner, StateError
 from processors.model import BanditConfig, ModelConfig, StockEstimator
 from processors.plain_state import from_plain, to_plain
-from processors.policy import PolicySnapshot, Weights, sealed
+from processors.policy import PolicySnapshot, Weights
 from processors.stock_models import build_classifier, build_regressor
 
 CLASSIFIER = StockEstimator.model_validate(
@@ -114,8 +114,7 @@ class StockLearner(Learner):
         weights = {int(i): float(w) for i, w in dict(self._regressor.weights).items() if w}
         indices = sorted(weights)
         bandit = Weights(indices, [weights[i] for i in indices])
-        linear = msgspec.structs.replace(super().snapshot(parent), bandit=bandit, inverse_kinematics=None)
-        return sealed(linear)
+        return msgspec.structs.replace(super().snapshot(parent), bandit=bandit, inverse_kinematics=None)
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values."""

@@ -26,6 +26,7 @@ from state.tables import SegmentTable
 from streams.agents import Partitions, add_agents, add_clock
 from streams.batch_writer import BatchWriter
 from streams.compacted import read_newest
+from streams.compression import compress_quickly
 from streams.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
@@ -202,6 +203,7 @@ def create_app(settings: Settings) -> Groundswell:
     """Return the worker's app: topics, table, agents, clock and pages, connected to nothing yet."""
     remove_unsafe_codecs()
     make_clients_patient()
+    compress_quickly()
     app = Groundswell(settings)
     add_agents(app)
     add_clock(app)

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 Headers = Sequence[tuple[str, bytes]]
+KeyAndValue = tuple[bytes | None, bytes | None]
 
 
 class NotWrittenError(Exception):
@@ -29,14 +30,12 @@ class BatchWriter:
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """Add a record. One that alone exceeds the largest batch is a batch of its own."""
-        self.append_all(topic, partition, key, [value], headers)
+        self.extend(topic, partition, [(key, value)], headers)
 
-    def append_all(
-        self, topic: str, partition: int, key: bytes | None, values: Iterable[bytes | None], headers: Headers = ()
-    ) -> None:
-        """Add records of the same key, in order."""
+    def extend(self, topic: str, partition: int, records: Iterable[KeyAndValue], headers: Headers = ()) -> None:
+        """Add records, in order."""
         batches, attached = self._batches[topic, partition], list(headers)
-        for value in values:
+        for key, value in records:
             if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=attached) is None:
                 # One that is empty has room for anything.
                 batches.append(self._producer.create_batch())

@@ -214,7 +214,7 @@ def bench_pipeline(
 @bench_cli.command("scale")
 def bench_scale(
     out: Annotated[Path, typer.Option(help="Folder for results.json and the logs.")] = Path("out/bench-scale"),
-    impressions: Annotated[int, typer.Option(min=4_000, help="How many at each size.")] = 100_000,
+    impressions: Annotated[int, typer.Option(min=4_000, help="How many at each size and run.")] = 60_000,
     runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
     users: Annotated[int, typer.Option(min=2_000, help="The most users.")] = 10_000_000,
     pending: Annotated[int, typer.Option(min=1_000, help="The most impressions that wait.")] = 1_000_000,
@@ -224,6 +224,20 @@ def bench_scale(
     from experiments.bench_scale import bench_scale as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, users=users, pending=pending, kafka=kafka))
+
+
+@bench_cli.command("latency")
+def bench_latency(
+    out: Annotated[Path, typer.Option(help="Folder for results.json and the logs.")] = Path("out/bench-latency"),
+    impressions: Annotated[int, typer.Option(min=4_000, help="To find the maximal rate with.")] = 60_000,
+    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="That each lasts.")] = 30.0,
+    rate: Annotated[float | None, typer.Option(min=1, help="Impressions a second; default half the maximal.")] = None,
+) -> None:
+    """Measure how soon rewards and policies are there at half the maximal load (needs `.[bench]`, Java 17)."""
+    from experiments.bench_latency import bench_latency as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, impressions, runs, seconds, rate))
 
 
 @bench_cli.command("soak")

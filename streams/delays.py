@@ -47,5 +47,5 @@ class Delays:
             self._metrics.reward_delay.observe_many([latest - occurred_at / 1000 for occurred_at in self._occurred])
             self._occurred = []
         for learned_at, interactions in self._published:
-            self._metrics.publication_delay.observe_many([now - learned_at] * interactions)
+            self._metrics.publication_delay.observe_many([now - learned_at], times=interactions)
         self._published = []

@@ -161,9 +161,7 @@ class PartitionLearner:
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             self._delays.learned(model, stretch, rewards, time.time())
             self._metrics.forgot(model, learner.forgotten)
-            for reward in rewards:
-                if reward is not None:
-                    outputs.reward(self.partition, reward)
+            outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
                 publication.parent = publication.version

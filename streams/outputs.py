@@ -49,7 +49,8 @@ class Outputs:
     def interactions(self, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
         """Write interactions, keyed by their model, to the partition on which the key `spread_by` lies."""
         partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
-        self._writer.append_all(self._topics.interactions, partition, model.encode(), values)
+        key = model.encode()
+        self._writer.extend(self._topics.interactions, partition, [(key, value) for value in values])
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
         """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""
@@ -79,19 +80,18 @@ class Outputs:
         key, value = key and key[:MAX_DEAD_LETTER_KEY], value and value[:MAX_DEAD_LETTER_VALUE]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 
-    def reward(self, partition: int, reward: Reward) -> None:
-        """Write an inferred reward beside the interaction it came from."""
-        self._writer.append(self._topics.rewards, partition, reward.impression_id.encode(), _encode(reward))
+    def rewards(self, partition: int, rewards: Iterable[Reward]) -> None:
+        """Write inferred rewards beside the interactions they came from."""
+        records = [(one.impression_id.encode(), _encode(one)) for one in rewards]
+        self._writer.extend(self._topics.rewards, partition, records)
 
     def policy(self, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a policy snapshot, in order."""
-        for key, value in records:
-            self._writer.append(self._topics.policies, 0, key, value)
+        self._writer.extend(self._topics.policies, 0, records)
 
     def checkpoint(self, partition: int, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a checkpoint, in order."""
-        for key, value in records:
-            self._writer.append(self._topics.checkpoints, partition, key, value)
+        self._writer.extend(self._topics.checkpoints, partition, records)
 
     async def flush(self) -> None:
         """Wait until the broker has acknowledged everything."""

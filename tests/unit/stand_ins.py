@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from processors.join import JoinConfig
-from streams.batch_writer import BatchWriter, Headers
+from streams.batch_writer import BatchWriter, Headers, KeyAndValue
 from streams.outputs import Outputs
 from streams.record_batches import RecordBatch
 from streams.settings import Settings, TopicSettings
@@ -81,10 +81,8 @@ class RememberingWriter(BatchWriter):
         self._log = log
         self._waiting: list[Written] = []
 
-    def append_all(
-        self, topic: str, partition: int, key: bytes | None, values: Iterable[bytes | None], headers: Headers = ()
-    ) -> None:
-        self._waiting += [Written(topic, partition, key, value, dict(headers)) for value in values]
+    def extend(self, topic: str, partition: int, records: Iterable[KeyAndValue], headers: Headers = ()) -> None:
+        self._waiting += [Written(topic, partition, key, value, dict(headers)) for key, value in records]
 
     async def flush(self) -> None:
         await asyncio.sleep(0)

@@ -22,6 +22,15 @@ def test_in_bulk_is_the_same_as_one_by_one(values: list[float]) -> None:
     assert samples(bulk) == samples(each)
 
 
+def test_many_of_the_same_are_as_many_observations() -> None:
+    each, bulk = CollectorRegistry(), CollectorRegistry()
+    one_by_one = Histogram("delay", "of feedback", buckets=BOUNDS, registry=each)
+    for _ in range(7):
+        one_by_one.observe(0.75)
+    BulkHistogram("delay", "of feedback", buckets=BOUNDS, registry=bulk).observe_many([0.75], times=7)
+    assert samples(bulk) == samples(each)
+
+
 def samples(registry: CollectorRegistry) -> list[bytes]:
     """Return what is exposed, without when it began."""
     return [line for line in generate_latest(registry).splitlines() if b"_created" not in line]

@@ -66,7 +66,7 @@ def decisions(draw: st.DrawFn) -> tuple[PolicySnapshot, dict[str, FeatureValue],
         inverse_kinematics=None,
         configuration="",
     )
-    return policy.sealed(snapshot), context, actions
+    return snapshot, context, actions
 
 
 @pytest.fixture(scope="module")

@@ -101,9 +101,13 @@ def test_records_are_sent_in_batches_in_order_and_flush_waits_for_the_acknowledg
         writer = BatchWriter(broker)
         values = [b"%d" % number * 30 for number in range(10, 60)]
         large = b"x" * 5_000
-        for value in values:
+        for value in values[:20]:
+            writer.append("rewards", 1, b"k", value)
+        writer.extend("rewards", 1, [(b"k", value) for value in values[20:40]])
+        for value in values[40:]:
             writer.append("rewards", 1, b"k", value)
         writer.append("rewards", 2, None, large)
+        writer.extend("rewards", 3, [(b"k", large), (b"k", b"v"), (b"k", large)])
         writer.append("rewards", 2, b"k", None)
         flushed = asyncio.ensure_future(writer.flush())
         done, _ = await asyncio.wait([flushed], timeout=0.05)
@@ -114,6 +118,7 @@ def test_records_are_sent_in_batches_in_order_and_flush_waits_for_the_acknowledg
         assert [value for records in of_one for value in records] == values
         assert 1 < len(of_one) < len(values)
         assert next(records for _, partition, records in broker.sent if partition == 2) == [large]
+        assert [records for _, partition, records in broker.sent if partition == 3] == [[large], [b"v"], [large]]
 
     asyncio.run(scenario())
 

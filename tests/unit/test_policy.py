@@ -11,7 +11,7 @@ from processors.events import Action, Features
 from processors.exploration import Exploration
 from processors.learner import Learner
 from processors.model import ModelConfig
-from processors.policy import Policy, PolicyError, PolicySnapshot, Weights, decode, encode, sealed
+from processors.policy import Policy, PolicyError, PolicySnapshot, Weights, decode, encode
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 
@@ -67,19 +67,17 @@ def test_another_language_reaches_the_same_scores(settings: Features, context: F
 
 
 def test_the_worked_example() -> None:
-    snapshot = sealed(
-        PolicySnapshot(
-            model="feed",
-            version=1,
-            parent=None,
-            bits=8,
-            context_crosses=False,
-            shared_weights=False,
-            exploration=Exploration("epsilon-greedy", 0.3),
-            bandit=Weights([199], [0.75]),
-            inverse_kinematics=None,
-            configuration="",
-        )
+    snapshot = PolicySnapshot(
+        model="feed",
+        version=1,
+        parent=None,
+        bits=8,
+        context_crosses=False,
+        shared_weights=False,
+        exploration=Exploration("epsilon-greedy", 0.3),
+        bandit=Weights([199], [0.75]),
+        inverse_kinematics=None,
+        configuration="",
     )
     policy = Policy(snapshot)
     actions = [Action("a1"), Action("a2"), Action("a3")]

@@ -13,19 +13,17 @@ from processors.policy import PolicySnapshot, Weights
 
 def snapshot(version: int, *, model: str = "feed", weights: int = 3) -> PolicySnapshot:
     values = [0.1 * (index % 7) + 0.01 for index in range(weights)]
-    return policy.sealed(
-        PolicySnapshot(
-            model=model,
-            version=version,
-            parent=None,
-            bits=18,
-            context_crosses=False,
-            shared_weights=False,
-            exploration=Exploration("epsilon-greedy", 0.1),
-            bandit=Weights(list(range(weights)), values),
-            inverse_kinematics=None,
-            configuration="",
-        )
+    return PolicySnapshot(
+        model=model,
+        version=version,
+        parent=None,
+        bits=18,
+        context_crosses=False,
+        shared_weights=False,
+        exploration=Exploration("epsilon-greedy", 0.1),
+        bandit=Weights(list(range(weights)), values),
+        inverse_kinematics=None,
+        configuration="",
     )
 
 
