@@ -36,18 +36,15 @@ def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
         answers, signals = feedback[0].value, (feedback[0].signal,)
     else:
         answers, signals = b"", ()
-    source = b'{"partition":%d,"offset":%d,"floor":%d}' % (partition, impression.offset, floor)
-    return b"".join(
-        (
-            b'{"schema_version":1,"source":',
-            source,
-            b',"impression":',
+    return (
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
+        % (
+            partition,
+            impression.offset,
+            floor,
             bytes(impression.value),
-            b',"feedback":[',
             answers,
-            b'],"signals":',
             _distinct(signals, impression.deferred),
-            b"}",
         )
     )
 
