@@ -8,6 +8,7 @@ from streams.agents import add_clock, add_join_agents
 from streams.app import Groundswell, create_app
 from streams.compression import compress_quickly
 from streams.faust_security import remove_unsafe_codecs
+from streams.pages import add_pages
 from streams.settings import load_settings
 from streams.worker import PunctualWorker
 
@@ -19,6 +20,7 @@ def joining_app() -> Groundswell:
     app = Groundswell(load_settings())
     add_join_agents(app)
     add_clock(app)
+    add_pages(app)
     return app
 
 
