@@ -70,7 +70,7 @@ class Sized:
         self._worker = WorkerInMemory(
             Settings.model_validate(
                 {
-                    "join": JoinConfig(wait=wait, grace=0, backward=0, remember=0, idle=None),
+                    "join": JoinConfig(wait=wait, grace=0, backward=0, remember=wait, idle=None),
                     "models": {"feed": {"definitely_negative": ["dislike"], "hash_bits": size.hash_bits}},
                     "topics": {"event_partitions": 1, "interaction_partitions": 1},
                 }
@@ -98,7 +98,7 @@ def microseconds(
 ) -> Sequence[Mapping[str, float]]:
     """Return the CPU microseconds an interaction took at each size, in each of several `runs` of `count` impressions.
 
-    Before the first, each size has read what waits there and `warm_up` more.
+    Before the first, each size has read what waits there, as many that closed and are remembered, and `warm_up` more.
     """
     return asyncio.run(_microseconds(sizes, count, warm_up, runs, seed))
 
@@ -108,7 +108,7 @@ async def _microseconds(
 ) -> Sequence[Mapping[str, float]]:
     workers = {name: Sized(size, seed) for name, size in sizes.items()}
     for name, worker in workers.items():
-        await worker.read(sizes[name].pending + warm_up)
+        await worker.read(2 * sizes[name].pending + warm_up)
         assert worker.pending > 0.9 * sizes[name].pending, "fewer wait than said"
     # What was made until now would be looked through again and again, as in a worker it is not; the last sizes go.
     gc.unfreeze()

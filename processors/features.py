@@ -188,7 +188,8 @@ class FeatureStore:
     """Contexts and action sets met before, as rows of flat arrays: hashing is paid once per distinct one.
 
     The store is a cache and no part of a learner's state: forgetting it changes nothing but speed.
-    `trim` forgets everything when more than `limit` features are held.
+    `trim` forgets everything when more than `limit` features are held, those included by whose text or object the rows
+    are found.
     """
 
     def __init__(self, crosses: bool, limit: int = 2_000_000) -> None:
@@ -198,7 +199,7 @@ class FeatureStore:
 
     def trim(self) -> None:
         """Forget all rows if there are too many. Row numbers given out before become void."""
-        if self._contexts.size + self._actions.size + self._sets.size > self._limit:
+        if self._contexts.size + self._actions.size + self._sets.size + self._as_sent > self._limit:
             self._forget()
 
     @property
@@ -231,6 +232,7 @@ class FeatureStore:
         if row is None:
             row = self._contexts.append(*zip(*context_features(features, self._crosses), strict=True))
             self._context_rows[key] = row
+            self._as_sent += len(features)
         return row
 
     def actions(self, actions: Sequence[Action]) -> int:
@@ -262,6 +264,8 @@ class FeatureStore:
         self._newest: dict[str, tuple[Action, int]] = {}
         """By its id the action that was met last, and its row: one that is known by sight need not be looked into."""
         self._signals: dict[str, int] = {}
+        self._as_sent = 0
+        """How many features these are found by, with those of value 0."""
 
     def _action(self, action: Action) -> int:
         try:
@@ -271,5 +275,6 @@ class FeatureStore:
         row = self._action_rows.get(key)
         if row is None:
             row = self._action_rows[key] = self._actions.append(*zip(*action_features(action), strict=True))
+            self._as_sent += len(action.features)
         self._newest[action.id] = action, row
         return row

@@ -87,7 +87,8 @@ def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: 
 def decode_interaction(value: bytes) -> Interaction:
     """Return the interaction in a record. Raises `msgspec.DecodeError` if there is none.
 
-    Actions that were met before are the same objects as then.
+    Actions that were met before are the same objects as then. Two interactions are equal only if they were decoded in
+    the same way, so compare their parts.
     """
     interaction: Interaction = _uncut.decode(value)
     impression = interaction.impression

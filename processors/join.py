@@ -333,9 +333,9 @@ class Join:
             step.strays.append(Stray(showing, reason, delay - self._activation))
             return False
         held = pending.feedback
-        self._closing.remove(pending.closes_at, pending)
-        self._closing.add(closes_at, pending)
+        self._closing.remove(pending)
         pending.awaits_showing, pending.effective, pending.closes_at = False, shown_at, closes_at
+        self._closing.add(pending)
         pending.feedback = (showing,)
         for feedback in held:
             self._judge(feedback, pending, step)
@@ -408,7 +408,7 @@ class Join:
 
     def _remember_closed(self, impression_id: str, effective: int, closes_at: int) -> None:
         self._known[impression_id] = closed = Closed(impression_id, effective, closes_at)
-        self._forgetting.add(closes_at, closed)
+        self._forgetting.add(closed)
 
     def _expires_at(self, feedback: ObservedFeedback) -> int:
         """Return the last watermark at which an impression that the feedback belongs to may still come."""
@@ -430,10 +430,10 @@ class Join:
         earlier = self._known.get(impression.id)
         if isinstance(earlier, Pending):
             # A deferred one, which had closed and was to be remembered no longer when its id came again.
-            self._closing.remove(earlier.closes_at, earlier)
+            self._closing.remove(earlier)
             self._let_go(earlier.impression.offset)
             del self._known[impression.id]
-        closes_at = effective + self._wait + self._grace
+        closes_at = effective + (self._activation if impression.deferred else self._wait) + self._grace
         if not (evicted or (closes_at <= self.watermark and not impression.deferred)):
             self._restore(impression, effective)
         elif closes_at >= self.forgotten_before:
@@ -458,13 +458,13 @@ class Join:
         kept_until = closes_at + self._wait if deferred else closes_at
         pending = Pending(impression, effective, (), closes_at, kept_until, deferred)
         self._known[impression.id] = pending
-        self._closing.add(closes_at, pending)
+        self._closing.add(pending)
         self._offsets.append(impression.offset)
         return pending
 
     def _restore_early(self, feedback: ObservedFeedback) -> None:
         self._early.setdefault(feedback.impression_id, []).append(feedback)
-        self._expiring.add(feedback.occurred_at, feedback)
+        self._expiring.add(feedback)
         self.early += 1
 
 

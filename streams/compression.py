@@ -10,8 +10,8 @@ from aiokafka.codec import zstd_encode
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 ZSTD_LEVEL: Final = 1
-"""aiokafka takes 3, as brokers do: one and a half times (interactions) to three times (policies) as long, and what we
-write comes out larger."""
+"""aiokafka takes 3, as brokers do: one and a half times (interactions) to three times (policies) as long. What
+the benchmarks write comes out larger at that; interactions with long texts come out up to 9% smaller."""
 
 
 def compress_quickly() -> None:

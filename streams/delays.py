@@ -44,7 +44,9 @@ class Delays:
         """Observe what has been written: Kafka has all of it."""
         if self._occurred:
             latest = now - self._window
-            self._metrics.reward_delay.observe_many([latest - occurred_at / 1000 for occurred_at in self._occurred])
+            # An app's clock may be ahead, and its windows close early by ours.
+            delays = [max(0.0, latest - occurred_at / 1000) for occurred_at in self._occurred]
+            self._metrics.reward_delay.observe_many(delays)
             self._occurred = []
         for learned_at, interactions in self._published:
             self._metrics.publication_delay.observe_many([now - learned_at], times=interactions)

@@ -163,7 +163,7 @@ class Metrics:
         self.reward_delay = BulkHistogram(
             "groundswell_reward_delay_seconds",
             "from the end of an impression's window (wait and grace) to its reward being acknowledged; deferred "
-            "impressions aside. What is read late, as in a replay, is late here",
+            "impressions aside. What is logged or read late (an app was offline, a replay) is late here",
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
+from operator import attrgetter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from processors.spans import SPAN_MS, Spans
 
-Entry = tuple[int, int]
+
+class Entry(Struct, eq=False):
+    """An entry that may be given another time."""
+
+    time: int
+    rank: int
+
+
 TIMES = st.integers(-3 * SPAN_MS, 3 * SPAN_MS)
-
-
-@given(
-    times=st.lists(TIMES, max_size=60),
-    takes=st.lists(st.one_of(st.tuples(st.just("until"), TIMES), st.tuples(st.just("first"), st.integers(0, 20)))),
+STEPS = st.one_of(
+    st.tuples(st.just("add"), TIMES),
+    st.tuples(st.just("remove"), st.integers(0, 20)),
+    st.tuples(st.just("move"), TIMES),
+    st.tuples(st.just("until"), TIMES),
+    st.tuples(st.just("first"), st.integers(0, 20)),
 )
-def test_what_is_taken_is_what_a_sorted_list_has(times: list[int], takes: list[tuple[str, int]]) -> None:
-    spans = Spans[Entry](itemgetter(0), itemgetter(1))
-    waiting = sorted((time, number) for number, time in enumerate(times))
-    for number, time in enumerate(times):
-        spans.add(time, (time, number))
-    for how, much in [*takes, ("until", 3 * SPAN_MS)]:
-        end = much if how == "first" else sum(time <= much for time, _ in waiting)
-        taken = spans.take_first(much) if how == "first" else spans.take_until(much)
-        assert taken == waiting[:end]
-        del waiting[:end]
 
 
-def test_what_was_removed_does_not_come_out() -> None:
-    spans = Spans[Entry](itemgetter(0), itemgetter(1))
-    for entry in ((5, 0), (5, 1), (SPAN_MS, 2)):
-        spans.add(entry[0], entry)
-    spans.remove(5, (5, 0))
-    spans.remove(SPAN_MS, (SPAN_MS, 2))
-    assert spans.take_until(2 * SPAN_MS) == [(5, 1)]
+def in_order(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=attrgetter("time", "rank"))
+
+
+def spans_of(entries: list[Entry]) -> Spans[Entry]:
+    spans = Spans[Entry](attrgetter("time"), attrgetter("rank"))
+    for entry in entries:
+        spans.add(entry)
+    return spans
+
+
+@given(times=st.lists(TIMES, max_size=40), steps=st.lists(STEPS, max_size=60))
+def test_what_is_taken_is_what_a_sorted_list_has(times: list[int], steps: list[tuple[str, int]]) -> None:
+    waiting = [Entry(time, number) for number, time in enumerate(times)]
+    spans, added = spans_of(waiting), len(waiting)
+    for what, much in [*steps, ("until", 3 * SPAN_MS)]:
+        match what:
+            case "add":
+                waiting.append(Entry(much, added))
+                spans.add(waiting[-1])
+                added += 1
+            case "remove" if much < len(waiting):
+                spans.remove(waiting.pop(much))
+            case "move" if waiting:
+                spans.remove(waiting[0])
+                waiting[0].time = much
+                spans.add(waiting[0])
+            case "until":
+                due = in_order([entry for entry in waiting if entry.time <= much])
+                assert spans.take_until(much) == due
+                waiting = [entry for entry in waiting if entry not in due]
+            case "first":
+                first = in_order(waiting)[:much]
+                assert spans.take_first(much) == first
+                waiting = [entry for entry in waiting if entry not in first]
+    assert waiting == []
