@@ -343,6 +343,34 @@ def test_it_was_shown_when_the_first_says_so() -> None:
     assert played.outcomes[Outcome.DUPLICATE_FEEDBACK] == 1
 
 
+@pytest.mark.parametrize(
+    ("comes_again", "outcome"),
+    [
+        (1000 + ACTIVATION + GRACE + REMEMBER - 1, Outcome.DUPLICATE_IMPRESSION),
+        (1000 + ACTIVATION + GRACE + REMEMBER, Outcome.EVICTED),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_deferred_impression_that_was_evicted_is_remembered_as_long_with_a_restart_as_without(
+    comes_again: int, outcome: Outcome, *, restarted: bool
+) -> None:
+    played = Played(CONFIG.model_copy(update={"max_pending": 1}))
+    evicted, left = shown("a", 1000, deferred=True), shown("b", 5000, 1, deferred=True)
+    if restarted:
+        played.join.restore_times(1000, 1000, 1000)
+        played.join.restore_impression(evicted, 1000, evicted=True)
+        played.join.restore_impression(left, 5000, evicted=False)
+        played.join.restore_end()
+    else:
+        played.join.advance(1000, 1000)
+        played.join.add_impressions([evicted])
+        played.join.add_impressions([left])
+        played.join.impressions_time = 1000
+    played.advance(comes_again)
+    played.impressions(shown("a", comes_again, 2))
+    assert played.outcomes == {outcome: 1}
+
+
 def test_for_an_impression_that_is_not_deferred_shown_is_a_signal_like_any_other() -> None:
     played = Played()
     played.impressions(shown("a", 1000))
