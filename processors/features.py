@@ -195,6 +195,9 @@ class FeatureStore:
     def __init__(self, crosses: bool, limit: int = 2_000_000) -> None:
         self._crosses = crosses
         self._limit = limit
+        self._flat: Arrays
+        self._flat_counts: tuple[int, int, int] | None = None
+        """How many rows there were when the arrays were taken last."""
         self._forget()
 
     def trim(self) -> None:
@@ -206,16 +209,20 @@ class FeatureStore:
     def arrays(self) -> Arrays:
         """The arrays for the kernel. Take them after the last row was added: growing replaces them."""
         contexts, sets, actions = self._contexts, self._sets, self._actions
-        return (
-            contexts.start,
-            contexts.keys,
-            contexts.values,
-            sets.start,
-            sets.keys,
-            actions.start,
-            actions.keys,
-            actions.values,
-        )
+        counts = contexts.count, sets.count, actions.count
+        if counts != self._flat_counts:
+            self._flat_counts = counts
+            self._flat = (
+                contexts.start,
+                contexts.keys,
+                contexts.values,
+                sets.start,
+                sets.keys,
+                actions.start,
+                actions.keys,
+                actions.values,
+            )
+        return self._flat
 
     @property
     def widest(self) -> tuple[int, int, int]:
@@ -237,10 +244,32 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
+        known = self._newest.get(actions[0].id)
+        if known is not None and known[0] is actions[0]:
+            rows = self._by_sight(actions)
+            if rows is not None:
+                return self._set(rows)
+        try:
+            key: object = _encode(actions)
+        except OverflowError:
+            key = repr(actions)
+        row = self._set_texts.get(key)
+        if row is None:
+            row = self._set_texts[key] = self._set([self._action(action) for action in actions])
+            self._as_sent += sum([len(action.features) for action in actions], len(actions))
+        return row
+
+    def _by_sight(self, actions: Sequence[Action]) -> list[int] | None:
+        """Return the rows of actions, or None where one of them is another object than the one that was met last."""
         newest, rows = self._newest, []
         for action in actions:
             known = newest.get(action.id)
-            rows.append(known[1] if known is not None and known[0] is action else self._action(action))
+            if known is None or known[0] is not action:
+                return None
+            rows.append(known[1])
+        return rows
+
+    def _set(self, rows: list[int]) -> int:
         key = tuple(rows)
         row = self._set_rows.get(key)
         if row is None:
@@ -258,9 +287,11 @@ class FeatureStore:
 
     def _forget(self) -> None:
         self._contexts, self._actions, self._sets = _Rows(), _Rows(), _Rows()
+        self._flat_counts = None
         self._context_rows: dict[object, int] = {}
         self._action_rows: dict[object, int] = {}
         self._set_rows: dict[tuple[int, ...], int] = {}
+        self._set_texts: dict[object, int] = {}
         self._newest: dict[str, tuple[Action, int]] = {}
         """By its id the action that was met last, and its row: one that is known by sight need not be looked into."""
         self._signals: dict[str, int] = {}
