@@ -6,7 +6,6 @@ the demo compares that with what the worker infers.
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 import time
@@ -14,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 import numpy as np
 from rich.console import Console
 
-from experiments.child_process import ChildProcess
+from experiments.child_process import ChildProcess, stopped_like_ctrl_c
 from experiments.demo_audit import Audit
 from experiments.demo_cluster import Cluster, DemoError, running_cluster
 from experiments.demo_ledger import summary_table
@@ -57,7 +55,7 @@ def run_demo(
     console = console or Console()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with _stopped_like_ctrl_c(), tempfile.TemporaryDirectory(prefix="groundswell-demo-") as directory:
+        with stopped_like_ctrl_c(), tempfile.TemporaryDirectory(prefix="groundswell-demo-") as directory:
             demo = _Demo(
                 interactions=interactions,
                 seed=seed,
@@ -223,18 +221,3 @@ def _failure(what: str, missing: list[str], process: ChildProcess) -> DemoError:
     return DemoError(
         "\n".join([what, *missing, f"the end of the log of the {process.name} ({process.log}):", process.tail()])
     )
-
-
-@contextmanager
-def _stopped_like_ctrl_c() -> Iterator[None]:
-    """End on SIGTERM and SIGHUP as on Ctrl-C, so that no process is left behind."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)

@@ -23,7 +23,7 @@ cli = typer.Typer(
 )
 topics_cli = typer.Typer(no_args_is_help=True, help="Make and check the topics.")
 cli.add_typer(topics_cli, name="topics")
-bench_cli = typer.Typer(no_args_is_help=True, help="Measure against peers, side by side in one run.")
+bench_cli = typer.Typer(no_args_is_help=True)
 cli.add_typer(bench_cli, name="bench")
 cli.command()(simulate)
 
@@ -152,10 +152,12 @@ def chaos(
 ) -> None:
     """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
     from experiments.chaos import run_chaos  # noqa: PLC0415
+    from experiments.child_process import stopped_like_ctrl_c  # noqa: PLC0415
     from experiments.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
 
     try:
-        raise typer.Exit(run_chaos(kills, seed, impressions, out, plant=plant, console=console))
+        with stopped_like_ctrl_c():
+            raise typer.Exit(run_chaos(kills, seed, impressions, out, plant=plant, console=console))
     except KafkaUnavailableError as error:
         _fail(str(error))
 
@@ -175,11 +177,19 @@ def evaluate(
     raise typer.Exit(evaluate(name, seeds, seed, out or Path("out") / name))
 
 
+@bench_cli.callback()
+def bench(context: typer.Context) -> None:
+    """Measure against peers, side by side in one run."""
+    from experiments.child_process import stopped_like_ctrl_c  # noqa: PLC0415
+
+    context.with_resource(stopped_like_ctrl_c())
+
+
 @bench_cli.command("learner")
 def bench_learner(
     out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-learner"),
 ) -> None:
-    """Learn the same interactions with ours and with VowpalWabbit (needs `pip install .[bench]`)."""
+    """Learn the same interactions with ours and with VowpalWabbit (extra "bench")."""
     from experiments.bench_learner import bench_learner as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out))
@@ -192,7 +202,7 @@ def bench_join(
     runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
     profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
 ) -> None:
-    """Join as fast as one core can, beside Faust, Quix Streams and raw confluent-kafka (needs `.[bench]`, Java 17)."""
+    """Join as fast as one core can, beside Faust, Quix Streams and raw confluent-kafka (extra "bench", Java 17)."""
     from experiments.bench_join import bench_join as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
@@ -205,7 +215,7 @@ def bench_pipeline(
     runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
     profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
 ) -> None:
-    """Join, learn and publish as fast as one core can, beside the join on raw confluent-kafka (needs `.[bench]`)."""
+    """Join, learn and publish as fast as one core can, beside the join on raw confluent-kafka (extra "bench")."""
     from experiments.bench_pipeline import bench_pipeline as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
@@ -220,7 +230,7 @@ def bench_scale(
     pending: Annotated[int, typer.Option(min=1_000, help="The most impressions that wait.")] = 1_000_000,
     kafka: Annotated[bool, typer.Option(help="Measure two workers on a real Apache Kafka, too.")] = True,
 ) -> None:
-    """Measure what users, impressions that wait and a second worker add to the cost (needs `.[bench]`, Java 17)."""
+    """Measure what users, impressions that wait and a second worker add to the cost (extra "bench", Java 17)."""
     from experiments.bench_scale import bench_scale as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, users=users, pending=pending, kafka=kafka))
@@ -234,7 +244,7 @@ def bench_latency(
     seconds: Annotated[float, typer.Option(min=1, help="That each lasts.")] = 30.0,
     rate: Annotated[float | None, typer.Option(min=1, help="Impressions a second; default half the maximal.")] = None,
 ) -> None:
-    """Measure how soon rewards and policies are there at half the maximal load (needs `.[bench]`, Java 17)."""
+    """Measure how soon rewards and policies are there at half the maximal load (extra "bench", Java 17)."""
     from experiments.bench_latency import bench_latency as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, seconds, rate))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -58,3 +59,24 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
     with python("import os; print(os.getpgid(0), flush=True)", tmp_path / "log") as child:
         wait_for(lambda: child.tail() != "")
         assert int(child.tail()) != os.getpgid(0)
+
+
+def test_the_end_of_the_parent_by_sigterm_is_the_end_of_its_children(tmp_path: Path) -> None:
+    parent = """
+import sys
+from pathlib import Path
+from experiments.child_process import ChildProcess, stopped_like_ctrl_c
+
+with stopped_like_ctrl_c(), ChildProcess("sleeper", ["sleep", "600"], log=Path(sys.argv[1])) as child:
+    print(child.pid, flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", parent, tmp_path / "log"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.terminate()
+        process.wait(30)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
