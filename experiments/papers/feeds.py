@@ -23,6 +23,7 @@ DIRECTIONS: dict[str, Direction] = {
     "recall_negative": "higher",
     "final_value": "higher",
 }
+STATES = {1: "decoded +1", 0: "decoded 0", -1: "decoded -1"}
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Okabe & Ito's colours, told apart by everybody."""
 
@@ -68,8 +69,8 @@ def measured(setting: str, seed: int, played: Play) -> Run:
         {
             "value": measures.trailing_mean(played.values)[::100],
             **{
-                f"decoded {state:+d}": measures.trailing_mean((played.decoded == state).astype(float))[::100]
-                for state in (-1, 0, 1)
+                name: measures.trailing_mean((played.decoded == state).astype(float))[::100]
+                for state, name in STATES.items()
             },
         },
     )
@@ -125,7 +126,7 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
         Plot(
             "states",
             "Share of each inferred state among the interactions played. A policy that learns shows ever more +1.",
-            curves(runs, ["decoded +1", "decoded +0", "decoded -1"], "share"),
+            curves(runs, [*STATES.values()], "share"),
         ),
     ]
 
