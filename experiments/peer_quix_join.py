@@ -30,7 +30,7 @@ def event_time(value: Any, *_: Any) -> int:
     return _decode(value).occurred_at
 
 
-def joined_in_state(value: bytes, state: State) -> bytes | None:
+def joined_in_state(value: bytes, state: State[str, bytes]) -> bytes | None:
     """Return an impression with its feedback once both are there: either may come first."""
     mine, other = ("impression", "feedback") if _decode(value).signal is None else ("feedback", "impression")
     found = state.get_bytes(other)

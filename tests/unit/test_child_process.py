@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from experiments import child_process
-from experiments.child_process import ChildProcess
+from experiments.child_process import ChildProcess, stopped_like_ctrl_c
 
 STUBBORN = """
 import signal, time
@@ -61,22 +61,11 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
         assert int(child.tail()) != os.getpgid(0)
 
 
-def test_the_end_of_the_parent_by_sigterm_is_the_end_of_its_children(tmp_path: Path) -> None:
-    parent = """
-import sys
-from pathlib import Path
-from experiments.child_process import ChildProcess, stopped_like_ctrl_c
-
-with stopped_like_ctrl_c(), ChildProcess("sleeper", ["sleep", "600"], log=Path(sys.argv[1])) as child:
-    print(child.pid, flush=True)
-    input()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", parent, tmp_path / "log"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        child = int(process.stdout.readline())
-        process.terminate()
-        process.wait(30)
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_the_parent_ends_its_children_as_ctrl_c_does(number: signal.Signals, tmp_path: Path) -> None:
+    before = signal.getsignal(number)
+    child = python("import time; time.sleep(60)", tmp_path / "log")
+    with pytest.raises(KeyboardInterrupt), stopped_like_ctrl_c(), child:
+        signal.raise_signal(number)
+    assert child.exit_code is not None
+    assert signal.getsignal(number) is before
