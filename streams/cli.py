@@ -30,6 +30,8 @@ cli.command()(simulate)
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", envvar="GROUNDSWELL_CONFIG", help="TOML file with the settings.")
 ]
+Runs = Annotated[int, typer.Option(min=1, help="Of which the medians count.")]
+Profile = Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")]
 console = Console()
 
 
@@ -199,8 +201,8 @@ def bench_learner(
 def bench_join(
     out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-join"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 200_000,
-    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
-    profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
+    runs: Runs = 3,
+    profile: Profile = False,
 ) -> None:
     """Join as fast as one core can, beside Faust, Quix Streams and raw confluent-kafka (extra "bench", Java 17)."""
     from experiments.bench_join import bench_join as run_bench  # noqa: PLC0415
@@ -212,8 +214,8 @@ def bench_join(
 def bench_pipeline(
     out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-pipeline"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many.")] = 100_000,
-    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
-    profile: Annotated[bool, typer.Option(help="Write where our time goes: folded stacks.")] = False,
+    runs: Runs = 3,
+    profile: Profile = False,
 ) -> None:
     """Join, learn and publish as fast as one core can, beside the join on raw confluent-kafka (extra "bench")."""
     from experiments.bench_pipeline import bench_pipeline as run_bench  # noqa: PLC0415
@@ -225,7 +227,7 @@ def bench_pipeline(
 def bench_scale(
     out: Annotated[Path, typer.Option(help="Folder for results.json and the logs.")] = Path("out/bench-scale"),
     impressions: Annotated[int, typer.Option(min=4_000, help="How many at each size and run.")] = 60_000,
-    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    runs: Runs = 3,
     users: Annotated[int, typer.Option(min=2_000, help="The most users.")] = 10_000_000,
     pending: Annotated[int, typer.Option(min=1_000, help="The most impressions that wait.")] = 1_000_000,
     kafka: Annotated[bool, typer.Option(help="Measure two workers on a real Apache Kafka, too.")] = True,
@@ -240,7 +242,7 @@ def bench_scale(
 def bench_latency(
     out: Annotated[Path, typer.Option(help="Folder for results.json and the logs.")] = Path("out/bench-latency"),
     impressions: Annotated[int, typer.Option(min=4_000, help="To find the maximal rate with.")] = 60_000,
-    runs: Annotated[int, typer.Option(min=1, help="Of which the medians count.")] = 3,
+    runs: Runs = 3,
     seconds: Annotated[float, typer.Option(min=1, help="That each lasts.")] = 30.0,
     rate: Annotated[float | None, typer.Option(min=1, help="Impressions a second; default half the maximal.")] = None,
 ) -> None:

@@ -173,12 +173,7 @@ class PartitionJoin:
                 value = encode_interaction(pending, self.partition, floor)
                 outputs.interactions(model, shard_key(pending, feature), [value])
         self._metrics.feedback_delay.observe_many(
-            [
-                (one.occurred_at - pending.effective) / 1000
-                for pending in closed
-                if pending.feedback
-                for one in pending.feedback
-            ]
+            [(one.occurred_at - pending.effective) / 1000 for pending in closed for one in pending.feedback]
         )
 
     @property
