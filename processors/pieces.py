@@ -2,8 +2,8 @@
 
 Impressions offer the same actions again and again, and finding one by its text takes a tenth of decoding it. An array
 of objects is cut between its objects, an object between its members. Nothing here knows JSON: a cut may fall within a
-text or further in. But there is one way only to read JSON, so if each piece is an object (a member) by itself, the whole is
-just these objects (members). Whoever looks into a new piece finds out whether it is.
+text or further in. But there is one way only to read JSON, so if each piece is an object (a member) by itself, the
+whole is just these objects (members). Whoever looks into a new piece finds out whether it is.
 """
 
 from __future__ import annotations
