@@ -1,18 +1,23 @@
 """The whole truth of a learner in one object: models, ledger and the offset up to which it has read.
 
-The format is msgpack in zlib behind a header of magic, version and checksum: nothing in it can run code.
+The format is msgpack in zstd behind a header of magic, version and checksum: nothing in it can run code. Version 1, in
+zlib, is read still.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+import cramjam
 import msgspec
 
 MAGIC = b"GSWL"
-VERSION = 1
+VERSION = 2
+_UNPACKED: Final[Mapping[int, Callable[[bytes], Any]]] = {1: zlib.decompress, 2: cramjam.zstd.decompress}
+"""What undoes the compression of each version."""
 _HEADER = len(MAGIC) + 2 + hashlib.sha256().digest_size
 
 
@@ -50,7 +55,7 @@ class Checkpoint(msgspec.Struct):
 
 def encode(checkpoint: Checkpoint) -> bytes:
     """Return a checkpoint as bytes."""
-    body = zlib.compress(msgspec.msgpack.encode(checkpoint), level=1)
+    body = bytes(cramjam.zstd.compress(msgspec.msgpack.encode(checkpoint), level=1))
     return MAGIC + VERSION.to_bytes(2, "big") + hashlib.sha256(body).digest() + body
 
 
@@ -65,7 +70,7 @@ def decode(value: bytes) -> Checkpoint:
             "something else? Point GROUNDSWELL_TOPICS__CHECKPOINTS at a topic of its own."
         )
     version = int.from_bytes(value[4:6], "big")
-    if version != VERSION:
+    if version not in _UNPACKED:
         raise CheckpointError(
             f"checkpoint of version {version}, but this release reads version {VERSION}. Run the release that "
             "wrote it, or name a new checkpoints topic to learn again from the start of the interactions."
@@ -77,6 +82,6 @@ def decode(value: bytes) -> Checkpoint:
             "learn again from the start of the interactions."
         )
     try:
-        return msgspec.msgpack.decode(zlib.decompress(body), type=Checkpoint)
-    except (msgspec.MsgspecError, zlib.error) as error:
+        return msgspec.msgpack.decode(_UNPACKED[version](body), type=Checkpoint)
+    except (msgspec.MsgspecError, zlib.error, cramjam.DecompressionError) as error:
         raise CheckpointError(f"checkpoint has a valid checksum, but not the expected contents: {error}") from error

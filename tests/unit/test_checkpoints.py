@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
+from hashlib import sha256
+
+import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +50,12 @@ def test_a_learner_goes_on_from_a_checkpoint_to_the_byte() -> None:
 
 def test_the_same_state_gives_the_same_bytes() -> None:
     assert encode(checkpoint()) == GOOD
+
+
+def test_checkpoints_of_the_first_version_are_read() -> None:
+    body = zlib.compress(bytes(cramjam.zstd.decompress(GOOD[38:])), level=1)
+    written_before = MAGIC + (1).to_bytes(2, "big") + sha256(body).digest() + body
+    assert decode(written_before) == decode(GOOD)
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
