@@ -16,8 +16,8 @@ import msgspec
 from experiments.chaos_definition import Entry, Expected, expected_interactions, feedback_ids
 from processors import policy
 from processors.chunks import assemble
+from processors.envelopes import decode_interaction
 from processors.events import Interaction, Reward
-from processors.interactions import decode_interaction
 from processors.learner import Learner
 from state import checkpoints
 from streams.learning import CHECKPOINT_KEY

@@ -17,8 +17,8 @@ from weakref import WeakSet
 import typer
 from faust.types import TP
 
+from processors.envelopes import decode_interaction
 from processors.events import Source
-from processors.interactions import decode_interaction
 from processors.ledger import Ledger
 from streams.app import Groundswell
 from streams.outputs import Outputs

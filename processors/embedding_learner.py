@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from processors import kernel, spectral
 from processors.arrays import packed_rows, unpacked_rows
-from processors.events import Impression, Interaction
+from processors.arrivals import Stretch
+from processors.events import Impression, Interaction, Reward
 from processors.features import feature, hashed
 from processors.learner import Learner
 from processors.model import ModelConfig
@@ -50,6 +51,10 @@ class EmbeddingLearner(Learner):
         self._weights, self._squares, self._meanings = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._until_refresh = wait(0)
 
+    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+        """Learn interactions as they were read."""
+        return self.learn(list(stretch))
+
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
     ) -> NDArray[np.float64]:
@@ -83,7 +88,7 @@ class EmbeddingLearner(Learner):
             rows[i] = context, actions, -1, 0, shown.chosen, negative
             cells[i] = *cell, context, actions, shown.chosen, *new
         importance = np.array(weights)
-        outputs = self._learned(rows, meanings, importance)
+        outputs = self._learned(store.arrays, rows, meanings, importance)
         spectral.add_batch(self._moments, self._weights, self._squares, store.arrays, users, cells, importance)
         return outputs
 

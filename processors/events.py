@@ -152,12 +152,13 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
         return "duplicate_actions", "two actions have the same id"
     if not LEAST_WEIGHT <= impression.weight <= LARGEST_WEIGHT:
         return "bad_weight", f"weight is {impression.weight}, expected within [{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
-    return _bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
+    return bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
 
 
-def _bad_propensity(
+def bad_propensity(
     probabilities: Sequence[float] | None, propensity: float | None, chosen: int, count: int
 ) -> tuple[str, str] | None:
+    """Return (reason, detail) if the chosen one of `count` actions has no probability that can be, else None."""
     if probabilities is not None:
         wrong = _bad_probabilities(probabilities, count)
         if wrong is not None:
@@ -219,10 +220,9 @@ def _combined(parts: Sequence[str]) -> str:
     return f"{name[: MAX_SIGNAL_LENGTH - len(digest) - 1]}~{digest}"
 
 
-def occurrences(interaction: Interaction) -> Sequence[str]:
+def occurrences(signals: Sequence[str], feedback: Sequence[Feedback]) -> Sequence[str]:
     """Return the signals of an interaction as often as they occurred, in the order of occurrence."""
-    signals = interaction.signals
-    return [one.signal for one in interaction.feedback if one.signal in signals] or signals
+    return [one.signal for one in feedback if one.signal in signals] or signals
 
 
 class Watermark(Struct, frozen=True, forbid_unknown_fields=True):

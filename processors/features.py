@@ -13,11 +13,10 @@ with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, Final
+from typing import Final, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.events import Action, FeatureValue
+from processors.flat_rows import Arrays, Rows
 
 CONSTANT: Final = ""
 LARGEST_VALUE: Final = 1e9
@@ -37,6 +37,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 Feature = tuple[int, float]
 """Hash and value."""
+Count = TypeVar("Count", int, NDArray[np.int64])
 
 
 def fmix32(h: int) -> int:
@@ -68,7 +69,8 @@ def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[
     return h ^ (h >> np.uint64(16))
 
 
-_CONSTANT_FEATURE: Final = hashed(CONSTANT), 1.0
+CONSTANT_HASH: Final = hashed(CONSTANT)
+_CONSTANT_FEATURE: Final = CONSTANT_HASH, 1.0
 _of_name = lru_cache(maxsize=4_096)(hashed)
 
 
@@ -108,88 +110,21 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
     """
     contexts = 1 + len(context)
     if crosses:
-        contexts += contexts * (contexts - 1) // 2
+        contexts += pairs(contexts)
     described = [len(action.features) for action in actions if action.features]
     return contexts, contexts * (len(actions) + sum(described))
 
 
-class _Column:
-    """A flat array that grows at its end. `new` is put there at once: NumPy is slow at a few numbers at a time."""
-
-    def __init__(self, typecode: str, kind: type[np.generic]) -> None:
-        self._array = np.empty(64, dtype=kind)
-        self._filled = 0
-        self.new: array[Any] = array(typecode)
-
-    @property
-    def flat(self) -> NDArray[Any]:
-        """The flat array, with room to spare behind what was put in."""
-        end = self._filled + len(self.new)
-        if end > len(self._array):
-            self._array = np.resize(self._array, max(end, 2 * len(self._array)))
-        self._array[self._filled : end] = self.new
-        self._filled = end
-        del self.new[:]
-        return self._array
-
-
-class _Rows:
-    """Rows of differing length in flat arrays: row i is [start[i], start[i + 1])."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.size = 0
-        """How many keys all rows have together."""
-        self.widest = 1
-        self._start, self._keys = _Column("q", np.int64), _Column("I", np.uint32)
-        self._values = _Column("d", np.float64)
-        self._start.new.append(0)
-
-    def append(self, keys: Sequence[int], values: Sequence[float] = ()) -> int:
-        """Add a row and return its number. Either all rows have values, or none has."""
-        self._keys.new.extend(keys)
-        self._values.new.extend(values)
-        self.size += len(keys)
-        self._start.new.append(self.size)
-        self.widest = max(self.widest, len(keys))
-        self.count += 1
-        return self.count - 1
-
-    @property
-    def start(self) -> NDArray[np.int64]:
-        """Where each row begins, and the last one ends."""
-        return self._start.flat
-
-    @property
-    def keys(self) -> NDArray[np.uint32]:
-        """The keys of all rows, one row after the other."""
-        return self._keys.flat
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """The values that belong to the keys."""
-        return self._values.flat
-
-
-Arrays = tuple[
-    NDArray[np.int64],
-    NDArray[np.uint32],
-    NDArray[np.float64],
-    NDArray[np.int64],
-    NDArray[np.uint32],
-    NDArray[np.int64],
-    NDArray[np.uint32],
-    NDArray[np.float64],
-]
-"""Contexts (start, hashes, values), action sets (start, action rows), actions (start, hashes, values)."""
+def pairs(count: Count) -> Count:
+    """Return how many pairs there are of so many."""
+    return count * (count - 1) // 2
 
 
 class FeatureStore:
     """Contexts and action sets met before, as rows of flat arrays: hashing is paid once per distinct one.
 
     The store is a cache and no part of a learner's state: forgetting it changes nothing but speed.
-    `trim` forgets everything when more than `limit` features are held, those included by whose text or object the rows
-    are found.
+    `trim` forgets everything when more than `limit` features are held, those included by whose text the rows are found.
     """
 
     def __init__(self, crosses: bool, limit: int = 2_000_000) -> None:
@@ -244,11 +179,6 @@ class FeatureStore:
 
     def actions(self, actions: Sequence[Action]) -> int:
         """Return the row of an action set."""
-        known = self._newest.get(actions[0].id)
-        if known is not None and known[0] is actions[0]:
-            rows = self._by_sight(actions)
-            if rows is not None:
-                return self._set(rows)
         try:
             key: object = _encode(actions)
         except OverflowError:
@@ -258,16 +188,6 @@ class FeatureStore:
             row = self._set_texts[key] = self._set([self._action(action) for action in actions])
             self._as_sent += sum([len(action.features) for action in actions], len(actions))
         return row
-
-    def _by_sight(self, actions: Sequence[Action]) -> list[int] | None:
-        """Return the rows of actions, or None where one of them is another object than the one that was met last."""
-        newest, rows = self._newest, []
-        for action in actions:
-            known = newest.get(action.id)
-            if known is None or known[0] is not action:
-                return None
-            rows.append(known[1])
-        return rows
 
     def _set(self, rows: list[int]) -> int:
         key = tuple(rows)
@@ -286,14 +206,12 @@ class FeatureStore:
         return number
 
     def _forget(self) -> None:
-        self._contexts, self._actions, self._sets = _Rows(), _Rows(), _Rows()
+        self._contexts, self._actions, self._sets = Rows(), Rows(), Rows()
         self._flat_counts = None
         self._context_rows: dict[object, int] = {}
         self._action_rows: dict[object, int] = {}
         self._set_rows: dict[tuple[int, ...], int] = {}
         self._set_texts: dict[object, int] = {}
-        self._newest: dict[str, tuple[Action, int]] = {}
-        """By its id the action that was met last, and its row: one that is known by sight need not be looked into."""
         self._signals: dict[str, int] = {}
         self._as_sent = 0
         """How many features these are found by, with those of value 0."""
@@ -307,5 +225,4 @@ class FeatureStore:
         if row is None:
             row = self._action_rows[key] = self._actions.append(*zip(*action_features(action), strict=True))
             self._as_sent += len(action.features)
-        self._newest[action.id] = action, row
         return row

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import cast
 
 import msgspec
 
-from processors.events import MAX_ACTIONS, NONE_SIGNAL, SHOWN_SIGNAL, Action, FeatureValue, Impression, Interaction
+from processors.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue
 from processors.join import ObservedFeedback, Pending
 
 _encode_json = msgspec.json.Encoder().encode
-MOST_BYTES = 64_000_000
-"""What the actions that are remembered may take, roughly."""
 
 
 class _Context(msgspec.Struct):
@@ -82,69 +79,3 @@ def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: 
     """
     lowest = min([one.impression.offset for one in closed], default=next_offset)
     return min(lowest, next_offset if pending_floor is None else pending_floor)
-
-
-def decode_interaction(value: bytes) -> Interaction:
-    """Return the interaction in a record. Raises `msgspec.DecodeError` if there is none.
-
-    Actions that were met before are the same objects as then. Two interactions are equal only if they were decoded in
-    the same way, so compare their parts.
-    """
-    interaction: Interaction = _uncut.decode(value)
-    impression = interaction.impression
-    actions = _offered.actions(cast(msgspec.Raw, impression.actions))
-    if actions is None:
-        return _whole.decode(value)
-    msgspec.structs.force_setattr(impression, "actions", actions)
-    return interaction
-
-
-class _Uncut(Impression, frozen=True, kw_only=True, gc=False):
-    """An impression whose actions are as they came, until they are set."""
-
-    actions: msgspec.Raw  # type: ignore[assignment]
-
-
-class _Interaction(Interaction, frozen=True, kw_only=True, gc=False):
-    impression: _Uncut
-
-
-class _Offered:
-    """Actions by their text. The same few are offered again and again, and finding one takes less than decoding it."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, Action] = {}
-        self._bytes = 0
-
-    def actions(self, raw: msgspec.Raw) -> list[Action] | None:
-        """Return the actions in an array, or None where it takes a whole decoder to tell what is in it.
-
-        It is cut wherever `},{` stands, or `}, {` as Python writes it. If each piece is an object by itself, none of
-        these was within a text or further in, and the array is just these objects.
-        """
-        text = bytes(raw)
-        if text[:2] != b"[{" or text[-2:] != b"}]":
-            return None
-        pieces = text[2:-2].split(b"}, {" if b"}, {" in text else b"},{")
-        if len(pieces) > MAX_ACTIONS:
-            return None
-        known = self._known.get
-        try:
-            return [known(piece) or self._first_met(piece) for piece in pieces]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-
-    def _first_met(self, piece: bytes) -> Action:
-        action = _action.decode(b"{%b}" % piece)
-        self._bytes += 300 + 8 * len(piece)  # measured: each name and number becomes an object
-        if self._bytes > MOST_BYTES:
-            self._known.clear()
-            self._bytes = 0
-        self._known[piece] = action
-        return action
-
-
-_whole = msgspec.json.Decoder(Interaction)
-_uncut = msgspec.json.Decoder(_Interaction)
-_action = msgspec.json.Decoder(Action)
-_offered = _Offered()

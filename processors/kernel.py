@@ -92,6 +92,57 @@ def cross(left, right):
 
 
 @borrowing
+def sort_members(numbers, begin, end, names, ranks):
+    """Bring the members [begin, end) of a context into the order of their names; return whether it is a context.
+
+    It is not where the name of a member is -1, or two have the same.
+    """
+    for i in range(begin, end):
+        number = numbers[i]
+        if names[number] < 0:
+            return False
+        rank = ranks[names[number]]
+        j = i
+        while j > begin and ranks[names[numbers[j - 1]]] > rank:
+            numbers[j] = numbers[j - 1]
+            j -= 1
+        if j > begin and ranks[names[numbers[j - 1]]] == rank:
+            return False
+        numbers[j] = number
+    return True
+
+
+@borrowing
+def context_rows(member_start, numbers, names, ranks, hashes, values, constant, crossed, fine, start, keys, amounts):
+    """Write the features of contexts, of whose members `numbers` are given, as rows; `features.context_features` is the
+    same for one in Python.
+
+    Of members `names` are the numbers of their names (-1 is none), `ranks` by name their order. `fine[i]` becomes false
+    where i is no context; where it is or becomes false the row is empty.
+    """
+    n = 0
+    start[0] = 0
+    for i in range(len(fine)):
+        begin, end = member_start[i], member_start[i + 1]
+        fine[i] = fine[i] and sort_members(numbers, begin, end, names, ranks)
+        if fine[i]:
+            keys[n], amounts[n] = constant, 1.0
+            n += 1
+            first = n
+            for m in range(begin, end):
+                if values[numbers[m]] != 0.0:
+                    keys[n], amounts[n] = hashes[numbers[m]], values[numbers[m]]
+                    n += 1
+            if crossed[i]:
+                last = n
+                for g in range(first, last):
+                    for h in range(g + 1, last):
+                        keys[n], amounts[n] = cross(keys[g], keys[h]), amounts[g] * amounts[h]
+                        n += 1
+        start[i + 1] = n
+
+
+@borrowing
 def first_feature(features, shared):
     """Return where the features of a context begin: the constant, first of all, is left out unless it is
     alone or weights are `shared` between contexts.

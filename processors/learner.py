@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from processors import exploration, kernel, reward
 from processors.arrays import packed, packed_rows, unpacked, unpacked_rows
-from processors.events import Action, FeatureValue, Impression, Interaction, Reward, occurrences, reduced_signal
+from processors.arrivals import Stretch
+from processors.envelopes import Envelope
+from processors.events import Action, FeatureValue, Interaction, Reward, occurrences, reduced_signal
 from processors.exploration import Exploration
 from processors.features import FeatureStore, hashed
+from processors.flat_rows import Arrays
 from processors.model import ModelConfig
 from processors.parameters import kernel_parameters
 from processors.policy import PolicySnapshot, Weights
@@ -25,6 +28,7 @@ FEWEST_ACTIONS: Final = 3
 STATE_VERSION: Final = 1
 MOST_KNOWN: Final = 100_000
 """Signals whose hash is kept."""
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 
 class StateError(Exception):
@@ -61,17 +65,58 @@ class Learner:
     def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
         """Learn interactions in order and return their rewards; None where there were fewer than 3 actions."""
         places = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= FEWEST_ACTIONS]
-        rewards: list[Reward | None] = [None] * len(interactions)
-        self._skipped += len(interactions) - len(places)
-        if places:
-            learned = [interactions[i] for i in places]
-            signals = [self._signal(one) for one in learned]
-            weights = [_weight(one.impression) for one in learned]
-            outputs = self._step(learned, signals, weights)
-            for i, one in zip(places, self._rewards(places, learned, signals, weights, outputs), strict=True):
-                rewards[i] = one
-        self.interactions_included += len(interactions)
+        if not places:
+            return self._with_skipped([], places, len(interactions))
+        learned = [interactions[i] for i in places]
+        signals = [self._signal(one) for one in learned]
+        counts = [len(one.impression.actions) for one in learned]
+        weights = [
+            importance(shown.weight, count, shown.chosen_propensity)
+            for count, shown in zip(counts, [one.impression for one in learned], strict=True)
+        ]
+        outputs = self._step(learned, signals, weights)
+        ids = [shown.actions[shown.chosen].id for shown in [one.impression for one in learned]]
+        return self._with_skipped(
+            self._rewards(places, learned, ids, counts, signals, weights, outputs), places, len(interactions)
+        )
+
+    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+        """Learn interactions as they were read; it comes to the same as `learn`."""
+        rewards: list[Reward | None] = []
+        for sealed, run in stretch.runs():
+            rewards += self._learn_sealed(run) if sealed else self.learn(list(run))
         return rewards
+
+    def _learn_sealed(self, run: Stretch) -> list[Reward | None]:
+        """Learn envelopes by the columns of their batch."""
+        arrivals, rows = run.arrivals, np.array(run.rows, dtype=np.int64)
+        counts = arrivals.counts[rows]
+        places = np.flatnonzero(counts >= FEWEST_ACTIONS)
+        rows, counts = rows[places], counts[places]
+        read = run.read
+        learned = [read[place] for place in places.tolist()]
+        if not learned:
+            return self._with_skipped([], [], len(run))
+        signals = [self._signal(one) for one in learned]
+        known = [self._known.get(signal) or self._look_up(signal) for signal in signals]
+        names, anchors, negatives = zip(*known, strict=True)
+        weights = importance(arrivals.weights[rows], counts.astype(np.float64), arrivals.propensities[rows])
+        table = np.column_stack((rows, rows, names, anchors, arrivals.chosen[rows], negatives))
+        outputs = self._learned(arrivals.arrays, table, np.ones(len(rows)), weights)
+        ids = [arrivals.ids[row] for row in rows.tolist()]
+        rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), signals, weights.tolist(), outputs)
+        return self._with_skipped(rewards, places.tolist(), len(run))
+
+    def _with_skipped(self, rewards: Sequence[Reward], places: Sequence[int], count: int) -> list[Reward | None]:
+        """Take in `count` interactions, those at `places` with `rewards`; return them with None for the others."""
+        self._skipped += count - len(places)
+        self.interactions_included += count
+        if len(places) == count:
+            return list(rewards)
+        every: list[Reward | None] = [None] * count
+        for place, one in zip(places, rewards, strict=True):
+            every[place] = one
+        return every
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
         """Return the predicted reward of each action, as the snapshot of this moment would."""
@@ -170,10 +215,12 @@ class Learner:
         learner._totals = unpacked(state["totals"])
         return learner
 
-    def _signal(self, interaction: Interaction) -> str:
+    def _signal(self, interaction: Interaction | Envelope) -> str:
         if len(interaction.signals) == 1 and len(interaction.feedback) < 2:
             return interaction.signals[0]
-        return reduced_signal(occurrences(interaction), self._anchors, self.model.several_signals)
+        return reduced_signal(
+            occurrences(interaction.signals, interaction.feedback), self._anchors, self.model.several_signals
+        )
 
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
@@ -187,7 +234,7 @@ class Learner:
             name, anchor, negative = self._known.get(signal) or self._look_up(signal)
             rows += store.context(shown.context), store.actions(shown.actions), name, anchor, shown.chosen, negative
         table = np.array(rows, dtype=np.int64).reshape(len(interactions), -1)
-        return self._learned(table, np.ones(len(interactions)), np.array(weights))
+        return self._learned(store.arrays, table, np.ones(len(interactions)), np.array(weights))
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
@@ -198,7 +245,7 @@ class Learner:
         return found
 
     def _learned(
-        self, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
+        self, arrays: Arrays, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         outputs = np.empty((len(rows), kernel.OUTPUTS))
         kernel.learn_batch(
@@ -207,7 +254,7 @@ class Learner:
             self._totals,
             self._sums,
             self._parameters,
-            self._store.arrays,
+            arrays,
             rows,
             meanings,
             weights,
@@ -218,11 +265,14 @@ class Learner:
     def _rewards(
         self,
         places: Sequence[int],
-        interactions: Sequence[Interaction],
+        interactions: Sequence[Interaction | Envelope],
+        ids: Sequence[str],
+        counts: Sequence[int],
         signals: Sequence[str],
         weights: Sequence[float],
         outputs: NDArray[np.float64],
     ) -> list[Reward]:
+        """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, threshold, version = self.model.name, self.model.reward.threshold, self.version
         states: list[Any] = outputs[:, kernel.STATE].astype(int).tolist()
         inferred, posteriors = outputs[:, [kernel.REWARD, kernel.POSTERIOR]].T.tolist()
@@ -233,25 +283,26 @@ class Learner:
                 model=model,
                 occurred_at=shown.occurred_at,
                 source=one.source,
-                action=(actions := shown.actions)[shown.chosen].id,
+                action=action,
                 signal=signal,
                 state=state,
                 reward=amount,
                 posterior=posterior,
-                threshold=threshold / len(actions),
+                threshold=threshold / count,
                 weight=weight,
-                ik_version=version + place,
-                policy_version=version + place,
+                ik_version=(seen := version + place),
+                policy_version=seen,
                 logged_policy_version=shown.policy_version,
             )
-            for place, one, signal, weight, state, amount, posterior in zip(
-                places, interactions, signals, weights, states, inferred, posteriors, strict=True
+            for place, one, action, count, signal, weight, state, amount, posterior in zip(
+                places, interactions, ids, counts, signals, weights, states, inferred, posteriors, strict=True
             )
         ]
 
 
-def _weight(impression: Impression) -> float:
-    return impression.weight / (len(impression.actions) * impression.chosen_propensity)
+def importance(weight: Number, actions: Number, propensity: Number) -> Number:
+    """Return the importance weight 1/(K p), times the impression's own."""
+    return weight / (actions * propensity)
 
 
 def _sparse(table: NDArray[np.float64]) -> Weights:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from processors.arrivals import Reader
 from processors.embedding_learner import EmbeddingLearner
 from processors.events import NONE_SIGNAL, Action, Impression, Interaction, Source
 from processors.learner import Learner
@@ -28,6 +29,7 @@ def warm_up(models: Iterable[ModelConfig]) -> None:
 
     Raises `EstimatorError` where one of them names a stock estimator that cannot serve.
     """
+    Reader({}).read([None])
     for model in models:
         learner = learner_for(model)
         learner.learn([_interaction(f"u{number}") for number in range(3)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -66,6 +67,12 @@ class Pieces:
         """Return the text of a piece."""
         begin, end = self._ends[number : number + 2]
         return self._texts[begin:end].tobytes()
+
+    def texts(self, begin: int) -> list[bytes]:
+        """Return the texts of the pieces from number `begin` on."""
+        ends = self._ends[begin : self._count + 1].tolist()
+        together = self._texts[ends[0] : ends[-1]].tobytes()
+        return [together[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
 
     def trim(self) -> bool:
         """Forget everything if there is too much of it; say whether that was so."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors import exploration, kernel, reward
-from processors.events import Action, FeatureValue, Impression, Interaction
+from processors.arrivals import Stretch
+from processors.events import Action, FeatureValue, Impression, Interaction, Reward
 from processors.features import action_features, context_features, crossed, hashed
 from processors.learner import Learner, StateError
 from processors.model import BanditConfig, ModelConfig, StockEstimator
@@ -49,6 +50,10 @@ class StockLearner(Learner):
         super().__init__(model)
         self._classifier: Any = build_classifier(model.inverse_kinematics.estimator or CLASSIFIER)
         self._regressor: Any = build_regressor(model.bandit.estimator or REGRESSOR)
+
+    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+        """Learn interactions as they were read."""
+        return self.learn(list(stretch))
 
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from processors.envelopes import Envelope
 from processors.events import Interaction, Reward
 from processors.join import JoinConfig
 from streams.metrics import Metrics
@@ -21,7 +22,11 @@ class Delays:
         self._published: list[tuple[float, int]] = []
 
     def learned(
-        self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None], now: float
+        self,
+        model: str,
+        interactions: Sequence[Interaction | Envelope],
+        rewards: Sequence[Reward | None],
+        now: float,
     ) -> None:
         """Note a stretch of interactions whose rewards are being written.
 

@@ -13,13 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from processors import policy
-from processors.admission import Reason, Refusal, unlearnable
+from processors.admission import Refusal
+from processors.arrivals import Arrivals, Reader, Stretch
 from processors.chunks import assemble, split, used_slot
-from processors.events import Interaction
-from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.learners import learner_for, restored_learner
 from processors.ledger import Ledger
@@ -79,6 +76,7 @@ class PartitionLearner:
         self._learners: dict[str, Learner] = {}
         # What was learned of models that are not configured now is kept for when they are again.
         self._unconfigured: dict[str, dict[str, Any]] = {}
+        self._reader = Reader(wiring.settings.models)
         self._ledger = Ledger()
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
@@ -119,47 +117,41 @@ class PartitionLearner:
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
         outputs = self._outputs()
-        new: defaultdict[str, list[Interaction]] = defaultdict(list)
         with self._steps:
-            for record in batch.records:
-                interaction = self._admit(record, outputs)
-                if interaction is not None:
-                    new[interaction.impression.model].append(interaction)
-            for model, interactions in new.items():
-                self._learn(model, interactions, outputs)
+            arrivals = self._reader.read([record.value for record in batch.records])
+            for model, rows in self._admitted(batch, arrivals, outputs).items():
+                self._learn(model, Stretch(arrivals, rows), outputs)
             if await self._kept():
                 await outputs.flush()
                 self._delays.acknowledged(time.time())
 
-    def _admit(self, record: LogRecord, outputs: Outputs) -> Interaction | None:
-        try:
-            interaction = decode_interaction(record.value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._refuse(record, Refusal(Reason.SCHEMA, str(error)), outputs)
-            return None
-        if refusal := unlearnable(interaction.impression, self._settings.models):
-            self._refuse(record, refusal, outputs)
-            return None
-        if not self._ledger.admit(interaction.source):
-            self._metrics.repeated()
-            return None
-        return interaction
+    def _admitted(self, batch: RecordBatch, arrivals: Arrivals, outputs: Outputs) -> Mapping[str, list[int]]:
+        """Return by model which of the interactions are new, and write down which records are none."""
+        new: defaultdict[str, list[int]] = defaultdict(list)
+        for row, (record, one) in enumerate(zip(batch.records, arrivals.read, strict=True)):
+            if isinstance(one, Refusal):
+                self._refuse(record, one, outputs)
+            elif self._ledger.admit(one.source):
+                new[one.impression.model].append(row)
+            else:
+                self._metrics.repeated()
+        return new
 
     def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
         topic = self._settings.topics.interactions
         outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
         self._metrics.refused(topic, refusal.reason)
 
-    def _learn(self, model: str, interactions: list[Interaction], outputs: Outputs) -> None:
+    def _learn(self, model: str, interactions: Stretch, outputs: Outputs) -> None:
         """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
         learner, publication = self._learner(model), self._publications[model]
         begin = 0
         while begin < len(interactions):
             stretch = interactions[begin : begin + publication.due - learner.interactions_included]
             begin += len(stretch)
-            rewards = learner.learn(stretch)
+            rewards = learner.learn_stretch(stretch)
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
-            self._delays.learned(model, stretch, rewards, time.time())
+            self._delays.learned(model, stretch.read, rewards, time.time())
             self._metrics.forgot(model, learner.forgotten)
             outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
             if learner.interactions_included == publication.due:

@@ -73,26 +73,33 @@ class LearningMetrics:
             self._metrics.forgotten.labels(model, setting).set(number)
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
-        metrics, segments = self._metrics, self._segments.get(model)
-        meanings: Counter[tuple[str, str]] = Counter()
-        by_segment: Counter[tuple[str, str, str]] = Counter()
-        for interaction, reward in zip(interactions, rewards, strict=True):
-            if reward is not None:
-                meanings[reward.signal, STATES[reward.state + 1]] += 1
-                if segments is not None:
-                    segment = segments.label(interaction.impression.context)
-                    by_segment[segment, reward.signal, STATES[reward.state + 1]] += 1
+        metrics = self._metrics
+        meanings = Counter([(one.signal, STATES[one.state + 1]) for one in rewards if one is not None])
         states: Counter[str] = Counter()
         for (signal, state), number in meanings.items():
             states[state] += number
             metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(number)
-        for (segment, signal, state), number in by_segment.items():
-            label = metrics.signal_label(model, signal)
-            metrics.segment_signal_states.labels(model, segment, label, state).inc(number)
         for state, number in states.items():
             metrics.rewards.labels(model, state).inc(number)
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
         metrics.extreme.labels(model).inc(states.total() - states["0"])
+        if model in self._segments:
+            self._count_by_segment(model, self._segments[model], interactions, rewards)
+
+    def _count_by_segment(
+        self, model: str, segments: Segments, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]
+    ) -> None:
+        metrics = self._metrics
+        meanings = Counter(
+            [
+                (segments.label(interaction.impression.context), one.signal, STATES[one.state + 1])
+                for interaction, one in zip(interactions, rewards, strict=True)
+                if one is not None
+            ]
+        )
+        for (segment, signal, state), number in meanings.items():
+            label = metrics.signal_label(model, signal)
+            metrics.segment_signal_states.labels(model, segment, label, state).inc(number)
 
     def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from experiments.three_state import ThreeStateUsers
 from processors import policy
+from processors.envelopes import decode_interaction
 from processors.events import Interaction
-from processors.interactions import decode_interaction
 from processors.learner import Learner
 from processors.model import ModelConfig
 from streams.outputs import contract_partition

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from processors import policy
 from processors.chunks import assemble
+from processors.envelopes import decode_interaction
 from processors.events import Interaction, Reward
-from processors.interactions import decode_interaction
 from streams.embedded_broker import EmbeddedBroker
 from streams.mapping_file import load_mapping
 from streams.replay import replay

@@ -12,8 +12,8 @@ import pytest
 from experiments.apache_kafka import ApacheKafka
 from experiments.three_state import ThreeStateUsers
 from processors import policy
+from processors.envelopes import decode_interaction
 from processors.events import Action
-from processors.interactions import decode_interaction
 from streams.embedded_broker import EmbeddedBroker
 from tests.integration.days import ACTIONS, Day, first_deliveries, learned
 from tests.integration.workers import CONFIGURATION, TOPICS, RunningWorker, read_all, until, with_topics

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from processors.interactions import decode_interaction
+from processors.envelopes import decode_interaction
 from streams.embedded_broker import EmbeddedBroker
 from streams.outputs import contract_partition
 from tests.factories import encode, feedback, impression

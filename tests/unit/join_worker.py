@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from processors.admission import readmit_impression
+from processors.envelopes import decode_interaction
 from processors.events import SHOWN_SIGNAL, Source
-from processors.interactions import decode_interaction, encode_interaction, floor_of
+from processors.interactions import encode_interaction, floor_of
 from processors.join import Join, JoinConfig, ObservedFeedback, ShownImpression, Step
 from processors.ledger import Ledger
 from state.journal import JoinJournal

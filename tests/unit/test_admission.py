@@ -19,9 +19,10 @@ from processors.admission import (
     readmit_feedback,
     readmit_impression,
 )
+from processors.envelopes import decode_interaction
 from processors.events import LARGEST_WEIGHT, LEAST_PROPENSITY, MAX_FEATURES, Action, Features, Impression, Watermark
 from processors.features import count_crosses
-from processors.interactions import decode_interaction, encode_interaction
+from processors.interactions import encode_interaction
 from processors.join import ObservedFeedback, Pending, ShownImpression
 from processors.learner import Learner
 from processors.model import ModelConfig

@@ -15,8 +15,9 @@ from experiments.chaos_definition import Entry
 from experiments.chaos_input import Line, write_input
 from processors import policy
 from processors.admission import readmit_feedback, readmit_impression
+from processors.envelopes import decode_interaction
 from processors.events import Interaction, Reward, Watermark
-from processors.interactions import decode_interaction, encode_interaction, floor_of
+from processors.interactions import encode_interaction, floor_of
 from processors.join import BEFORE_TIME, Join, JoinConfig, Step
 from processors.learner import Learner
 from processors.ledger import Ledger

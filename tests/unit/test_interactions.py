@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from processors.events import Interaction
-from processors.interactions import decode_interaction, encode_interaction, floor_of
+from processors.envelopes import decode_interaction
+from processors.interactions import encode_interaction, floor_of
 from processors.join import ObservedFeedback, Pending, ShownImpression
 from tests.factories import encode, feedback, impression
-from tests.unit.rounds import uniform_log
 
 
 def pending(*came: tuple[str, int, int], offset: int = 17) -> Pending:
@@ -74,36 +69,3 @@ def test_the_floor_lies_below_all_that_may_still_come(
     name: str, closed: list[int], still_pending: int | None, next_offset: int, floor: int
 ) -> None:
     assert floor_of([pending(offset=offset) for offset in closed], still_pending, next_offset) == floor, name
-
-
-ACTION_TEXTS = [
-    '{"id":"a"}', '{"id":"b","features":{"n":1}}', '{"id":"b","features":{"n":1.0}}',
-    '{"id":"b","features":{"n":true}}',
-    '{"id":"a},{b"}', '{"id":"c\\"},{\\"id\\":\\"d"}', '{"x":[{},{"id":"e"},{}],"id":"f"}', ' {"id":"g"} ',
-    '{ "id" : "h" }', '{"id":"i","id":"j"}', '{"id":""}', '{"id":1}', '{}', '{"features":{}}', '{"id":"k"', '"l"',
-    "null", '"},{"', '{"id":"m","x":"', '","id":"n"}', '{"id":"\u6f22","features":{"\u00e9":"\U0001f600"}}', "",
-]  # fmt: skip
-
-
-def outcome(decode: Callable[[bytes], Interaction], value: bytes) -> object:
-    """Return the actions that a decoder finds, written so that 1, 1.0 and true differ, or that it finds none."""
-    try:
-        return repr(decode(value).impression.actions)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return "refused"
-
-
-@given(st.lists(st.sampled_from(ACTION_TEXTS), max_size=4), st.sampled_from([",", ", ", ""]))
-def test_actions_are_what_is_written_whatever_was_met_before(texts: list[str], between: str) -> None:
-    begin, end = msgspec.json.encode(uniform_log(1)[0]).split(b'"actions":')
-    value = begin + b'"actions":[' + between.join(texts).encode() + b"]" + end[end.index(b',"chosen"') :]
-    assert outcome(decode_interaction, value) == outcome(msgspec.json.Decoder(Interaction).decode, value)
-
-
-@pytest.mark.parametrize("between", ["},{", "}, {"])
-def test_an_action_that_was_met_before_is_the_same_object(between: str) -> None:
-    value = encode_interaction(pending(), 0, 0).replace(b"},{", between.encode())
-    first, second = decode_interaction(value), decode_interaction(value)
-    pairs = list(zip(first.impression.actions, second.impression.actions, strict=True))
-    assert len(pairs) > 1
-    assert all(one is other for one, other in pairs)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from processors.admission import readmit_feedback, readmit_impression
+from processors.envelopes import decode_interaction
 from processors.events import MAX_SIGNAL_LENGTH, SHOWN_SIGNAL, SeveralSignals, reduced_signal
-from processors.interactions import decode_interaction, encode_interaction
+from processors.interactions import encode_interaction
 from processors.join import MAX_FEEDBACK, Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
 from processors.learner import Learner
 from processors.model import ModelConfig

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka import ConsumerRecord
 
-from processors.interactions import decode_interaction
+from processors.envelopes import decode_interaction
 from streams.joining import JoinWiring, PartitionJoin
 from streams.metrics import Metrics
 from streams.outputs import contract_partition

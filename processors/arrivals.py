@@ -1,0 +1,169 @@
+"""Interactions of one batch as they are read: checked and made features of together, in columns.
+
+What is surely fine goes without an object for anything in its context and actions. All else goes through the ordinary
+decoder and `admission.unlearnable`, which alone say what is wrong, or that nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple, overload
+
+import numpy as np
+from msgspec import Raw
+from numpy.typing import NDArray
+
+from processors.action_sets import ActionSets, FoundSets
+from processors.admission import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
+from processors.contexts import Contexts
+from processors.envelopes import UNREADABLE, Envelope, SealedImpression, decode_envelope, decode_interaction
+from processors.events import (
+    LARGEST_WEIGHT,
+    LEAST_PROPENSITY,
+    LEAST_WEIGHT,
+    MAX_ACTIONS,
+    Interaction,
+    Source,
+    bad_propensity,
+)
+from processors.flat_rows import Arrays
+from processors.model import ModelConfig
+
+NO_ENVELOPE: Final = Envelope(
+    schema_version=1,
+    source=Source(0, 0, 0),
+    impression=SealedImpression(
+        schema_version=1, impression_id="", occurred_at=0, model="", context=Raw(), actions=Raw(), chosen=0
+    ),
+    feedback=[],
+    signals=[],
+)
+"""Stands where a record is not readable as an envelope; it is never fine."""
+
+
+class Arrivals(NamedTuple):
+    """What came in a batch, by record. The columns say something only where an envelope was `read`."""
+
+    read: Sequence[Envelope | Interaction | Refusal]
+    """An envelope where it surely is fine, the whole interaction where that is needed to tell, or why it is refused."""
+    arrays: Arrays
+    """Their contexts and action sets; those of record i are the rows i."""
+    counts: NDArray[np.int64]
+    """How many actions there are."""
+    chosen: NDArray[np.int64]
+    """Which of them was shown."""
+    ids: Sequence[str]
+    """And its id."""
+    propensities: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    """Of the impressions, as they came."""
+
+
+class Reader:
+    """Reads interactions of some models."""
+
+    def __init__(self, models: Mapping[str, ModelConfig]) -> None:
+        self._models = models
+        self._contexts, self._action_sets = Contexts(), ActionSets()
+
+    def read(self, values: Sequence[bytes | None]) -> Arrivals:
+        """Return the interactions in these records."""
+        envelopes = [_envelope(value) for value in values]
+        shown = [envelope.impression for envelope in envelopes]
+        models = [self._models.get(one.model) for one in shown]
+        crosses = np.array([model is not None and model.context_crosses for model in models], dtype=np.bool_)
+        contexts = self._contexts.rows([one.context for one in shown], crosses, MAX_CONTEXT_FEATURES)
+        sets = self._action_sets.find([one.actions for one in shown])
+        counts = np.diff(sets.start)
+        chosen = np.array([one.chosen for one in shown], dtype=np.int64)
+        weights = np.array([one.weight for one in shown])
+        propensities = _propensities(shown, counts.tolist())
+        fine = (
+            np.array([model is not None for model in models], dtype=np.bool_)
+            & contexts.fine
+            & sets.fine
+            & (counts <= MAX_ACTIONS)
+            & (chosen < counts)
+            & (contexts.most * (counts + sets.features) <= MAX_CROSSES)
+            & (propensities >= LEAST_PROPENSITY)
+            & (propensities <= 1)
+            & (weights >= LEAST_WEIGHT)
+            & (weights <= LARGEST_WEIGHT)
+        )
+        read = [
+            envelope if is_fine else self._whole(value)
+            for envelope, is_fine, value in zip(envelopes, fine.tolist(), values, strict=True)
+        ]
+        actions = self._action_sets.actions
+        arrays = (
+            contexts.start, contexts.hashes, contexts.values, sets.start, sets.actions.astype(np.uint32),
+            actions.start, actions.keys, actions.values,
+        )  # fmt: skip
+        ids = self._ids(sets, chosen, fine)
+        return Arrivals(read, arrays, counts, chosen, ids, propensities, weights)
+
+    def _whole(self, value: bytes | None) -> Interaction | Refusal:
+        try:
+            interaction = decode_interaction(value or b"")
+        except UNREADABLE as error:
+            return Refusal(Reason.SCHEMA, str(error))
+        return unlearnable(interaction.impression, self._models) or interaction
+
+    def _ids(self, sets: FoundSets, chosen: NDArray[np.int64], fine: NDArray[np.bool_]) -> list[str]:
+        """Return the id of the chosen action of each set that is fine, any text for the others."""
+        ids = self._action_sets.ids
+        numbers = np.zeros(len(fine), dtype=np.int64)
+        numbers[fine] = sets.actions[sets.start[:-1][fine] + chosen[fine]]
+        return [ids[number] for number in numbers.tolist()] if ids else [""] * len(fine)
+
+
+def _envelope(value: bytes | None) -> Envelope:
+    try:
+        return decode_envelope(value or b"")
+    except UNREADABLE:
+        return NO_ENVELOPE
+
+
+def _propensities(shown: Sequence[SealedImpression], counts: Sequence[int]) -> NDArray[np.float64]:
+    """Return the propensities of the chosen actions, NaN where none is given or what is contradicts itself."""
+    propensities = np.array([one.propensity for one in shown], dtype=np.float64)
+    for row, (one, count) in enumerate(zip(shown, counts, strict=True)):
+        if one.probabilities is not None:
+            consistent = one.chosen < count and not bad_propensity(one.probabilities, one.propensity, one.chosen, count)
+            propensities[row] = one.chosen_propensity if consistent else np.nan
+    return propensities
+
+
+class Stretch(Sequence[Interaction]):
+    """Some of the interactions of a batch that can be learned, in order. Each is opened when it is asked for."""
+
+    def __init__(self, arrivals: Arrivals, rows: Sequence[int]) -> None:
+        self.arrivals = arrivals
+        self.rows = rows
+
+    @property
+    def read(self) -> list[Envelope | Interaction]:
+        """The interactions as they were read."""
+        read = self.arrivals.read
+        return [one for row in self.rows if not isinstance(one := read[row], Refusal)]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Interaction: ...
+    @overload
+    def __getitem__(self, place: slice) -> Stretch: ...
+    def __getitem__(self, place: int | slice) -> Interaction | Stretch:
+        if isinstance(place, slice):
+            return Stretch(self.arrivals, self.rows[place])
+        one = self.arrivals.read[self.rows[place]]
+        assert not isinstance(one, Refusal)
+        return one.opened() if isinstance(one, Envelope) else one
+
+    def runs(self) -> Iterator[tuple[bool, Stretch]]:
+        """Divide it where envelopes and whole interactions meet; say of each part whether it is of envelopes."""
+        read = self.arrivals.read
+        for sealed, rows in groupby(self.rows, key=lambda row: isinstance(read[row], Envelope)):
+            yield sealed, Stretch(self.arrivals, list(rows))

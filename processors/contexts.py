@@ -1,0 +1,99 @@
+"""The features of contexts as they came, each feature found by its text and hashed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Raw
+from numpy.typing import NDArray
+
+from processors import kernel
+from processors.envelopes import UNREADABLE
+from processors.events import MAX_FEATURES, Features
+from processors.features import CONSTANT_HASH, feature, pairs
+from processors.flat_rows import Column
+from processors.pieces import Found, Pieces
+
+_member = msgspec.json.Decoder(Features)
+
+
+class ContextRows(NamedTuple):
+    """The features of contexts as rows of flat arrays: those of context i are [start[i], start[i + 1])."""
+
+    start: NDArray[np.int64]
+    hashes: NDArray[np.uint32]
+    values: NDArray[np.float64]
+    most: NDArray[np.int64]
+    """How many features they would be without leaving out zeros."""
+    fine: NDArray[np.bool_]
+    """Whether the text is surely a context and all is in its row. If not, the row is empty."""
+
+
+class Contexts:
+    """The contexts of interactions.
+
+    It is a cache: forgetting it changes nothing but speed, and it does so by itself when it has become large.
+    """
+
+    def __init__(self) -> None:
+        self._pieces = Pieces(members=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        # Of each piece: hash and value of the feature, and which name it has, -1 where it is none.
+        self._hashes, self._values = Column("I", np.uint32), Column("d", np.float64)
+        self._names = Column("q", np.int64)
+        self._name_numbers: dict[str, int] = {}
+        self._ranks: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+    def rows(self, texts: Sequence[bytes | Raw], crosses: NDArray[np.bool_], most: int) -> ContextRows:
+        """Return the features of each context, with the pairs of those that have `crosses`.
+
+        Contexts that may come to more than `most` features are not fine.
+        """
+        if self._pieces.trim():
+            self._forget()
+        known = len(self._pieces)
+        found = self._pieces.find(texts)
+        self._look_into_new_ones(known)
+        members = np.diff(found.start)
+        features = 1 + members
+        features += np.where(crosses, pairs(features), 0)
+        fine = found.cut & (members <= MAX_FEATURES) & (features <= most)
+        return self._assembled(found, crosses, features, fine)
+
+    def _look_into_new_ones(self, known: int) -> None:
+        names = self._name_numbers
+        for text in self._pieces.texts(known):
+            name, of_text, value = _feature(text)
+            self._names.new.append(-1 if name is None else names.setdefault(name, len(names)))
+            self._hashes.new.append(of_text)
+            self._values.new.append(value)
+        if len(names) > len(self._ranks):
+            self._ranks = np.empty(len(names), dtype=np.int64)
+            self._ranks[[names[name] for name in sorted(names)]] = np.arange(len(names))
+
+    def _assembled(
+        self, found: Found, crosses: NDArray[np.bool_], features: NDArray[np.int64], fine: NDArray[np.bool_]
+    ) -> ContextRows:
+        size = int(features[fine].sum())
+        rows = ContextRows(
+            np.empty(len(fine) + 1, dtype=np.int64), np.empty(size, dtype=np.uint32), np.empty(size), features, fine
+        )
+        kernel.context_rows(
+            found.start, found.numbers, self._names.flat, self._ranks, self._hashes.flat, self._values.flat,
+            CONSTANT_HASH, crosses, fine, rows.start, rows.hashes, rows.values,
+        )  # fmt: skip
+        return rows
+
+
+def _feature(piece: bytes) -> tuple[str | None, int, float]:
+    """Return name, hash and value of the feature that a member says, without a name where it says none."""
+    try:
+        ((name, value),) = _member.decode(b"{%b}" % piece).items()
+    except (*UNREADABLE, ValueError):
+        return None, 0, 0.0
+    return name, *feature(name, value)
