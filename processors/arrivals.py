@@ -7,7 +7,7 @@ decoder and `admission.unlearnable`, which alone say what is wrong, or that noth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import pairwise
 from typing import Final, NamedTuple, overload
 
 import numpy as np
@@ -43,10 +43,14 @@ NO_ENVELOPE: Final = Envelope(
 
 
 class Arrivals(NamedTuple):
-    """What came in a batch, by record. The columns say something only where an envelope was `read`."""
+    """What came in a batch, by record."""
 
-    read: Sequence[Envelope | Interaction | Refusal]
-    """An envelope where it surely is fine, the whole interaction where that is needed to tell, or why it is refused."""
+    read: Sequence[Envelope | Interaction]
+    """An envelope where it surely is fine, the whole interaction where that is needed to tell."""
+    refused: Mapping[int, Refusal]
+    """Why those records are refused that are; what is read there means nothing."""
+    sealed: NDArray[np.bool_]
+    """Where an envelope was read. The other columns say something only there."""
     arrays: Arrays
     """Their contexts and action sets; those of record i are the rows i."""
     counts: NDArray[np.int64]
@@ -91,17 +95,21 @@ class Reader:
             & (weights >= LEAST_WEIGHT)
             & (weights <= LARGEST_WEIGHT)
         )
-        read = [
-            envelope if is_fine else self._whole(value)
-            for envelope, is_fine, value in zip(envelopes, fine.tolist(), values, strict=True)
-        ]
+        read: list[Envelope | Interaction] = list(envelopes)
+        refused: dict[int, Refusal] = {}
+        for row in np.flatnonzero(~fine).tolist():
+            whole = self._whole(values[row])
+            if isinstance(whole, Refusal):
+                refused[row] = whole
+            else:
+                read[row] = whole
         actions = self._action_sets.actions
         arrays = (
             contexts.start, contexts.hashes, contexts.values, sets.start, sets.actions.astype(np.uint32),
             actions.start, actions.keys, actions.values,
         )  # fmt: skip
         ids = self._ids(sets, chosen, fine)
-        return Arrivals(read, arrays, counts, chosen, ids, propensities, weights)
+        return Arrivals(read, refused, fine, arrays, counts, chosen, ids, propensities, weights)
 
     def _whole(self, value: bytes | None) -> Interaction | Refusal:
         try:
@@ -146,7 +154,7 @@ class Stretch(Sequence[Interaction]):
     def read(self) -> list[Envelope | Interaction]:
         """The interactions as they were read."""
         read = self.arrivals.read
-        return [one for row in self.rows if not isinstance(one := read[row], Refusal)]
+        return [read[row] for row in self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -159,11 +167,11 @@ class Stretch(Sequence[Interaction]):
         if isinstance(place, slice):
             return Stretch(self.arrivals, self.rows[place])
         one = self.arrivals.read[self.rows[place]]
-        assert not isinstance(one, Refusal)
         return one.opened() if isinstance(one, Envelope) else one
 
     def runs(self) -> Iterator[tuple[bool, Stretch]]:
         """Divide it where envelopes and whole interactions meet; say of each part whether it is of envelopes."""
-        read = self.arrivals.read
-        for sealed, rows in groupby(self.rows, key=lambda row: isinstance(read[row], Envelope)):
-            yield sealed, Stretch(self.arrivals, list(rows))
+        sealed = self.arrivals.sealed[self.rows]
+        ends = [*(np.flatnonzero(sealed[1:] != sealed[:-1]) + 1).tolist(), len(sealed)]
+        for begin, end in pairwise([0, *ends]):
+            yield bool(sealed[begin]), self[begin:end]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from processors import kernel
 from processors.envelopes import UNREADABLE
 from processors.events import MAX_FEATURES, Features
-from processors.features import CONSTANT_HASH, feature, pairs
+from processors.features import CONSTANT_HASH, hashed_all, pair_count, text_and_value
 from processors.flat_rows import Column
 from processors.pieces import Found, Pieces
 
@@ -61,20 +61,22 @@ class Contexts:
         self._look_into_new_ones(known)
         members = np.diff(found.start)
         features = 1 + members
-        features += np.where(crosses, pairs(features), 0)
+        features += np.where(crosses, pair_count(features), 0)
         fine = found.cut & (members <= MAX_FEATURES) & (features <= most)
         return self._assembled(found, crosses, features, fine)
 
     def _look_into_new_ones(self, known: int) -> None:
-        names = self._name_numbers
-        for text in self._pieces.texts(known):
-            name, of_text, value = _feature(text)
-            self._names.new.append(-1 if name is None else names.setdefault(name, len(names)))
-            self._hashes.new.append(of_text)
-            self._values.new.append(value)
-        if len(names) > len(self._ranks):
-            self._ranks = np.empty(len(names), dtype=np.int64)
-            self._ranks[[names[name] for name in sorted(names)]] = np.arange(len(names))
+        new = [_looked_into(text) for text in self._pieces.texts(known)]
+        if not new:
+            return
+        names, texts, values = zip(*new, strict=True)
+        numbers = self._name_numbers
+        self._names.new.extend([numbers.setdefault(name, len(numbers)) if name else -1 for name in names])
+        self._hashes.new.extend(hashed_all(texts).tolist())
+        self._values.new.extend(values)
+        if len(numbers) > len(self._ranks):
+            self._ranks = np.empty(len(numbers), dtype=np.int64)
+            self._ranks[[numbers[name] for name in sorted(numbers)]] = np.arange(len(numbers))
 
     def _assembled(
         self, found: Found, crosses: NDArray[np.bool_], features: NDArray[np.int64], fine: NDArray[np.bool_]
@@ -90,10 +92,10 @@ class Contexts:
         return rows
 
 
-def _feature(piece: bytes) -> tuple[str | None, int, float]:
-    """Return name, hash and value of the feature that a member says, without a name where it says none."""
+def _looked_into(piece: bytes) -> tuple[str, str, float]:
+    """Return name, text and value of the feature that a member says; its name is empty where it says none."""
     try:
         ((name, value),) = _member.decode(b"{%b}" % piece).items()
     except (*UNREADABLE, ValueError):
-        return None, 0, 0.0
-    return name, *feature(name, value)
+        return "", "", 0.0
+    return name, *text_and_value(name, value)

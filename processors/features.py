@@ -13,10 +13,10 @@ with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from zlib import crc32
 
 import msgspec
@@ -37,21 +37,28 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 Feature = tuple[int, float]
 """Hash and value."""
+Hash = TypeVar("Hash", int, NDArray[np.uint64])
 Count = TypeVar("Count", int, NDArray[np.int64])
 
 
-def fmix32(h: int) -> int:
-    """Return the 32-bit finaliser of MurmurHash3."""
-    h ^= h >> 16
-    h = (h * 0x85EBCA6B) & _MASK
-    h ^= h >> 13
-    h = (h * 0xC2B2AE35) & _MASK
-    return h ^ (h >> 16)
+def fmix32(h: Hash) -> Hash:
+    """Return the 32-bit finaliser of MurmurHash3, of a number or of each in an array."""
+    mixed: Any = h  # NumPy's types take what is shifted by a plain number for signed
+    mixed = mixed ^ (mixed >> 16)
+    mixed = (mixed * 0x85EBCA6B) & _MASK
+    mixed = mixed ^ (mixed >> 13)
+    mixed = (mixed * 0xC2B2AE35) & _MASK
+    return cast("Hash", mixed ^ (mixed >> 16))
 
 
 def hashed(text: str) -> int:
     """Return h(text), an unsigned 32-bit number."""
     return fmix32(crc32(text.encode()))
+
+
+def hashed_all(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """Return `hashed` of each text; of many it takes half the time."""
+    return fmix32(np.array([crc32(text.encode()) for text in texts], dtype=np.uint64))
 
 
 def crossed(left: int, right: int) -> int:
@@ -61,12 +68,7 @@ def crossed(left: int, right: int) -> int:
 
 def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return `crossed` of each pair, a table of the shape (left, right)."""
-    h = (left[:, None] * np.uint64(0x9E3779B1) + right) & np.uint64(_MASK)
-    h ^= h >> np.uint64(16)
-    h = (h * np.uint64(0x85EBCA6B)) & np.uint64(_MASK)
-    h ^= h >> np.uint64(13)
-    h = (h * np.uint64(0xC2B2AE35)) & np.uint64(_MASK)
-    return h ^ (h >> np.uint64(16))
+    return fmix32((left[:, None] * np.uint64(0x9E3779B1) + right) & np.uint64(_MASK))
 
 
 CONSTANT_HASH: Final = hashed(CONSTANT)
@@ -76,15 +78,21 @@ _of_name = lru_cache(maxsize=4_096)(hashed)
 
 def feature(name: str, value: FeatureValue) -> Feature:
     """Return hash and value of one named feature."""
+    text, amount = text_and_value(name, value)
+    return (_of_name(text) if text == name else hashed(text)), amount
+
+
+def text_and_value(name: str, value: FeatureValue) -> tuple[str, float]:
+    """Return the text by whose hash a named feature goes, and its value."""
     if isinstance(value, str):
-        return hashed(f"{name}={value}"), 1.0
+        return f"{name}={value}", 1.0
     if isinstance(value, bool):
-        return hashed(f"{name}={'true' if value else 'false'}"), 1.0
+        return f"{name}={'true' if value else 'false'}", 1.0
     if -LEAST_VALUE < value < LEAST_VALUE:
-        return _of_name(name), 0.0
+        return name, 0.0
     if -LARGEST_VALUE <= value <= LARGEST_VALUE:
-        return _of_name(name), float(value)
-    return _of_name(name), -LARGEST_VALUE if value < 0 else LARGEST_VALUE
+        return name, float(value)
+    return name, -LARGEST_VALUE if value < 0 else LARGEST_VALUE
 
 
 def context_features(context: Mapping[str, FeatureValue], crosses: bool) -> list[Feature]:
@@ -110,12 +118,12 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
     """
     contexts = 1 + len(context)
     if crosses:
-        contexts += pairs(contexts)
+        contexts += pair_count(contexts)
     described = [len(action.features) for action in actions if action.features]
     return contexts, contexts * (len(actions) + sum(described))
 
 
-def pairs(count: Count) -> Count:
+def pair_count(count: Count) -> Count:
     """Return how many pairs there are of so many."""
     return count * (count - 1) // 2
 

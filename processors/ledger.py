@@ -8,7 +8,13 @@ dead letters and duplicates never come: a plain contiguous mark would wait for t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+
 from processors.events import Source
+
+_partition = attrgetter("partition")
 
 
 class Ledger:
@@ -20,15 +26,26 @@ class Ledger:
 
     def admit(self, source: Source) -> bool:
         """Enter an interaction; say whether it is new."""
-        floor = self._floors.get(source.partition, 0)
-        above = self._above.setdefault(source.partition, set())
-        new = source.offset >= floor and source.offset not in above
-        if new:
-            above.add(source.offset)
-        if source.floor > floor:
-            self._floors[source.partition] = source.floor
-            self._above[source.partition] = {offset for offset in above if offset >= source.floor}
-        return new
+        return self.admit_all([source])[0]
+
+    def admit_all(self, sources: Sequence[Source]) -> list[bool]:
+        """Enter interactions one after the other; say of each whether it is new."""
+        return [
+            new for partition, together in groupby(sources, key=_partition) for new in self._admit(partition, together)
+        ]
+
+    def _admit(self, partition: int, sources: Iterable[Source]) -> Iterator[bool]:
+        floor = self._floors.get(partition, 0)
+        above = self._above.setdefault(partition, set())
+        for source in sources:
+            offset = source.offset
+            new = offset >= floor and offset not in above
+            if new:
+                above.add(offset)
+            if source.floor > floor:
+                floor = self._floors[partition] = source.floor
+                above = self._above[partition] = {one for one in above if one >= floor}
+            yield new
 
     def __len__(self) -> int:
         """Return how many offsets are remembered above the floors."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import Histogram
 
 
 class BulkHistogram(Histogram):
     """A histogram without labels, with `observe_many` beside `observe`."""
 
-    def observe_many(self, values: Iterable[float], times: int = 1) -> None:
+    def observe_many(self, values: Sequence[float] | NDArray[np.float64], times: int = 1) -> None:
         """Observe each of the values so many times."""
-        bounds, counts, total = self._upper_bounds, Counter[int](), 0.0
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-            total += value
-        self._sum.inc(times * total)
-        for bucket, count in counts.items():
-            self._buckets[bucket].inc(times * count)
+        buckets = np.searchsorted(self._upper_bounds, values)
+        self._sum.inc(times * float(np.sum(values)))
+        for bucket, count in enumerate(np.bincount(buckets).tolist()):
+            if count:
+                self._buckets[bucket].inc(times * count)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+
 from processors.envelopes import Envelope
 from processors.events import Interaction, Reward
 from processors.join import JoinConfig
@@ -48,9 +50,8 @@ class Delays:
     def acknowledged(self, now: float) -> None:
         """Observe what has been written: Kafka has all of it."""
         if self._occurred:
-            latest = now - self._window
             # An app's clock may be ahead, and its windows close early by ours.
-            delays = [max(0.0, latest - occurred_at / 1000) for occurred_at in self._occurred]
+            delays = np.maximum(now - self._window - np.array(self._occurred) / 1000, 0.0)
             self._metrics.reward_delay.observe_many(delays)
             self._occurred = []
         for learned_at, interactions in self._published:

@@ -127,12 +127,13 @@ class PartitionLearner:
 
     def _admitted(self, batch: RecordBatch, arrivals: Arrivals, outputs: Outputs) -> Mapping[str, list[int]]:
         """Return by model which of the interactions are new, and write down which records are none."""
+        for row, refusal in arrivals.refused.items():
+            self._refuse(batch.records[row], refusal, outputs)
+        read, rows = arrivals.read, [row for row in range(len(arrivals.read)) if row not in arrivals.refused]
         new: defaultdict[str, list[int]] = defaultdict(list)
-        for row, (record, one) in enumerate(zip(batch.records, arrivals.read, strict=True)):
-            if isinstance(one, Refusal):
-                self._refuse(record, one, outputs)
-            elif self._ledger.admit(one.source):
-                new[one.impression.model].append(row)
+        for row, is_new in zip(rows, self._ledger.admit_all([read[row].source for row in rows]), strict=True):
+            if is_new:
+                new[read[row].impression.model].append(row)
             else:
                 self._metrics.repeated()
         return new
