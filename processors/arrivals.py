@@ -69,22 +69,23 @@ class Reader:
 
     def __init__(self, models: Mapping[str, ModelConfig]) -> None:
         self._models = models
+        self._crosses = {name: model.context_crosses for name, model in models.items()}
         self._contexts, self._action_sets = Contexts(), ActionSets()
 
     def read(self, values: Sequence[bytes | None]) -> Arrivals:
         """Return the interactions in these records."""
         envelopes = [_envelope(value) for value in values]
         shown = [envelope.impression for envelope in envelopes]
-        models = [self._models.get(one.model) for one in shown]
-        crosses = np.array([model is not None and model.context_crosses for model in models], dtype=np.bool_)
-        contexts = self._contexts.rows([one.context for one in shown], crosses, MAX_CONTEXT_FEATURES)
+        # 1 where contexts are crossed, 0 where not, -1 where the model is not known.
+        crossed = np.array([self._crosses.get(one.model, -1) for one in shown], dtype=np.int8)
+        contexts = self._contexts.rows([one.context for one in shown], crossed == 1, MAX_CONTEXT_FEATURES)
         sets = self._action_sets.find([one.actions for one in shown])
         counts = np.diff(sets.start)
         chosen = np.array([one.chosen for one in shown], dtype=np.int64)
         weights = np.array([one.weight for one in shown])
         propensities = _propensities(shown, counts.tolist())
         fine = (
-            np.array([model is not None for model in models], dtype=np.bool_)
+            (crossed >= 0)
             & contexts.fine
             & sets.fine
             & (counts <= MAX_ACTIONS)
@@ -136,10 +137,10 @@ def _envelope(value: bytes | None) -> Envelope:
 def _propensities(shown: Sequence[SealedImpression], counts: Sequence[int]) -> NDArray[np.float64]:
     """Return the propensities of the chosen actions, NaN where none is given or what is contradicts itself."""
     propensities = np.array([one.propensity for one in shown], dtype=np.float64)
-    for row, (one, count) in enumerate(zip(shown, counts, strict=True)):
-        if one.probabilities is not None:
-            consistent = one.chosen < count and not bad_propensity(one.probabilities, one.propensity, one.chosen, count)
-            propensities[row] = one.chosen_propensity if consistent else np.nan
+    for row in [row for row, one in enumerate(shown) if one.probabilities is not None]:
+        one, count = shown[row], counts[row]
+        consistent = one.chosen < count and not bad_propensity(one.probabilities, one.propensity, one.chosen, count)
+        propensities[row] = one.chosen_propensity if consistent else np.nan
     return propensities
 
 

@@ -74,9 +74,10 @@ class LearningMetrics:
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         metrics = self._metrics
-        meanings = Counter([(one.signal, STATES[one.state + 1]) for one in rewards if one is not None])
+        meanings = Counter([(one.signal, one.state) for one in rewards if one is not None])
         states: Counter[str] = Counter()
-        for (signal, state), number in meanings.items():
+        for (signal, number_of_state), number in meanings.items():
+            state = STATES[number_of_state + 1]
             states[state] += number
             metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(number)
         for state, number in states.items():
