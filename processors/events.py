@@ -152,12 +152,13 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
         return "duplicate_actions", "two actions have the same id"
     if not LEAST_WEIGHT <= impression.weight <= LARGEST_WEIGHT:
         return "bad_weight", f"weight is {impression.weight}, expected within [{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
-    return _bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
+    return bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
 
 
-def _bad_propensity(
+def bad_propensity(
     probabilities: Sequence[float] | None, propensity: float | None, chosen: int, count: int
 ) -> tuple[str, str] | None:
+    """Return (reason, detail) if what is said of the probabilities of `count` actions contradicts itself, else None."""
     if probabilities is not None:
         wrong = _bad_probabilities(probabilities, count)
         if wrong is not None:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from processors.admission import Admission, Reason, Refusal
-from processors.events import Watermark
+from processors.admission import Admission, LogRecord, Reason, Refusal
 from processors.interactions import encode_interaction, floor_of, shard_key
 from processors.join import (
     BEFORE_TIME,
@@ -31,7 +30,7 @@ from state.spill import Spill
 from state.tables import SegmentStore
 from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
-from streams.record_batches import Cursor, LogRecord, RecordBatch
+from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings, TopicSettings
 from streams.steps import Steps
 
@@ -83,15 +82,15 @@ class PartitionJoin:
         results: list[Step] = []
         self._idle_since.pop(self._topics.impressions, None)
         with self._steps:
-            for record in batch.records:
-                match self._admission.impression(record.key, record.value, record.offset, record.timestamp):
-                    case ShownImpression() as impression:
-                        shown.append(impression)
-                    case Watermark(watermark=reached):
-                        results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
-                        shown = []
-                    case Refusal() as refusal:
-                        refused.append((batch.tp.topic, record, refusal))
+            for record, admitted in zip(batch.records, self._admission.impressions(batch.records), strict=True):
+                if isinstance(admitted, ShownImpression):
+                    shown.append(admitted)
+                elif isinstance(admitted, Refusal):
+                    refused.append((batch.tp.topic, record, admitted))
+                else:
+                    reached = admitted.watermark
+                    results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
+                    shown = []
             results.append(self._join.add_impressions(shown))
             await self._settle(results, refused)
 
@@ -102,15 +101,15 @@ class PartitionJoin:
         results: list[Step] = []
         self._idle_since.pop(self._topics.feedback, None)
         with self._steps:
-            for record in batch.records:
-                match self._admission.feedback(record.key, record.value, record.offset, record.timestamp):
-                    case ObservedFeedback() as feedback:
-                        observed.append(feedback)
-                    case Watermark(watermark=reached):
-                        results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
-                        observed = []
-                    case Refusal() as refusal:
-                        refused.append((batch.tp.topic, record, refusal))
+            for record, admitted in zip(batch.records, self._admission.feedback(batch.records), strict=True):
+                if isinstance(admitted, ObservedFeedback):
+                    observed.append(admitted)
+                elif isinstance(admitted, Refusal):
+                    refused.append((batch.tp.topic, record, admitted))
+                else:
+                    reached = admitted.watermark
+                    results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
+                    observed = []
             results.append(self._join.add_feedback(observed))
             await self._settle(results, refused)
 

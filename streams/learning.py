@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from processors import policy
-from processors.admission import Reason, Refusal, unlearnable
+from processors.admission import LogRecord, Reason, Refusal, unlearnable
 from processors.chunks import assemble, split, used_slot
 from processors.events import Interaction
 from processors.interactions import decode_interaction
@@ -30,7 +30,7 @@ from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
 from streams.logs import get_log
 from streams.outputs import Outputs, Place, contract_partition
-from streams.record_batches import Cursor, LogRecord, RecordBatch
+from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings
 from streams.steps import Steps
 

@@ -11,7 +11,7 @@ them is never fetched again. So a reader asks each batch whether it begins where
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -22,27 +22,12 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, P
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
+from processors.admission import LogRecord
 from streams.standing import Standing
 
 LOG_APPEND_TIME = 1
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
-
-
-class LogRecord(Protocol):
-    """A record as it came: what aiokafka unpacks before it makes a `ConsumerRecord` of it."""
-
-    @property
-    def offset(self) -> int: ...
-
-    @property
-    def timestamp(self) -> int: ...
-
-    @property
-    def key(self) -> bytes | None: ...
-
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class RecordBatch:
