@@ -149,7 +149,7 @@ class PartitionJoin:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
-            self._journal.keep(step.kept, step.evicted, self._join.forgotten_before)
+            self._journal.keep(step.kept, self._join.forgotten_before)
         for topic, record, refusal in refused:
             outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
             self._metrics.dead_letters.labels(topic, refusal.reason).inc()
