@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Generic, TypeVar
@@ -45,13 +45,18 @@ class Spans(Generic[T]):
 
     def extend(self, entries: Timed[T]) -> None:
         """Add entries that were never here before. Those of the same time have to be in the order of their rank."""
-        for number, some in entries.in_order().stretches(SPAN_MS):
-            self._put(number, some)
+        entries = entries.in_order()
+        times, begin = entries.times, 0
+        while begin < len(times):
+            number = times[begin] // SPAN_MS
+            end = bisect_left(times, (number + 1) * SPAN_MS, begin)
+            self._put(number, entries.part(begin, end))
+            begin = end
 
     def _put(self, number: int, some: Timed[T]) -> None:
         span = self._spans.get(number)
         if span is None:
-            self._spans[number] = some.part(0, len(some))  # the lists may be somebody else's
+            self._spans[number] = some
             heappush(self._order, number)
             return
         last, first = span.times[-1], some.times[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -45,15 +45,20 @@ class Timed(Generic[T]):
         return Timed(times, [self.entries[place] for place in places])
 
     def after(self, time: int) -> Timed[T]:
-        """Return what is later than a time. It has to be in order."""
-        begin = bisect_right(self.times, time)
-        return self.part(begin, len(self)) if begin else self
+        """Return what is later than a time."""
+        if not self.times or min(self.times) > time:
+            return self
+        later = [place for place, one in enumerate(self.times) if one > time]
+        return Timed([self.times[place] for place in later], [self.entries[place] for place in later])
 
-    def stretches(self, length: int) -> Iterator[tuple[int, Timed[T]]]:
-        """Cut this, which has to be in order, at multiples of `length` (ms): yield (number, part) of each that is."""
-        times, begin = self.times, 0
-        while begin < len(times):
-            number = times[begin] // length
-            end = bisect_left(times, (number + 1) * length, begin)
-            yield number, self if end - begin == len(times) else self.part(begin, end)
-            begin = end
+    def by(self, length: int) -> Mapping[int, list[T]]:
+        """Return the entries by the number of the stretch of `length` (ms) in which their time lies."""
+        if not self.times:
+            return {}
+        first = min(self.times) // length
+        if max(self.times) // length == first:
+            return {first: self.entries}
+        stretches = defaultdict[int, list[T]](list)
+        for time, entry in zip(self.times, self.entries, strict=True):
+            stretches[time // length].append(entry)
+        return stretches

@@ -96,15 +96,14 @@ class JoinJournal:
             self._put(window, Segment(evicted=evicted))
 
     def _windows_of(self, kept: Timed[T], forgotten_before: int) -> Iterator[tuple[int, list[T]]]:
-        entries: list[T] = []
-        window = 0
-        for window, some in kept.in_order().after(forgotten_before).stretches(self._window_ms):
-            entries = entries + some.entries if entries else some.entries
-            if len(entries) >= SMALL_SEGMENT:
+        """Yield the entries of each window, or of several where they are few, with the last of these windows."""
+        windows = kept.after(forgotten_before).by(self._window_ms)
+        last, entries = max(windows, default=0), list[T]()
+        for window in sorted(windows):
+            entries = entries + windows[window] if entries else windows[window]
+            if len(entries) >= SMALL_SEGMENT or window == last:
                 yield window, entries
                 entries = []
-        if entries:
-            yield window, entries
 
     def _write_impressions(self, window: int, shown: list[ShownImpression], effective: list[int]) -> None:
         offsets = [one.offset for one in shown]

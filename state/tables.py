@@ -36,7 +36,7 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
     @classmethod
     def parts(cls, offsets: list[int], times: list[int], values: list[bytes], most_bytes: int) -> Iterator[Rows]:
         """Yield these records in parts with values of at most `most_bytes`, or with a single one."""
-        lengths = np.array([len(value) for value in values], "<i4")
+        lengths = np.fromiter(map(len, values), "<i4", len(values))
         ends, places, moments = np.cumsum(lengths, dtype=np.int64), np.array(offsets, "<i8"), np.array(times, "<i8")
         begin = 0
         while begin < len(values):
