@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
 from prometheus_client import Histogram
 
 
@@ -14,10 +13,8 @@ class BulkHistogram(Histogram):
 
     def observe_many(self, values: Iterable[float], times: int = 1) -> None:
         """Observe each of the values so many times."""
-        bounds, counts, total = self._upper_bounds, Counter[int](), 0.0
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-            total += value
-        self._sum.inc(times * total)
-        for bucket, count in counts.items():
-            self._buckets[bucket].inc(times * count)
+        observed = np.fromiter(values, np.float64)
+        self._sum.inc(times * float(observed.sum()))
+        counts = np.bincount(np.searchsorted(self._upper_bounds, observed))
+        for bucket in np.flatnonzero(counts):
+            self._buckets[bucket].inc(times * int(counts[bucket]))

@@ -193,7 +193,7 @@ def test_hostile_feedback_is_refused_with_its_reason(case: Hostile) -> None:
 
 
 def interaction_of(shown: ShownImpression, *observed: ObservedFeedback) -> bytes:
-    return encode_interaction(Pending(shown, shown.occurred_at, tuple(observed), 0, 0), partition=3, floor=7)
+    return encode_interaction(Pending(shown, shown.occurred_at, tuple(observed)), partition=3, floor=7)
 
 
 @pytest.mark.parametrize(
