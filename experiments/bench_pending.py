@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from experiments.bench_workload import BEGIN, MODELS, PER_SECOND, impression
+from experiments.bench_workload import MODELS, PER_SECOND, LoggedRecord, impression
 from processors.admission import Admission
 from processors.join import Join, JoinConfig, ShownImpression
 from state.journal import JoinJournal
@@ -74,7 +74,7 @@ def bench_pending(out: Path, count: int = 1_000_000) -> int:
     for begin in range(0, count, STRETCH):
         records = [impression(number, rng) for number in range(begin, min(begin + STRETCH, count))]
         value_bytes += sum(len(value) for _, value in records)
-        shown = [admission.impression(key, value, begin + n, BEGIN) for n, (key, value) in enumerate(records)]
+        shown = admission.impressions([LoggedRecord(begin + n, *record) for n, record in enumerate(records)])
         journal.keep(join.add_impressions([one for one in shown if isinstance(one, ShownImpression)]).kept)
     asyncio.run(journal.mark(join, count, 0))
     del records, shown

@@ -172,7 +172,7 @@ def _profiler(pid: int, out: Path | None) -> Iterator[None]:
     if out is None:
         yield
         return
-    py_spy = Path(sys.executable).with_name("py-spy")
+    py_spy = str(Path(sys.executable).with_name("py-spy"))
     command = [py_spy, "record", "--pid", str(pid), "--format", "raw", "--rate", "200", "--output", str(out)]
     profiler = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     yield

@@ -25,6 +25,17 @@ BEGIN: Final = 1_767_225_600_000
 
 Record = tuple[bytes, bytes]
 """Key and value."""
+ALWAYS: Final = 2**42
+"""When records are stamped (ms): far ahead, since a fast clock is nobody's clock."""
+
+
+class LoggedRecord(msgspec.Struct):
+    """A record as it is unpacked (`admission.LogRecord`)."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = ALWAYS
 
 
 def impression(number: int, rng: random.Random, *, begin: int = BEGIN, users: int = USERS) -> Record:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from faust.types import TP
 
 from experiments.bench_pending import PackedSegments
-from experiments.bench_workload import Record
+from experiments.bench_workload import LoggedRecord, Record
 from streams.batch_writer import BatchWriter, Headers, KeyAndValue
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import LearningWiring, PartitionLearner
@@ -17,18 +16,6 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.record_batches import RecordBatch
 from streams.settings import Settings
-
-ALWAYS = 2**42
-"""When records are stamped (ms): far ahead, since a fast clock is nobody's clock."""
-
-
-class LoggedRecord(msgspec.Struct):
-    """A record as it is unpacked (`record_batches.LogRecord`)."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int = ALWAYS
 
 
 class ForgetfulWriter(BatchWriter):

@@ -5,26 +5,29 @@ A refusal never raises: a log holds whatever producers write, and the good recor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from sys import intern
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from processors.events import (
+    LARGEST_WEIGHT,
+    LEAST_WEIGHT,
     MAX_ACTIONS,
-    Features,
     Feedback,
-    Identifier,
     Impression,
     Watermark,
+    bad_propensity,
     contradiction,
 )
-from processors.features import count_crosses
+from processors.features import count_crosses, count_crosses_of
 from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
+from processors.nesting import openings
+from processors.offered import Candidate, OfferedActions
 
 MAX_IMPRESSION_BYTES = 600_000
 MAX_FEEDBACK_BYTES = 4_096
@@ -37,6 +40,22 @@ FEW = 14
 impression is within these bounds still."""
 NESTING_TO_SPARE = 100
 """How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
+
+
+class LogRecord(Protocol):
+    """A record as it came; its timestamp (ms) is the broker's, or the producer's where the topic is stamped so."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def timestamp(self) -> int: ...
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class Refusal(Struct, frozen=True):
@@ -69,22 +88,22 @@ class _Outline(Struct, gc=False):
     deferred: bool = False
 
 
-class _Candidate(Struct, gc=False):
-    """An action as `events.Action` has it; one without features gets no dictionary for them."""
-
-    id: Identifier
-    features: Features | UnsetType = UNSET
-
-
 class _Applicant(Impression, frozen=True, kw_only=True, gc=False):
     """An impression as it is checked."""
 
-    actions: Annotated[list[_Candidate], Meta(min_length=1, max_length=MAX_ACTIONS)]  # type: ignore[assignment]
+    actions: Annotated[list[Candidate], Meta(min_length=1, max_length=MAX_ACTIONS)]  # type: ignore[assignment]
+
+
+class _Envelope(Impression, frozen=True, kw_only=True, gc=False):
+    """An impression whose actions are as they came."""
+
+    actions: msgspec.Raw  # type: ignore[assignment]
 
 
 T = TypeVar("T")
 
 _impression = msgspec.json.Decoder(_Applicant)
+_envelope = msgspec.json.Decoder(_Envelope)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
 _outline = msgspec.json.Decoder(_Outline)
@@ -101,43 +120,72 @@ class Admission:
     def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
         self._models = models
         self._max_ahead_ms = max_ahead_ms
+        self._offered = OfferedActions()
 
-    def impression(
-        self, key: bytes | None, value: bytes | None, offset: int, timestamp_ms: int
-    ) -> ShownImpression | Watermark | Refusal:
-        """Return the impression in a record of the impressions topic."""
-        if key is None:
-            return self._marker(value, timestamp_ms)
-        decoded = _decode(_impression, value, MAX_IMPRESSION_BYTES)
-        if isinstance(decoded, Refusal):
-            return decoded
-        refusal = self._refusal(key, decoded, timestamp_ms) or unlearnable(decoded, self._models)
-        if refusal is not None:
-            return refusal
-        assert value is not None
-        return _shown(decoded, offset, value)
+    def impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
+        """Return what each record of a stretch of the impressions topic is.
 
-    def feedback(
-        self, key: bytes | None, value: bytes | None, offset: int, timestamp_ms: int
-    ) -> ObservedFeedback | Watermark | Refusal:
-        """Return the feedback in a record of the feedback topic."""
-        if key is None:
-            return self._marker(value, timestamp_ms)
-        decoded = _decode(_feedback, value, MAX_FEEDBACK_BYTES)
-        if isinstance(decoded, Refusal):
-            return decoded
-        refusal = self._refusal(key, decoded, timestamp_ms)
-        if refusal is not None:
-            return refusal
-        assert value is not None
-        return ObservedFeedback(
-            decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value
+        Which ones are surely fine is found out of all at once. Only the others have all their actions decoded.
+        """
+        opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
+        counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
+        return [
+            _shown(one, record.offset, record.value or b"")
+            if one is not None and self._surely_fine(record, one, *next(counts))
+            else self._impression(record)
+            for record, one in zip(records, opened, strict=True)
+        ]
+
+    def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
+        """Return what each record of a stretch of the feedback topic is."""
+        opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
+        return [
+            _observed(one, record.offset, record.value or b"")
+            if one is not None
+            and record.key == one.impression_id.encode()
+            and one.occurred_at - record.timestamp <= self._max_ahead_ms
+            else self._one_of_feedback(record)
+            for record, one in zip(records, opened, strict=True)
+        ]
+
+    def _surely_fine(self, record: LogRecord, opened: _Envelope, actions: int, described: int) -> bool:
+        """Say whether nothing is wrong with an impression of well-formed actions that have `described` features."""
+        model = self._models.get(opened.model)
+        return (
+            model is not None
+            and opened.chosen < actions
+            and record.key == opened.impression_id.encode()
+            and opened.occurred_at - record.timestamp <= self._max_ahead_ms
+            and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
+            and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
+            and _bounded(len(opened.context), actions, described, model)
         )
 
-    def _refusal(self, key: bytes, decoded: Impression | Feedback, timestamp_ms: int) -> Refusal | None:
-        if key != decoded.impression_id.encode():
-            return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {decoded.impression_id[:64]!r}")
-        return self._from_the_future(decoded.occurred_at, timestamp_ms)
+    def _impression(self, record: LogRecord) -> ShownImpression | Watermark | Refusal:
+        """Return what a record is that is not surely a good impression."""
+        if record.key is None:
+            return self._marker(record)
+        decoded = _decode(_impression, record.value, MAX_IMPRESSION_BYTES)
+        if isinstance(decoded, Refusal):
+            return decoded
+        refusal = self._refusal(record, decoded) or unlearnable(decoded, self._models)
+        return _shown(decoded, record.offset, record.value or b"") if refusal is None else refusal
+
+    def _one_of_feedback(self, record: LogRecord) -> ObservedFeedback | Watermark | Refusal:
+        """Return what a record is that is not surely good feedback."""
+        if record.key is None:
+            return self._marker(record)
+        decoded = _decode(_feedback, record.value, MAX_FEEDBACK_BYTES)
+        if isinstance(decoded, Refusal):
+            return decoded
+        refusal = self._refusal(record, decoded)
+        return _observed(decoded, record.offset, record.value or b"") if refusal is None else refusal
+
+    def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
+        key, impression_id = record.key or b"", decoded.impression_id
+        if key != impression_id.encode():
+            return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}")
+        return self._from_the_future(decoded.occurred_at, record.timestamp)
 
     def _from_the_future(self, occurred_at: int, timestamp_ms: int) -> Refusal | None:
         ahead = occurred_at - timestamp_ms
@@ -145,11 +193,11 @@ class Admission:
             return Refusal(Reason.FUTURE, f"event time is {ahead} ms ahead of the record's own time")
         return None
 
-    def _marker(self, value: bytes | None, timestamp_ms: int) -> Watermark | Refusal:
-        marker = _decode(_watermark, value, MAX_FEEDBACK_BYTES)
+    def _marker(self, record: LogRecord) -> Watermark | Refusal:
+        marker = _decode(_watermark, record.value, MAX_FEEDBACK_BYTES)
         if isinstance(marker, Refusal):
             return Refusal(Reason.KEY, "no key, and not a watermark: " + marker.detail)
-        return self._from_the_future(marker.watermark, timestamp_ms) or marker
+        return self._from_the_future(marker.watermark, record.timestamp) or marker
 
 
 def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Refusal | None:
@@ -159,6 +207,29 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
         return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured")
     wrong = contradiction(impression) or _too_many_features(impression, model)
     return None if wrong is None else Refusal(*wrong)
+
+
+def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:
+    """Say whether learning from so many features takes no longer than it may."""
+    if context <= FEW and actions <= FEW:
+        return True  # whatever features the actions have
+    contexts, crosses = count_crosses_of(context, actions, described, model.context_crosses)
+    return contexts <= MAX_CONTEXT_FEATURES and crosses <= MAX_CROSSES
+
+
+def _opened(decoder: msgspec.json.Decoder[T], records: Sequence[LogRecord], max_bytes: int) -> list[T | None]:
+    """Return what is in each record that has a key, or None where it cannot be read on its own or is too large."""
+    values = [record.value or b"" for record in records]
+    decode, opened = decoder.decode, list[T | None]()
+    for record, value, brackets in zip(records, values, openings(values), strict=True):
+        try:
+            decoded = decode(value) if len(value) <= max_bytes and record.key is not None else None
+            if brackets > NESTING_TO_SPARE or not value.isascii():
+                _check_what_is_skipped(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            decoded = None
+        opened.append(decoded)
+    return opened
 
 
 def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
@@ -181,9 +252,14 @@ def readmit_impression(value: bytes, offset: int) -> ShownImpression:
 
 def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedback:
     """Return feedback that was let in before. Raises `msgspec.DecodeError` if it never was."""
-    decoded = _feedback.decode(value)
+    observed = _observed(_feedback.decode(value), offset, value)
+    observed.log_time = log_time
+    return observed
+
+
+def _observed(decoded: Feedback, offset: int, value: bytes) -> ObservedFeedback:
     return ObservedFeedback(
-        decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value, log_time
+        decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value
     )
 
 

@@ -158,7 +158,7 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
 def bad_propensity(
     probabilities: Sequence[float] | None, propensity: float | None, chosen: int, count: int
 ) -> tuple[str, str] | None:
-    """Return (reason, detail) if the chosen one of `count` actions has no probability that can be, else None."""
+    """Return (reason, detail) if what is said of the probabilities of `count` actions contradicts itself, else None."""
     if probabilities is not None:
         wrong = _bad_probabilities(probabilities, count)
         if wrong is not None:

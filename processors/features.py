@@ -116,11 +116,16 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
 
     Cheap: nothing is hashed.
     """
-    contexts = 1 + len(context)
+    described = [len(action.features) for action in actions if action.features]
+    return count_crosses_of(len(context), len(actions), sum(described), crosses)
+
+
+def count_crosses_of(context: int, actions: int, described: int, crosses: bool) -> tuple[int, int]:
+    """Return the same, of so many features of a context, so many actions, and as many features of these together."""
+    contexts = 1 + context
     if crosses:
         contexts += pair_count(contexts)
-    described = [len(action.features) for action in actions if action.features]
-    return contexts, contexts * (len(actions) + sum(described))
+    return contexts, contexts * (actions + described)
 
 
 def pair_count(count: Count) -> Count:

@@ -25,25 +25,29 @@ _context = msgspec.json.Decoder(_Context)
 
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
-    impression, feedback = pending.impression, pending.feedback
-    if len(feedback) > 1:
-        feedback = tuple(sorted(feedback, key=_when))
-        answers, signals = b",".join([one.value for one in feedback]), tuple([one.signal for one in feedback])
-    elif feedback:
-        answers, signals = feedback[0].value, (feedback[0].signal,)
-    else:
-        answers, signals = b"", ()
-    return (
-        b'{"schema_version":1,"source":{"partition":%d,"offset":%d,"floor":%d},"impression":%b,"feedback":[%b],"signals":%b}'
-        % (
-            partition,
-            impression.offset,
-            floor,
-            bytes(impression.value),
-            answers,
-            _distinct(signals, impression.deferred),
-        )
+    return encode_interactions([pending], partition, floor)[0]
+
+
+def encode_interactions(closed: Sequence[Pending], partition: int, floor: int) -> list[bytes]:
+    """Return the interactions that closed impressions became, each as JSON (`events.Interaction`)."""
+    interaction = (
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d},"impression":%%b,"feedback":[%%b],"signals":%%b}'
+        % (partition, floor)
     )
+    values, nothing = [], _distinct((), deferred=False)
+    for pending in closed:
+        impression, feedback = pending.impression, pending.feedback
+        if not feedback:
+            answers, signals = b"", nothing
+        elif len(feedback) == 1:
+            answers, signals = feedback[0].value, _distinct((feedback[0].signal,), impression.deferred)
+        else:
+            feedback = tuple(sorted(feedback, key=_when))
+            answers = b",".join([one.value for one in feedback])
+            signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
+        # A value that lies elsewhere is fetched by `%b`.
+        values.append(interaction % (impression.offset, impression.value, answers, signals))
+    return values
 
 
 @lru_cache(maxsize=1024)

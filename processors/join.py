@@ -23,7 +23,7 @@ before its impression; duplicates: Photon (SIGMOD 2013); deferred impressions: t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from operator import attrgetter
 from typing import Protocol
@@ -33,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from processors.events import SHOWN_SIGNAL
 from processors.spans import Spans
+from processors.timed import Timed
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
@@ -138,32 +139,29 @@ class ObservedFeedback(Struct, gc=False):
 
 
 class Pending(Struct, gc=False, eq=False):
-    """An impression that waits for its feedback; `effective` is e(i) in ms, or s(i) once a deferred one was shown.
-
-    While `awaits_showing`, its feedback is held and not yet judged. What is kept of it is needed until `kept_until`.
-    """
+    """An impression that waits for its feedback; `effective` is e(i) in ms."""
 
     impression: ShownImpression
     effective: int
     feedback: tuple[ObservedFeedback, ...]
-    closes_at: int
-    kept_until: int
-    awaits_showing: bool = False
 
 
-class Closed(Struct, gc=False, eq=False):
-    """What is remembered of an impression that no longer waits, to tell late feedback and duplicates."""
+class Deferred(Pending, gc=False, eq=False):
+    """A deferred impression that waits to be shown, and then, with s(i) as `effective`, for its feedback.
 
-    id: str
-    effective: int
-    closes_at: int
+    While `awaits_showing`, its feedback is held and not yet judged. What is kept of it is needed for as long as of one
+    that waits since `kept_since`.
+    """
+
+    kept_since: int
+    awaits_showing: bool = True
 
 
 class Stray(Struct):
     """Feedback that joined nothing, with the reason.
 
-    `lateness` is how long after its impression's wait it occurred (ms); negative where it occurred in time and
-    was logged too late; None where its impression is not known.
+    `lateness` is how long after its impression's wait it occurred (ms), or after the activation of one that was not
+    shown; negative where it occurred in time and was logged too late; None where its impression is not known.
     """
 
     feedback: ObservedFeedback
@@ -171,17 +169,25 @@ class Stray(Struct):
     lateness: int | None
 
 
-class Step(Struct):
-    """What one step of the fold brought about.
+class Kept(Struct):
+    """What is to be made durable before a step counts as done: impressions and feedback that wait, and what does not.
 
-    `kept` are the entries to be made durable before the step counts as done: impressions and feedback that
-    wait, by the time at which they will no longer be needed. `outcomes` counts everything but the strays.
+    The time of each says for how long it is needed: as long as an impression that waits since then. `evicted` are
+    offsets of impressions that were given up.
     """
+
+    impressions: Timed[Pending]
+    feedback: Timed[ObservedFeedback]
+    evicted: Timed[int]
+
+
+class Step(Struct):
+    """What one step of the fold brought about. `outcomes` counts everything but the strays."""
 
     closed: list[Pending]
     evicted: list[Pending]
     strays: list[Stray]
-    kept: list[tuple[int, Pending | ObservedFeedback]]
+    kept: Kept
     outcomes: dict[Outcome, int]
 
     def count(self, outcome: Outcome, number: int = 1) -> None:
@@ -194,6 +200,10 @@ class Join:
     """The state of one partition: what is pending, what came early, what has closed, and how far time is.
 
     Every method that changes it returns a `Step`, except `restore_*`, which refold what a step had kept.
+
+    An impression *waits since* the moment from which it takes the wait and the grace for it to close: e(i), or s(i)
+    once it was shown; until then, a moment for which that comes out at the end of its activation. The *horizon* is
+    since when those have waited that have just closed.
     """
 
     def __init__(self, config: JoinConfig) -> None:
@@ -209,14 +219,15 @@ class Join:
         self.feedback_time = BEFORE_TIME
         self.watermark = BEFORE_TIME
         """The largest watermark up to which interactions have been emitted."""
-        self._known: dict[str, Pending | Closed] = {}
-        self._closing = Spans[Pending](attrgetter("closes_at"), attrgetter("impression.offset"))
+        self._known: dict[str, Pending | int] = {}
+        """What is pending, and since when it waited of what has closed, by the impression's id."""
+        self._closing = Spans[Pending](attrgetter("impression.offset"))
         self._offsets: deque[int] = deque()
         """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
         self._gone: set[int] = set()
         self._early: dict[str, list[ObservedFeedback]] = {}
-        self._expiring = Spans[ObservedFeedback](attrgetter("occurred_at"), attrgetter("offset"))
-        self._forgetting = Spans[Closed](attrgetter("closes_at"), attrgetter("effective"))
+        self._expiring = Spans[ObservedFeedback](attrgetter("offset"))
+        self._forgetting = Spans[str]()
         self.early = 0
         """The number of pieces of feedback that wait for their impression."""
 
@@ -231,46 +242,78 @@ class Join:
 
     @property
     def forgotten_before(self) -> int:
-        """The event time (ms) before which nothing kept is needed any more."""
-        return self.watermark - self._remember
+        """Nothing kept of what waits since this time (ms), or longer, is needed any more."""
+        return self._horizon - self._remember
+
+    @property
+    def _horizon(self) -> int:
+        return self.watermark - self._wait - self._grace
 
     # -- the fold ---------------------------------------------------------------------------------------------
 
     def add_impressions(self, impressions: Iterable[ShownImpression]) -> Step:
         """Add a stretch of the impressions log, in its order, and close what is due."""
         step = _step()
+        waiting, known, early, offsets = step.kept.impressions, self._known, self._early, self._offsets
+        add_time, add_entry = waiting.times.append, waiting.entries.append
+        newest, grace = self.impressions_time, self._grace
+        deferred: list[Deferred] = []
         for impression in impressions:
-            log_time = self.impressions_time
-            if impression.occurred_at > log_time:
-                self.impressions_time = impression.occurred_at
-            known = self._known.get(impression.id)
-            if known is not None:
-                repeated = self._repeated(impression, known, log_time)
+            effective, log_time = impression.occurred_at, newest
+            if effective > newest:
+                newest = effective
+            elif effective < newest - grace:
+                effective = newest - grace
+            pending = Pending(impression, effective, ())
+            earlier = known.setdefault(impression.id, pending)
+            if earlier is not pending:
+                repeated = self._repeated(impression, earlier, log_time)
                 if repeated is not None:
                     step.count(repeated)
                     continue
-            pending = self._restore(impression, max(impression.occurred_at, log_time - self._grace))
-            if self._early:
-                for feedback in self._early.pop(impression.id, ()):
-                    self.early -= 1
-                    self._judge(feedback, pending, step)
-            step.kept.append((pending.kept_until, pending))
+                known[impression.id] = pending
+            offsets.append(impression.offset)
+            if impression.deferred:
+                pending = self._defer(impression, effective)
+                deferred.append(pending)
+            else:
+                add_time(effective)
+                add_entry(pending)
+            if early and impression.id in early:
+                self._take_early(pending, step)
+        self.impressions_time = newest
+        self._closing.extend(waiting)
+        for one in deferred:
+            waiting.add(one.kept_since, one)
         return self._close_due(step)
 
     def add_feedback(self, feedback: Iterable[ObservedFeedback]) -> Step:
         """Add a stretch of the feedback log, in its order, and close what is due."""
         step = _step()
+        early = Timed[ObservedFeedback]([], [])
+        known, kept = self._known, step.kept.feedback
+        add_time, add_entry = kept.times.append, kept.entries.append
+        newest, wait, backward, closes_after = self.feedback_time, self._wait, self._backward, self._wait + self._grace
         for one in feedback:
-            one.log_time = self.feedback_time
-            if one.occurred_at > one.log_time:
-                self.feedback_time = one.occurred_at
-            known = self._known.get(one.impression_id)
-            if known is None:
-                self._add_early(one, step)
-            elif isinstance(known, Closed):
-                step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - known.effective - self._wait))
-            elif self._judge(one, known, step):
-                step.kept.append((known.kept_until, one))
+            one.log_time = log_time = newest
+            newest = one.occurred_at if one.occurred_at > newest else newest
+            pending = known.get(one.impression_id)
+            if type(pending) is Pending and not pending.feedback:
+                since = pending.effective
+                if -backward <= one.occurred_at - since <= wait and log_time - since < closes_after:
+                    pending.feedback = (one,)
+                    add_time(since)
+                    add_entry(one)
+                    continue
+            if pending is None:
+                self._add_early(one, early, step)
+            elif isinstance(pending, int):
+                step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - pending - wait))
+            elif self._judge(one, pending, step):
+                kept.add(_kept_since(pending), one)
+        self.feedback_time = newest
+        self._expiring.extend(early)
+        kept.extend(early)
         return self._close_due(step)
 
     def advance(self, impressions_time: int | None = None, feedback_time: int | None = None) -> Step:
@@ -281,61 +324,90 @@ class Join:
             self.feedback_time = max(self.feedback_time, feedback_time)
         return self._close_due(_step())
 
-    def _repeated(self, impression: ShownImpression, known: Pending | Closed, log_time: int) -> Outcome | None:
+    def _repeated(self, impression: ShownImpression, known: Pending | int, log_time: int) -> Outcome | None:
         """Return what to count where this id is known, or None where it was to be remembered no longer than this."""
         if isinstance(known, Pending):
             same = bytes(known.impression.value) == bytes(impression.value)
             return Outcome.DUPLICATE_IMPRESSION if same else Outcome.CONFLICTING_IMPRESSION
-        return Outcome.DUPLICATE_IMPRESSION if log_time < known.closes_at + self._remember else None
+        closed_at = known + self._wait + self._grace
+        return Outcome.DUPLICATE_IMPRESSION if log_time < closed_at + self._remember else None
 
-    def _add_early(self, feedback: ObservedFeedback, step: Step) -> None:
+    def _defer(self, impression: ShownImpression, effective: int) -> Deferred:
+        """Let a deferred impression wait to be shown."""
+        pending = Deferred(impression, effective, (), effective + self._activation)
+        self._known[impression.id] = pending
+        self._closing.add(self._since(pending), pending)
+        return pending
+
+    def _since(self, pending: Pending) -> int:
+        """Return since when it waits (ms)."""
+        if isinstance(pending, Deferred) and pending.awaits_showing:
+            return pending.effective + self._activation - self._wait
+        return pending.effective
+
+    def _take_early(self, pending: Pending, step: Step) -> None:
+        """Judge the feedback that came before its impression, and keep it for as long as that."""
+        for feedback in self._early.pop(pending.impression.id):
+            self.early -= 1
+            self._judge(feedback, pending, step)
+        for feedback in pending.feedback:
+            step.kept.feedback.add(_kept_since(pending), feedback)
+
+    def _add_early(self, feedback: ObservedFeedback, early: Timed[ObservedFeedback], step: Step) -> None:
+        """Let feedback wait for its impression, unless it already does."""
         waiting = self._early.get(feedback.impression_id, ())
         if any(one.id == feedback.id for one in waiting):
             step.count(Outcome.DUPLICATE_FEEDBACK)
-            return
-        if len(waiting) >= MAX_FEEDBACK:
+        elif len(waiting) >= MAX_FEEDBACK:
             step.strays.append(Stray(feedback, Outcome.TOO_MANY, None))
-            return
-        self._restore_early(feedback)
-        step.kept.append((self._expires_at(feedback), feedback))
+        else:
+            self._await_impression(feedback)
+            early.add(self._expires_since(feedback), feedback)
+
+    def _await_impression(self, feedback: ObservedFeedback) -> None:
+        self._early.setdefault(feedback.impression_id, []).append(feedback)
+        self.early += 1
 
     def _judge(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> bool:
         """Attach the feedback to its impression if it belongs there, or may; say whether it does."""
-        in_time = feedback.log_time < pending.closes_at
+        since = self._since(pending)
+        in_time = feedback.log_time < since + self._wait + self._grace
         if in_time and pending.feedback and any(one.id == feedback.id for one in pending.feedback):
             step.count(Outcome.DUPLICATE_FEEDBACK)
             return False
-        if pending.impression.deferred and feedback.signal == SHOWN_SIGNAL:
-            return self._judge_showing(feedback, pending, step)
+        deferred = pending if isinstance(pending, Deferred) else None
+        if deferred is not None and feedback.signal == SHOWN_SIGNAL:
+            return self._judge_showing(feedback, deferred, step)
         delay = feedback.occurred_at - pending.effective
-        in_time = in_time and (pending.awaits_showing or -self._backward <= delay <= self._wait)
+        held = deferred is not None and deferred.awaits_showing
+        in_time = in_time and (held or -self._backward <= delay <= self._wait)
         if in_time and len(pending.feedback) < MAX_FEEDBACK:
             pending.feedback += (feedback,)
             return True
         reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
-        step.strays.append(Stray(feedback, reason, delay - self._wait))
+        step.strays.append(Stray(feedback, reason, feedback.occurred_at - since - self._wait))
         return False
 
-    def _judge_showing(self, showing: ObservedFeedback, pending: Pending, step: Step) -> bool:
+    def _judge_showing(self, showing: ObservedFeedback, pending: Deferred, step: Step) -> bool:
         """Start the wait of a deferred impression if this is the first that says in time when it was shown."""
-        delay = showing.occurred_at - pending.effective
+        delay, since = showing.occurred_at - pending.effective, self._since(pending)
+        closes_after = self._wait + self._grace
         if not pending.awaits_showing:
-            if showing.log_time < pending.closes_at:
+            if showing.log_time < since + closes_after:
                 step.count(Outcome.DUPLICATE_FEEDBACK)
             else:
                 step.strays.append(Stray(showing, Outcome.LATE, delay - self._wait))
             return False
         shown_at = max(pending.effective, showing.occurred_at)
-        closes_at = shown_at + self._wait + self._grace
-        in_time = showing.log_time < min(pending.closes_at, closes_at)
+        in_time = showing.log_time < min(since, shown_at) + closes_after
         if not (in_time and -self._backward <= delay <= self._activation):
             reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
             step.strays.append(Stray(showing, reason, delay - self._activation))
             return False
         held = pending.feedback
-        self._closing.remove(pending)
-        pending.awaits_showing, pending.effective, pending.closes_at = False, shown_at, closes_at
-        self._closing.add(pending)
+        self._closing.remove(since, pending)
+        pending.awaits_showing, pending.effective = False, shown_at
+        self._closing.add(shown_at, pending)
         pending.feedback = (showing,)
         for feedback in held:
             self._judge(feedback, pending, step)
@@ -343,36 +415,49 @@ class Join:
 
     def _close_due(self, step: Step) -> Step:
         self.watermark = max(self.watermark, min(self.impressions_time, self.feedback_time))
-        for pending in self._take(self._closing.take_until(self.watermark)):
-            if pending.awaits_showing:
-                step.count(Outcome.NOT_SHOWN)
-                step.strays += [Stray(one, Outcome.FEEDBACK_NOT_SHOWN, None) for one in pending.feedback]
-            else:
-                step.closed.append(pending)
-        # One piece of feedback to a deferred impression says when it was shown.
-        answered = [one for one in step.closed if one.feedback]
-        matched = sum([len(one.feedback) > one.impression.deferred for one in answered])
-        step.count(Outcome.MATCHED, matched)
-        step.count(Outcome.NONE, len(step.closed) - matched)
-        step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
+        due = self._closing.take_until(self._horizon)
+        if due.entries:
+            self._take(due)
+            self._close(due.entries, step)
         excess = len(self) - self._max_pending
         if excess > 0:
-            step.evicted += self._take(self._closing.take_first(excess))
-            step.count(Outcome.EVICTED, excess)
-            step.strays += [
-                Stray(one, Outcome.FEEDBACK_EVICTED, None) for lost in step.evicted for one in lost.feedback
-            ]
+            self._evict(excess, step)
         self._expire_early(step)
         self._forget_closed()
         return step
 
+    def _close(self, due: list[Pending], step: Step) -> None:
+        """Let interactions come of these, but not of those that were never shown."""
+        unshown = [one for one in due if isinstance(one, Deferred) and one.awaits_showing]
+        if unshown:
+            due = [one for one in due if not (isinstance(one, Deferred) and one.awaits_showing)]
+            step.count(Outcome.NOT_SHOWN, len(unshown))
+            step.strays += _stray_feedback(unshown, Outcome.FEEDBACK_NOT_SHOWN)
+        step.closed += due
+        answered = [one for one in due if one.feedback]
+        # One piece of feedback to a deferred impression says when it was shown.
+        only_shown = sum([type(one) is Deferred and len(one.feedback) == 1 for one in answered])
+        step.count(Outcome.MATCHED, len(answered) - only_shown)
+        step.count(Outcome.NONE, len(due) - len(answered) + only_shown)
+        step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
+
+    def _evict(self, excess: int, step: Step) -> None:
+        """Give up those that would have closed first."""
+        lost = self._closing.take_first(excess)
+        self._take(lost)
+        step.evicted += lost.entries
+        step.count(Outcome.EVICTED, excess)
+        step.strays += _stray_feedback(lost.entries, Outcome.FEEDBACK_EVICTED)
+        for pending in lost.entries:
+            step.kept.evicted.add(_kept_since(pending), pending.impression.offset)
+
     def _expire_early(self, step: Step) -> None:
-        self._give_up(self._expiring.take_until(self.watermark - self._backward - self._grace - 1), step)
+        self._give_up(self._expiring.take_until(self._horizon - 1), step)
         while self.early > self._max_early:
             self._give_up(self._expiring.take_first(self.early - self._max_early), step)
 
-    def _give_up(self, expired: list[ObservedFeedback], step: Step) -> None:
-        for feedback in expired:
+    def _give_up(self, expired: Timed[ObservedFeedback], step: Step) -> None:
+        for feedback in expired.entries:
             waiting = self._early.get(feedback.impression_id, [])
             left = [one for one in waiting if one is not feedback]
             if len(left) == len(waiting):
@@ -385,34 +470,34 @@ class Join:
             step.strays.append(Stray(feedback, Outcome.ORPHAN, None))
 
     def _forget_closed(self) -> None:
-        for entry in self._forgetting.take_until(self.forgotten_before):
-            if self._known.get(entry.id) is entry:
-                del self._known[entry.id]
+        known, forgotten = self._known, self._forgetting.take_until(self.forgotten_before)
+        for since, impression_id in zip(forgotten.times, forgotten.entries, strict=True):
+            if known.get(impression_id) == since:  # and not pending again
+                del known[impression_id]
 
-    def _take(self, taken: list[Pending]) -> list[Pending]:
+    def _take(self, taken: Timed[Pending]) -> None:
         """Let none of these be pending any more, and remember them."""
-        for pending in taken:
-            impression = pending.impression
-            self._let_go(impression.offset)
-            self._remember_closed(impression.id, pending.effective, pending.closes_at)
-        return taken
+        impressions = [pending.impression for pending in taken.entries]
+        self._let_go([impression.offset for impression in impressions])
+        self._remember_closed(Timed(taken.times, [impression.id for impression in impressions]))
 
-    def _let_go(self, offset: int) -> None:
+    def _let_go(self, taken: Sequence[int]) -> None:
         offsets, gone = self._offsets, self._gone
-        if offset != offsets[0]:
-            gone.add(offset)
-            return
-        offsets.popleft()
+        for offset in taken:
+            if offset == offsets[0]:
+                offsets.popleft()
+            else:
+                gone.add(offset)
         while gone and offsets[0] in gone:
             gone.remove(offsets.popleft())
 
-    def _remember_closed(self, impression_id: str, effective: int, closes_at: int) -> None:
-        self._known[impression_id] = closed = Closed(impression_id, effective, closes_at)
-        self._forgetting.add(closed)
+    def _remember_closed(self, ids: Timed[str]) -> None:
+        self._known.update(zip(ids.entries, ids.times, strict=True))
+        self._forgetting.extend(ids)
 
-    def _expires_at(self, feedback: ObservedFeedback) -> int:
-        """Return the last watermark at which an impression that the feedback belongs to may still come."""
-        return feedback.occurred_at + self._backward + self._grace
+    def _expires_since(self, feedback: ObservedFeedback) -> int:
+        """Return since when the last impression waits (ms) to which the feedback may belong."""
+        return feedback.occurred_at + self._backward - self._wait
 
     # -- restoring --------------------------------------------------------------------------------------------
 
@@ -430,43 +515,45 @@ class Join:
         earlier = self._known.get(impression.id)
         if isinstance(earlier, Pending):
             # A deferred one, which had closed and was to be remembered no longer when its id came again.
-            self._closing.remove(earlier)
-            self._let_go(earlier.impression.offset)
+            self._closing.remove(self._since(earlier), earlier)
+            self._let_go([earlier.impression.offset])
             del self._known[impression.id]
-        closes_at = effective + (self._activation if impression.deferred else self._wait) + self._grace
-        if not (evicted or (closes_at <= self.watermark and not impression.deferred)):
-            self._restore(impression, effective)
-        elif closes_at >= self.forgotten_before:
-            self._remember_closed(impression.id, effective, closes_at)
+        deferred = impression.deferred
+        if not (evicted or (effective <= self._horizon and not deferred)):
+            self._offsets.append(impression.offset)
+            if deferred:
+                self._defer(impression, effective)
+            else:
+                self._known[impression.id] = pending = Pending(impression, effective, ())
+                self._closing.add(effective, pending)
+            return
+        since = effective + self._activation - self._wait if deferred else effective
+        if since >= self.forgotten_before:
+            self._remember_closed(Timed([since], [impression.id]))
 
     def restore_feedback(self, feedback: ObservedFeedback) -> None:
         """Refold kept feedback. Call it in the order of offsets, when all impressions have been restored."""
         known = self._known.get(feedback.impression_id)
         if isinstance(known, Pending):
             self._judge(feedback, known, _step())
-        elif known is None and self._expires_at(feedback) >= self.watermark:
-            self._restore_early(feedback)
+        elif known is None and self._expires_since(feedback) >= self._horizon:
+            self._await_impression(feedback)
+            self._expiring.add(self._expires_since(feedback), feedback)
 
     def restore_end(self) -> None:
         """Give up the deferred impressions that had closed. Call it when all feedback has been restored."""
-        self._take(self._closing.take_until(self.watermark))
+        self._take(self._closing.take_until(self._horizon))
         self._forget_closed()
 
-    def _restore(self, impression: ShownImpression, effective: int) -> Pending:
-        deferred = impression.deferred
-        closes_at = effective + (self._activation if deferred else self._wait) + self._grace
-        kept_until = closes_at + self._wait if deferred else closes_at
-        pending = Pending(impression, effective, (), closes_at, kept_until, deferred)
-        self._known[impression.id] = pending
-        self._closing.add(pending)
-        self._offsets.append(impression.offset)
-        return pending
 
-    def _restore_early(self, feedback: ObservedFeedback) -> None:
-        self._early.setdefault(feedback.impression_id, []).append(feedback)
-        self._expiring.add(feedback)
-        self.early += 1
+def _kept_since(pending: Pending) -> int:
+    """Return since when one waits for which everything is needed as long as for this one (ms)."""
+    return pending.kept_since if isinstance(pending, Deferred) else pending.effective
+
+
+def _stray_feedback(lost: Sequence[Pending], reason: Outcome) -> list[Stray]:
+    return [Stray(feedback, reason, None) for pending in lost for feedback in pending.feedback]
 
 
 def _step() -> Step:
-    return Step([], [], [], [], {})
+    return Step([], [], [], Kept(Timed([], []), Timed([], []), Timed([], [])), {})

@@ -14,8 +14,11 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from msgspec import Raw
-from numba import njit
+from numba import njit, uint64
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
 MOST_BYTES: Final = 32_000_000
@@ -23,6 +26,8 @@ MOST_BYTES: Final = 32_000_000
 _BYTES_EACH: Final = 64
 """What a piece takes beside its text, roughly."""
 _FEWEST: Final = 1024
+_WORD: Final = 8
+"""Bytes that are looked at at once; so many more than are filled must lie behind every text."""
 _QUOTE, _COMMA, _SPACE, _OPEN, _CLOSE, _BEGIN, _END = b'", {}[]'
 
 
@@ -83,9 +88,9 @@ class Pieces:
 
     def find(self, texts: Sequence[bytes | Raw]) -> Found:
         """Cut each text, and return the numbers of its pieces; those that were not known get the next ones."""
-        whole = b"".join(texts)
+        whole = b"".join([*texts, bytes(_WORD)])
         start = np.zeros(len(texts) + 1, dtype=np.int64)
-        np.cumsum([len(memoryview(text)) for text in texts], out=start[1:])
+        np.fromiter([len(memoryview(text)) for text in texts], np.int64, len(texts)).cumsum(out=start[1:])
         most = len(texts) + whole.count(b",")
         self._make_room(len(whole), most)
         found = Found(
@@ -98,7 +103,7 @@ class Pieces:
         return found
 
     def _make_room(self, size: int, count: int) -> None:
-        end, count = int(self._ends[self._count]) + size, self._count + count
+        end, count = int(self._ends[self._count]) + size + _WORD, self._count + count
         if end > len(self._texts):
             self._texts = np.resize(self._texts, 2 * end)
         if count >= len(self._hashes):
@@ -173,6 +178,18 @@ def next_cut(whole, begin, end, members):
     return end, end
 
 
+@intrinsic
+def word_at(_context, data, place):
+    """Return the eight bytes that begin at a place, as the number that they are to this machine."""
+
+    def code(context, builder, signature, arguments):
+        begin = make_array(signature.args[0])(context, builder, arguments[0]).data
+        word = builder.bitcast(builder.gep(begin, [arguments[1]]), ir.IntType(64).as_pointer())
+        return builder.load(word, align=1)
+
+    return uint64(data, place), code
+
+
 @njit(cache=True, inline="always")
 def look_up(whole, begin, end, seed, slots, hashes, texts, ends, count):
     """Return the number of a piece, `count` if it is new; it is known from then on."""
@@ -195,12 +212,29 @@ def look_up(whole, begin, end, seed, slots, hashes, texts, ends, count):
 
 
 @borrowing
+def last_word(whole, begin, end):
+    """Return what is left of a text of which fewer than eight bytes are left, the rest zeros."""
+    if begin == end:
+        return np.uint64(0)
+    return word_at(whole, begin) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * (end - begin)))
+
+
+@borrowing
 def hash_of(whole, begin, end, seed):
-    """Return 64 bits that depend on every byte and on the seed."""
-    h = seed
-    for j in range(begin, end):
-        h = (h ^ np.uint64(whole[j])) * np.uint64(0x9E3779B97F4A7C15)
-    return h ^ (h >> np.uint64(32))
+    """Return 64 bits that depend on every byte, on how many there are and on the seed."""
+    h = seed ^ np.uint64(end - begin)
+    while end - begin >= _WORD:
+        h = mixed(h ^ word_at(whole, begin))
+        begin += _WORD
+    return mixed(h ^ last_word(whole, begin, end))
+
+
+@borrowing
+def mixed(h):
+    """Return the 64-bit finaliser of MurmurHash3 (Appleby), by half: enough between words."""
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xFF51AFD7ED558CCD)
+    return h ^ (h >> np.uint64(33))
 
 
 @borrowing
@@ -208,12 +242,11 @@ def same(whole, begin, end, texts, text_begin, text_end):
     """Return whether two texts are the same."""
     if end - begin != text_end - text_begin:
         return False
-    difference, here, there = np.uint8(0), np.uint64(begin), np.uint64(text_begin)
-    for _ in range(end - begin):  # to its end in any case, and without signs: both spare it a look at each byte
-        difference |= whole[here] ^ texts[there]
-        here += np.uint64(1)
-        there += np.uint64(1)
-    return difference == 0
+    while end - begin >= _WORD:
+        if word_at(whole, begin) != word_at(texts, text_begin):
+            return False
+        begin, text_begin = begin + _WORD, text_begin + _WORD
+    return last_word(whole, begin, end) == last_word(texts, text_begin, text_end)
 
 
 @borrowing

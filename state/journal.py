@@ -8,24 +8,23 @@ on restore, and its input is read again.
 from __future__ import annotations
 
 import secrets
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
+from typing import TypeVar, cast
 
 from processors.admission import readmit_feedback, readmit_impression
-from processors.join import BEFORE_TIME, Join, ObservedFeedback, Payload, Pending
+from processors.join import BEFORE_TIME, Join, Kept, ObservedFeedback, Payload, ShownImpression
+from processors.timed import Timed
 from state.spill import Spill
-from state.tables import MARK_WINDOW, Key, Mark, Segment, SegmentStore
+from state.tables import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
 """Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""
 SMALL_SEGMENT = 256
 """Entries below which a segment takes in the next window's as well."""
 
-Kept = tuple[int, Pending | ObservedFeedback]
-"""An entry with the event time (ms) until which it is needed."""
-_until = itemgetter(0)
+T = TypeVar("T")
 
 
 class JoinJournal:
@@ -83,31 +82,42 @@ class JoinJournal:
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 
-    def keep(self, kept: Iterable[Kept], evicted: Iterable[Pending] = (), forgotten_before: int = BEFORE_TIME) -> None:
-        """Write what a step kept and is not forgotten yet, and which impressions it gave up.
-
-        It counts only when `mark` has returned.
+    def keep(self, kept: Kept, forgotten_before: int = BEFORE_TIME) -> None:
+        """Write what a step kept and is not forgotten yet. It counts only when `mark` has returned.
 
         A segment is for one window. Only where a step spans many windows with little in each, as when the past is
         replayed, do small neighbours share one and live as long as the last of them.
         """
-        given_up = [(pending.kept_until, pending.impression.offset) for pending in evicted]
-        entries = sorted([*kept, *given_up], key=_until)
-        begin = end = bisect_right(entries, forgotten_before, key=_until)
-        while end < len(entries):
-            window = entries[end][0] // self._window_ms
-            end = bisect_left(entries, (window + 1) * self._window_ms, end, key=_until)
-            if end - begin >= SMALL_SEGMENT or end == len(entries):
-                self._write(window, [entry for _, entry in entries[begin:end]])
-                begin = end
+        for window, shown in self._windows_of(kept.impressions, forgotten_before):
+            self._write_impressions(window, [pending.impression for pending in shown], [one.effective for one in shown])
+        for window, observed in self._windows_of(kept.feedback, forgotten_before):
+            self._write_feedback(window, observed)
+        for window, evicted in self._windows_of(kept.evicted, forgotten_before):
+            self._put(window, Segment(evicted=evicted))
 
-    def _write(self, window: int, entries: list[Pending | ObservedFeedback | int]) -> None:
-        for segment in Segment.of(entries).parts(MAX_SEGMENT_BYTES):
-            self._put(window, segment)
+    def _windows_of(self, kept: Timed[T], forgotten_before: int) -> Iterator[tuple[int, list[T]]]:
+        """Yield the entries of each window, or of several where they are few, with the last of these windows."""
+        windows = kept.after(forgotten_before).by(self._window_ms)
+        last, entries = max(windows, default=0), list[T]()
+        for window in sorted(windows):
+            entries = entries + windows[window] if entries else windows[window]
+            if len(entries) >= SMALL_SEGMENT or window == last:
+                yield window, entries
+                entries = []
+
+    def _write_impressions(self, window: int, shown: list[ShownImpression], effective: list[int]) -> None:
+        offsets = [one.offset for one in shown]
+        values = cast("list[bytes]", [one.value for one in shown])  # they are put elsewhere below, and not before
+        for rows in Rows.parts(offsets, effective, values, MAX_SEGMENT_BYTES):
+            self._put(window, Segment(impressions=rows))
         if self._spill is not None:
-            for entry in entries:
-                if isinstance(entry, Pending):
-                    entry.impression.value = self._spill.put(bytes(entry.impression.value))
+            for impression, value in zip(shown, values, strict=True):
+                impression.value = self._spill.put(value)
+
+    def _write_feedback(self, window: int, observed: list[ObservedFeedback]) -> None:
+        offsets, log_times = [one.offset for one in observed], [one.log_time for one in observed]
+        for rows in Rows.parts(offsets, log_times, [one.value for one in observed], MAX_SEGMENT_BYTES):
+            self._put(window, Segment(feedback=rows))
 
     def _put(self, window: int, segment: Segment) -> None:
         key = (self._partition, window, self._writer, self._number)

@@ -11,59 +11,61 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
 import cramjam
 import faust
 import msgspec
+import numpy as np
 from faust.types import FutureMessage
-
-from processors.join import ObservedFeedback, Pending
 
 Key = tuple[int, int, str, int]
 MARK_WINDOW = -1
 """The `window` of the keys under which marks are kept."""
 
 
-_value = itemgetter(2)
+class Rows(msgspec.Struct, array_like=True, frozen=True):
+    """Records as columns: 8 bytes for an offset and for a time, 4 for a value's length, and the values, joined."""
+
+    offsets: bytes = b""
+    times: bytes = b""
+    lengths: bytes = b""
+    values: bytes = b""
+
+    @classmethod
+    def parts(cls, offsets: list[int], times: list[int], values: list[bytes], most_bytes: int) -> Iterator[Rows]:
+        """Yield these records in parts with values of at most `most_bytes`, or with a single one."""
+        lengths = np.fromiter(map(len, values), "<i4", len(values))
+        ends, places, moments = np.cumsum(lengths, dtype=np.int64), np.array(offsets, "<i8"), np.array(times, "<i8")
+        begin = 0
+        while begin < len(values):
+            most = most_bytes + (int(ends[begin - 1]) if begin else 0)
+            end = max(begin + 1, int(np.searchsorted(ends, most, "right")))
+            part = slice(begin, end)
+            yield cls(places[part].tobytes(), moments[part].tobytes(), lengths[part].tobytes(), b"".join(values[part]))
+            begin = end
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (offset, time, value) of each record."""
+        offsets, times = np.frombuffer(self.offsets, "<i8").tolist(), np.frombuffer(self.times, "<i8").tolist()
+        ends = np.cumsum(np.frombuffer(self.lengths, "<i4"), dtype=np.int64).tolist()
+        begin = 0
+        for offset, time, end in zip(offsets, times, ends, strict=True):
+            yield offset, time, self.values[begin:end]
+            begin = end
 
 
 class Segment(msgspec.Struct, array_like=True):
     """What one step kept for one window.
 
-    Impressions are (offset, effective time, value), feedback is (offset, log time, value); `evicted` are the offsets
-    of impressions that were given up.
+    The times of impressions are those at which they count as having occurred, those of feedback its log times;
+    `evicted` are the offsets of impressions that were given up.
     """
 
-    impressions: list[tuple[int, int, bytes]] = []
-    feedback: list[tuple[int, int, bytes]] = []
+    impressions: Rows = Rows()
+    feedback: Rows = Rows()
     evicted: list[int] = []
-
-    @classmethod
-    def of(cls, entries: Sequence[Pending | ObservedFeedback | int]) -> Segment:
-        """Return a segment of impressions with the feedback that came before them, feedback, and evicted offsets."""
-        impressions = [one for one in entries if type(one) is Pending]
-        feedback = [one for one in entries if type(one) is ObservedFeedback]
-        feedback += [early for one in impressions if one.feedback for early in one.feedback]
-        return cls(
-            [(one.impression.offset, one.effective, bytes(one.impression.value)) for one in impressions],
-            [(one.offset, one.log_time, one.value) for one in feedback],
-            [one for one in entries if type(one) is int],
-        )
-
-    def parts(self, most_bytes: int) -> Iterator[Segment]:
-        """Yield segments that have all of this one, each with values of at most `most_bytes`, or with a single one."""
-        impressions, feedback = self.impressions, self.feedback
-        size = sum(map(len, map(_value, impressions))) + sum(map(len, map(_value, feedback)))
-        if size <= most_bytes or len(impressions) + len(feedback) == 1:
-            yield self
-            return
-        # One of each must not end up in the same half for ever.
-        some, others = (len(impressions) + 1) // 2, len(feedback) // 2
-        yield from Segment(impressions[:some], feedback[:others], self.evicted).parts(most_bytes)
-        yield from Segment(impressions[some:], feedback[others:]).parts(most_bytes)
 
 
 class Mark(msgspec.Struct):

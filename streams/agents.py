@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from faust.types import TP, StreamT
 
+from processors.admission import LogRecord
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
 from streams.logs import bound_contextvars, get_log
 from streams.reading import Reading, ReadingWatch, end_of_log
-from streams.record_batches import Cursor, LogRecord, RecordBatch
+from streams.record_batches import Cursor, RecordBatch
 from streams.settings import TopicSettings
 
 if TYPE_CHECKING:

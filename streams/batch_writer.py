@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -34,12 +36,12 @@ class BatchWriter:
 
     def extend(self, topic: str, partition: int, records: Iterable[KeyAndValue], headers: Headers = ()) -> None:
         """Add records, in order."""
-        batches, attached = self._batches[topic, partition], list(headers)
-        for key, value in records:
-            if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=attached) is None:
-                # One that is empty has room for anything.
-                batches.append(self._producer.create_batch())
-                batches[-1].append(timestamp=None, key=key, value=value, headers=attached)
+        batches, attached, left = self._batches[topic, partition], list(headers), iter(records)
+        without_room = _fill(batches[-1], left, attached) if batches else next(left, None)
+        while without_room is not None:
+            # One that is empty has room for anything.
+            batches.append(self._producer.create_batch())
+            without_room = _fill(batches[-1], chain([without_room], left), attached)
 
     async def flush(self) -> None:
         """Send everything and wait until it is acknowledged. Raises `NotWrittenError`."""
@@ -58,6 +60,20 @@ class BatchWriter:
         except KafkaError as error:
             largest = max(batch.size() for batch in batches)
             raise NotWrittenError(f"{topic}[{partition}]: {_advice(error, largest)}") from error
+
+
+def _fill(batch: BatchBuilder, records: Iterator[KeyAndValue], headers: list[tuple[str, bytes]]) -> KeyAndValue | None:
+    """Add records to a batch until there is no room for one; return that one, or None where all are in."""
+    # What is behind the batch's own `append`, which takes longer to get there than that takes.
+    append, offset, now = batch._builder.append, batch.record_count(), int(time.time() * 1000)
+    without_room = None
+    for key, value in records:
+        if append(offset, now, key, value, headers) is None:
+            without_room = key, value
+            break
+        offset += 1
+    batch._relative_offset = offset
+    return without_room
 
 
 def _advice(error: KafkaError, largest: int) -> str:

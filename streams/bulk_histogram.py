@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import Histogram
 
 
 class BulkHistogram(Histogram):
     """A histogram without labels, with `observe_many` beside `observe`."""
 
-    def observe_many(self, values: Sequence[float] | NDArray[np.float64], times: int = 1) -> None:
+    def observe_many(self, values: Iterable[float], times: int = 1) -> None:
         """Observe each of the values so many times."""
-        buckets = np.searchsorted(self._upper_bounds, values)
-        self._sum.inc(times * float(np.sum(values)))
-        for bucket, count in enumerate(np.bincount(buckets).tolist()):
-            if count:
-                self._buckets[bucket].inc(times * count)
+        observed = np.fromiter(values, np.float64)
+        self._sum.inc(times * float(observed.sum()))
+        counts = np.bincount(np.searchsorted(self._upper_bounds, observed))
+        for bucket in np.flatnonzero(counts):
+            self._buckets[bucket].inc(times * int(counts[bucket]))

@@ -129,12 +129,12 @@ class _Examination:
     def _messages(self, topic: str) -> Iterator[Finding]:
         settings = self._settings
         admission = Admission(settings.models, settings.max_ahead_ms)
-        admit = admission.impression if topic == settings.topics.impressions else admission.feedback
+        admit = admission.impressions if topic == settings.topics.impressions else admission.feedback
         refusals: list[str | None] = []
         delays: list[int] = []
         misplaced = 0
-        for record in self._last(topic):
-            admitted = admit(record.key, record.value, record.offset, record.timestamp)
+        records = list(self._last(topic))
+        for record, admitted in zip(records, admit(records), strict=True):
             if isinstance(admitted, Watermark):
                 continue
             refusals.append(admitted.reason if isinstance(admitted, Refusal) else None)

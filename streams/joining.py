@@ -7,14 +7,12 @@ the input. Steps take turns: the caller holds a lock, since both topics and the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
+from collections import defaultdict
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 
-from processors.admission import Admission, Reason, Refusal
-from processors.events import Watermark
-from processors.interactions import encode_interaction, floor_of, shard_key
+from processors.admission import Admission, LogRecord, Reason, Refusal
+from processors.interactions import encode_interactions, floor_of, shard_key
 from processors.join import (
     BEFORE_TIME,
     Join,
@@ -31,13 +29,12 @@ from state.spill import Spill
 from state.tables import SegmentStore
 from streams.metrics import MISPLACED_ORPHAN, Metrics
 from streams.outputs import Outputs, Place, contract_partition
-from streams.record_batches import Cursor, LogRecord, RecordBatch
+from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings, TopicSettings
 from streams.steps import Steps
 
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
-_model = attrgetter("impression.model")
 
 
 @dataclass(frozen=True)
@@ -83,15 +80,15 @@ class PartitionJoin:
         results: list[Step] = []
         self._idle_since.pop(self._topics.impressions, None)
         with self._steps:
-            for record in batch.records:
-                match self._admission.impression(record.key, record.value, record.offset, record.timestamp):
-                    case ShownImpression() as impression:
-                        shown.append(impression)
-                    case Watermark(watermark=reached):
-                        results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
-                        shown = []
-                    case Refusal() as refusal:
-                        refused.append((batch.tp.topic, record, refusal))
+            for record, admitted in zip(batch.records, self._admission.impressions(batch.records), strict=True):
+                if isinstance(admitted, ShownImpression):
+                    shown.append(admitted)
+                elif isinstance(admitted, Refusal):
+                    refused.append((batch.tp.topic, record, admitted))
+                else:
+                    reached = admitted.watermark
+                    results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
+                    shown = []
             results.append(self._join.add_impressions(shown))
             await self._settle(results, refused)
 
@@ -102,15 +99,15 @@ class PartitionJoin:
         results: list[Step] = []
         self._idle_since.pop(self._topics.feedback, None)
         with self._steps:
-            for record in batch.records:
-                match self._admission.feedback(record.key, record.value, record.offset, record.timestamp):
-                    case ObservedFeedback() as feedback:
-                        observed.append(feedback)
-                    case Watermark(watermark=reached):
-                        results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
-                        observed = []
-                    case Refusal() as refusal:
-                        refused.append((batch.tp.topic, record, refusal))
+            for record, admitted in zip(batch.records, self._admission.feedback(batch.records), strict=True):
+                if isinstance(admitted, ObservedFeedback):
+                    observed.append(admitted)
+                elif isinstance(admitted, Refusal):
+                    refused.append((batch.tp.topic, record, admitted))
+                else:
+                    reached = admitted.watermark
+                    results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
+                    observed = []
             results.append(self._join.add_feedback(observed))
             await self._settle(results, refused)
 
@@ -149,28 +146,27 @@ class PartitionJoin:
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
-            self._journal.keep(step.kept, step.evicted, self._join.forgotten_before)
+            self._journal.keep(step.kept, self._join.forgotten_before)
         for topic, record, refusal in refused:
             outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
             self._metrics.dead_letters.labels(topic, refusal.reason).inc()
         await outputs.flush()
         if closed:
-            wait_ended = min(pending.effective for pending in closed) / 1000 + self._config.wait
+            wait_ended = closed[0].effective / 1000 + self._config.wait  # they come in the order of closing
             self._metrics.join_delay.observe(max(0.0, time.time() - wait_ended))
         await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
         self._observe()
 
     def _write_interactions(self, closed: list[Pending], outputs: Outputs) -> None:
         floor = floor_of(closed, self._join.floor, self.impressions.offset)
-        for model, group in groupby(closed, key=_model):
+        for model, some in _by_model(closed).items():
+            values = encode_interactions(some, self.partition, floor)
             # A model may have left the configuration while its impressions were pending.
             feature = self._shard_features.get(model)
             if feature is None:
-                values = (encode_interaction(pending, self.partition, floor) for pending in group)
                 outputs.interactions(model, model.encode(), values)
                 continue
-            for pending in group:
-                value = encode_interaction(pending, self.partition, floor)
+            for pending, value in zip(some, values, strict=True):
                 outputs.interactions(model, shard_key(pending, feature), [value])
         self._metrics.feedback_delay.observe_many(
             [(one.occurred_at - pending.effective) / 1000 for pending in closed for one in pending.feedback]
@@ -211,3 +207,13 @@ class PartitionJoin:
         self._metrics.early.labels(partition).set(self._join.early)
         if self._join.watermark > BEFORE_TIME:
             self._metrics.watermark.labels(partition).set(self._join.watermark / 1000)
+
+
+def _by_model(closed: list[Pending]) -> Mapping[str, list[Pending]]:
+    models = {pending.impression.model for pending in closed}
+    if len(models) == 1:
+        return {models.pop(): closed}
+    groups = defaultdict[str, list[Pending]](list)
+    for pending in closed:
+        groups[pending.impression.model].append(pending)
+    return groups

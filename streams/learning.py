@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors import policy
-from processors.admission import Refusal
+from processors.admission import LogRecord, Refusal
 from processors.arrivals import Arrivals, Reader, Stretch
 from processors.chunks import assemble, split, used_slot
 from processors.learner import Learner
@@ -27,7 +27,7 @@ from state.checkpoints import Checkpoint, Publication
 from streams.learning_metrics import LearningMetrics
 from streams.logs import get_log
 from streams.outputs import Outputs, Place, contract_partition
-from streams.record_batches import Cursor, LogRecord, RecordBatch
+from streams.record_batches import Cursor, RecordBatch
 from streams.settings import Settings
 from streams.steps import Steps
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -49,8 +50,7 @@ class Outputs:
     def interactions(self, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
         """Write interactions, keyed by their model, to the partition on which the key `spread_by` lies."""
         partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
-        key = model.encode()
-        self._writer.extend(self._topics.interactions, partition, [(key, value) for value in values])
+        self._writer.extend(self._topics.interactions, partition, zip(repeat(model.encode()), values))
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:
         """Write feedback that joined nothing: its original bytes, reason and lateness in the headers."""

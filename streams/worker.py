@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import faust
 
+from processors.admission import Admission
 from processors.learners import warm_up
 from streams.collection import collect_seldom
 from streams.logs import get_log, set_up_logs
@@ -42,6 +43,9 @@ class PunctualWorker(faust.Worker):
         set_up_logs(settings.log_level, settings.log_format)
         check_topics(settings.kafka, settings.topics)
         warm_up(settings.models.values())
+        Admission(settings.models, settings.max_ahead_ms).impressions(
+            []
+        )  # compiles, which the first batch would wait for
         collect_seldom()
         super().execute_from_commandline()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from processors.admission import LogRecord
 from processors.model import ModelConfig
 
 MODEL = "feed"
@@ -46,3 +48,23 @@ def encode(message: Any) -> bytes:
 def models(*names: str) -> dict[str, ModelConfig]:
     """Return configured models of these names."""
     return {name: ModelConfig(name=name, definitely_negative=frozenset({"dislike"})) for name in names}
+
+
+class Record(NamedTuple):
+    """A record of a log."""
+
+    key: bytes | None
+    value: bytes | None
+    offset: int
+    timestamp: int
+
+
+T = TypeVar("T")
+
+
+def admitted(
+    admit: Callable[[Sequence[LogRecord]], list[T]], key: bytes | None, value: bytes | None, offset: int, timestamp: int
+) -> T:
+    """Return what is made of a record by a function that takes many at once."""
+    (one,) = admit([Record(key, value, offset, timestamp)])
+    return one

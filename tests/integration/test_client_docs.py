@@ -14,7 +14,7 @@ from streams.embedded_broker import EmbeddedBroker
 from streams.outputs import contract_partition
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics import create_topics
-from tests.factories import models
+from tests.factories import admitted, models
 
 TEXT = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 PROGRAM = next(block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "KafkaProducer(" in block)
@@ -36,8 +36,8 @@ def test_what_the_example_sends_is_let_in_where_it_belongs(tmp_path: Path) -> No
         assert record.partition == contract_partition(record.key, 7)
     [impression] = [record for record in found if record.topic == topics.impressions]
     [feedback] = [record for record in found if record.topic == topics.feedback]
-    shown = admission.impression(impression.key, impression.value, impression.offset, impression.timestamp)
-    observed = admission.feedback(feedback.key, feedback.value, feedback.offset, feedback.timestamp)
+    shown = admitted(admission.impressions, impression.key, impression.value, impression.offset, impression.timestamp)
+    observed = admitted(admission.feedback, feedback.key, feedback.value, feedback.offset, feedback.timestamp)
     assert isinstance(shown, ShownImpression)
     assert isinstance(observed, ObservedFeedback)
     assert observed.impression_id == shown.id

@@ -57,7 +57,7 @@ def test_it_ends_by_itself_and_closes_every_partition(broker: EmbeddedBroker, tm
     records: list[ConsumerRecord] = []
     with TopicReader(broker.bootstrap_servers, TOPICS.impressions) as reader:
         read_until(reader, records, 300 + TOPICS.event_partitions)
-    admitted = [admission.impression(one.key, one.value, one.offset, one.timestamp) for one in records]
+    admitted = admission.impressions(records)
     assert not any(isinstance(one, Refusal) for one in admitted)
     assert len({one.key for one in records if one.key is not None}) == 300
     last = {one.partition: result for one, result in zip(records, admitted, strict=True)}

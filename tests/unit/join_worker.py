@@ -129,7 +129,7 @@ class Worker:
 
     def keep(self, steps: list[Step]) -> None:
         for step in steps:
-            self.journal.keep(step.kept, step.evicted)
+            self.journal.keep(step.kept)
 
     def mark(self) -> None:
         asyncio.run(self.journal.mark(self.join, *self.at))

@@ -26,7 +26,7 @@ from processors.interactions import encode_interaction
 from processors.join import ObservedFeedback, Pending, ShownImpression
 from processors.learner import Learner
 from processors.model import ModelConfig
-from tests.factories import MODEL, encode, feedback, impression, models
+from tests.factories import MODEL, Record, admitted, encode, feedback, impression, models
 
 NOW = 2_000_000
 MAX_AHEAD = 300_000
@@ -167,7 +167,7 @@ BYTES = [
 
 @pytest.mark.parametrize("case", SCHEMA + CONTRADICTIONS + BYTES, ids=lambda case: case.name)
 def test_a_hostile_impression_is_refused_with_its_reason(case: Hostile) -> None:
-    refusal = ADMISSION.impression(case.key, case.value, 0, NOW)
+    refusal = admitted(ADMISSION.impressions, case.key, case.value, 0, NOW)
     assert isinstance(refusal, Refusal)
     assert (refusal.reason, bool(refusal.detail)) == (case.reason, True)
 
@@ -188,13 +188,13 @@ def test_a_hostile_impression_is_refused_with_its_reason(case: Hostile) -> None:
     ids=lambda case: case.name,
 )
 def test_hostile_feedback_is_refused_with_its_reason(case: Hostile) -> None:
-    refusal = ADMISSION.feedback(case.key, case.value, 0, NOW)
+    refusal = admitted(ADMISSION.feedback, case.key, case.value, 0, NOW)
     assert isinstance(refusal, Refusal)
     assert refusal.reason == case.reason
 
 
 def interaction_of(shown: ShownImpression, *observed: ObservedFeedback) -> bytes:
-    return encode_interaction(Pending(shown, shown.occurred_at, tuple(observed), 0, 0), partition=3, floor=7)
+    return encode_interaction(Pending(shown, shown.occurred_at, tuple(observed)), partition=3, floor=7)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def interaction_of(shown: ShownImpression, *observed: ObservedFeedback) -> bytes
     ],
 )  # fmt: skip
 def test_what_is_odd_but_true_is_let_in_and_can_be_learned(name: str, value: bytes) -> None:
-    shown = ADMISSION.impression(b"i1", value, 5, NOW)
+    shown = admitted(ADMISSION.impressions, b"i1", value, 5, NOW)
     assert isinstance(shown, ShownImpression), name
     interaction = decode_interaction(interaction_of(shown))
     (reward,) = Learner(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10)).learn(
@@ -238,17 +238,17 @@ def test_an_impression_with_few_features_and_actions_is_never_too_much_to_learn(
 
 def test_a_watermark_is_a_record_without_a_key() -> None:
     value = encode({"schema_version": 1, "watermark": NOW})
-    assert ADMISSION.impression(None, value, 0, NOW) == Watermark(1, NOW)
-    assert ADMISSION.feedback(None, value, 0, NOW) == Watermark(1, NOW)
+    assert admitted(ADMISSION.impressions, None, value, 0, NOW) == Watermark(1, NOW)
+    assert admitted(ADMISSION.feedback, None, value, 0, NOW) == Watermark(1, NOW)
 
 
 def test_what_was_deepest_when_let_in_decodes_where_the_stack_is_deeper() -> None:
     def let_in(levels: int) -> bool:
         value = beside(b'"x":' + b"[" * levels + b"]" * levels)
-        return isinstance(ADMISSION.impression(b"i1", value, 0, NOW), ShownImpression)
+        return isinstance(admitted(ADMISSION.impressions, b"i1", value, 0, NOW), ShownImpression)
 
     deepest = max(levels for levels in range(100, 1_000, 5) if let_in(levels))
-    shown = ADMISSION.impression(b"i1", beside(b'"x":' + b"[" * deepest + b"]" * deepest), 0, NOW)
+    shown = admitted(ADMISSION.impressions, b"i1", beside(b'"x":' + b"[" * deepest + b"]" * deepest), 0, NOW)
     assert isinstance(shown, ShownImpression)
 
     def with_deeper_stack(frames: int) -> None:
@@ -291,9 +291,9 @@ keys = st.none() | st.just(b"i1") | st.binary(max_size=8)
 def test_any_bytes_whatever_are_let_in_or_refused_and_nothing_else(
     key: bytes | None, value: bytes | None, offset: int, timestamp: int
 ) -> None:
-    shown = ADMISSION.impression(key, value, offset, timestamp)
+    shown = admitted(ADMISSION.impressions, key, value, offset, timestamp)
     assert isinstance(shown, ShownImpression | Watermark | Refusal)
-    observed = ADMISSION.feedback(key, value, offset, timestamp)
+    observed = admitted(ADMISSION.feedback, key, value, offset, timestamp)
     assert isinstance(observed, ObservedFeedback | Watermark | Refusal)
     if isinstance(shown, ShownImpression):
         decoded = decode_interaction(interaction_of(shown))
@@ -309,6 +309,23 @@ def test_any_bytes_whatever_are_let_in_or_refused_and_nothing_else(
 @given(st.dictionaries(st.text(max_size=8), trees, max_size=3))
 def test_fields_that_no_type_names_travel_on_for_any_reader(extra: dict[str, Any]) -> None:
     extra = {name: value for name, value in extra.items() if name not in Impression.__struct_fields__}
-    shown = ADMISSION.impression(b"i1", json.dumps({**impression(), **extra}).encode(), 0, NOW)
+    shown = admitted(ADMISSION.impressions, b"i1", json.dumps({**impression(), **extra}).encode(), 0, NOW)
     assert isinstance(shown, ShownImpression)
     assert json.loads(interaction_of(shown))["impression"] == {**impression(), **extra}
+
+
+@given(st.lists(st.tuples(keys, values), max_size=6))
+def test_a_record_is_what_it_is_whatever_lies_beside_it(records: list[tuple[bytes | None, bytes | None]]) -> None:
+    stretch = [Record(key, value, offset, NOW) for offset, (key, value) in enumerate(records)]
+    assert ADMISSION.impressions(stretch) == [admitted(ADMISSION.impressions, *one) for one in stretch]
+    assert ADMISSION.feedback(stretch) == [admitted(ADMISSION.feedback, *one) for one in stretch]
+
+
+def test_actions_that_were_met_are_no_more_trusted_in_other_company() -> None:
+    admission = Admission(models(MODEL), MAX_AHEAD)
+    pair = [{"id": "a"}, {"id": "b"}]
+    for actions, reason in ([*pair, {"id": "c"}], None), ([*pair, {"id": "a"}], "duplicate_actions"), (
+        [*pair, {"id": "a", "features": {"x": 1}}], "duplicate_actions"), ([*pair, {"id": 3}], "schema"), (
+        [*pair, {"id": "c", "features": {"x": []}}], "schema"), ([*pair, {"id": "c"}], None):  # fmt: skip
+        shown = admitted(admission.impressions, b"i1", encode(impression(actions=actions)), 0, NOW)
+        assert (shown.reason if isinstance(shown, Refusal) else None) == reason

@@ -13,20 +13,21 @@ from experiments.bench_result import at_least, conclude
 from experiments.bench_workload import BEGIN, GRACE, MODELS, WAIT, Logs
 from processors.admission import Admission
 from processors.join import Join, JoinConfig, ObservedFeedback, ShownImpression
+from tests.factories import admitted
 
 
 def test_every_record_is_let_in_and_every_impression_closes_with_its_feedback() -> None:
     logs = Logs(2_000)
     admission, join = Admission(MODELS, 10**9), Join(JoinConfig(wait=WAIT, grace=GRACE))
-    shown = [admission.impression(*one, offset, BEGIN) for offset, one in enumerate(logs.impressions)]
-    answers = [admission.feedback(*one, offset, BEGIN) for offset, one in enumerate(logs.feedback)]
+    shown = [admitted(admission.impressions, *one, offset, BEGIN) for offset, one in enumerate(logs.impressions)]
+    answers = [admitted(admission.feedback, *one, offset, BEGIN) for offset, one in enumerate(logs.feedback)]
     join.add_impressions([one for one in shown if isinstance(one, ShownImpression)])
     join.add_feedback([one for one in answers if isinstance(one, ObservedFeedback)])
     last, answer = logs.closing(0)
-    late = admission.impression(*last, 2_000, BEGIN)
+    late = admitted(admission.impressions, *last, 2_000, BEGIN)
     assert isinstance(late, ShownImpression)
     join.add_impressions([late])
-    orphan = admission.feedback(*answer, 2_000, BEGIN)
+    orphan = admitted(admission.feedback, *answer, 2_000, BEGIN)
     assert isinstance(orphan, ObservedFeedback)
     closed = join.add_feedback([orphan]).closed
     assert len(closed) == len(logs.impressions)

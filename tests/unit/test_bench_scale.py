@@ -13,6 +13,7 @@ from experiments.bench_workload import FEEDBACK_SHARE
 from processors.admission import Admission
 from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
+from tests.factories import admitted
 
 ADMISSION = Admission({"feed": ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))}, 10**13)
 
@@ -20,8 +21,8 @@ ADMISSION = Admission({"feed": ModelConfig(name="feed", definitely_negative=froz
 def test_traffic_is_two_logs_in_order_and_its_feedback_comes_within_the_wait() -> None:
     traffic = Traffic(users=50, wait=2.0, seed=0)
     stretches = [traffic.stretch(2_000) for _ in range(10)]
-    shown = [ADMISSION.impression(*record, 0, 0) for stretch, _ in stretches for record in stretch]
-    answers = [ADMISSION.feedback(*record, 0, 0) for _, stretch in stretches for record in stretch]
+    shown = [admitted(ADMISSION.impressions, *record, 0, 0) for stretch, _ in stretches for record in stretch]
+    answers = [admitted(ADMISSION.feedback, *record, 0, 0) for _, stretch in stretches for record in stretch]
     impressions = [one for one in shown if isinstance(one, ShownImpression)]
     feedback = [one for one in answers if isinstance(one, ObservedFeedback)]
     assert (len(impressions), len(feedback)) == (len(shown), len(answers))

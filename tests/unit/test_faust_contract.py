@@ -38,6 +38,7 @@ from mode.utils.logging import CompositeLogger
 
 from state.tables import SegmentTable
 from streams.app import create_app
+from streams.batch_writer import _fill
 from streams.record_batches import RecordBatchApp, RecordBatchConsumer, RecordBatchTransport
 from tests.unit.stand_ins import batch, record, worker_settings
 
@@ -78,7 +79,6 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (table.Table.partition_for_key, ["self", "key"]),
         (AIOKafkaProducer.create_batch, ["self"]),
         (AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
-        (BatchBuilder.append, ["self", "timestamp", "key", "value", "headers"]),
         (transport_consumer.ensure_TP, ["tp"]),
     ],
     ids=lambda value: getattr(value, "__qualname__", ""),
@@ -104,6 +104,27 @@ def test_a_method_is_there_with_the_parameters_that_are_relied_on(
 def test_an_attribute_is_declared_where_it_is_read(holder: type, name: str) -> None:
     source = "".join(inspect.getsource(one) for one in holder.__mro__ if one.__module__.startswith("faust"))
     assert re.search(rf"self\.{name}\b|def {name}\b|^    {name}\b", source, re.MULTILINE)
+
+
+def test_a_batch_is_filled_as_its_own_append_does() -> None:
+    records = [(b"key", b"value"), (None, b"x" * 500), (b"key", None), (b"last", b"one")]
+    headers = [("reason", b"late")]
+    own, ours = BatchBuilder(100, 0), [BatchBuilder(100, 0), BatchBuilder(100, 0)]
+    for key, value in records[:1]:
+        assert own.append(timestamp=None, key=key, value=value, headers=headers) is not None
+    assert own.append(timestamp=None, key=records[1][0], value=records[1][1], headers=headers) is None
+    left = iter(records)
+    assert _fill(ours[0], left, headers) == records[1]
+    assert list(left) == records[2:]
+    assert _fill(ours[1], iter(records[1:2]), headers) is None
+    assert [one.record_count() for one in (own, *ours)] == [1, 1, 1]
+    assert _without_time(ours[0]) == _without_time(own)
+
+
+def _without_time(batch: BatchBuilder) -> bytes:
+    """Return a batch without its checksum and the times of its first and last record."""
+    built = bytes(batch._build())
+    return built[:17] + built[21:27] + built[43:]
 
 
 def test_a_message_takes_what_a_batch_is_wrapped_in() -> None:

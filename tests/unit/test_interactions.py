@@ -19,7 +19,7 @@ def pending(*came: tuple[str, int, int], offset: int = 17) -> Pending:
         for signal, when, at in came
     ]
     shown = ShownImpression("i1", 1_000_000, "feed", offset, encode(impression()))
-    return Pending(shown, 1_000_000, tuple(observed), closes_at=0, kept_until=0)
+    return Pending(shown, 1_000_000, tuple(observed))
 
 
 def test_an_interaction_is_the_messages_as_they_came_and_where_they_lay() -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from processors.admission import Admission, Refusal
 from processors.events import Watermark
 from processors.join import Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
-from tests.factories import MODEL, encode, feedback, impression, models
+from tests.factories import MODEL, admitted, encode, feedback, impression, models
 from tests.unit.join_oracle import truth
 from tests.unit.join_worker import CONFIG, Logs, logs
 
@@ -114,7 +114,7 @@ class Fuzz:
         self.recent = [*self.recent[-40:], name]
         changes = {"deferred": self.random.random() < 0.2, "chosen": self.random.choice([1, 1, 1, 1, 0, 3])}
         key, value = self._spoilt(name, encode(impression(name, self._time(), **changes)))
-        match self.admission.impression(key, value, self.offset, self.now):
+        match admitted(self.admission.impressions, key, value, self.offset, self.now):
             case ShownImpression() as shown:
                 self._take(self.join.add_impressions([shown]))
             case Refusal():
@@ -136,7 +136,7 @@ class Fuzz:
             key, value = self._spoilt(name, encode({**message, "feedback_id": f"{message['feedback_id']}.{again}"}))
             self.counts["feedback"] += 1
             self.offset += 1
-            match self.admission.feedback(key, value, self.offset, self.now):
+            match admitted(self.admission.feedback, key, value, self.offset, self.now):
                 case ObservedFeedback() as observed:
                     self._take(self.join.add_feedback([observed]))
                 case Refusal():

@@ -78,7 +78,7 @@ def test_one_that_was_evicted_does_not_come_back_after_a_restart() -> None:
     journal.restore(join)
     step = join.add_impressions([shown(0, "a", 1_000), shown(1, "b", 1_001)])
     assert [one.impression.id for one in step.evicted] == ["a"]
-    journal.keep(step.kept, step.evicted)
+    journal.keep(step.kept)
     asyncio.run(journal.mark(join, 2, 0))
     restored = Join(config)
     JoinJournal(MemorySegments(changelog), PARTITION, WINDOW).restore(restored)

@@ -146,7 +146,7 @@ def test_tables_too_large_to_be_exchanged_are_refused() -> None:
 )
 def test_what_is_one_feature_lies_on_one_shard(left: str, right: str) -> None:
     keys = {
-        shard_key(Pending(ShownImpression("i", 0, "feed", 0, value), 0, (), 0, 0), "user")
+        shard_key(Pending(ShownImpression("i", 0, "feed", 0, value), 0, ()), "user")
         for value in (b'{"impression_id":"i","context":{"user":%b}}' % one.encode() for one in (left, right))
     }
     assert len(keys) == 1
@@ -154,7 +154,7 @@ def test_what_is_one_feature_lies_on_one_shard(left: str, right: str) -> None:
 
 def test_without_the_feature_an_impression_goes_by_its_own_id() -> None:
     value = b'{"impression_id":"i-17","context":{"hour":7}}'
-    assert shard_key(Pending(ShownImpression("i-17", 0, "feed", 0, value), 0, (), 0, 0), "user") == b"i-17"
+    assert shard_key(Pending(ShownImpression("i-17", 0, "feed", 0, value), 0, ()), "user") == b"i-17"
 
 
 @pytest.mark.parametrize("spread", [lambda t, user: user % 4, lambda t, user: t % 4], ids=["by user", "by impression"])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from processors.spans import SPAN_MS, Spans
+from processors.timed import Timed
 
 
 class Entry(Struct, eq=False):
@@ -33,9 +34,8 @@ def in_order(entries: list[Entry]) -> list[Entry]:
 
 
 def spans_of(entries: list[Entry]) -> Spans[Entry]:
-    spans = Spans[Entry](attrgetter("time"), attrgetter("rank"))
-    for entry in entries:
-        spans.add(entry)
+    spans = Spans[Entry](attrgetter("rank"))
+    spans.extend(Timed([entry.time for entry in entries], list(entries)))
     return spans
 
 
@@ -47,20 +47,21 @@ def test_what_is_taken_is_what_a_sorted_list_has(times: list[int], steps: list[t
         match what:
             case "add":
                 waiting.append(Entry(much, added))
-                spans.add(waiting[-1])
+                spans.add(much, waiting[-1])
                 added += 1
             case "remove" if much < len(waiting):
-                spans.remove(waiting.pop(much))
+                removed = waiting.pop(much)
+                spans.remove(removed.time, removed)
             case "move" if waiting:
-                spans.remove(waiting[0])
+                spans.remove(waiting[0].time, waiting[0])
                 waiting[0].time = much
-                spans.add(waiting[0])
+                spans.add(much, waiting[0])
             case "until":
                 due = in_order([entry for entry in waiting if entry.time <= much])
-                assert spans.take_until(much) == due
+                assert spans.take_until(much).entries == due
                 waiting = [entry for entry in waiting if entry not in due]
             case "first":
                 first = in_order(waiting)[:much]
-                assert spans.take_first(much) == first
+                assert spans.take_first(much).entries == first
                 waiting = [entry for entry in waiting if entry not in first]
     assert waiting == []

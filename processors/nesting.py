@@ -1,0 +1,30 @@
+"""How many brackets values open: no more than that deep can anything in them lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+_BRACKET, _BRACE = np.frombuffer(b"[{", dtype=np.uint8)
+
+
+def openings(values: Sequence[bytes]) -> list[int]:
+    """Return how many brackets and braces each value opens, those within texts included."""
+    counts = np.zeros(len(values), dtype=np.int64)
+    ends = np.fromiter(map(len, values), np.int64, len(values)).cumsum()
+    count_openings(np.frombuffer(b"".join(values), dtype=np.uint8), ends, counts)
+    return list(counts.tolist())
+
+
+@njit(cache=True, _nrt=False)
+def count_openings(whole, ends, counts):
+    """Write how many brackets each stretch that ends at `ends` opens."""
+    begin = np.uint64(0)  # without signs it counts many bytes at a time
+    for i in range(len(ends)):
+        opened, end = 0, np.uint64(ends[i])
+        for j in range(begin, end):
+            opened += (whole[j] == _BRACKET) | (whole[j] == _BRACE)
+        counts[i] = opened
+        begin = end
