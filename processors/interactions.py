@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -25,16 +25,17 @@ _context = msgspec.json.Decoder(_Context)
 
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
     """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
-    return encode_interactions([pending], partition, floor)[0]
+    (value,) = encode_interactions([pending], partition, floor)
+    return value
 
 
-def encode_interactions(closed: Sequence[Pending], partition: int, floor: int) -> list[bytes]:
-    """Return the interactions that closed impressions became, each as JSON (`events.Interaction`)."""
+def encode_interactions(closed: Iterable[Pending], partition: int, floor: int) -> Iterator[bytes]:
+    """Yield the interactions that closed impressions became, each as JSON (`events.Interaction`)."""
     interaction = (
         b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d},"impression":%%b,"feedback":[%%b],"signals":%%b}'
         % (partition, floor)
     )
-    values, nothing = [], _distinct((), deferred=False)
+    nothing = _distinct((), deferred=False)
     for pending in closed:
         impression, feedback = pending.impression, pending.feedback
         if not feedback:
@@ -46,8 +47,7 @@ def encode_interactions(closed: Sequence[Pending], partition: int, floor: int) -
             answers = b",".join([one.value for one in feedback])
             signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
         # A value that lies elsewhere is fetched by `%b`.
-        values.append(interaction % (impression.offset, impression.value, answers, signals))
-    return values
+        yield interaction % (impression.offset, impression.value, answers, signals)
 
 
 @lru_cache(maxsize=1024)

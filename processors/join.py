@@ -211,7 +211,7 @@ class Join:
         self._grace = round(config.grace * 1000)
         self._backward = round(config.backward * 1000)
         self._activation = round(config.activation * 1000)
-        # Kept feedback that came early is needed until `backward` after its impression has closed.
+        # So that early feedback is not restored when its impression has just been forgotten.
         self._remember = round(max(config.remember, config.backward) * 1000)
         self._max_pending = config.max_pending
         self._max_early = config.max_early
@@ -225,7 +225,7 @@ class Join:
         self._offsets: deque[int] = deque()
         """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
         self._gone: set[int] = set()
-        self._early: dict[str, list[ObservedFeedback]] = {}
+        self._early: dict[str, tuple[ObservedFeedback, ...]] = {}
         self._expiring = Spans[ObservedFeedback](attrgetter("offset"))
         self._forgetting = Spans[str]()
         self.early = 0
@@ -290,7 +290,7 @@ class Join:
     def add_feedback(self, feedback: Iterable[ObservedFeedback]) -> Step:
         """Add a stretch of the feedback log, in its order, and close what is due."""
         step = _step()
-        early = Timed[ObservedFeedback]([], [])
+        early: list[ObservedFeedback] = []
         known, kept = self._known, step.kept.feedback
         add_time, add_entry = kept.times.append, kept.entries.append
         newest, wait, backward, closes_after = self.feedback_time, self._wait, self._backward, self._wait + self._grace
@@ -312,8 +312,7 @@ class Join:
             elif self._judge(one, pending, step):
                 kept.add(_kept_since(pending), one)
         self.feedback_time = newest
-        self._expiring.extend(early)
-        kept.extend(early)
+        self._expect_impressions(early, step)
         return self._close_due(step)
 
     def advance(self, impressions_time: int | None = None, feedback_time: int | None = None) -> Step:
@@ -339,6 +338,12 @@ class Join:
         self._closing.add(self._since(pending), pending)
         return pending
 
+    def _belongs(self, feedback: ObservedFeedback, pending: Pending) -> bool:
+        """Say whether feedback came in time to an impression whose wait has begun, if it is not held already."""
+        since = pending.effective
+        delay, logged_after = feedback.occurred_at - since, feedback.log_time - since
+        return -self._backward <= delay <= self._wait and logged_after < self._wait + self._grace
+
     def _since(self, pending: Pending) -> int:
         """Return since when it waits (ms)."""
         if isinstance(pending, Deferred) and pending.awaits_showing:
@@ -346,27 +351,40 @@ class Join:
         return pending.effective
 
     def _take_early(self, pending: Pending, step: Step) -> None:
-        """Judge the feedback that came before its impression, and keep it for as long as that."""
-        for feedback in self._early.pop(pending.impression.id):
-            self.early -= 1
+        """Judge the feedback that came before its impression."""
+        early = self._early.pop(pending.impression.id)
+        self.early -= len(early)
+        if type(pending) is Pending and len(early) == 1 and self._belongs(early[0], pending):
+            pending.feedback = early
+            return
+        for feedback in early:
             self._judge(feedback, pending, step)
-        for feedback in pending.feedback:
-            step.kept.feedback.add(_kept_since(pending), feedback)
+        if isinstance(pending, Deferred):  # which may still wait when the feedback is needed no longer for any other
+            for feedback in pending.feedback:
+                step.kept.feedback.add(pending.kept_since, feedback)
 
-    def _add_early(self, feedback: ObservedFeedback, early: Timed[ObservedFeedback], step: Step) -> None:
-        """Let feedback wait for its impression, unless it already does."""
-        waiting = self._early.get(feedback.impression_id, ())
-        if any(one.id == feedback.id for one in waiting):
+    def _add_early(self, feedback: ObservedFeedback, early: list[ObservedFeedback], step: Step) -> None:
+        """Add feedback to what is early, unless it already is."""
+        waiting = self._early.get(feedback.impression_id)
+        if waiting is None:
+            self._early[feedback.impression_id] = (feedback,)
+        elif any(one.id == feedback.id for one in waiting):
             step.count(Outcome.DUPLICATE_FEEDBACK)
+            return
         elif len(waiting) >= MAX_FEEDBACK:
             step.strays.append(Stray(feedback, Outcome.TOO_MANY, None))
+            return
         else:
-            self._await_impression(feedback)
-            early.add(self._expires_since(feedback), feedback)
+            self._early[feedback.impression_id] = (*waiting, feedback)
+        early.append(feedback)
 
-    def _await_impression(self, feedback: ObservedFeedback) -> None:
-        self._early.setdefault(feedback.impression_id, []).append(feedback)
-        self.early += 1
+    def _expect_impressions(self, early: list[ObservedFeedback], step: Step) -> None:
+        """Let early feedback wait for its impressions, of which the last waits since `backward` after it occurred."""
+        last = [feedback.occurred_at + self._backward for feedback in early]
+        step.kept.feedback.extend(Timed(last, early))
+        # None of these can come any more once the watermark is beyond that and the grace.
+        self._expiring.extend(Timed([since - self._wait for since in last], early))
+        self.early += len(early)
 
     def _judge(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> bool:
         """Attach the feedback to its impression if it belongs there, or may; say whether it does."""
@@ -458,10 +476,12 @@ class Join:
 
     def _give_up(self, expired: Timed[ObservedFeedback], step: Step) -> None:
         for feedback in expired.entries:
-            waiting = self._early.get(feedback.impression_id, [])
-            left = [one for one in waiting if one is not feedback]
-            if len(left) == len(waiting):
+            waiting = self._early.get(feedback.impression_id)
+            if waiting is None:
                 continue  # its impression came
+            left = tuple([one for one in waiting if one is not feedback])
+            if len(left) == len(waiting):
+                continue  # its impression came, and more feedback to the next that is called so
             self.early -= 1
             if left:
                 self._early[feedback.impression_id] = left
@@ -495,10 +515,6 @@ class Join:
         self._known.update(zip(ids.entries, ids.times, strict=True))
         self._forgetting.extend(ids)
 
-    def _expires_since(self, feedback: ObservedFeedback) -> int:
-        """Return since when the last impression waits (ms) to which the feedback may belong."""
-        return feedback.occurred_at + self._backward - self._wait
-
     # -- restoring --------------------------------------------------------------------------------------------
 
     def restore_times(self, impressions_time: int, feedback_time: int, watermark: int) -> None:
@@ -507,38 +523,44 @@ class Join:
         self.feedback_time = feedback_time
         self.watermark = watermark
 
-    def restore_impression(self, impression: ShownImpression, effective: int, *, evicted: bool) -> None:
-        """Refold a kept impression: pending, or known as closed if it was given up or due by the restored watermark.
+    def restore_impressions(self, impressions: Iterable[tuple[ShownImpression, int, bool]]) -> None:
+        """Refold kept impressions, each with the time at which it counts as having occurred and whether it was evicted.
 
-        Call it in the order of offsets.
+        Each is pending, or known as closed if it was given up or due by the restored watermark. They have to be in the
+        order of offsets.
         """
-        earlier = self._known.get(impression.id)
-        if isinstance(earlier, Pending):
-            # A deferred one, which had closed and was to be remembered no longer when its id came again.
-            self._closing.remove(self._since(earlier), earlier)
-            self._let_go([earlier.impression.offset])
-            del self._known[impression.id]
-        deferred = impression.deferred
-        if not (evicted or (effective <= self._horizon and not deferred)):
+        waiting, closed = Timed[Pending]([], []), Timed[str]([], [])
+        for impression, effective, evicted in impressions:
+            earlier = self._known.get(impression.id)
+            if isinstance(earlier, Pending):
+                # A deferred one, which had closed and was to be remembered no longer when its id came again.
+                self._closing.remove(self._since(earlier), earlier)
+                self._let_go([earlier.impression.offset])
+                del self._known[impression.id]
+            if evicted or (effective <= self._horizon and not impression.deferred):
+                since = effective + self._activation - self._wait if impression.deferred else effective
+                if since >= self.forgotten_before:
+                    self._known[impression.id] = since
+                    closed.add(since, impression.id)
+                continue
             self._offsets.append(impression.offset)
-            if deferred:
+            if impression.deferred:
                 self._defer(impression, effective)
             else:
                 self._known[impression.id] = pending = Pending(impression, effective, ())
-                self._closing.add(effective, pending)
-            return
-        since = effective + self._activation - self._wait if deferred else effective
-        if since >= self.forgotten_before:
-            self._remember_closed(Timed([since], [impression.id]))
+                waiting.add(effective, pending)
+        self._closing.extend(waiting)
+        self._forgetting.extend(closed)
 
     def restore_feedback(self, feedback: ObservedFeedback) -> None:
         """Refold kept feedback. Call it in the order of offsets, when all impressions have been restored."""
         known = self._known.get(feedback.impression_id)
         if isinstance(known, Pending):
             self._judge(feedback, known, _step())
-        elif known is None and self._expires_since(feedback) >= self._horizon:
-            self._await_impression(feedback)
-            self._expiring.add(self._expires_since(feedback), feedback)
+        elif known is None and feedback.occurred_at + self._backward - self._wait >= self._horizon:
+            early: list[ObservedFeedback] = []
+            self._add_early(feedback, early, _step())
+            self._expect_impressions(early, _step())
 
     def restore_end(self) -> None:
         """Give up the deferred impressions that had closed. Call it when all feedback has been restored."""

@@ -67,10 +67,10 @@ class JoinJournal:
                 impressions += [(offset, at, put_aside(value)) for offset, at, value in segment.impressions]
                 feedback += segment.feedback
                 evicted.update(segment.evicted)
-        for offset, effective, value in sorted(impressions, key=itemgetter(0)):
-            impression = readmit_impression(bytes(value), offset)
-            impression.value = value
-            join.restore_impression(impression, effective, evicted=offset in evicted)
+        impressions.sort(key=itemgetter(0))
+        join.restore_impressions(
+            (_readmitted(value, offset), effective, offset in evicted) for offset, effective, value in impressions
+        )
         for offset, log_time, value in sorted(feedback):
             join.restore_feedback(readmit_feedback(value, offset, log_time))
         join.restore_end()
@@ -163,6 +163,12 @@ class JoinJournal:
     def _needless_windows(self) -> list[int]:
         before = self._forgotten_before
         return [] if before is None else [w for w in self._windows if (w + 1) * self._window_ms <= before]
+
+
+def _readmitted(value: bytes | Payload, offset: int) -> ShownImpression:
+    impression = readmit_impression(bytes(value), offset)
+    impression.value = value
+    return impression
 
 
 def _newness(mark: Mark) -> tuple[int, int, int]:

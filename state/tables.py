@@ -24,6 +24,9 @@ Key = tuple[int, int, str, int]
 MARK_WINDOW = -1
 """The `window` of the keys under which marks are kept."""
 
+ZSTD_LEVEL = -2
+"""Takes three quarters of the time of level 1, for 20 bytes more of an impression of 355."""
+
 
 class Rows(msgspec.Struct, array_like=True, frozen=True):
     """Records as columns: 8 bytes for an offset and for a time, 4 for a value's length, and the values, joined."""
@@ -112,7 +115,7 @@ _decode_segment = msgspec.msgpack.Decoder(Segment).decode
 
 def packed(segment: Segment) -> bytes:
     """Return a segment as it is kept: what waits is there twice, in the fold and here, and here nobody reads it."""
-    return bytes(cramjam.zstd.compress(_encode(segment), level=1))
+    return bytes(cramjam.zstd.compress(_encode(segment), level=ZSTD_LEVEL))
 
 
 def unpacked(value: bytes) -> Segment:

@@ -359,8 +359,7 @@ def test_a_deferred_impression_that_was_evicted_is_remembered_as_long_with_a_res
     evicted, left = shown("a", 1000, deferred=True), shown("b", 5000, 1, deferred=True)
     if restarted:
         played.join.restore_times(1000, 1000, 1000)
-        played.join.restore_impression(evicted, 1000, evicted=True)
-        played.join.restore_impression(left, 5000, evicted=False)
+        played.join.restore_impressions([(evicted, 1000, True), (left, 5000, False)])
         played.join.restore_end()
     else:
         played.join.advance(1000, 1000)
