@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Raw
 from numpy.typing import NDArray
 
-from processors.action_sets import ActionSets, FoundSets
+from processors.action_sets import ActionSets
 from processors.admission import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
 from processors.contexts import Contexts
 from processors.envelopes import UNREADABLE, Envelope, SealedImpression, decode_envelope, decode_interaction
@@ -22,13 +22,13 @@ from processors.events import (
     LARGEST_WEIGHT,
     LEAST_PROPENSITY,
     LEAST_WEIGHT,
-    MAX_ACTIONS,
     Interaction,
     Source,
     bad_propensity,
 )
 from processors.flat_rows import Arrays
 from processors.model import ModelConfig
+from processors.offered import Offered
 
 NO_ENVELOPE: Final = Envelope(
     schema_version=1,
@@ -80,17 +80,14 @@ class Reader:
         crossed = np.array([self._crosses.get(one.model, -1) for one in shown], dtype=np.int8)
         contexts = self._contexts.rows([one.context for one in shown], crossed == 1, MAX_CONTEXT_FEATURES)
         sets = self._action_sets.find([one.actions for one in shown])
-        counts = np.diff(sets.start)
         chosen = np.array([one.chosen for one in shown], dtype=np.int64)
         weights = np.array([one.weight for one in shown])
-        propensities = _propensities(shown, counts.tolist())
+        propensities = _propensities(shown, sets.actions.tolist())
         fine = (
             (crossed >= 0)
             & contexts.fine
-            & sets.fine
-            & (counts <= MAX_ACTIONS)
-            & (chosen < counts)
-            & (contexts.most * (counts + sets.features) <= MAX_CROSSES)
+            & (chosen < sets.actions)
+            & (contexts.most * (sets.actions + sets.features) <= MAX_CROSSES)
             & (propensities >= LEAST_PROPENSITY)
             & (propensities <= 1)
             & (weights >= LEAST_WEIGHT)
@@ -106,11 +103,11 @@ class Reader:
                 read[row] = whole
         actions = self._action_sets.actions
         arrays = (
-            contexts.start, contexts.hashes, contexts.values, sets.start, sets.actions.astype(np.uint32),
+            contexts.start, contexts.hashes, contexts.values, sets.start, sets.numbers.astype(np.uint32),
             actions.start, actions.keys, actions.values,
         )  # fmt: skip
         ids = self._ids(sets, chosen, fine)
-        return Arrivals(read, refused, fine, arrays, counts, chosen, ids, propensities, weights)
+        return Arrivals(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
 
     def _whole(self, value: bytes | None) -> Interaction | Refusal:
         try:
@@ -119,11 +116,11 @@ class Reader:
             return Refusal(Reason.SCHEMA, str(error))
         return unlearnable(interaction.impression, self._models) or interaction
 
-    def _ids(self, sets: FoundSets, chosen: NDArray[np.int64], fine: NDArray[np.bool_]) -> list[str]:
+    def _ids(self, sets: Offered, chosen: NDArray[np.int64], fine: NDArray[np.bool_]) -> list[str]:
         """Return the id of the chosen action of each set that is fine, any text for the others."""
         ids = self._action_sets.ids
         numbers = np.zeros(len(fine), dtype=np.int64)
-        numbers[fine] = sets.actions[sets.start[:-1][fine] + chosen[fine]]
+        numbers[fine] = sets.numbers[sets.start[:-1][fine] + chosen[fine]]
         return [ids[number] for number in numbers.tolist()] if ids else [""] * len(fine)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 from numba import njit
+from numpy.typing import NDArray
 
+from processors.envelopes import UNREADABLE
 from processors.events import MAX_ACTIONS, Features, Identifier
 from processors.pieces import Pieces
 
-_MALFORMED: Final = -1
+MALFORMED: Final = -1
 
 
 class Candidate(Struct, gc=False):
@@ -26,8 +28,19 @@ class Candidate(Struct, gc=False):
 _candidate: Final = msgspec.json.Decoder(Candidate)
 
 
+class Offered(NamedTuple):
+    """Arrays of actions: those of array i are `numbers[start[i]:start[i + 1]]`."""
+
+    start: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    actions: NDArray[np.int64]
+    """How many actions each array has, 0 where it is not surely well-formed with actions of different ids."""
+    features: NDArray[np.int64]
+    """How many features these have together."""
+
+
 class OfferedActions:
-    """Counts the actions in arrays of them. What was looked into is a cache of bounded size."""
+    """Finds the actions in arrays of them. What was looked into is a cache of bounded size."""
 
     def __init__(self) -> None:
         self._pieces = Pieces(members=False)
@@ -44,6 +57,11 @@ class OfferedActions:
 
         No actions where the array is not surely well-formed with actions of different ids: a decoder has to tell.
         """
+        offered = self.find(texts)
+        return offered.actions.tolist(), offered.features.tolist()
+
+    def find(self, texts: Sequence[bytes | Raw]) -> Offered:
+        """Return the actions in each array."""
         if self._pieces.trim():
             self._forget()
         found = self._pieces.find(texts)
@@ -51,7 +69,7 @@ class OfferedActions:
         actions, features = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.int64)
         met_in = np.full(len(self._ids), -1, dtype=np.int64)
         count_well_formed(found.start, found.numbers, self._id, self._features, met_in, actions, features)
-        return actions.tolist(), features.tolist()
+        return Offered(found.start, found.numbers[: found.start[-1]], actions, features)
 
     def _look_into_new(self) -> None:
         known = len(self._pieces)
@@ -65,10 +83,13 @@ class OfferedActions:
         """Return the number of an action's id, and how many features it has."""
         try:
             action = _candidate.decode(b"{%b}" % piece)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _MALFORMED, 0
+        except UNREADABLE:
+            return MALFORMED, 0
         features = 0 if action.features is UNSET else len(action.features)
-        return self._ids.setdefault(action.id, len(self._ids)), features
+        return self._id_number(action.id), features
+
+    def _id_number(self, action_id: str) -> int:
+        return self._ids.setdefault(action_id, len(self._ids))
 
 
 @njit(cache=True, _nrt=False)
