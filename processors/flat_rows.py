@@ -22,6 +22,13 @@ Arrays = tuple[
 """Contexts (start, hashes, values), action sets (start, action rows), actions (start, hashes, values)."""
 
 
+def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the array with room for `size` entries; what is in the new ones means nothing."""
+    larger = np.empty(size, dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
 class Column:
     """A flat array that grows at its end. `new` is put there at once: NumPy is slow at a few numbers at a time."""
 
@@ -35,7 +42,7 @@ class Column:
         """The flat array, with room to spare behind what was put in."""
         end = self._filled + len(self.new)
         if end > len(self._array):
-            self._array = np.resize(self._array, max(end, 2 * len(self._array)))
+            self._array = grown(self._array, max(end, 2 * len(self._array)))
         self._array[self._filled : end] = self.new
         self._filled = end
         del self.new[:]

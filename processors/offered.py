@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors.envelopes import UNREADABLE
 from processors.events import MAX_ACTIONS, Features, Identifier
+from processors.flat_rows import Column
 from processors.pieces import Pieces
 
 MALFORMED: Final = -1
@@ -49,8 +50,9 @@ class OfferedActions:
     def _forget(self) -> None:
         self._ids: dict[str, int] = {}
         self._looked_into = 0
-        self._id = np.empty(0, dtype=np.int64)
-        self._features = np.empty(0, dtype=np.int64)
+        # Of each piece the number of its id, and how many features it has.
+        self._id, self._features = Column("q", np.int64), Column("q", np.int64)
+        self._met: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
     def count(self, texts: Sequence[bytes | Raw]) -> tuple[list[int], list[int]]:
         """Return how many actions each array has, and how many features these have together.
@@ -67,17 +69,17 @@ class OfferedActions:
         found = self._pieces.find(texts)
         self._look_into_new()
         actions, features = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.int64)
-        met_in = np.full(len(self._ids), -1, dtype=np.int64)
-        count_well_formed(found.start, found.numbers, self._id, self._features, met_in, actions, features)
+        count_well_formed(found.start, found.numbers, self._id.flat, self._features.flat, self._met, actions, features)
         return Offered(found.start, found.numbers[: found.start[-1]], actions, features)
 
     def _look_into_new(self) -> None:
-        known = len(self._pieces)
-        if known > len(self._id):
-            self._id, self._features = np.resize(self._id, 2 * known), np.resize(self._features, 2 * known)
-        for number in range(self._looked_into, known):
-            self._id[number], self._features[number] = self._look_into(self._pieces.text(number))
-        self._looked_into = known
+        for piece in self._pieces.texts(self._looked_into):
+            of, features = self._look_into(piece)
+            self._id.new.append(of)
+            self._features.new.append(features)
+        self._looked_into = len(self._pieces)
+        if len(self._ids) > len(self._met):
+            self._met = np.zeros(2 * len(self._ids), dtype=np.bool_)
 
     def _look_into(self, piece: bytes) -> tuple[int, int]:
         """Return the number of an action's id, and how many features it has."""
@@ -93,23 +95,25 @@ class OfferedActions:
 
 
 @njit(cache=True, _nrt=False)
-def count_well_formed(start, numbers, ids, features_of, met_in, actions, features):
+def count_well_formed(start, numbers, ids, features_of, met, actions, features):
     """Write how many actions each array has, and how many features; 0 where one is malformed or an id comes twice.
 
-    `met_in` has room for each id: in which array it was met last.
+    `met` has room for each id, and is all false before and after.
     """
     for i in range(len(start) - 1):
         begin, end = start[i], start[i + 1]
         if end - begin > MAX_ACTIONS:
             continue
-        described, well_formed = 0, True
-        for j in range(begin, end):
-            of = ids[numbers[j]]
-            if of < 0 or met_in[of] == i:
-                well_formed = False
+        described, last = 0, begin
+        while last < end:
+            of = ids[numbers[last]]
+            if of < 0 or met[of]:
                 break
-            met_in[of] = i
-            described += features_of[numbers[j]]
-        if well_formed:
+            met[of] = True
+            described += features_of[numbers[last]]
+            last += 1
+        if last == end:
             actions[i] = end - begin
             features[i] = described
+        for j in range(begin, last):
+            met[ids[numbers[j]]] = False

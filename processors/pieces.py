@@ -21,6 +21,8 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
+from processors.flat_rows import grown
+
 MOST_BYTES: Final = 32_000_000
 """What the texts that are known may take, with what finds them."""
 _BYTES_EACH: Final = 64
@@ -105,10 +107,10 @@ class Pieces:
     def _make_room(self, size: int, count: int) -> None:
         end, count = int(self._ends[self._count]) + size + _WORD, self._count + count
         if end > len(self._texts):
-            self._texts = np.resize(self._texts, 2 * end)
+            self._texts = grown(self._texts, 2 * end)
         if count >= len(self._hashes):
-            self._hashes = np.resize(self._hashes, 2 * count)
-            self._ends = np.resize(self._ends, 2 * count + 1)
+            self._hashes = grown(self._hashes, 2 * count)
+            self._ends = grown(self._ends, 2 * count + 1)
         if 2 * count > len(self._slots):
             self._slots = np.full(1 << (4 * count - 1).bit_length(), -1, dtype=np.int32)
             place_all(self._slots, self._hashes, self._count)
