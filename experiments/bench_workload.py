@@ -30,7 +30,7 @@ ALWAYS: Final = 2**42
 
 
 class LoggedRecord(msgspec.Struct):
-    """A record as it is unpacked (`admission.LogRecord`)."""
+    """A record as it is unpacked (`records.LogRecord`)."""
 
     offset: int
     key: bytes | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from sys import intern
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -28,6 +28,7 @@ from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
 from processors.nesting import openings
 from processors.offered import Candidate, OfferedActions
+from processors.records import LogRecord, parts
 
 MAX_IMPRESSION_BYTES = 600_000
 MAX_FEEDBACK_BYTES = 4_096
@@ -40,22 +41,6 @@ FEW = 14
 impression is within these bounds still."""
 NESTING_TO_SPARE = 100
 """How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
-
-
-class LogRecord(Protocol):
-    """A record as it came; its timestamp (ms) is the broker's, or the producer's where the topic is stamped so."""
-
-    @property
-    def offset(self) -> int: ...
-
-    @property
-    def timestamp(self) -> int: ...
-
-    @property
-    def key(self) -> bytes | None: ...
-
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class Refusal(Struct, frozen=True):
@@ -125,8 +110,11 @@ class Admission:
     def impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         """Return what each record of a stretch of the impressions topic is.
 
-        Which ones are surely fine is found out of all at once. Only the others have all their actions decoded.
+        Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
+        return [one for part in parts(records) for one in self._impressions(part)]
+
+    def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
         counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
         return [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from faust.types import TP, StreamT
 
-from processors.admission import LogRecord
+from processors.records import LogRecord
 from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
 from streams.logs import bound_contextvars, get_log

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
-from processors.admission import Admission, LogRecord, Reason, Refusal
+from processors.admission import Admission, Reason, Refusal
 from processors.interactions import encode_interactions, floor_of, shard_key
 from processors.join import (
     BEFORE_TIME,
@@ -24,6 +24,7 @@ from processors.join import (
     Step,
     Stray,
 )
+from processors.records import LogRecord
 from state.journal import JoinJournal
 from state.spill import Spill
 from state.tables import SegmentStore

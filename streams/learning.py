@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors import policy
-from processors.admission import LogRecord, Refusal
+from processors.admission import Refusal
 from processors.arrivals import Arrivals, Reader, Stretch
 from processors.chunks import assemble, split, used_slot
 from processors.learner import Learner
 from processors.learners import learner_for, restored_learner
 from processors.ledger import Ledger
 from processors.mixing import Contribution
+from processors.records import LogRecord
 from processors.shard_learner import ShardLearner
 from state import checkpoints
 from state.checkpoints import Checkpoint, Publication

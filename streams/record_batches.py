@@ -23,7 +23,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, P
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
-from processors.admission import LogRecord
+from processors.records import LogRecord
 from streams.standing import Standing
 
 LOG_APPEND_TIME = 1

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from processors.admission import LogRecord
 from processors.model import ModelConfig
+from processors.records import LogRecord
 
 MODEL = "feed"
 

@@ -1,0 +1,43 @@
+"""Records of a log as they came, and as many of them as are worked on together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+MOST_RECORDS: Final = 2_000
+MOST_BYTES: Final = 4_000_000
+"""Of the values of a part. What is held of a part while it is looked into takes some thirty times as much, at worst."""
+
+
+class LogRecord(Protocol):
+    """A record as it came; its timestamp (ms) is the broker's, or the producer's where the topic is stamped so."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def timestamp(self) -> int: ...
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+
+def parts(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
+    """Yield the records in parts of at most `MOST_RECORDS` and `MOST_BYTES`, or of a single one.
+
+    A poll brings as many as lie on the broker; worked on all at once they would neither fit the caches nor, where they
+    are large, the memory.
+    """
+    begin = size = 0
+    for place, record in enumerate(records):
+        more = len(record.value or b"")
+        if place > begin and (place - begin == MOST_RECORDS or size + more > MOST_BYTES):
+            yield records[begin:place]
+            begin, size = place, 0
+        size += more
+    if records:
+        yield records[begin:]
