@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from processors.action_sets import ActionSets
 from processors.admission import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
-from processors.contexts import Contexts
+from processors.contexts import ContextRows, Contexts
 from processors.envelopes import UNREADABLE, Envelope, SealedImpression, decode_envelope, decode_interaction
 from processors.events import (
     LARGEST_WEIGHT,
@@ -93,21 +93,24 @@ class Reader:
             & (weights >= LEAST_WEIGHT)
             & (weights <= LARGEST_WEIGHT)
         )
+        read, refused = self._looked_into(envelopes, values, np.flatnonzero(~fine).tolist())
+        ids = self._ids(sets, chosen, fine)
+        arrays = self._arrays(contexts, sets)
+        return Arrivals(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
+
+    def _looked_into(
+        self, envelopes: Sequence[Envelope], values: Sequence[bytes | None], doubtful: Sequence[int]
+    ) -> tuple[list[Envelope | Interaction], dict[int, Refusal]]:
+        """Put whole interactions in the place of doubtful envelopes; return also why those are refused that are."""
         read: list[Envelope | Interaction] = list(envelopes)
-        refused: dict[int, Refusal] = {}
-        for row in np.flatnonzero(~fine).tolist():
+        refused = {}
+        for row in doubtful:
             whole = self._whole(values[row])
             if isinstance(whole, Refusal):
                 refused[row] = whole
             else:
                 read[row] = whole
-        actions = self._action_sets.actions
-        arrays = (
-            contexts.start, contexts.hashes, contexts.values, sets.start, sets.numbers.astype(np.uint32),
-            actions.start, actions.keys, actions.values,
-        )  # fmt: skip
-        ids = self._ids(sets, chosen, fine)
-        return Arrivals(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
+        return read, refused
 
     def _whole(self, value: bytes | None) -> Interaction | Refusal:
         try:
@@ -115,6 +118,13 @@ class Reader:
         except UNREADABLE as error:
             return Refusal(Reason.SCHEMA, str(error))
         return unlearnable(interaction.impression, self._models) or interaction
+
+    def _arrays(self, contexts: ContextRows, sets: Offered) -> Arrays:
+        actions = self._action_sets.actions
+        return (
+            contexts.start, contexts.hashes, contexts.values, sets.start, sets.numbers.astype(np.uint32),
+            actions.start, actions.keys, actions.values,
+        )  # fmt: skip
 
     def _ids(self, sets: Offered, chosen: NDArray[np.int64], fine: NDArray[np.bool_]) -> list[str]:
         """Return the id of the chosen action of each set that is fine, any text for the others."""
