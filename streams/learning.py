@@ -21,7 +21,7 @@ from processors.learner import Learner
 from processors.learners import learner_for, restored_learner
 from processors.ledger import Ledger
 from processors.mixing import Contribution
-from processors.records import LogRecord
+from processors.records import LogRecord, parts
 from processors.shard_learner import ShardLearner
 from state import checkpoints
 from state.checkpoints import Checkpoint, Publication
@@ -119,17 +119,18 @@ class PartitionLearner:
         """Learn from a stretch of the interactions log."""
         outputs = self._outputs()
         with self._steps:
-            arrivals = self._reader.read([record.value for record in batch.records])
-            for model, rows in self._admitted(batch, arrivals, outputs).items():
-                self._learn(model, Stretch(arrivals, rows), outputs)
+            for records in parts(batch.records):
+                arrivals = self._reader.read([record.value for record in records])
+                for model, rows in self._admitted(records, arrivals, outputs).items():
+                    self._learn(model, Stretch(arrivals, rows), outputs)
             if await self._kept():
                 await outputs.flush()
                 self._delays.acknowledged(time.time())
 
-    def _admitted(self, batch: RecordBatch, arrivals: Arrivals, outputs: Outputs) -> Mapping[str, list[int]]:
+    def _admitted(self, records: Sequence[LogRecord], arrivals: Arrivals, outputs: Outputs) -> Mapping[str, list[int]]:
         """Return by model which of the interactions are new, and write down which records are none."""
         for row, refusal in arrivals.refused.items():
-            self._refuse(batch.records[row], refusal, outputs)
+            self._refuse(records[row], refusal, outputs)
         read, rows = arrivals.read, [row for row in range(len(arrivals.read)) if row not in arrivals.refused]
         new: defaultdict[str, list[int]] = defaultdict(list)
         for row, is_new in zip(rows, self._ledger.admit_all([read[row].source for row in rows]), strict=True):
