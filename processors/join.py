@@ -149,10 +149,12 @@ class Pending(Struct, gc=False, eq=False):
 class Deferred(Pending, gc=False, eq=False):
     """A deferred impression that waits to be shown, and then, with s(i) as `effective`, for its feedback.
 
-    While `awaits_showing`, its feedback is held and not yet judged. What is kept of it is needed for as long as of one
-    that waits since `kept_since`.
+    While `awaits_showing`, its feedback is held and not yet judged. `logged` is e(i) (ms) and stays so: what was logged
+    of it is judged anew after a restart. What is kept of it is needed for as long as of one that waits since
+    `kept_since`.
     """
 
+    logged: int
     kept_since: int
     awaits_showing: bool = True
 
@@ -333,7 +335,7 @@ class Join:
 
     def _defer(self, impression: ShownImpression, effective: int) -> Deferred:
         """Let a deferred impression wait to be shown."""
-        pending = Deferred(impression, effective, (), effective + self._activation)
+        pending = Deferred(impression, effective, (), effective, effective + self._activation)
         self._known[impression.id] = pending
         self._closing.add(self._since(pending), pending)
         return pending
@@ -566,6 +568,11 @@ class Join:
         """Give up the deferred impressions that had closed. Call it when all feedback has been restored."""
         self._take(self._closing.take_until(self._horizon))
         self._forget_closed()
+
+
+def logged_at(pending: Pending) -> int:
+    """Return e(i) (ms), whether or not it has been shown since."""
+    return pending.logged if isinstance(pending, Deferred) else pending.effective
 
 
 def _kept_since(pending: Pending) -> int:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import TypeVar, cast
 
 from processors.admission import readmit_feedback, readmit_impression
-from processors.join import BEFORE_TIME, Join, Kept, ObservedFeedback, Payload, ShownImpression
+from processors.join import BEFORE_TIME, Join, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.timed import Timed
 from state.spill import Spill
 from state.tables import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
@@ -89,7 +89,7 @@ class JoinJournal:
         replayed, do small neighbours share one and live as long as the last of them.
         """
         for window, shown in self._windows_of(kept.impressions, forgotten_before):
-            self._write_impressions(window, [pending.impression for pending in shown], [one.effective for one in shown])
+            self._write_impressions(window, [pending.impression for pending in shown], list(map(logged_at, shown)))
         for window, observed in self._windows_of(kept.feedback, forgotten_before):
             self._write_feedback(window, observed)
         for window, evicted in self._windows_of(kept.evicted, forgotten_before):
@@ -105,10 +105,10 @@ class JoinJournal:
                 yield window, entries
                 entries = []
 
-    def _write_impressions(self, window: int, shown: list[ShownImpression], effective: list[int]) -> None:
+    def _write_impressions(self, window: int, shown: list[ShownImpression], times: list[int]) -> None:
         offsets = [one.offset for one in shown]
         values = cast("list[bytes]", [one.value for one in shown])  # they are put elsewhere below, and not before
-        for rows in Rows.parts(offsets, effective, values, MAX_SEGMENT_BYTES):
+        for rows in Rows.parts(offsets, times, values, MAX_SEGMENT_BYTES):
             self._put(window, Segment(impressions=rows))
         if self._spill is not None:
             for impression, value in zip(shown, values, strict=True):

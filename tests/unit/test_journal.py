@@ -70,6 +70,20 @@ def test_state_and_deadlines_survive_a_restart() -> None:
     assert [(one.impression.id, len(one.feedback)) for one in again.advance(END, END).closed] == [("b", 1)]
 
 
+def test_a_showing_that_was_too_late_is_so_after_a_restart_however_early_it_was_logged() -> None:
+    changelog: Changelog = {}
+    too_late, in_time = (observed(n, "a", at, "shown", f"f{at}") for n, at in enumerate((1_019, 1_012)))
+    some = Logs([shown(0, "a", 1_000, deferred=True), END], [too_late, in_time, END])
+    first = Worker(changelog, some)
+    first.step(1, 2, Emitted())
+    first.step(0, 1, Emitted())
+    emitted = Emitted()
+    again = Worker(changelog, some)
+    again.step(0, 1, emitted)
+    again.step(1, 1, emitted)
+    assert emitted.learned == {0: frozenset({"f1012"})}
+
+
 def test_one_that_was_evicted_does_not_come_back_after_a_restart() -> None:
     changelog: Changelog = {}
     config = CONFIG.model_copy(update={"max_pending": 1})
