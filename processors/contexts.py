@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,7 +17,9 @@ from processors.features import CONSTANT_HASH, hashed_all, pair_count, text_and_
 from processors.flat_rows import Column
 from processors.pieces import Found, Pieces
 
-_member = msgspec.json.Decoder(Features)
+MOST_NAMES: Final = 10_000
+"""Of features that are numbered: each time there is a new one, all of them are brought into order."""
+_member: Final = msgspec.json.Decoder(Features)
 
 
 class ContextRows(NamedTuple):
@@ -71,12 +73,20 @@ class Contexts:
             return
         names, texts, values = zip(*new, strict=True)
         numbers = self._name_numbers
-        self._names.new.extend([numbers.setdefault(name, len(numbers)) if name else -1 for name in names])
+        self._names.new.extend([self._number_of(name) for name in names])
         self._hashes.new.extend(hashed_all(texts).tolist())
         self._values.new.extend(values)
         if len(numbers) > len(self._ranks):
             self._ranks = np.empty(len(numbers), dtype=np.int64)
             self._ranks[[numbers[name] for name in sorted(numbers)]] = np.arange(len(numbers))
+
+    def _number_of(self, name: str) -> int:
+        """Return the number of a feature's name, -1 where there is none, or so many names that it has no number."""
+        if name in self._name_numbers:
+            return self._name_numbers[name]
+        if not name or len(self._name_numbers) == MOST_NAMES:
+            return -1
+        return self._name_numbers.setdefault(name, len(self._name_numbers))
 
     def _assembled(
         self, found: Found, crosses: NDArray[np.bool_], features: NDArray[np.int64], fine: NDArray[np.bool_]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from processors import policy
 from processors.admission import Reason, Refusal, unlearnable
 from processors.arrivals import Arrivals, Reader, Stretch
+from processors.contexts import Contexts
 from processors.envelopes import UNREADABLE
-from processors.events import Interaction
+from processors.events import MAX_FEATURES, Interaction
 from processors.learner import Learner
 from processors.learners import learner_for
 from processors.ledger import Ledger
@@ -257,3 +259,11 @@ def test_what_is_read_of_several_models_and_kinds_is_learned_in_its_order() -> N
     kinds = [(sealed, len(run)) for sealed, run in Stretch(arrivals, [0, 1, 2]).runs()]
     assert kinds == [(True, 1), (False, 1), (True, 1)]
     assert Stretch(arrivals, [2, 1])[1:][0] == Stretch(arrivals, [0, 1, 2])[1]
+
+
+def test_beyond_so_many_names_contexts_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.contexts.MOST_NAMES", 2)
+    texts = [b'{"b":1,"a":2}', b'{"c":3}', b'{"a":5,"b":"x"}']
+    rows = Contexts().rows(texts, np.zeros(3, dtype=np.bool_), MAX_FEATURES)
+    assert rows.fine.tolist() == [True, False, True]
+    assert np.diff(rows.start).tolist() == [3, 0, 3]
