@@ -23,6 +23,13 @@ class ActionSets(OfferedActions):
         self.actions = Rows()
         self.ids: list[str] = []
 
+    def _take_note(self, known: int) -> None:
+        # All at once: their rows have to be in the order of their numbers.
+        for piece in self._pieces.texts(known):
+            of, features = self._look_into(piece)
+            self._id.new.append(of)
+            self._features.new.append(features)
+
     def _look_into(self, piece: bytes) -> tuple[int, int]:
         try:
             action = _action.decode(b"{%b}" % piece)

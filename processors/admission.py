@@ -137,10 +137,14 @@ class Admission:
         ]
 
     def _surely_fine(self, record: LogRecord, opened: _Envelope, actions: int, described: int) -> bool:
-        """Say whether nothing is wrong with an impression of well-formed actions that have `described` features."""
+        """Say whether nothing is wrong with an impression of well-formed actions that have `described` features.
+
+        That its members fit their types was seen when it was opened.
+        """
         model = self._models.get(opened.model)
         return (
             model is not None
+            and not _may_repeat_actions(record.value or b"")
             and opened.chosen < actions
             and record.key == opened.impression_id.encode()
             and opened.occurred_at - record.timestamp <= self._max_ahead_ms
@@ -195,6 +199,14 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
         return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured")
     wrong = contradiction(impression) or _too_many_features(impression, model)
     return None if wrong is None else Refusal(*wrong)
+
+
+def _may_repeat_actions(value: bytes) -> bool:
+    """Say whether there may be two members of that name: the first, which does not count, has to be well-formed too.
+
+    A name may be written with escapes, those of small letters among them.
+    """
+    return value.count(b'"actions"') > 1 or (b"\\" in value and (b"\\u006" in value or b"\\u007" in value))
 
 
 def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:

@@ -41,7 +41,7 @@ class Contexts:
     """
 
     def __init__(self) -> None:
-        self._pieces = Pieces(members=True)
+        self._pieces = Pieces(members=True, most=MAX_FEATURES)
         self._forget()
 
     def _forget(self) -> None:

@@ -17,6 +17,9 @@ from processors.flat_rows import Column
 from processors.pieces import Pieces
 
 MALFORMED: Final = -1
+UNSEEN: Final = -2
+RESTS: Final = 16
+"""Batches for which a decoder looks at all actions after one in which most were new."""
 
 
 class Candidate(Struct, gc=False):
@@ -44,12 +47,12 @@ class OfferedActions:
     """Finds the actions in arrays of them. What was looked into is a cache of bounded size."""
 
     def __init__(self) -> None:
-        self._pieces = Pieces(members=False)
+        self._pieces = Pieces(members=False, most=MAX_ACTIONS)
+        self._rests = self._new = 0
         self._forget()
 
     def _forget(self) -> None:
         self._ids: dict[str, int] = {}
-        self._looked_into = 0
         # Of each piece the number of its id, and how many features it has.
         self._id, self._features = Column("q", np.int64), Column("q", np.int64)
         self._met: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
@@ -58,28 +61,59 @@ class OfferedActions:
         """Return how many actions each array has, and how many features these have together.
 
         No actions where the array is not surely well-formed with actions of different ids: a decoder has to tell.
+        Where most actions are new, as with a score among their features, that is faster, and it is left to the decoder
+        for some batches.
         """
+        if self._rests:
+            self._rests -= 1
+            return [0] * len(texts), [0] * len(texts)
         offered = self.find(texts)
+        if 2 * self._new > len(offered.numbers):
+            self._rests = RESTS
         return offered.actions.tolist(), offered.features.tolist()
 
     def find(self, texts: Sequence[bytes | Raw]) -> Offered:
         """Return the actions in each array."""
         if self._pieces.trim():
             self._forget()
+        known = len(self._pieces)
         found = self._pieces.find(texts)
-        self._look_into_new()
-        actions, features = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.int64)
-        count_well_formed(found.start, found.numbers, self._id.flat, self._features.flat, self._met, actions, features)
-        return Offered(found.start, found.numbers[: found.start[-1]], actions, features)
+        self._new = len(self._pieces) - known
+        self._take_note(known)
+        offered = Offered(
+            found.start,
+            found.numbers[: found.start[-1]],
+            np.zeros(len(texts), dtype=np.int64),
+            np.zeros(len(texts), dtype=np.int64),
+        )
+        if not self._count_well_formed(offered):
+            for row in np.flatnonzero(offered.actions == UNSEEN).tolist():
+                self._look_into_all(offered.numbers[found.start[row] : found.start[row + 1]].tolist())
+            self._count_well_formed(offered)
+        return offered
 
-    def _look_into_new(self) -> None:
-        for piece in self._pieces.texts(self._looked_into):
-            of, features = self._look_into(piece)
-            self._id.new.append(of)
-            self._features.new.append(features)
-        self._looked_into = len(self._pieces)
+    def _take_note(self, known: int) -> None:
+        """Take note of new pieces, those from number `known` on."""
+        self._id.new.extend([UNSEEN] * self._new)
+        self._features.new.extend([0] * self._new)
+
+    def _count_well_formed(self, offered: Offered) -> bool:
+        """Count what is well-formed; return whether all pieces that it takes have been looked into."""
         if len(self._ids) > len(self._met):
             self._met = np.zeros(2 * len(self._ids), dtype=np.bool_)
+        return bool(count_well_formed(
+            offered.start, offered.numbers, self._id.flat, self._features.flat, self._met, offered.actions,
+            offered.features,
+        ))  # fmt: skip
+
+    def _look_into_all(self, numbers: Sequence[int]) -> None:
+        """Look into the actions of an array up to the first that is none: the others tell nothing more of it."""
+        of, features = self._id.flat, self._features.flat
+        for number in numbers:
+            if of[number] == UNSEEN:
+                of[number], features[number] = self._look_into(self._pieces.text(number))
+            if of[number] == MALFORMED:
+                return
 
     def _look_into(self, piece: bytes) -> tuple[int, int]:
         """Return the number of an action's id, and how many features it has."""
@@ -98,13 +132,13 @@ class OfferedActions:
 def count_well_formed(start, numbers, ids, features_of, met, actions, features):
     """Write how many actions each array has, and how many features; 0 where one is malformed or an id comes twice.
 
-    `met` has room for each id, and is all false before and after.
+    Where an action was not looked into write `UNSEEN`, and return whether there are no such. `met` has room for each
+    id, and is all false before and after.
     """
+    seen = True
     for i in range(len(start) - 1):
         begin, end = start[i], start[i + 1]
-        if end - begin > MAX_ACTIONS:
-            continue
-        described, last = 0, begin
+        described, last, of = 0, begin, MALFORMED
         while last < end:
             of = ids[numbers[last]]
             if of < 0 or met[of]:
@@ -112,8 +146,11 @@ def count_well_formed(start, numbers, ids, features_of, met, actions, features):
             met[of] = True
             described += features_of[numbers[last]]
             last += 1
+        actions[i], features[i] = 0, 0
         if last == end:
-            actions[i] = end - begin
-            features[i] = described
+            actions[i], features[i] = end - begin, described
+        elif of == UNSEEN:
+            actions[i], seen = UNSEEN, False
         for j in range(begin, last):
             met[ids[numbers[j]]] = False
+    return seen

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from processors.flat_rows import grown
 
 MOST_BYTES: Final = 32_000_000
-"""What the texts that are known may take, with what finds them."""
-_BYTES_EACH: Final = 64
-"""What a piece takes beside its text, roughly."""
+"""What the pieces that are known may take, with what finds them and what is known of them."""
+_BYTES_EACH: Final = 160
+"""What a piece takes beside its text, roughly: half of it here, half of it with whoever looks into it."""
 _FEWEST: Final = 1024
 _WORD: Final = 8
 """Bytes that are looked at at once; so many more than are filled must lie behind every text."""
@@ -48,15 +48,16 @@ class Pieces:
     """The pieces that were met, numbered from 0 on in the order in which they came.
 
     With `members`, texts are objects and pieces their members (`"hour":7`); else texts are arrays of objects, and
-    pieces what stands between the braces of each (`"id":"news"`). `trim` forgets all of them when they take more than
-    `most_bytes`; numbers given out before are then void.
+    pieces what stands between the braces of each (`"id":"news"`). Texts of more than `most` pieces are not cut. `trim`
+    forgets all pieces when they take more than `most_bytes`; numbers given out before are then void.
     """
 
-    def __init__(self, *, members: bool, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, members: bool, most: int, most_bytes: int = MOST_BYTES) -> None:
         self._members = members
+        self._most = most
         self._most_bytes = most_bytes
         # Producers choose the texts; they must not be able to choose where these lie.
-        self._seed = np.uint64(secrets.randbits(64))
+        self._key = np.frombuffer(secrets.token_bytes(16), dtype=np.uint64)
         self._forget()
 
     def _forget(self) -> None:
@@ -83,7 +84,10 @@ class Pieces:
 
     def trim(self) -> bool:
         """Forget everything if there is too much of it; say whether that was so."""
-        if self._ends[self._count] + _BYTES_EACH * self._count <= self._most_bytes:
+        used = self._ends[self._count] + _BYTES_EACH * self._count
+        # Room is made for as many pieces as a text may have, and kept.
+        room = self._texts.nbytes + self._hashes.nbytes + self._ends.nbytes + self._slots.nbytes
+        if used <= self._most_bytes and room <= 4 * self._most_bytes:
             return False
         self._forget()
         return True
@@ -93,14 +97,15 @@ class Pieces:
         whole = b"".join([*texts, bytes(_WORD)])
         start = np.zeros(len(texts) + 1, dtype=np.int64)
         np.fromiter([len(memoryview(text)) for text in texts], np.int64, len(texts)).cumsum(out=start[1:])
-        most = len(texts) + whole.count(b",")
+        between = (b',"', b', "') if self._members else (b",{", b", {")
+        most = len(texts) + sum(map(whole.count, between))
         self._make_room(len(whole), most)
         found = Found(
             np.empty(len(texts) + 1, dtype=np.int64), np.empty(most, dtype=np.int64), np.empty(len(texts), np.bool_)
         )
         self._count = find(
-            np.frombuffer(whole, dtype=np.uint8), start, self._members, self._seed, self._slots, self._hashes,
-            self._texts, self._ends, self._count, *found,
+            np.frombuffer(whole, dtype=np.uint8), start, self._members, self._most, self._key, self._slots,
+            self._hashes, self._texts, self._ends, self._count, *found,
         )  # fmt: skip
         return found
 
@@ -120,7 +125,7 @@ borrowing = njit(cache=True, _nrt=False)
 
 
 @borrowing
-def find(whole, start, members, seed, slots, hashes, texts, ends, count, found_start, numbers, cut):
+def find(whole, start, members, most, key, slots, hashes, texts, ends, count, found_start, numbers, cut):
     """Do what `Pieces.find` says; return how many pieces are known."""
     filled = 0
     for i in range(len(start) - 1):
@@ -135,11 +140,14 @@ def find(whole, start, members, seed, slots, hashes, texts, ends, count, found_s
             continue
         while True:
             piece_end, next_begin = next_cut(whole, begin, end, members)
-            number = look_up(whole, begin, piece_end, seed, slots, hashes, texts, ends, count)
+            number = look_up(whole, begin, piece_end, key, slots, hashes, texts, ends, count)
             count = max(count, number + 1)
             numbers[filled] = number
             filled += 1
             if piece_end == end:
+                break
+            if filled - found_start[i] == most:
+                cut[i], filled = False, found_start[i]
                 break
             begin = next_begin
     found_start[len(start) - 1] = filled
@@ -193,9 +201,9 @@ def word_at(_context, data, place):
 
 
 @njit(cache=True, inline="always")
-def look_up(whole, begin, end, seed, slots, hashes, texts, ends, count):
+def look_up(whole, begin, end, key, slots, hashes, texts, ends, count):
     """Return the number of a piece, `count` if it is new; it is known from then on."""
-    h = hash_of(whole, begin, end, seed)
+    h = hash_of(whole, begin, end, key)
     mask = np.uint64(len(slots) - 1)
     place = h & mask
     while slots[place] >= 0:
@@ -222,21 +230,39 @@ def last_word(whole, begin, end):
 
 
 @borrowing
-def hash_of(whole, begin, end, seed):
-    """Return 64 bits that depend on every byte, on how many there are and on the seed."""
-    h = seed ^ np.uint64(end - begin)
+def hash_of(whole, begin, end, key):
+    """Return SipHash-1-3 of a text (Aumasson & Bernstein 2012): who does not know the key can choose no collisions."""
+    v0, v1 = key[0] ^ np.uint64(0x736F6D6570736575), key[1] ^ np.uint64(0x646F72616E646F6D)
+    v2, v3 = key[0] ^ np.uint64(0x6C7967656E657261), key[1] ^ np.uint64(0x7465646279746573)
+    length = np.uint64(end - begin) << np.uint64(56)
     while end - begin >= _WORD:
-        h = mixed(h ^ word_at(whole, begin))
+        word = word_at(whole, begin)
+        v0, v1, v2, v3 = sip_round(v0, v1, v2, v3 ^ word)
+        v0 ^= word
         begin += _WORD
-    return mixed(h ^ last_word(whole, begin, end))
+    word = length | last_word(whole, begin, end)
+    v0, v1, v2, v3 = sip_round(v0, v1, v2, v3 ^ word)
+    v0, v2 = v0 ^ word, v2 ^ np.uint64(0xFF)
+    for _ in range(3):
+        v0, v1, v2, v3 = sip_round(v0, v1, v2, v3)
+    return v0 ^ v1 ^ v2 ^ v3
 
 
-@borrowing
-def mixed(h):
-    """Return the 64-bit finaliser of MurmurHash3 (Appleby), by half: enough between words."""
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xFF51AFD7ED558CCD)
-    return h ^ (h >> np.uint64(33))
+@njit(cache=True, inline="always")
+def sip_round(v0, v1, v2, v3):
+    """Mix the state of SipHash once."""
+    v0, v2 = v0 + v1, v2 + v3
+    v1, v3 = turned(v1, 13) ^ v0, turned(v3, 16) ^ v2
+    v0 = turned(v0, 32)
+    v2, v0 = v2 + v1, v0 + v3
+    v1, v3 = turned(v1, 17) ^ v2, turned(v3, 21) ^ v0
+    return v0, v1, turned(v2, 32), v3
+
+
+@njit(cache=True, inline="always")
+def turned(word, bits):
+    """Return a word of 64 bits with its bits turned to the left."""
+    return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
 @borrowing

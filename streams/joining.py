@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from processors.admission import Admission, Reason, Refusal
 from processors.interactions import encode_interactions, floor_of, shard_key
@@ -47,6 +48,11 @@ class JoinWiring:
     outputs: Callable[[], Outputs]
     metrics: Metrics
 
+    @cached_property
+    def admission(self) -> Admission:
+        """Admission with what it remembers of actions: once for all partitions."""
+        return Admission(self.settings.models, self.settings.max_ahead_ms)
+
 
 class PartitionJoin:
     """The join of one partition of impressions with the same partition of feedback."""
@@ -59,7 +65,7 @@ class PartitionJoin:
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
         self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
-        self._admission = Admission(settings.models, settings.max_ahead_ms)
+        self._admission = wiring.admission
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)

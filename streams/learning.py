@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from processors import policy
@@ -52,6 +53,11 @@ class LearningWiring:
     kept: Callable[[], Awaitable[bool]]
     """Says whether the partition is still this worker's to write policies and checkpoints of."""
 
+    @cached_property
+    def reader(self) -> Reader:
+        """The reader of interactions with what it remembers of contexts and actions: once for all partitions."""
+        return Reader(self.settings.models)
+
 
 class PartitionLearner:
     """The learners of the models whose interactions lie on one partition."""
@@ -77,7 +83,7 @@ class PartitionLearner:
         self._learners: dict[str, Learner] = {}
         # What was learned of models that are not configured now is kept for when they are again.
         self._unconfigured: dict[str, dict[str, Any]] = {}
-        self._reader = Reader(wiring.settings.models)
+        self._reader = wiring.reader
         self._ledger = Ledger()
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}

@@ -25,6 +25,7 @@ def contract_partition(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
+MAX_REMEMBERED_KEY = 256
 _interaction_partition = lru_cache(maxsize=65_536)(contract_partition)
 """The same, remembered: murmur2 takes as long as writing an interaction, and models and shards come again."""
 
@@ -49,7 +50,8 @@ class Outputs:
 
     def interactions(self, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
         """Write interactions, keyed by their model, to the partition on which the key `spread_by` lies."""
-        partition = _interaction_partition(spread_by, self._topics.interaction_partitions)
+        spread = _interaction_partition if len(spread_by) <= MAX_REMEMBERED_KEY else contract_partition
+        partition = spread(spread_by, self._topics.interaction_partitions)
         self._writer.extend(self._topics.interactions, partition, zip(repeat(model.encode()), values))
 
     def stray(self, partition: int, stray: Stray, reason: str) -> None:

@@ -11,6 +11,7 @@ them is never fetched again. So a reader asks each batch whether it begins where
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import GEN_CREATED, getgeneratorstate
 from itertools import chain
 from typing import Any, Final, cast
 
@@ -201,7 +202,10 @@ class Stretch(list[LogRecord]):
 
 
 class WholeBatch:
-    """A batch of the broker's that aiokafka takes for its records one after the other, and gets at once."""
+    """A batch of the broker's that aiokafka takes for its records one after the other, and gets at once.
+
+    Of a batch that controls a transaction aiokafka takes the `next` record, over any other it iterates.
+    """
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch
@@ -243,8 +247,8 @@ class PlainRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships no
 
     @classmethod
     def instead_of(cls, records: PartitionRecords) -> None:
-        """Make this of the records of a fetch of which none has been read."""
-        if not isinstance(records, cls):
+        """Make this of the records of a fetch, unless some of them have been read."""
+        if getgeneratorstate(records._records_iterator) == GEN_CREATED and not isinstance(records, cls):
             records.__class__ = cls
             records._records = WholeBatches(records._records)
 

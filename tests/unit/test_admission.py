@@ -26,6 +26,7 @@ from processors.interactions import encode_interaction
 from processors.join import ObservedFeedback, Pending, ShownImpression
 from processors.learner import Learner
 from processors.model import ModelConfig
+from processors.offered import RESTS
 from tests.factories import MODEL, Record, admitted, encode, feedback, impression, models
 
 NOW = 2_000_000
@@ -102,6 +103,17 @@ SCHEMA = [
     spoilt("schema", propensity="half"),
     spoilt("schema", weight=[1]),
     spoilt("schema", policy_version=-1),
+    *(
+        Hostile(
+            f"actions twice, first {first.decode()} as {name.decode()}",
+            beside(
+                b'"actions":[{"id":"a"},{"id":"b"},{"id":"c"}]', replaced(b'"actions":', b'%b:%b,"x":' % (name, first))
+            ),
+            "schema",
+        )
+        for first in (b"[1]", b"7", b"null", b'[{"id":""}]')
+        for name in (b'"actions"', b'"\\u0061ctions"', b'"action\\u0073"')
+    ),
     Hostile("a probability beyond floating point", replaced(b"[0.25,", b"[1e999,"), "schema"),
     Hostile("a feature of 5,000 digits", replaced(b'"u1"', b"9" * 5_000), "schema"),
 ]
@@ -167,7 +179,7 @@ BYTES = [
 
 @pytest.mark.parametrize("case", SCHEMA + CONTRADICTIONS + BYTES, ids=lambda case: case.name)
 def test_a_hostile_impression_is_refused_with_its_reason(case: Hostile) -> None:
-    refusal = admitted(ADMISSION.impressions, case.key, case.value, 0, NOW)
+    refusal = admitted(Admission(models(MODEL), MAX_AHEAD).impressions, case.key, case.value, 0, NOW)
     assert isinstance(refusal, Refusal)
     assert (refusal.reason, bool(refusal.detail)) == (case.reason, True)
 
@@ -317,8 +329,18 @@ def test_fields_that_no_type_names_travel_on_for_any_reader(extra: dict[str, Any
 @given(st.lists(st.tuples(keys, values), max_size=6))
 def test_a_record_is_what_it_is_whatever_lies_beside_it(records: list[tuple[bytes | None, bytes | None]]) -> None:
     stretch = [Record(key, value, offset, NOW) for offset, (key, value) in enumerate(records)]
-    assert ADMISSION.impressions(stretch) == [admitted(ADMISSION.impressions, *one) for one in stretch]
+    new = Admission(models(MODEL), MAX_AHEAD)  # which leaves no actions to the decoder yet
+    assert new.impressions(stretch) == [admitted(ADMISSION.impressions, *one) for one in stretch]
     assert ADMISSION.feedback(stretch) == [admitted(ADMISSION.feedback, *one) for one in stretch]
+
+
+def test_where_most_actions_are_new_it_is_left_to_the_decoder_for_a_while_and_comes_to_the_same() -> None:
+    admission = Admission(models(MODEL), MAX_AHEAD)
+    for number in range(3 * RESTS):
+        actions = [{"id": f"{name}{number}"} for name in "abc"]
+        for shown, expected in ((actions, ShownImpression), ([*actions, actions[0]], Refusal)):
+            value = encode(impression(actions=shown, probabilities=None, propensity=0.5))
+            assert isinstance(admitted(admission.impressions, b"i1", value, 0, NOW), expected)
 
 
 def test_actions_that_were_met_are_no_more_trusted_in_other_company() -> None:
