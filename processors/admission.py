@@ -117,9 +117,12 @@ class Admission:
     def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
         counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
+        some_repeat = _may_repeat_actions([record.value for record, one in zip(records, opened, strict=True) if one])
         return [
             _shown(one, record.offset, record.value or b"")
-            if one is not None and self._surely_fine(record, one, *next(counts))
+            if one is not None
+            and self._surely_fine(record, one, *next(counts))
+            and not (some_repeat and _may_repeat_actions([record.value]))
             else self._impression(record)
             for record, one in zip(records, opened, strict=True)
         ]
@@ -144,7 +147,6 @@ class Admission:
         model = self._models.get(opened.model)
         return (
             model is not None
-            and not _may_repeat_actions(record.value or b"")
             and opened.chosen < actions
             and record.key == opened.impression_id.encode()
             and opened.occurred_at - record.timestamp <= self._max_ahead_ms
@@ -201,12 +203,14 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     return None if wrong is None else Refusal(*wrong)
 
 
-def _may_repeat_actions(value: bytes) -> bool:
-    """Say whether there may be two members of that name: the first, which does not count, has to be well-formed too.
+def _may_repeat_actions(values: Sequence[bytes | None]) -> bool:
+    """Say whether an impression among these may have two members of that name.
 
-    A name may be written with escapes, those of small letters among them.
+    The first, which does not count, has to be well-formed too. A name may be written with escapes, those of small
+    letters among them.
     """
-    return value.count(b'"actions"') > 1 or (b"\\" in value and (b"\\u006" in value or b"\\u007" in value))
+    whole = b"".join([value or b"" for value in values])
+    return whole.count(b'"actions"') > len(values) or b"\\u006" in whole or b"\\u007" in whole
 
 
 def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:

@@ -97,8 +97,7 @@ class Pieces:
         whole = b"".join([*texts, bytes(_WORD)])
         start = np.zeros(len(texts) + 1, dtype=np.int64)
         np.fromiter([len(memoryview(text)) for text in texts], np.int64, len(texts)).cumsum(out=start[1:])
-        between = (b',"', b', "') if self._members else (b",{", b", {")
-        most = len(texts) + sum(map(whole.count, between))
+        most = min(len(texts) + whole.count(b"," if self._members else b"{"), len(texts) * self._most)
         self._make_room(len(whole), most)
         found = Found(
             np.empty(len(texts) + 1, dtype=np.int64), np.empty(most, dtype=np.int64), np.empty(len(texts), np.bool_)
