@@ -22,6 +22,8 @@ from state.tables import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
 """Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""
+MAX_OFFSETS = 50_000
+"""Of what was given up, beyond which a segment is cut. With a time each they take 900 kB before they are packed."""
 SMALL_SEGMENT = 256
 """Entries below which a segment takes in the next window's as well."""
 
@@ -111,10 +113,12 @@ class JoinJournal:
             for rows in _feedback_rows(early):
                 self._put(window, Segment(early=rows))
         for window, evicted in self._windows_of(kept.evicted, forgotten_before):
-            offsets, waited_since = map(list, zip(*evicted, strict=True))
-            self._put(window, Segment(evicted=offsets, waited_since=waited_since))
+            for some in _chunks(evicted):
+                offsets, waited_since = map(list, zip(*some, strict=True))
+                self._put(window, Segment(evicted=offsets, waited_since=waited_since))
         for window, spent in self._windows_of(kept.spent, forgotten_before):
-            self._put(window, Segment(spent=spent))
+            for part in _chunks(spent):
+                self._put(window, Segment(spent=part))
 
     def _windows_of(self, kept: Timed[T], forgotten_before: int) -> Iterator[tuple[int, list[T]]]:
         """Yield the entries of each window, or of several where they are few, with the last of these windows."""
@@ -185,6 +189,10 @@ def _readmitted(value: bytes | Payload, offset: int) -> ShownImpression:
     impression = readmit_impression(bytes(value), offset)
     impression.value = value
     return impression
+
+
+def _chunks(entries: list[T]) -> Iterator[list[T]]:
+    return (entries[begin : begin + MAX_OFFSETS] for begin in range(0, len(entries), MAX_OFFSETS))
 
 
 def _feedback_rows(observed: list[ObservedFeedback], holders: Sequence[bytes] = ()) -> Iterator[Rows]:
