@@ -209,8 +209,13 @@ class Join:
     Every method that changes it returns a `Step`, except `restore_*`, which refold what a step had kept.
 
     An impression *waits since* the moment from which it takes the wait and the grace for it to close: e(i), or s(i)
-    once it was shown; until then, a moment for which that comes out at the end of its activation. The *horizon* is
-    since when those have waited that have just closed.
+    once it was shown; until then, a moment for which that comes out at the end of its activation and the grace, and
+    which lies before e(i) where the activation is shorter than the wait. The *horizon* is since when those have waited
+    that have just closed.
+
+    With a wait of 600 s, a grace of 30 s and an activation of 60 s, one that was logged at 1000 s closes at 1630 s. A
+    deferred one waits since 1000 + 60 - 600 = 460 s, and is given up at 460 + 630 = 1090 s; once shown at 1050 s, it
+    waits since then, and closes at 1680 s. When the watermark is at 1090 s, so is the horizon at 460 s.
     """
 
     def __init__(self, config: JoinConfig) -> None:
@@ -559,7 +564,8 @@ class Join:
         for impression, effective, evicted in impressions:
             earlier = self._known.get(impression.id)
             if isinstance(earlier, Pending):
-                # A deferred one, which had closed and was to be remembered no longer when its id came again.
+                # A deferred one, which had closed and was to be remembered no longer when its id came again. Removing only
+                # marks it, so it need not be there yet: one still in `waiting` goes as well.
                 self._closing.remove(self._since(earlier), earlier)
                 self._let_go([earlier.impression.offset])
                 del self._known[impression.id]
