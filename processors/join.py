@@ -564,8 +564,8 @@ class Join:
         for impression, effective, evicted in impressions:
             earlier = self._known.get(impression.id)
             if isinstance(earlier, Pending):
-                # A deferred one, which had closed and was to be remembered no longer when its id came again. Removing only
-                # marks it, so it need not be there yet: one still in `waiting` goes as well.
+                # A deferred one, which had closed and was to be remembered no longer when its id came again. It
+                # is only marked as removed, so it need not be there yet: one still in `waiting` goes as well.
                 self._closing.remove(self._since(earlier), earlier)
                 self._let_go([earlier.impression.offset])
                 del self._known[impression.id]
