@@ -174,13 +174,18 @@ class Stray(Struct):
 class Kept(Struct):
     """What is to be made durable before a step counts as done: impressions and feedback that wait, and what does not.
 
-    The time of each says for how long it is needed: as long as an impression that waits since then. `evicted` are
-    offsets of impressions that were given up.
+    The time of each says for how long it is needed: as long as an impression that waits since then. `feedback` was
+    joined to impressions that are not deferred, `held` to deferred ones, whose offsets stand before it, and `early`
+    waits for its impression. `evicted` are offsets of impressions that were given up, and since when these had waited;
+    `spent` are those of early feedback that waits no longer and is not to be judged anew.
     """
 
     impressions: Timed[Pending]
     feedback: Timed[ObservedFeedback]
-    evicted: Timed[int]
+    held: Timed[tuple[int, ObservedFeedback]]
+    early: Timed[ObservedFeedback]
+    evicted: Timed[tuple[int, int]]
+    spent: Timed[int]
 
 
 class Step(Struct):
@@ -204,8 +209,13 @@ class Join:
     Every method that changes it returns a `Step`, except `restore_*`, which refold what a step had kept.
 
     An impression *waits since* the moment from which it takes the wait and the grace for it to close: e(i), or s(i)
-    once it was shown; until then, a moment for which that comes out at the end of its activation. The *horizon* is
-    since when those have waited that have just closed.
+    once it was shown; until then, a moment for which that comes out at the end of its activation and the grace, and
+    which lies before e(i) where the activation is shorter than the wait. The *horizon* is since when those have waited
+    that have just closed.
+
+    With a wait of 600 s, a grace of 30 s and an activation of 60 s, one that was logged at 1000 s closes at 1630 s. A
+    deferred one waits since 1000 + 60 - 600 = 460 s, and is given up at 460 + 630 = 1090 s; once shown at 1050 s, it
+    waits since then, and closes at 1680 s. When the watermark is at 1090 s, so is the horizon at 460 s.
     """
 
     def __init__(self, config: JoinConfig) -> None:
@@ -213,8 +223,8 @@ class Join:
         self._grace = round(config.grace * 1000)
         self._backward = round(config.backward * 1000)
         self._activation = round(config.activation * 1000)
-        # So that early feedback is not restored when its impression has just been forgotten.
-        self._remember = round(max(config.remember, config.backward) * 1000)
+        # So that feedback is needed no longer when its impression has just been forgotten, nor by the next of that id.
+        self._remember = max(round(config.remember * 1000), self._backward + 1)
         self._max_pending = config.max_pending
         self._max_early = config.max_early
         self.impressions_time = BEFORE_TIME
@@ -312,7 +322,7 @@ class Join:
             elif isinstance(pending, int):
                 step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - pending - wait))
             elif self._judge(one, pending, step):
-                kept.add(_kept_since(pending), one)
+                self._keep(one, pending, step)
         self.feedback_time = newest
         self._expect_impressions(early, step)
         return self._close_due(step)
@@ -359,11 +369,25 @@ class Join:
         if type(pending) is Pending and len(early) == 1 and self._belongs(early[0], pending):
             pending.feedback = early
             return
+        deferred = isinstance(pending, Deferred)
         for feedback in early:
-            self._judge(feedback, pending, step)
-        if isinstance(pending, Deferred):  # which may still wait when the feedback is needed no longer for any other
+            joined = self._judge(feedback, pending, step)
+            if deferred or not joined:
+                self._spend(feedback, step)
+        if deferred:  # it may still wait when the feedback is needed no longer for any other
             for feedback in pending.feedback:
-                step.kept.feedback.add(pending.kept_since, feedback)
+                self._keep(feedback, pending, step)
+
+    def _keep(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> None:
+        """Make durable that feedback was joined to this impression."""
+        if isinstance(pending, Deferred):
+            step.kept.held.add(pending.kept_since, (pending.impression.offset, feedback))
+        else:
+            step.kept.feedback.add(pending.effective, feedback)
+
+    def _spend(self, feedback: ObservedFeedback, step: Step) -> None:
+        """Make durable that early feedback waits no longer."""
+        step.kept.spent.add(feedback.occurred_at + self._backward, feedback.offset)
 
     def _add_early(self, feedback: ObservedFeedback, early: list[ObservedFeedback], step: Step) -> None:
         """Add feedback to what is early, unless it already is."""
@@ -383,7 +407,7 @@ class Join:
     def _expect_impressions(self, early: list[ObservedFeedback], step: Step) -> None:
         """Let early feedback wait for its impressions, of which the last waits since `backward` after it occurred."""
         last = [feedback.occurred_at + self._backward for feedback in early]
-        step.kept.feedback.extend(Timed(last, early))
+        step.kept.early.extend(Timed(last, early))
         # None of these can come any more once the watermark is beyond that and the grace.
         self._expiring.extend(Timed([since - self._wait for since in last], early))
         self.early += len(early)
@@ -468,15 +492,18 @@ class Join:
         step.evicted += lost.entries
         step.count(Outcome.EVICTED, excess)
         step.strays += _stray_feedback(lost.entries, Outcome.FEEDBACK_EVICTED)
-        for pending in lost.entries:
-            step.kept.evicted.add(_kept_since(pending), pending.impression.offset)
+        for since, pending in zip(lost.times, lost.entries, strict=True):
+            step.kept.evicted.add(_kept_since(pending), (pending.impression.offset, since))
 
     def _expire_early(self, step: Step) -> None:
         self._give_up(self._expiring.take_until(self._horizon - 1), step)
         while self.early > self._max_early:
-            self._give_up(self._expiring.take_first(self.early - self._max_early), step)
+            for feedback in self._give_up(self._expiring.take_first(self.early - self._max_early), step):
+                self._spend(feedback, step)
 
-    def _give_up(self, expired: Timed[ObservedFeedback], step: Step) -> None:
+    def _give_up(self, expired: Timed[ObservedFeedback], step: Step) -> list[ObservedFeedback]:
+        """Let what of this still waits for its impression wait no longer, and return it."""
+        given_up: list[ObservedFeedback] = []
         for feedback in expired.entries:
             waiting = self._early.get(feedback.impression_id)
             if waiting is None:
@@ -489,7 +516,9 @@ class Join:
                 self._early[feedback.impression_id] = left
             else:
                 del self._early[feedback.impression_id]
-            step.strays.append(Stray(feedback, Outcome.ORPHAN, None))
+            given_up.append(feedback)
+        step.strays += [Stray(feedback, Outcome.ORPHAN, None) for feedback in given_up]
+        return given_up
 
     def _forget_closed(self) -> None:
         known, forgotten = self._known, self._forgetting.take_until(self.forgotten_before)
@@ -525,23 +554,24 @@ class Join:
         self.feedback_time = feedback_time
         self.watermark = watermark
 
-    def restore_impressions(self, impressions: Iterable[tuple[ShownImpression, int, bool]]) -> None:
-        """Refold kept impressions, each with the time at which it counts as having occurred and whether it was evicted.
+    def restore_impressions(self, impressions: Iterable[tuple[ShownImpression, int, int | None]]) -> None:
+        """Refold kept impressions, in the order of offsets.
 
-        Each is pending, or known as closed if it was given up or due by the restored watermark. They have to be in the
-        order of offsets.
+        Each comes with the time at which it counts as having occurred and, if it was evicted, since when it had waited.
+        Each is pending, or known as closed if it was given up or due by the restored watermark.
         """
         waiting, closed = Timed[Pending]([], []), Timed[str]([], [])
         for impression, effective, evicted in impressions:
             earlier = self._known.get(impression.id)
             if isinstance(earlier, Pending):
-                # A deferred one, which had closed and was to be remembered no longer when its id came again.
+                # A deferred one, which had closed and was to be remembered no longer when its id came again. It
+                # is only marked as removed, so it need not be there yet: one still in `waiting` goes as well.
                 self._closing.remove(self._since(earlier), earlier)
                 self._let_go([earlier.impression.offset])
                 del self._known[impression.id]
-            if evicted or (effective <= self._horizon and not impression.deferred):
-                since = effective + self._activation - self._wait if impression.deferred else effective
-                if since >= self.forgotten_before:
+            since = effective if evicted is None else evicted
+            if evicted is not None or (effective <= self._horizon and not impression.deferred):
+                if since > self.forgotten_before:
                     self._known[impression.id] = since
                     closed.add(since, impression.id)
                 continue
@@ -554,20 +584,30 @@ class Join:
         self._closing.extend(waiting)
         self._forgetting.extend(closed)
 
-    def restore_feedback(self, feedback: ObservedFeedback) -> None:
-        """Refold kept feedback. Call it in the order of offsets, when all impressions have been restored."""
-        known = self._known.get(feedback.impression_id)
-        if isinstance(known, Pending):
-            self._judge(feedback, known, _step())
-        elif known is None and feedback.occurred_at + self._backward - self._wait >= self._horizon:
-            early: list[ObservedFeedback] = []
-            self._add_early(feedback, early, _step())
-            self._expect_impressions(early, _step())
+    def restore_held(self, held: Iterable[tuple[int, ObservedFeedback]]) -> None:
+        """Refold the feedback of deferred impressions, with their offsets, and let go of those that had closed.
 
-    def restore_end(self) -> None:
-        """Give up the deferred impressions that had closed. Call it when all feedback has been restored."""
+        Call it when all impressions have been restored, with feedback in the order of its offsets.
+        """
+        for offset, feedback in held:
+            known = self._known.get(feedback.impression_id)
+            if isinstance(known, Deferred) and known.impression.offset == offset:
+                self._judge(feedback, known, _step())
         self._take(self._closing.take_until(self._horizon))
         self._forget_closed()
+
+    def restore_feedback(self, feedback: ObservedFeedback, *, early: bool) -> None:
+        """Refold all other feedback, in the order of offsets, when it is known again what is pending.
+
+        What was kept as `early` may have been joined since, to an impression that is not deferred.
+        """
+        known = self._known.get(feedback.impression_id)
+        if type(known) is Pending:
+            self._judge(feedback, known, _step())
+        elif early and known is None and feedback.occurred_at + self._backward - self._wait >= self._horizon:
+            waiting: list[ObservedFeedback] = []
+            self._add_early(feedback, waiting, _step())
+            self._expect_impressions(waiting, _step())
 
 
 def logged_at(pending: Pending) -> int:
@@ -585,4 +625,5 @@ def _stray_feedback(lost: Sequence[Pending], reason: Outcome) -> list[Stray]:
 
 
 def _step() -> Step:
-    return Step([], [], [], Kept(Timed([], []), Timed([], []), Timed([], [])), {})
+    kept = Kept(Timed([], []), Timed([], []), Timed([], []), Timed([], []), Timed([], []), Timed([], []))
+    return Step([], [], [], kept, {})

@@ -44,7 +44,11 @@ class Spans(Generic[T]):
             self._put(number, Timed([time], [entry]))
 
     def extend(self, entries: Timed[T]) -> None:
-        """Add entries that were never here before. Those of the same time have to be in the order of their rank."""
+        """Add entries that were never here before. Those of the same time have to be in the order of their rank.
+
+        One that was removed may lie here still. `add` takes its mark away; here nothing looks for marks, and the mark
+        would take out the new one as well.
+        """
         entries = entries.in_order()
         times, begin = entries.times, 0
         while begin < len(times):

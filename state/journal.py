@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
+from struct import Struct
 from typing import TypeVar, cast
 
 from processors.admission import readmit_feedback, readmit_impression
@@ -21,8 +22,13 @@ from state.tables import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
 """Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""
+MAX_OFFSETS = 50_000
+"""Of what was given up, beyond which a segment is cut. With a time each they take 900 kB before they are packed."""
 SMALL_SEGMENT = 256
 """Entries below which a segment takes in the next window's as well."""
+
+HOLDER = Struct("<q")
+"""Of a deferred impression, before the value of feedback that it has."""
 
 T = TypeVar("T")
 
@@ -58,7 +64,10 @@ class JoinJournal:
         join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
         impressions: list[tuple[int, int, bytes | Payload]] = []
         feedback: list[tuple[int, int, bytes]] = []
-        evicted: set[int] = set()
+        held: list[tuple[int, int, bytes]] = []
+        early: list[tuple[int, int, bytes]] = []
+        evicted: dict[int, int] = {}
+        spent: set[int] = set()
         put_aside: Callable[[bytes], bytes | Payload] = bytes if self._spill is None else self._spill.put
         for key, segment in self._segments:
             _, window, writer, number = key
@@ -66,14 +75,18 @@ class JoinJournal:
             if number < mark.writers.get(writer, 0):
                 impressions += [(offset, at, put_aside(value)) for offset, at, value in segment.impressions]
                 feedback += segment.feedback
-                evicted.update(segment.evicted)
+                held += segment.held
+                early += segment.early
+                evicted.update(zip(segment.evicted, segment.waited_since, strict=True))
+                spent.update(segment.spent)
         impressions.sort(key=itemgetter(0))
         join.restore_impressions(
-            (_readmitted(value, offset), effective, offset in evicted) for offset, effective, value in impressions
+            (_readmitted(value, offset), effective, evicted.get(offset)) for offset, effective, value in impressions
         )
-        for offset, log_time, value in sorted(feedback):
-            join.restore_feedback(readmit_feedback(value, offset, log_time))
-        join.restore_end()
+        join.restore_held(_with_holder(*one) for one in sorted(held))
+        waiting = {one[0] for one in early} - spent
+        for offset, log_time, value in sorted(feedback + [one for one in early if one[0] in waiting]):
+            join.restore_feedback(readmit_feedback(value, offset, log_time), early=offset in waiting)
         self._open_writer(marks)
         return mark
 
@@ -91,9 +104,21 @@ class JoinJournal:
         for window, shown in self._windows_of(kept.impressions, forgotten_before):
             self._write_impressions(window, [pending.impression for pending in shown], list(map(logged_at, shown)))
         for window, observed in self._windows_of(kept.feedback, forgotten_before):
-            self._write_feedback(window, observed)
+            for rows in _feedback_rows(observed):
+                self._put(window, Segment(feedback=rows))
+        for window, held in self._windows_of(kept.held, forgotten_before):
+            for rows in _feedback_rows([one for _, one in held], [HOLDER.pack(offset) for offset, _ in held]):
+                self._put(window, Segment(held=rows))
+        for window, early in self._windows_of(kept.early, forgotten_before):
+            for rows in _feedback_rows(early):
+                self._put(window, Segment(early=rows))
         for window, evicted in self._windows_of(kept.evicted, forgotten_before):
-            self._put(window, Segment(evicted=evicted))
+            for some in _chunks(evicted):
+                offsets, waited_since = map(list, zip(*some, strict=True))
+                self._put(window, Segment(evicted=offsets, waited_since=waited_since))
+        for window, spent in self._windows_of(kept.spent, forgotten_before):
+            for part in _chunks(spent):
+                self._put(window, Segment(spent=part))
 
     def _windows_of(self, kept: Timed[T], forgotten_before: int) -> Iterator[tuple[int, list[T]]]:
         """Yield the entries of each window, or of several where they are few, with the last of these windows."""
@@ -113,11 +138,6 @@ class JoinJournal:
         if self._spill is not None:
             for impression, value in zip(shown, values, strict=True):
                 impression.value = self._spill.put(value)
-
-    def _write_feedback(self, window: int, observed: list[ObservedFeedback]) -> None:
-        offsets, log_times = [one.offset for one in observed], [one.log_time for one in observed]
-        for rows in Rows.parts(offsets, log_times, [one.value for one in observed], MAX_SEGMENT_BYTES):
-            self._put(window, Segment(feedback=rows))
 
     def _put(self, window: int, segment: Segment) -> None:
         key = (self._partition, window, self._writer, self._number)
@@ -169,6 +189,23 @@ def _readmitted(value: bytes | Payload, offset: int) -> ShownImpression:
     impression = readmit_impression(bytes(value), offset)
     impression.value = value
     return impression
+
+
+def _chunks(entries: list[T]) -> Iterator[list[T]]:
+    return (entries[begin : begin + MAX_OFFSETS] for begin in range(0, len(entries), MAX_OFFSETS))
+
+
+def _feedback_rows(observed: list[ObservedFeedback], holders: Sequence[bytes] = ()) -> Iterator[Rows]:
+    offsets, log_times = [one.offset for one in observed], [one.log_time for one in observed]
+    values = [one.value for one in observed]
+    if holders:
+        values = [holder + value for holder, value in zip(holders, values, strict=True)]
+    return Rows.parts(offsets, log_times, values, MAX_SEGMENT_BYTES)
+
+
+def _with_holder(offset: int, log_time: int, value: bytes) -> tuple[int, ObservedFeedback]:
+    (holder,) = HOLDER.unpack_from(value)
+    return holder, readmit_feedback(value[HOLDER.size :], offset, log_time)
 
 
 def _newness(mark: Mark) -> tuple[int, int, int]:

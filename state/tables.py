@@ -62,13 +62,19 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
 class Segment(msgspec.Struct, array_like=True):
     """What one step kept for one window.
 
-    The times of impressions are those at which they count as having occurred, those of feedback its log times;
-    `evicted` are the offsets of impressions that were given up.
+    The times of impressions are those at which they count as having occurred, those of feedback its log times. Before
+    each value of `held` stand 8 bytes: the offset of the deferred impression that has it. `evicted` are the offsets of
+    impressions that were given up, and `waited_since` the times since when each had waited; `spent` are the offsets of
+    early feedback that waits no longer.
     """
 
     impressions: Rows = Rows()
     feedback: Rows = Rows()
+    held: Rows = Rows()
+    early: Rows = Rows()
     evicted: list[int] = []
+    waited_since: list[int] = []
+    spent: list[int] = []
 
 
 class Mark(msgspec.Struct):

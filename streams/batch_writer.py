@@ -67,12 +67,14 @@ def _fill(batch: BatchBuilder, records: Iterator[KeyAndValue], headers: list[tup
     # What is behind the batch's own `append`, which takes longer to get there than that takes.
     append, offset, now = batch._builder.append, batch.record_count(), int(time.time() * 1000)
     without_room = None
-    for key, value in records:
-        if append(offset, now, key, value, headers) is None:
-            without_room = key, value
-            break
-        offset += 1
-    batch._relative_offset = offset
+    try:
+        for key, value in records:
+            if append(offset, now, key, value, headers) is None:
+                without_room = key, value
+                break
+            offset += 1
+    finally:  # what the records are made of may raise, and the batch holds those before
+        batch._relative_offset = offset
     return without_room
 
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 from asyncio import Event
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from faust.app.base import App
 from faust.tables import base, recovery, table
 from faust.transport import consumer as transport_consumer
@@ -119,6 +120,20 @@ def test_a_batch_is_filled_as_its_own_append_does() -> None:
     assert _fill(ours[1], iter(records[1:2]), headers) is None
     assert [one.record_count() for one in (own, *ours)] == [1, 1, 1]
     assert _without_time(ours[0]) == _without_time(own)
+
+
+def test_a_batch_counts_what_it_holds_where_making_the_next_record_raises() -> None:
+    def records() -> Iterator[tuple[bytes, bytes]]:
+        yield b"a", b"first"
+        yield b"b", b"second"
+        raise LookupError
+
+    batch = BatchBuilder(1000, 0)
+    with pytest.raises(LookupError):
+        _fill(batch, records(), [])
+    assert batch.record_count() == 2
+    assert _fill(batch, iter([(b"c", b"third")]), []) is None
+    assert [record.offset for record in MemoryRecords(bytes(batch._build())).next_batch()] == [0, 1, 2]
 
 
 def _without_time(batch: BatchBuilder) -> bytes:

@@ -359,8 +359,8 @@ def test_a_deferred_impression_that_was_evicted_is_remembered_as_long_with_a_res
     evicted, left = shown("a", 1000, deferred=True), shown("b", 5000, 1, deferred=True)
     if restarted:
         played.join.restore_times(1000, 1000, 1000)
-        played.join.restore_impressions([(evicted, 1000, True), (left, 5000, False)])
-        played.join.restore_end()
+        played.join.restore_impressions([(evicted, 1000, 1000 + ACTIVATION - WAIT), (left, 5000, None)])
+        played.join.restore_held([])
     else:
         played.join.advance(1000, 1000)
         played.join.add_impressions([evicted])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
 
 from processors.interactions import encode_interaction
 from processors.join import MAX_FEEDBACK, Join, Outcome
 from state.journal import JoinJournal
+from state.tables import packed
 from tests.unit.join_worker import CONFIG, END, PARTITION, WINDOW, Emitted, Logs, Worker, observed, shown
 from tests.unit.memory_segments import Changelog, MemorySegments
 
@@ -118,6 +120,24 @@ def test_segments_stay_below_what_a_broker_takes() -> None:
     closed = restored.advance(END, END).closed
     assert [len(one.feedback) for one in closed] == [MAX_FEEDBACK, 0, 0]
     assert max(len(encode_interaction(one, PARTITION, 0)) for one in closed) < 1_000_000
+
+
+def test_segments_of_what_was_given_up_stay_below_it_too() -> None:
+    changelog: Changelog = {}
+    table, join, count = MemorySegments(changelog), Join(CONFIG), 200_000
+    journal = JoinJournal(table, PARTITION, WINDOW)
+    journal.restore(join)
+    kept = join.advance(END, END).kept
+    random = Random(0)
+    offsets = random.sample(range(2**40), count)
+    for offset in offsets:
+        kept.evicted.add(END, (offset, random.randrange(2**41)))
+        kept.spent.add(END, offset)
+    journal.keep(kept)
+    assert max(len(packed(segment)) for _, segment in table.segments(PARTITION)) < 1_000_000
+    segments = [segment for _, segment in table.segments(PARTITION)]
+    assert [offset for segment in segments for offset in segment.evicted] == offsets
+    assert [offset for segment in segments for offset in segment.spent] == offsets
 
 
 def shown_in_time(changelog: Changelog) -> Worker:
