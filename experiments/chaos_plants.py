@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -50,12 +50,11 @@ def _die_once(died: Path) -> None:
 
 def _no_deduplication(died: Path) -> None:
     """The learner learns whatever comes; and interactions come again, as the join dies before it marks them."""
-    admit, write, flush = Ledger.admit, Outputs.interactions, Outputs.flush
+    admit, write, flush = Ledger.admit_all, Outputs.interactions, Outputs.flush
     with_interactions: WeakSet[Outputs] = WeakSet()
 
-    def always(self: Ledger, source: Source) -> bool:
-        admit(self, source)
-        return True
+    def always(self: Ledger, sources: Sequence[Source]) -> list[bool]:
+        return [True for _ in admit(self, sources)]
 
     def noted(self: Outputs, model: str, spread_by: bytes, values: Iterable[bytes]) -> None:
         with_interactions.add(self)
@@ -66,7 +65,7 @@ def _no_deduplication(died: Path) -> None:
         if self in with_interactions:
             _die_once(died)
 
-    Ledger.admit = always  # type: ignore[method-assign]  # a fault is planted here
+    Ledger.admit_all = always  # type: ignore[method-assign]  # a fault is planted here
     Outputs.interactions = noted  # type: ignore[method-assign]  # a fault is planted here
     Outputs.flush = last  # type: ignore[method-assign]  # a fault is planted here
 
