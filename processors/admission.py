@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from processors.envelopes import UNREADABLE
 from processors.events import (
     LARGEST_WEIGHT,
     LEAST_WEIGHT,
@@ -230,7 +231,7 @@ def _opened(decoder: msgspec.json.Decoder[T], records: Sequence[LogRecord], max_
             decoded = decode(value) if len(value) <= max_bytes and record.key is not None else None
             if brackets > NESTING_TO_SPARE or not value.isascii():
                 _check_what_is_skipped(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             decoded = None
         opened.append(decoded)
     return opened
@@ -283,7 +284,7 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
         return Refusal(Reason.SCHEMA, str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return Refusal(Reason.NOT_JSON, str(error))
     return decoded
 
