@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Container
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from faust.types import TP, StreamT
@@ -17,7 +15,6 @@ from streams.learning import PartitionLearner
 from streams.logs import bound_contextvars, get_log
 from streams.reading import Reading, ReadingWatch, end_of_log
 from streams.record_batches import Cursor, RecordBatch
-from streams.settings import TopicSettings
 
 if TYPE_CHECKING:
     from streams.app import Groundswell
@@ -28,46 +25,6 @@ TICK = 0.25
 COMMIT_SECONDS = 1.0
 CONCURRENCY = 16
 """How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
-
-
-class Partitions:
-    """The partitions that this worker holds, each with a lock that outlives their coming and going."""
-
-    def __init__(self) -> None:
-        self.joins: dict[int, PartitionJoin] = {}
-        self.learners: dict[int, PartitionLearner] = {}
-        self._locks: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._waiting: defaultdict[TP, list[RecordBatch]] = defaultdict(list)
-
-    def join_lock(self, partition: int) -> asyncio.Lock:
-        """Return the lock under which the join of a partition is used or replaced."""
-        return self._locks["join", partition]
-
-    def learner_lock(self, partition: int) -> asyncio.Lock:
-        """Return the lock under which the learners of a partition are used or replaced."""
-        return self._locks["learner", partition]
-
-    def waiting(self, tp: TP) -> bool:
-        """Say whether any batch of a partition waits for its turn."""
-        return bool(self._waiting.get(tp))
-
-    def keep_only(self, assignment: Container[TP], topics: TopicSettings) -> None:
-        """Forget what is known of partitions that are not assigned: another worker has gone on with them."""
-        for partition in [one for one in self.joins if TP(topics.impressions, one) not in assignment]:
-            del self.joins[partition]
-        for partition in [one for one in self.learners if TP(topics.interactions, one) not in assignment]:
-            self.learners.pop(partition).close()
-
-    @asynccontextmanager
-    async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:
-        """Wait for the partition's turn; yield all batches that wait for it by then, in order.
-
-        A step costs the same whether it takes one record or thousands, so the more a worker lags the more it
-        reads at once. The list is empty where an earlier turn has taken this batch along.
-        """
-        self._waiting[batch.tp].append(batch)
-        async with lock:
-            yield self._waiting.pop(batch.tp, [])
 
 
 def add_agents(app: Groundswell) -> None:

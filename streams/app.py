@@ -23,7 +23,7 @@ from faust.types import TP
 
 from processors.chunks import is_chunk
 from state.tables import SegmentTable
-from streams.agents import Partitions, add_agents, add_clock
+from streams.agents import add_agents, add_clock
 from streams.batch_writer import BatchWriter
 from streams.compacted import read_newest
 from streams.compression import compress_quickly
@@ -35,6 +35,7 @@ from streams.logs import get_log
 from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.pages import add_pages
+from streams.partitions import Partitions
 from streams.patient_clients import make_clients_patient
 from streams.pulse import Pulse
 from streams.record_batches import RecordBatchApp

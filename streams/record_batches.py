@@ -28,6 +28,11 @@ from processors.records import LogRecord
 from streams.standing import Standing
 
 LOG_APPEND_TIME = 1
+LONGEST_FETCH_MS = 50
+"""How long a broker may wait for something new. While it does aiokafka asks it for nothing else, so what comes on
+a partition that was not asked for waits as well. Faust takes 1,500."""
+LONGEST_POLL = 0.1
+"""Seconds until the reader looks again at which partitions it may hand out: it is not told of it meanwhile."""
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
 
@@ -117,6 +122,7 @@ class CommittedRecordsThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = LONGEST_FETCH_MS
         return consumer
 
 
@@ -141,7 +147,7 @@ class RecordBatchConsumer(Consumer):
                 raise
 
     async def _drain_once(self) -> None:
-        records, _ = await self._wait_next_records(timeout=1.0)
+        records, _ = await self._wait_next_records(timeout=LONGEST_POLL)
         await self.sleep(0)
         if not records or self.should_stop:
             return

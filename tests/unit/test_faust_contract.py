@@ -252,13 +252,18 @@ def test_seeking_is_left_to_the_thread_that_reads() -> None:
 def test_only_what_transactions_have_committed_is_read() -> None:
     source = inspect.getsource(AIOKafkaConsumer)
     assert "isolation_level=self._isolation_level" in source[source.index("async def start(") :], "read at the start"
+    assert asyncio.run(made_consumer())._isolation_level == "read_committed"
 
-    async def isolation() -> str:
-        consumer = create_app(worker_settings())._record_consumer
-        thread = consumer._new_consumer_thread()
-        return str(thread._create_worker_consumer(cast(Transport, consumer.transport))._isolation_level)
 
-    assert asyncio.run(isolation()) == "read_committed"
+def test_an_idle_partition_does_not_hold_up_the_others() -> None:
+    started = inspect.getsource(AIOKafkaConsumer.start)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in started, "read at the start"
+    assert asyncio.run(made_consumer())._fetch_max_wait_ms <= 100
+
+
+async def made_consumer() -> AIOKafkaConsumer:
+    consumer = create_app(worker_settings())._record_consumer
+    return consumer._new_consumer_thread()._create_worker_consumer(cast(Transport, consumer.transport))
 
 
 def test_heartbeats_are_asked_for_by_name_and_the_group_is_joined_after_the_start() -> None:

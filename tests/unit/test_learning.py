@@ -22,11 +22,11 @@ from processors.learner import Learner
 from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams import learning
-from streams.agents import Partitions
 from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
 from streams.metrics import Metrics
 from streams.outputs import contract_partition
+from streams.partitions import Partitions
 from streams.record_batches import RecordBatch
 from streams.settings import Settings
 from streams.steps import UnfinishedStepError
