@@ -35,8 +35,8 @@ from streams.steps import Steps
 
 LOG = get_log(__name__)
 CHECKPOINT_KEY = b"learners"
-WEIGHTS_PER_INTERACTION = 10
-"""A large policy is published less often, so that publishing costs about as much as what is learned from."""
+WEIGHTS_PER_INTERACTION = 5
+"""A large policy is published less often: by 0.7 us a weight, publishing costs a fifth of learning."""
 STRETCH = 20
 """Seconds between checkpoints for each that the last one took to encode: they cost a twentieth of a core at most."""
 LONGEST_STRETCH = 60.0

@@ -10,7 +10,9 @@ them is never fetched again. So a reader asks each batch whether it begins where
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from inspect import GEN_CREATED, getgeneratorstate
 from itertools import chain
 from typing import Any, Final, cast
@@ -268,12 +270,27 @@ class RecordBatchThread(CommittedRecordsThread):
 
     app: RecordBatchApp
 
-    async def _fetch_records(self, consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
-        # What comes while it waits is unpacked in full, and serves as well.
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # as Faust has it
+        max_records: int | None = None,
+    ) -> Any:
+        fetched = await self._fetched(consumer, active_partitions, max_records)
+        if not fetched and timeout:
+            # Waited for here: what aiokafka gets while it waits itself it unpacks in full.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(consumer._fetcher._create_fetch_waiter(), timeout)
+            fetched = await self._fetched(consumer, active_partitions, max_records)
+        return fetched
+
+    async def _fetched(self, consumer: AIOKafkaConsumer, active_partitions: set[TP], max_records: int | None) -> Any:
+        """Return what has been fetched, without waiting for more."""
         for tp, result in consumer._fetcher._records.items():
             if tp.topic in self.app.batched_topics and isinstance(result, FetchResult) and result.has_more():
                 PlainRecords.instead_of(result._partition_records)
-        fetched = await super()._fetch_records(consumer, *arguments, **options)
+        fetched = await super()._fetch_records(consumer, active_partitions, 0.0, max_records)
         return {tp: _one_by_one(records) for tp, records in fetched.items()}
 
 

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -67,6 +67,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
         (Consumer.resume_partitions, ["self", "tps"]),
         (AIOKafkaConsumerThread._fetch_records, ["self", "consumer", "active_partitions", "timeout", "max_records"]),
         (AIOKafkaConsumerThread.seek, ["self", "partition", "offset"]),
+        (Fetcher._create_fetch_waiter, ["self"]),
         (PartitionRecords._consumer_record, ["self", "tp", "record"]),
         (AIOKafkaConsumerThread.call_thread, ["self", "fun", "args", "kwargs"]),
         (Consumer.highwater, ["self", "tp"]),

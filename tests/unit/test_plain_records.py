@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import run
+from asyncio import Future, get_running_loop, run
 from itertools import chain
 from types import SimpleNamespace
 from typing import Any, cast
@@ -42,16 +42,50 @@ def test_what_agents_use_of_a_record_is_the_same_either_way(first: int) -> None:
     assert plain.next_fetch_offset == full.next_fetch_offset == len(WRITTEN)
 
 
-def test_only_the_topics_read_in_batches_are_unpacked_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = {TopicPartition(topic, 0): fetched(topic)[1] for topic in ("impressions", "changelog")}
-    waited_for = SimpleNamespace(_fetcher=SimpleNamespace(_records=results))
+class Fetcher:
+    """What has been fetched, and a first record that comes as soon as somebody waits for it."""
+
+    def __init__(self, *there: str, to_come: str | None = None) -> None:
+        self._records: dict[TopicPartition, FetchResult] = {}
+        self._to_come = to_come
+        for topic in there:
+            self._come(topic)
+
+    def _come(self, topic: str) -> None:
+        self._records[TopicPartition(topic, 0)] = fetched(topic)[1]
+
+    def _create_fetch_waiter(self) -> Future[None]:
+        waiter = get_running_loop().create_future()
+        if self._to_come is not None:
+            self._come(self._to_come)
+            waiter.set_result(None)
+        return waiter
+
+
+def polled(monkeypatch: pytest.MonkeyPatch, fetcher: Fetcher) -> dict[str, list[Any]]:
+    """Return what one poll brings, by topic, of which only impressions are read in batches."""
     thread = RecordBatchThread.__new__(RecordBatchThread)
     thread.app = cast(RecordBatchApp, SimpleNamespace(batched_topics={"impressions"}))
 
     async def unpack(*_: Any, **__: Any) -> dict[str, list[Any]]:
-        return {tp.topic: list(result._partition_records) for tp, result in results.items()}
+        return {tp.topic: list(result._partition_records) for tp, result in fetcher._records.items()}
 
     monkeypatch.setattr(AIOKafkaConsumerThread, "_fetch_records", unpack)
-    found = run(thread._fetch_records(cast(Any, waited_for)))
+    consumer = cast(Any, SimpleNamespace(_fetcher=fetcher))
+    found: dict[str, list[Any]] = run(thread._fetch_records(consumer, set(), timeout=0.01))
+    return found
+
+
+def test_only_the_topics_read_in_batches_are_unpacked_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = polled(monkeypatch, Fetcher("impressions", "changelog"))
     assert all(isinstance(record, ConsumerRecord) for record in found["changelog"])
     assert not any(isinstance(record, ConsumerRecord) for record in found["impressions"])
+
+
+def test_what_comes_while_it_is_waited_for_is_unpacked_so_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = polled(monkeypatch, Fetcher(to_come="impressions"))
+    assert not any(isinstance(record, ConsumerRecord) for record in found["impressions"])
+
+
+def test_a_poll_ends_where_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert polled(monkeypatch, Fetcher()) == {}
