@@ -12,6 +12,8 @@ from processors.features import action_features
 from processors.flat_rows import Rows
 from processors.offered import MALFORMED, OfferedActions
 
+MOST_OPENINGS: Final = 100
+"""Brackets in an action that nobody needs: what is nested so deep may be opened here and fail to be, later."""
 _action: Final = msgspec.json.Decoder(Action)
 
 
@@ -32,6 +34,8 @@ class ActionSets(OfferedActions):
 
     def _look_into(self, piece: bytes) -> tuple[int, int]:
         try:
+            if piece.count(b"[") + piece.count(b"{") > MOST_OPENINGS:
+                raise RecursionError
             action = _action.decode(b"{%b}" % piece)
         except UNREADABLE:
             self.ids.append("")

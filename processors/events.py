@@ -77,6 +77,9 @@ class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     value: float | None = None
 
 
+Place = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
 class Source(Struct, frozen=True, gc=False):
     """Where an impression lies in the impressions topic: the identity of its interaction.
 
@@ -84,9 +87,9 @@ class Source(Struct, frozen=True, gc=False):
     everything below it has been written before.
     """
 
-    partition: int
-    offset: int
-    floor: int
+    partition: Place
+    offset: Place
+    floor: Place
 
 
 class Interaction(Struct, frozen=True, kw_only=True, gc=False):

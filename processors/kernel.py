@@ -484,7 +484,8 @@ def learn_one(
         if posterior[a] > posterior[best]:
             best = a
     out[POSTERIOR] = posterior[chosen]
-    out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass, 1e-300))
+    # A feature far larger than those met before may leave no probability to any action.
+    out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass if mass > 0.0 else 1.0 / actions, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
     action = action_hash[action_start[chosen_row]]
@@ -551,7 +552,7 @@ def scratch(crosses, contexts, actions):
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)  # heartbeats go on meanwhile
 def learn_batch(
     ik, bandit, own, pooled, seen, totals, sums, parameters, features, interactions, meanings, weights, outputs
 ):

@@ -23,6 +23,9 @@ class Ledger:
     def __init__(self) -> None:
         self._floors: dict[int, int] = {}
         self._above: dict[int, set[int]] = {}
+        self._full: dict[int, int] = {}
+        """How many offsets a set takes before those below the floor are looked for: at most twice as many as it needs,
+        or each rise of the floor would cost all that lies above it."""
 
     def admit(self, source: Source) -> bool:
         """Enter an interaction; say whether it is new."""
@@ -44,18 +47,26 @@ class Ledger:
                 above.add(offset)
             if source.floor > floor:
                 floor = self._floors[partition] = source.floor
-                above = self._above[partition] = {one for one in above if one >= floor}
+                if len(above) > self._full.get(partition, 0):
+                    above = self._above[partition] = self._needed(partition)
+                    self._full[partition] = 2 * len(above)
             yield new
 
+    def _needed(self, partition: int) -> set[int]:
+        floor = self._floors.get(partition, 0)
+        return {one for one in self._above[partition] if one >= floor}
+
     def __len__(self) -> int:
-        """Return how many offsets are remembered above the floors."""
+        """Return how many offsets are remembered."""
         return sum(map(len, self._above.values()))
 
     def state(self) -> dict[str, object]:
         """Return the whole truth of the ledger, in an order that depends on nothing else."""
         return {
             "floors": sorted(self._floors.items()),
-            "above": [(partition, sorted(above)) for partition, above in sorted(self._above.items()) if above],
+            "above": [
+                (partition, sorted(needed)) for partition in sorted(self._above) if (needed := self._needed(partition))
+            ],
         }
 
     @classmethod

@@ -71,28 +71,31 @@ async def _read(
     cursor: Cursor,
     take: Callable[[RecordBatch], Awaitable[None]],
 ) -> None:
-    """Hand on what is new of the batches as one, or seek back if something before them was skipped.
+    """Hand on what is new of the batches as one, and seek back if something between them was skipped.
 
     A failure ends the worker: its state in memory may be ahead of what is durable, and a restart puts that right.
     """
     new: list[LogRecord] = []
+    gap: tuple[int, int] | None = None
     for batch in waiting:
         match cursor.contiguous(batch):
             case RecordBatch() as part:
                 new += part.records
             case int() as offset:
-                await _seek_back(app, tp, offset, batch.first_offset)
-    if not new:
-        return
-    app.metrics.received.labels(tp.topic).inc(len(new))
+                gap = offset, batch.first_offset
     try:
-        with (
-            bound_contextvars(topic=tp.topic, partition=tp.partition),
-            app.metrics.batch_seconds.labels(tp.topic).time(),
-        ):
-            await take(RecordBatch(tp, new))
+        # The cursor is beyond what is new: nothing may come between.
+        if new:
+            app.metrics.received.labels(tp.topic).inc(len(new))
+            with (
+                bound_contextvars(topic=tp.topic, partition=tp.partition),
+                app.metrics.batch_seconds.labels(tp.topic).time(),
+            ):
+                await take(RecordBatch(tp, new))
+        if gap:
+            await _seek_back(app, tp, *gap)
     except Exception as error:
-        LOG.exception("a step failed", topic=tp.topic, partition=tp.partition, offset=new[0].offset)
+        LOG.exception("a step failed", topic=tp.topic, partition=tp.partition, offset=waiting[0].first_offset)
         await app.crash(error)
         raise
 

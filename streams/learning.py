@@ -129,9 +129,15 @@ class PartitionLearner:
                 arrivals = self._reader.read([record.value for record in records])
                 for model, rows in self._admitted(records, arrivals, outputs).items():
                     self._learn(model, Stretch(arrivals, rows), outputs)
-            if await self._kept():
-                await outputs.flush()
-                self._delays.acknowledged(time.time())
+            await self._write(outputs)
+
+    async def _write(self, outputs: Outputs) -> None:
+        """Write what a step brought about, unless it is for another worker to do."""
+        if await self._kept():
+            await outputs.flush()
+            self._delays.acknowledged(time.time())
+        else:
+            self._steps.abandon()
 
     def _admitted(self, records: Sequence[LogRecord], arrivals: Arrivals, outputs: Outputs) -> Mapping[str, list[int]]:
         """Return by model which of the interactions are new, and write down which records are none."""
@@ -229,9 +235,8 @@ class PartitionLearner:
                 if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
                     self._publish(model, outputs)
                     published = True
-            if published and await self._kept():
-                await outputs.flush()
-                self._delays.acknowledged(time.time())
+            if published:
+                await self._write(outputs)
         if self.interactions.offset == self.durable_offset:
             return
         if self._unsaved_since is None:

@@ -20,6 +20,7 @@ from processors.mixing import Contribution
 from processors.model import ModelConfig
 from processors.shard_learner import ShardLearner
 from state import checkpoints
+from state.checkpoints import CheckpointError
 from streams.learning import CHECKPOINT_KEY
 from streams.logs import get_log
 from streams.security import connection_arguments
@@ -83,7 +84,10 @@ class ShardExchange:
             newest = self._newest[partition]
             value, _ = assemble(CHECKPOINT_KEY, newest)
             if value is not None:
-                result[partition] = self._contributed(partition, checkpoints.decode(value))
+                try:
+                    result[partition] = self._contributed(partition, checkpoints.decode(value))
+                except CheckpointError as error:
+                    LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
             elif newest.get(CHECKPOINT_KEY) is None:
                 result[partition] = {}  # deleted: that partition learns anew
         return result

@@ -18,6 +18,11 @@ class Steps:
 
     def __init__(self) -> None:
         self.unfinished = False
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Say within a step that what it brought about is not written, so that nothing may vouch for it."""
+        self._abandoned = True
 
     def __enter__(self) -> None:
         if self.unfinished:
@@ -27,4 +32,4 @@ class Steps:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.unfinished = kind is not None
+        self.unfinished = self._abandoned or kind is not None

@@ -126,7 +126,7 @@ def values(draw: st.DrawFn, offset: int) -> bytes:
         {"schema_version": 1, "impression_id": "i", "feedback_id": f"f{n}", "occurred_at": n, "signal": signal}
         for n, signal in enumerate(came * draw(st.integers(0, 2)))
     ]
-    source = {"partition": 0, "offset": draw(st.sampled_from([offset] * 4 + [offset - 1])), "floor": offset - 3}
+    source = {"partition": 0, "offset": draw(st.sampled_from([offset] * 4 + [offset - 1])), "floor": max(0, offset - 3)}
     version = draw(st.sampled_from(["1"] * 19 + ["2"]))
     interaction = written(
         schema_version=version, source=json(source), impression=draw(impressions()), feedback=json(answers),
@@ -218,6 +218,8 @@ def only(arrivals: Arrivals) -> Interaction | Refusal:
         ("an id twice", interaction_text(actions='{"id":"a"},{"id": "a"}'), False),
         ("no model", interaction_text(model='"other"'), False),
         ("too many features", interaction_text(",".join(f'"f{n}":1' for n in range(64)), model='"crossed"'), False),
+        ("an action nested deeply", interaction_text(actions=f'{{"id":"a","x":{"[" * 200 + "]" * 200}}}'), False),
+        ("an offset that no log has", interaction_text().replace(b'"offset":5', b'"offset":%d' % 2**63), False),
         ("not JSON", b"junk", False),
         ("nothing", None, False),
     ],

@@ -1,4 +1,7 @@
+import math
 import random
+import threading
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from experiments.three_state import ThreeStateUsers
-from processors.events import Action
+from processors.events import Action, Features
 from processors.learner import Learner, StateError
 from processors.model import ModelConfig
 from processors.policy import encode
@@ -176,6 +179,39 @@ def test_no_number_breaks_the_weights(number: float) -> None:
     for count in range(50):
         learner.learn([interaction(count, context={"y": number}, actions=actions, signals=["click"])])
     assert all(abs(value) < 1e6 for value in learner.snapshot(None).bandit.values)
+
+
+@pytest.mark.parametrize("number", [2_000, 1_767_225_600, 1e300])
+def test_a_number_far_beyond_those_before_is_learned_as_any_other(number: float) -> None:
+    learner = learned([interaction(n, context={"amount": 1}, chosen=n % 5, signals=["click"]) for n in range(300)])
+    [reward] = learner.learn([interaction(300, context={"amount": number}, signals=["click"])])
+    assert reward is not None
+    assert 0 <= reward.posterior <= 1
+    assert math.isfinite(learner.statistics.ik_log_loss)
+    assert all(math.isfinite(value) for value in learner.snapshot(None).bandit.values)
+
+
+def test_heartbeats_go_on_while_a_batch_is_learned() -> None:
+    context: Features = {f"f{n}": n for n in range(40)}
+    actions = [Action(f"a{n}") for n in range(500)]
+    crossed = Learner(MODEL.model_copy(update={"context_crosses": True}))
+    log = [interaction(n, context=context, actions=actions) for n in range(10)]
+    crossed.learn(log[:1])
+    pauses, done = [0.0], threading.Event()
+
+    def heartbeat() -> None:
+        last = time.monotonic()
+        while not done.wait(0.001):
+            pauses.append(-last + (last := time.monotonic()))
+
+    thread = threading.Thread(target=heartbeat)
+    thread.start()
+    begin = time.monotonic()
+    crossed.learn(log)
+    taken = time.monotonic() - begin
+    done.set()
+    thread.join()
+    assert max(pauses) < taken / 2
 
 
 def test_the_scale_of_a_number_does_not_matter() -> None:

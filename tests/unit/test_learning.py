@@ -160,6 +160,18 @@ def test_of_a_partition_that_was_lost_neither_policy_nor_checkpoint_is_written(d
     assert learned.learner.durable_offset == 0, "nothing is committed either"
 
 
+def test_what_was_not_written_while_a_partition_seemed_lost_is_vouched_for_by_no_later_checkpoint() -> None:
+    learned = Learned()
+    learned.lost = True
+    learned.reads([batch(RECORDS[:30])])
+    learned.lost = False
+    learned.checkpoints()
+    assert learned.log.of("checkpoints") == []
+    learned.restart()
+    learned.reads([batch(RECORDS)])
+    assert learned.rewards() == EXPECTED.rewards()
+
+
 def test_nothing_may_be_committed_before_its_checkpoint_is_durable() -> None:
     learned = Learned(checkpoint_seconds=5)
     learned.reads([batch(RECORDS[:50])])

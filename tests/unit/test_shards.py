@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import msgspec
 import numpy as np
 import pytest
@@ -12,14 +15,21 @@ from pydantic import ValidationError
 from experiments import measures
 from experiments.papers import feeds
 from experiments.sharded_play import Spread, sharded_play
+from processors.chunks import split
 from processors.events import Interaction
 from processors.interactions import shard_key
 from processors.join import Pending, ShownImpression
 from processors.learner import Learner, StateError
+from processors.ledger import Ledger
 from processors.mixing import Contribution
 from processors.model import ModelConfig
 from processors.policy import encode
 from processors.shard_learner import ShardLearner
+from state import checkpoints
+from streams.app import Groundswell
+from streams.learning import CHECKPOINT_KEY
+from streams.settings import Settings
+from streams.shards import ShardExchange
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12, sharded_by="user")
@@ -165,3 +175,13 @@ def test_four_shards_learn_what_people_enjoy(spread: Spread) -> None:
     found = measures.t90(values)
     assert found is not None
     assert found < 2_500
+
+
+@pytest.mark.parametrize("damaged", [b"groundswell-checkpoint", b"junk"])
+def test_a_checkpoint_that_cannot_be_read_leaves_what_its_partition_contributed_before(damaged: bytes) -> None:
+    settings = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
+    exchange = ShardExchange(cast(Groundswell, SimpleNamespace(settings=settings)))
+    good = checkpoints.encode(checkpoints.Checkpoint(9, Ledger().state(), {"feed": learned(LOG).state()}, {}))
+    for partition, value in enumerate([good, damaged]):
+        exchange._newest[partition].update(split(CHECKPOINT_KEY, value, 0)[0])
+    assert [(partition, set(models)) for partition, models in exchange._read([0, 1]).items()] == [(0, {"feed"})]
