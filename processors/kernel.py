@@ -95,21 +95,29 @@ def cross(left, right):
 def sort_members(numbers, begin, end, names, ranks):
     """Bring the members [begin, end) of a context into the order of their names; return whether it is a context.
 
-    It is not where the name of a member is -1, or two have the same.
+    It is not where the name of a member is -1, or two have the same. Most contexts have a few members, already in
+    order or nearly so, and some a thousand: Shell's sort is quick with both, and needs no room.
     """
     for i in range(begin, end):
-        number = numbers[i]
-        if names[number] < 0:
+        if names[numbers[i]] < 0:
             return False
-        rank = ranks[names[number]]
-        j = i
-        while j > begin and ranks[names[numbers[j - 1]]] > rank:
-            numbers[j] = numbers[j - 1]
-            j -= 1
-        if j > begin and ranks[names[numbers[j - 1]]] == rank:
-            return False
-        numbers[j] = number
-    return True
+    gap = 1
+    while 3 * gap + 1 < end - begin:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(begin + gap, end):
+            number = numbers[i]
+            rank = ranks[names[number]]
+            j = i
+            while j >= begin + gap and ranks[names[numbers[j - gap]]] > rank:
+                numbers[j] = numbers[j - gap]
+                j -= gap
+            numbers[j] = number
+        gap //= 3
+    different = True
+    for i in range(begin + 1, end):
+        different &= names[numbers[i]] != names[numbers[i - 1]]
+    return different
 
 
 @borrowing

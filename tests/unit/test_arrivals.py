@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -230,6 +231,21 @@ def test_only_what_surely_is_fine_stays_sealed(name: str, value: bytes | None, s
         arrivals = reader.read([value])
         assert arrivals.sealed.tolist() == [sealed], name
         assert only(arrivals) == whole_or_refused(value)
+
+
+@given(st.permutations(range(60)), st.integers(1, 60), st.integers(0, 59))
+def test_a_context_is_the_same_in_whatever_order_its_many_members_come(
+    order: Sequence[int], count: int, again: int
+) -> None:
+    members = [f'"f{n}":{n + 1}' for n in order[:count]]
+    reader = Reader(SETTINGS.models)
+    arrivals = reader.read([interaction_text(",".join(some)) for some in (members, sorted(members))])
+    start, hashes, values = arrivals.arrays[:3]
+    rows = [(hashes[begin:end].tolist(), values[begin:end].tolist()) for begin, end in pairwise(start.tolist())]
+    assert rows[0] == rows[1]
+    assert len(rows[0][0]) == 1 + count
+    twice = [*members, f'"f{order[again % count]}":-1']
+    assert reader.read([interaction_text(",".join(twice))]).sealed.tolist() == [False]
 
 
 @given(
