@@ -200,7 +200,7 @@ class RecordBatchConsumer(Consumer):
         self.app.handed_out.pop(partition, None)
 
 
-class Stretch(list[LogRecord]):
+class Unpacked(list[LogRecord]):
     """The records of one batch as the broker keeps them, for aiokafka to pass on as if they were one record."""
 
     @property
@@ -226,9 +226,9 @@ class WholeBatch:
         """Return the marker in a batch that controls a transaction."""
         return cast(LogRecord, next(self._batch))
 
-    def __iter__(self) -> Iterator[Stretch]:
+    def __iter__(self) -> Iterator[Unpacked]:
         """Yield all records at once."""
-        if records := Stretch(self._batch):
+        if records := Unpacked(self._batch):
             yield records
 
 
@@ -260,9 +260,9 @@ class PlainRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships no
             records.__class__ = cls
             records._records = WholeBatches(records._records)
 
-    def _consumer_record(self, tp: Any, record: Stretch) -> Stretch:
+    def _consumer_record(self, tp: Any, record: Unpacked) -> Unpacked:
         first = self.next_fetch_offset  # the broker sends all of a batch of which the end was asked for
-        return record if record[0].offset >= first else Stretch([one for one in record if one.offset >= first])
+        return record if record[0].offset >= first else Unpacked([one for one in record if one.offset >= first])
 
 
 class RecordBatchThread(CommittedRecordsThread):
@@ -294,12 +294,12 @@ class RecordBatchThread(CommittedRecordsThread):
         return {tp: _one_by_one(records) for tp, records in fetched.items()}
 
 
-def _one_by_one(records: Sequence[LogRecord] | Sequence[Stretch]) -> list[LogRecord]:
+def _one_by_one(records: Sequence[LogRecord] | Sequence[Unpacked]) -> list[LogRecord]:
     """Return the records in what one fetch brought, in whole batches or not."""
     first = records[0]
-    if not isinstance(first, Stretch):
+    if not isinstance(first, Unpacked):
         return cast(list[LogRecord], records)
-    return list(chain.from_iterable(cast(Sequence[Stretch], records)))
+    return list(chain.from_iterable(cast(Sequence[Unpacked], records)))
 
 
 class RecordBatchTransport(Transport):
