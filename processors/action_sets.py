@@ -13,7 +13,8 @@ from processors.flat_rows import Rows
 from processors.offered import MALFORMED, OfferedActions
 
 MOST_OPENINGS: Final = 100
-"""Brackets in an action that nobody needs: what is nested so deep may be opened here and fail to be, later."""
+"""Brackets in an action, those in texts included, beyond which it is left to the decoder of whole interactions: what is
+nested deeply may be opened here and fail to be where it is opened again."""
 _action: Final = msgspec.json.Decoder(Action)
 
 
@@ -33,14 +34,17 @@ class ActionSets(OfferedActions):
             self._features.new.append(features)
 
     def _look_into(self, piece: bytes) -> tuple[int, int]:
+        if piece.count(b"[") + piece.count(b"{") > MOST_OPENINGS:
+            return self._malformed()
         try:
-            if piece.count(b"[") + piece.count(b"{") > MOST_OPENINGS:
-                raise RecursionError
             action = _action.decode(b"{%b}" % piece)
         except UNREADABLE:
-            self.ids.append("")
-            self.actions.append([], [])
-            return MALFORMED, 0
+            return self._malformed()
         self.ids.append(action.id)
         self.actions.append(*zip(*action_features(action), strict=True))
         return self._id_number(action.id), len(action.features)
+
+    def _malformed(self) -> tuple[int, int]:
+        self.ids.append("")
+        self.actions.append([], [])
+        return MALFORMED, 0

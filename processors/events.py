@@ -77,7 +77,7 @@ class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     value: float | None = None
 
 
-Place = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+LogNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Source(Struct, frozen=True, gc=False):
@@ -87,9 +87,9 @@ class Source(Struct, frozen=True, gc=False):
     everything below it has been written before.
     """
 
-    partition: Place
-    offset: Place
-    floor: Place
+    partition: LogNumber
+    offset: LogNumber
+    floor: LogNumber
 
 
 class Interaction(Struct, frozen=True, kw_only=True, gc=False):

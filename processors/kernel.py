@@ -493,7 +493,7 @@ def learn_one(
             best = a
     out[POSTERIOR] = posterior[chosen]
     # A feature far larger than those met before may leave no probability to any action.
-    out[LOG_LOSS] = -math.log(max(posterior[chosen] / mass if mass > 0.0 else 1.0 / actions, 1e-300))
+    out[LOG_LOSS] = -math.log(max(1.0 / actions if mass == 0.0 else posterior[chosen] / mass, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
     action = action_hash[action_start[chosen_row]]

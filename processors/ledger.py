@@ -24,8 +24,8 @@ class Ledger:
         self._floors: dict[int, int] = {}
         self._above: dict[int, set[int]] = {}
         self._full: dict[int, int] = {}
-        """How many offsets a set takes before those below the floor are looked for: at most twice as many as it needs,
-        or each rise of the floor would cost all that lies above it."""
+        """How many offsets a set takes until those below the floor are looked for: twice as many as were above it the
+        last time. To look at each rise of the floor would cost all that lies above it."""
 
     def admit(self, source: Source) -> bool:
         """Enter an interaction; say whether it is new."""
@@ -48,13 +48,15 @@ class Ledger:
             if source.floor > floor:
                 floor = self._floors[partition] = source.floor
                 if len(above) > self._full.get(partition, 0):
-                    above = self._above[partition] = self._needed(partition)
-                    self._full[partition] = 2 * len(above)
+                    above = self._pruned(partition)
             yield new
 
-    def _needed(self, partition: int) -> set[int]:
+    def _pruned(self, partition: int) -> set[int]:
+        """Forget what lies below the floor of a partition; return what lies above."""
         floor = self._floors.get(partition, 0)
-        return {one for one in self._above[partition] if one >= floor}
+        above = self._above[partition] = {one for one in self._above[partition] if one >= floor}
+        self._full[partition] = 2 * len(above)
+        return above
 
     def __len__(self) -> int:
         """Return how many offsets are remembered."""
@@ -64,9 +66,7 @@ class Ledger:
         """Return the whole truth of the ledger, in an order that depends on nothing else."""
         return {
             "floors": sorted(self._floors.items()),
-            "above": [
-                (partition, sorted(needed)) for partition in sorted(self._above) if (needed := self._needed(partition))
-            ],
+            "above": [(one, sorted(above)) for one in sorted(self._above) if (above := self._pruned(one))],
         }
 
     @classmethod

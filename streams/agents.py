@@ -14,7 +14,7 @@ from streams.joining import PartitionJoin
 from streams.learning import PartitionLearner
 from streams.logs import bound_contextvars, get_log
 from streams.reading import Reading, ReadingWatch, end_of_log
-from streams.record_batches import Cursor, RecordBatch
+from streams.record_batches import Cursor, Gap, RecordBatch
 
 if TYPE_CHECKING:
     from streams.app import Groundswell
@@ -23,8 +23,9 @@ LOG = get_log(__name__)
 TICK = 0.25
 """Seconds between looks at the clock: for idle logs, policies and checkpoints that are due."""
 COMMIT_SECONDS = 1.0
-CONCURRENCY = 16
-"""How many batches an agent holds at once. Those of one partition that wait for their turn are read as one."""
+CONCURRENCY = 8
+"""How many batches of a topic stand in line at once, while a step holds as many again at most. Those of one partition
+are read as one."""
 
 
 def add_agents(app: Groundswell) -> None:
@@ -76,13 +77,13 @@ async def _read(
     A failure ends the worker: its state in memory may be ahead of what is durable, and a restart puts that right.
     """
     new: list[LogRecord] = []
-    gap: tuple[int, int] | None = None
+    gap: Gap | None = None
     for batch in waiting:
         match cursor.contiguous(batch):
             case RecordBatch() as part:
                 new += part.records
-            case int() as offset:
-                gap = offset, batch.first_offset
+            case Gap() as gap:
+                break  # what follows comes again after what is sought
     try:
         # The cursor is beyond what is new: nothing may come between.
         if new:
@@ -93,9 +94,11 @@ async def _read(
             ):
                 await take(RecordBatch(tp, new))
         if gap:
-            await _seek_back(app, tp, *gap)
+            await _seek_back(app, tp, gap.offset, gap.end)
+            cursor.sought(gap)
     except Exception as error:
-        LOG.exception("a step failed", topic=tp.topic, partition=tp.partition, offset=waiting[0].first_offset)
+        offset = new[0].offset if new else cursor.offset
+        LOG.exception("a step failed", topic=tp.topic, partition=tp.partition, offset=offset)
         await app.crash(error)
         raise
 

@@ -121,8 +121,15 @@ class PartitionLearner:
         """The version of each model's policy that was published last."""
         return {model: publication.version for model, publication in self._publications.items()}
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether a step was left to another worker: this one lets go of the partition, and does nothing until then."""
+        return self._steps.abandoned
+
     async def take(self, batch: RecordBatch) -> None:
         """Learn from a stretch of the interactions log."""
+        if self.abandoned:
+            return
         outputs = self._outputs()
         with self._steps:
             for records in parts(batch.records):
@@ -227,6 +234,8 @@ class PartitionLearner:
 
         `now` is in seconds, of a clock that never goes back.
         """
+        if self.abandoned:
+            return
         outputs, published = self._outputs(), False
         with self._steps:
             for model, learner in self._learners.items():

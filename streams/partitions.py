@@ -66,7 +66,7 @@ class Partitions:
         line = self._lines[batch.tp] = Line(batch)
         try:
             await lock.acquire()
-        finally:  # whoever is cancelled here leaves a gap, which the next batch shows
+        finally:  # where the first in line is cancelled the line is missing, which the next batch shows
             del self._lines[batch.tp]
             line.taken.set()
         try:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from inspect import GEN_CREATED, getgeneratorstate
 from itertools import chain
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -76,35 +76,45 @@ class RecordBatchCodec(Codec):
         return obj
 
 
+class Gap(NamedTuple):
+    """A stretch of a log that was not delivered: from `offset` on, up to where the next batch begins."""
+
+    offset: int
+    end: int
+
+
 class Cursor:
     """Where the reader of one partition is, and whether a batch may be read next."""
 
     def __init__(self, offset: int) -> None:
         self.offset = offset
-        self._sought: tuple[int, int] | None = None
+        self._sought: Gap | None = None
         self._stale = 0
 
-    def contiguous(self, batch: RecordBatch) -> RecordBatch | int | None:
-        """Return what is to be read of the batch, or the offset to seek to, or None where there is nothing to do.
+    def contiguous(self, batch: RecordBatch) -> RecordBatch | Gap | None:
+        """Return what is to be read of the batch, or the gap to seek, or None where there is nothing to do.
 
-        A gap that is still there after seeking to its beginning is the log's own (compaction, an aborted
+        A gap that is still there after it was `sought` is the log's own (compaction, an aborted
         transaction, retention) and is passed over. What was queued before the seek is dropped, but not for ever: a
         log whose beginning moved on meanwhile has another gap, which is sought in its turn.
         """
         new = batch.since(self.offset)
         if new is None:
             return None
-        gap = (self.offset, new.first_offset)
-        if gap[0] == gap[1] or self._sought == gap:
+        gap = Gap(self.offset, new.first_offset)
+        if gap.offset == gap.end or self._sought == gap:
             self._sought, self._stale = None, 0
             self.offset = new.next_offset
             return new
-        queued = self._sought is not None and self._sought[0] == gap[0] and self._sought[1] < gap[1]
+        queued = self._sought is not None and self._sought.offset == gap.offset and self._sought.end < gap.end
         if queued and self._stale < STALE_BATCHES:
             self._stale += 1
             return None  # queued before the seek, behind the batch that was; what was sought comes after it
+        return gap
+
+    def sought(self, gap: Gap) -> None:
+        """Take note that the reader has sought a gap."""
         self._sought, self._stale = gap, 0
-        return self.offset
 
 
 class CommittedRecordsThread(AIOKafkaConsumerThread):
@@ -277,15 +287,17 @@ class RecordBatchThread(CommittedRecordsThread):
         timeout: float | None = None,  # noqa: ASYNC109  # as Faust has it
         max_records: int | None = None,
     ) -> Any:
-        fetched = await self._fetched(consumer, active_partitions, max_records)
-        if not fetched and timeout:
-            # Waited for here: what aiokafka gets while it waits itself it unpacks in full.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(consumer._fetcher._create_fetch_waiter(), timeout)
-            fetched = await self._fetched(consumer, active_partitions, max_records)
-        return fetched
+        fetched = await self._at_hand(consumer, active_partitions, max_records)
+        if fetched or not timeout:
+            return fetched
+        # Waited for here: what aiokafka gets while it waits itself it unpacks in full.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(consumer._fetcher._create_fetch_waiter(), timeout)
+        if consumer._fetcher._subscriptions.reassignment_in_progress:
+            return {}  # or it would wait for the group, and what else this thread has to do with it
+        return await self._at_hand(consumer, active_partitions, max_records)
 
-    async def _fetched(self, consumer: AIOKafkaConsumer, active_partitions: set[TP], max_records: int | None) -> Any:
+    async def _at_hand(self, consumer: AIOKafkaConsumer, active_partitions: set[TP], max_records: int | None) -> Any:
         """Return what has been fetched, without waiting for more."""
         for tp, result in consumer._fetcher._records.items():
             if tp.topic in self.app.batched_topics and isinstance(result, FetchResult) and result.has_more():

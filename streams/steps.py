@@ -17,19 +17,24 @@ class Steps:
     """
 
     def __init__(self) -> None:
-        self.unfinished = False
-        self._abandoned = False
+        self._failed = False
+        self.abandoned = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last step was not finished, so that nothing may vouch for what is in memory."""
+        return self._failed or self.abandoned
 
     def abandon(self) -> None:
-        """Say within a step that what it brought about is not written, so that nothing may vouch for it."""
-        self._abandoned = True
+        """Say within a step that what it brought about is for another worker to do, and is not written."""
+        self.abandoned = True
 
     def __enter__(self) -> None:
         if self.unfinished:
             raise UnfinishedStepError("an earlier step of this partition was not finished; the worker has to restart")
-        self.unfinished = True
+        self._failed = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.unfinished = self._abandoned or kind is not None
+        self._failed = kind is not None

@@ -53,10 +53,19 @@ class Worker:
         ([range(2, 5)], [("sought", 0)]),
         ([range(3), range(7, 9)], [[0, 1, 2], ("sought", 3)]),
         ([range(3), range(7, 9), range(9, 11)], [[0, 1, 2], ("sought", 3)]),
+        ([range(3), range(7, 9), range(7, 9), range(3, 7)], [[0, 1, 2], ("sought", 3)]),
     ],
 )
 def test_what_is_new_is_taken_before_a_gap_is_sought(stretches: list[range], happened: list[object]) -> None:
     assert Worker().reads(*stretches) == happened
+
+
+def test_a_gap_that_is_still_there_is_the_logs_own_and_one_that_was_not_sought_is_not() -> None:
+    cursor = Cursor(0)
+    Worker(refusing=True).reads(range(7, 9), cursor=cursor)
+    worker = Worker()
+    worker.reads(range(7, 9), cursor=cursor)
+    assert worker.reads(range(7, 9), cursor=cursor) == [("sought", 0), [7, 8]]
 
 
 def test_a_seek_that_fails_ends_the_worker_and_what_came_before_it_has_been_taken() -> None:

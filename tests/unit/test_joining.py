@@ -12,7 +12,7 @@ from processors.envelopes import decode_interaction
 from streams.joining import JoinWiring, PartitionJoin
 from streams.metrics import Metrics
 from streams.outputs import contract_partition
-from streams.record_batches import RecordBatch
+from streams.record_batches import Gap, RecordBatch
 from streams.settings import Settings
 from streams.steps import UnfinishedStepError
 from tests.factories import encode, feedback, impression
@@ -52,7 +52,7 @@ class Joined:
         decoded = [decode_interaction(one.value or b"") for one in self.log.of("interactions")]
         return [(one.impression.impression_id, one.signals) for one in decoded]
 
-    def _take(self, new: RecordBatch | int | None, take: Callable[[RecordBatch], Awaitable[None]]) -> None:
+    def _take(self, new: RecordBatch | Gap | None, take: Callable[[RecordBatch], Awaitable[None]]) -> None:
         assert isinstance(new, RecordBatch)
 
         async def step() -> None:

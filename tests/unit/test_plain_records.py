@@ -48,6 +48,7 @@ class Fetcher:
     def __init__(self, *there: str, to_come: str | None = None) -> None:
         self._records: dict[TopicPartition, FetchResult] = {}
         self._to_come = to_come
+        self._subscriptions = SimpleNamespace(reassignment_in_progress=False)
         for topic in there:
             self._come(topic)
 
@@ -85,6 +86,12 @@ def test_only_the_topics_read_in_batches_are_unpacked_so(monkeypatch: pytest.Mon
 def test_what_comes_while_it_is_waited_for_is_unpacked_so_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     found = polled(monkeypatch, Fetcher(to_come="impressions"))
     assert not any(isinstance(record, ConsumerRecord) for record in found["impressions"])
+
+
+def test_a_poll_does_not_wait_for_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetcher = Fetcher(to_come="impressions")
+    fetcher._subscriptions.reassignment_in_progress = True
+    assert polled(monkeypatch, fetcher) == {}
 
 
 def test_a_poll_ends_where_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.record_batches import STALE_BATCHES, Cursor, RecordBatch
+from streams.record_batches import STALE_BATCHES, Cursor, Gap, RecordBatch
 from tests.unit.stand_ins import batch, record
 
 
@@ -15,8 +15,13 @@ def offsets(*wanted: int) -> RecordBatch:
 
 
 def read(cursor: Cursor, *wanted: int) -> list[int] | int | None:
-    new = cursor.contiguous(offsets(*wanted))
-    return [one.offset for one in new.records] if isinstance(new, RecordBatch) else new
+    match cursor.contiguous(offsets(*wanted)):
+        case RecordBatch() as new:
+            return [one.offset for one in new.records]
+        case Gap() as gap:
+            cursor.sought(gap)
+            return gap.offset
+    return None
 
 
 @pytest.mark.parametrize(
