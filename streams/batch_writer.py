@@ -39,6 +39,9 @@ class BatchWriter:
         batches, attached, left = self._batches[topic, partition], list(headers), iter(records)
         without_room = _fill(batches[-1], left, attached) if batches else next(left, None)
         while without_room is not None:
+            if batches:
+                # Compressed while the processor still has it at hand, and small until it is sent.
+                batches[-1]._build()
             # One that is empty has room for anything.
             batches.append(self._producer.create_batch())
             without_room = _fill(batches[-1], chain([without_room], left), attached)

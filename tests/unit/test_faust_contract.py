@@ -123,6 +123,17 @@ def test_a_batch_is_filled_as_its_own_append_does() -> None:
     assert _without_time(ours[0]) == _without_time(own)
 
 
+def test_a_batch_may_be_built_before_it_is_sent() -> None:
+    batch = BatchBuilder(1_000, 0)
+    batch.append(timestamp=5, key=b"key", value=b"value")
+    built = batch._build()
+    assert batch._build() is built, "what is sent is what was built"
+    assert (batch.closed(), batch.record_count(), batch.size()) == (True, 1, len(built))
+    assert create_app(worker_settings()).conf.processing_guarantee.value == "at_least_once", (
+        "others number batches first"
+    )
+
+
 def test_a_batch_counts_what_it_holds_where_making_the_next_record_raises() -> None:
     def records() -> Iterator[tuple[bytes, bytes]]:
         yield b"a", b"first"
