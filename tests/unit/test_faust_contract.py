@@ -34,7 +34,7 @@ from faust.transport.drivers.aiokafka import (
     Producer,
     Transport,
 )
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, ConsumerMessage, ProcessingGuarantee
 from mode.utils.logging import CompositeLogger
 
 from state.tables import SegmentTable
@@ -129,9 +129,8 @@ def test_a_batch_may_be_built_before_it_is_sent() -> None:
     built = batch._build()
     assert batch._build() is built, "what is sent is what was built"
     assert (batch.closed(), batch.record_count(), batch.size()) == (True, 1, len(built))
-    assert create_app(worker_settings()).conf.processing_guarantee.value == "at_least_once", (
-        "others number batches first"
-    )
+    guarantee = cast(object, create_app(worker_settings()).conf.processing_guarantee)
+    assert guarantee is ProcessingGuarantee.AT_LEAST_ONCE, "with others batches are numbered before they are built"
 
 
 def test_a_batch_counts_what_it_holds_where_making_the_next_record_raises() -> None:
