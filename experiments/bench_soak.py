@@ -23,9 +23,9 @@ from experiments.worker_in_memory import WorkerInMemory
 from processors.join import JoinConfig
 from streams.settings import Settings
 
-DAYS: Final = 30
-WARM_UP: Final = 6
-"""Days after which memory has to stand still: by then every bounded store is as full as it gets."""
+WARM_UP: Final = 20
+"""Days after which memory has to stand still: by then as many texts are remembered as may be, and some forgotten."""
+DAYS: Final = WARM_UP + 30
 GROWTH_BAR: Final = 1.05
 ACTIONS: Final = 11
 PEOPLE_A_DAY: Final = 5_000
@@ -121,9 +121,10 @@ def bench_soak(out: Path, a_day: int = 20_000, seed: int = 0) -> int:
     # What is free but not given back comes and goes by a tenth from day to day.
     settled, end = median(resident[WARM_UP : WARM_UP + 10]), median(resident[-10:])
     rows: dict[str, dict[str, Any]] = {
-        f"day {day + 1}": {"resident_MB": resident[day] / 1e6} for day in (0, WARM_UP - 1, DAYS // 2, DAYS - 1)
+        f"day {day + 1}": {"resident_MB": resident[day] / 1e6} for day in (0, WARM_UP - 1, WARM_UP + 9, DAYS - 1)
     }
-    bar = at_most("memory of the last ten days, of that of days 7 to 16", GROWTH_BAR, end / settled)
+    first, last = WARM_UP + 1, WARM_UP + 10
+    bar = at_most(f"memory of the last ten days, of that of days {first} to {last}", GROWTH_BAR, end / settled)
     return conclude(
         out, f"{DAYS} days of {a_day:,} impressions", rows, [bar], bench="soak", seed=seed, resident=resident
     )
