@@ -30,10 +30,10 @@ from processors.records import LogRecord
 from streams.standing import Standing
 
 LOG_APPEND_TIME = 1
-LONGEST_FETCH_MS = 50
+LONGEST_FETCH_MS = 100
 """How long a broker may wait for something new. While it does aiokafka asks it for nothing else, so what comes on
-a partition that was not asked for waits as well. Faust takes 1,500."""
-LONGEST_POLL = 0.1
+a partition that was not asked for waits as well. Faust takes 1,500; with 50 an idle worker takes twice the time."""
+LONGEST_POLL = 0.25
 """Seconds until the reader looks again at which partitions it may hand out: it is not told of it meanwhile."""
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
