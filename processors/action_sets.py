@@ -10,11 +10,9 @@ from processors.envelopes import UNREADABLE
 from processors.events import Action
 from processors.features import action_features
 from processors.flat_rows import Rows
+from processors.nesting import NESTING_TO_SPARE, opened_by
 from processors.offered import MALFORMED, OfferedActions
 
-MOST_OPENINGS: Final = 100
-"""Brackets in an action, those in texts included, beyond which it is left to the decoder of whole interactions: what is
-nested deeply may be opened here and fail to be where it is opened again."""
 _action: Final = msgspec.json.Decoder(Action)
 
 
@@ -34,8 +32,8 @@ class ActionSets(OfferedActions):
             self._features.new.append(features)
 
     def _look_into(self, piece: bytes) -> tuple[int, int]:
-        if piece.count(b"[") + piece.count(b"{") > MOST_OPENINGS:
-            return self._malformed()
+        if opened_by(piece) > NESTING_TO_SPARE:
+            return self._malformed()  # it is left to the decoder of whole interactions, which decodes it once
         try:
             action = _action.decode(b"{%b}" % piece)
         except UNREADABLE:

@@ -27,7 +27,7 @@ from processors.events import (
 from processors.features import count_crosses, count_crosses_of
 from processors.join import ObservedFeedback, ShownImpression
 from processors.model import ModelConfig
-from processors.nesting import openings
+from processors.nesting import NESTING_TO_SPARE, opened_by, openings
 from processors.offered import Candidate, OfferedActions
 from processors.records import LogRecord, parts
 
@@ -40,8 +40,6 @@ MAX_CONTEXT_FEATURES, MAX_CROSSES = 2_000, 2_000_000
 FEW = 14
 """With so many context features, crossed with one another, and so many actions that have all the features they may, an
 impression is within these bounds still."""
-NESTING_TO_SPARE = 100
-"""How many levels deeper than it came a value must still decode: an interaction wraps it, and is decoded elsewhere."""
 
 
 class Refusal(Struct, frozen=True):
@@ -295,5 +293,5 @@ def _check_what_is_skipped(value: bytes) -> None:
     """Raise where fields that no type names would make the interaction unreadable: they travel on with the rest."""
     if not value.isascii():
         value.decode()
-    if len(value) > 2 * NESTING_TO_SPARE and value.count(b"[") + value.count(b"{") > NESTING_TO_SPARE:
+    if len(value) > 2 * NESTING_TO_SPARE and opened_by(value) > NESTING_TO_SPARE:
         _undecoded.decode(b"[" * NESTING_TO_SPARE + value + b"]" * NESTING_TO_SPARE)

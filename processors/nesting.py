@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numba import njit
 
+NESTING_TO_SPARE: Final = 100
+"""How many levels deeper than it came a value must still decode: it is wrapped, and decoded elsewhere."""
 _BRACKET, _BRACE = np.frombuffer(b"[{", dtype=np.uint8)
+
+
+def opened_by(value: bytes) -> int:
+    """Return how many brackets and braces one value opens, those within texts included."""
+    return value.count(b"[") + value.count(b"{")
 
 
 def openings(values: Sequence[bytes]) -> list[int]:
