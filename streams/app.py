@@ -113,7 +113,7 @@ class Groundswell(RecordBatchApp):
         policies = await self._published_policies() if set(interaction_partitions) - set(held.learners) else {}
         for partition in interaction_partitions:
             async with held.learner_lock(partition):
-                if partition not in held.learners or held.learners[partition].abandoned:
+                if partition not in held.learners:
                     newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
                     learner = held.learners[partition] = PartitionLearner(
                         partition, self._learning_wiring, newest, policies

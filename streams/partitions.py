@@ -45,11 +45,12 @@ class Partitions:
         return tp in self._lines
 
     def keep_only(self, assignment: Container[TP], topics: TopicSettings) -> None:
-        """Forget what is known of partitions that are not assigned: another worker has gone on with them."""
+        """Forget what is known of partitions that are not assigned, and learners that left a step to another worker."""
         for partition in [one for one in self.joins if TP(topics.impressions, one) not in assignment]:
             del self.joins[partition]
-        for partition in [one for one in self.learners if TP(topics.interactions, one) not in assignment]:
-            self.learners.pop(partition).close()
+        for partition, learner in list(self.learners.items()):
+            if learner.abandoned or TP(topics.interactions, partition) not in assignment:
+                self.learners.pop(partition).close()
 
     @asynccontextmanager
     async def turn(self, batch: RecordBatch, lock: asyncio.Lock) -> AsyncIterator[list[RecordBatch]]:

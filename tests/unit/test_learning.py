@@ -170,6 +170,10 @@ def test_what_was_not_written_while_a_partition_seemed_lost_is_vouched_for_by_no
         learned.time_passes(now)
     learned.checkpoints()
     assert learned.log.written == [], "nor does it end the worker, which has yet to let go of the partition"
+    held, topics = Partitions(), learned.settings.topics
+    held.learners[0] = learned.learner
+    held.keep_only({TP(topics.interactions, 0)}, topics)
+    assert not held.learners, "it begins anew, also where the partition comes back"
     learned.restart()
     learned.reads([batch(RECORDS)])
     assert learned.rewards() == EXPECTED.rewards()
