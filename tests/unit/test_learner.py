@@ -1,7 +1,5 @@
 import math
 import random
-import threading
-import time
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +14,7 @@ from processors.events import Action, Features
 from processors.learner import Learner, StateError
 from processors.model import ModelConfig
 from processors.policy import encode
+from tests.unit.heartbeat import heartbeat_during
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12)
@@ -197,21 +196,8 @@ def test_heartbeats_go_on_while_a_batch_is_learned() -> None:
     crossed = Learner(MODEL.model_copy(update={"context_crosses": True}))
     log = [interaction(n, context=context, actions=actions) for n in range(10)]
     crossed.learn(log[:1])
-    pauses, done = [0.0], threading.Event()
-
-    def heartbeat() -> None:
-        last = time.monotonic()
-        while not done.wait(0.001):
-            pauses.append(-last + (last := time.monotonic()))
-
-    thread = threading.Thread(target=heartbeat)
-    thread.start()
-    begin = time.monotonic()
-    crossed.learn(log)
-    taken = time.monotonic() - begin
-    done.set()
-    thread.join()
-    assert max(pauses) < taken / 2
+    held = heartbeat_during(lambda: crossed.learn(log))
+    assert held.longest_pause < held.taken / 2
 
 
 def test_the_scale_of_a_number_does_not_matter() -> None:

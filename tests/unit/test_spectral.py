@@ -1,5 +1,3 @@
-import threading
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +7,7 @@ from numpy.typing import NDArray
 from processors import spectral
 from processors.events import Action
 from processors.features import FeatureStore
+from tests.unit.heartbeat import heartbeat_during
 
 USERS, SIGNALS, ACTIONS, KINDS = 20, 30, 8, 4
 
@@ -83,21 +82,8 @@ def test_other_threads_go_on_while_the_embedding_is_read() -> None:
         np.tile(table, (25, 3, 1)[: table.ndim]) for table in simulated(reward_rate=1, interactions=6_000, seed=1)[0]
     )
     z = np.zeros(moments[1].shape)
-    pauses, done = [], threading.Event()
-
-    def heartbeat() -> None:
-        last = time.monotonic()
-        while not done.wait(0.001):
-            pauses.append(-last + (last := time.monotonic()))
-
-    thread = threading.Thread(target=heartbeat)
-    thread.start()
-    begin = time.monotonic()
-    spectral.embedding(*moments, float(ACTIONS), False, z)
-    taken = time.monotonic() - begin
-    done.set()
-    thread.join()
-    assert max(pauses) < taken / 2
+    held = heartbeat_during(lambda: spectral.embedding(*moments, float(ACTIONS), False, z))
+    assert held.longest_pause < held.taken / 2
 
 
 @pytest.mark.parametrize(("flag", "user", "signal"), [(5, 3, slice(None)), (6, slice(None), 4)])
