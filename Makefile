@@ -21,7 +21,7 @@ test: install
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
 nightly: install
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/test_join_machine.py tests/unit/test_join_oracle.py
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/join/test_join_machine.py tests/unit/join/test_join_oracle.py
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
 test-kafka: install

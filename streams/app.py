@@ -21,28 +21,28 @@ from typing import Any
 
 from faust.types import TP
 
-from processors.chunks import is_chunk
-from state.tables import SegmentTable
-from streams.agents import add_agents, add_clock
-from streams.batch_writer import BatchWriter
-from streams.compacted import read_newest
-from streams.compression import compress_quickly
-from streams.faust_security import faust_credentials, remove_unsafe_codecs
-from streams.joining import JoinWiring, PartitionJoin
-from streams.learning import LearningWiring, PartitionLearner
-from streams.learning_metrics import LearningMetrics
-from streams.logs import get_log
-from streams.metrics import Metrics
-from streams.outputs import Outputs
-from streams.pages import add_pages
-from streams.partitions import Partitions
-from streams.patient_clients import make_clients_patient
-from streams.pulse import Pulse
-from streams.record_batches import RecordBatchApp
-from streams.refusal_log import RefusalLog
+from groundswell.chunks import is_chunk
+from state.segment_table import SegmentTable
+from streams.http.endpoints import add_pages
+from streams.kafka.batch_writer import BatchWriter
+from streams.kafka.compacted_reader import read_newest
+from streams.kafka.compression_level import compress_quickly
+from streams.kafka.faust_security import faust_credentials, remove_unsafe_codecs
+from streams.kafka.patient_clients import make_clients_patient
+from streams.kafka.record_batches import RecordBatchApp
+from streams.observing.learning_metrics import LearningMetrics
+from streams.observing.liveness import Pulse
+from streams.observing.logs import get_log
+from streams.observing.metrics import Metrics
+from streams.observing.refusal_log import RefusalLog
 from streams.settings import Settings, load_settings
-from streams.shards import add_shard_exchange
-from streams.worker import PunctualWorker
+from streams.worker.agents import add_agents, add_clock
+from streams.worker.held_partitions import Partitions
+from streams.worker.outputs import Outputs
+from streams.worker.partition_join import JoinWiring, PartitionJoin
+from streams.worker.partition_learner import LearningWiring, PartitionLearner
+from streams.worker.process import PunctualWorker
+from streams.worker.shard_exchange import add_shard_exchange
 
 LOG = get_log(__name__)
 LARGEST_RECORD = 1_048_576

@@ -11,8 +11,8 @@ from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.markup import escape
 
-from experiments.simulated_apps import simulate
-from streams.logs import set_up_logs
+from experiments.people.simulated_apps import simulate
+from streams.observing.logs import set_up_logs
 from streams.settings import Settings, load_settings
 
 cli = typer.Typer(
@@ -43,10 +43,10 @@ def main() -> None:
 @cli.command()
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
-    from processors.stock_models import EstimatorError  # noqa: PLC0415
-    from streams.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
-    from streams.security import SecurityError  # noqa: PLC0415
-    from streams.topics import TopicError  # noqa: PLC0415
+    from processors.learners.stock_models import EstimatorError  # noqa: PLC0415
+    from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.kafka.topics import TopicError  # noqa: PLC0415
+    from streams.worker.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
 
     settings = _settings(config)
     if not settings.models:
@@ -60,8 +60,8 @@ def worker(config: ConfigOption = None) -> None:
 @topics_cli.command("create")
 def topics_create(config: ConfigOption = None) -> None:
     """Make the topics that are missing, and check the partition counts of all."""
-    from streams.security import SecurityError  # noqa: PLC0415
-    from streams.topics import TopicError, create_topics  # noqa: PLC0415
+    from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.kafka.topics import TopicError, create_topics  # noqa: PLC0415
 
     settings = _settings(config)
     try:
@@ -77,8 +77,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one object on one line.")] = False,
 ) -> None:
     """Look at Kafka and what lies on it: what keeps groundswell from working? Exits 1 if anything does."""
-    from streams.doctor import examine  # noqa: PLC0415
-    from streams.findings import in_json, in_words, is_well  # noqa: PLC0415
+    from streams.doctor.examination import examine  # noqa: PLC0415
+    from streams.doctor.findings import in_json, in_words, is_well  # noqa: PLC0415
 
     found = []
     for finding in examine(_settings(config)):
@@ -99,13 +99,13 @@ def replay(
     config: ConfigOption = None,
 ) -> None:
     """Produce a log as impressions and feedback, as if it happened again."""
-    from streams.access import check_connection  # noqa: PLC0415
-    from streams.acknowledged import SendError  # noqa: PLC0415
-    from streams.mapping import MappingError  # noqa: PLC0415
-    from streams.mapping_file import load_mapping  # noqa: PLC0415
-    from streams.replay import ReplayError  # noqa: PLC0415
-    from streams.replay import replay as run_replay  # noqa: PLC0415
-    from streams.security import SecurityError, security_arguments  # noqa: PLC0415
+    from streams.kafka.access_check import check_connection  # noqa: PLC0415
+    from streams.kafka.acknowledged_producer import SendError  # noqa: PLC0415
+    from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
+    from streams.replay.mapping import MappingError  # noqa: PLC0415
+    from streams.replay.mapping_file import load_mapping  # noqa: PLC0415
+    from streams.replay.replay import ReplayError  # noqa: PLC0415
+    from streams.replay.replay import replay as run_replay  # noqa: PLC0415
 
     settings = _settings(config)
     join = settings.join
@@ -139,7 +139,7 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Keep people coming until Ctrl-C.")] = False,
 ) -> None:
     """Watch the whole loop: simulated apps, broker, worker, policies back to the apps, and an audit."""
-    from experiments.demo import run_demo  # noqa: PLC0415
+    from experiments.demo.run import run_demo  # noqa: PLC0415
 
     raise typer.Exit(run_demo(interactions, seed, out, serve=serve, console=console))
 
@@ -153,9 +153,9 @@ def chaos(
     plant: Annotated[str | None, typer.Option(help="A fault for the audit to find.", hidden=True)] = None,
 ) -> None:
     """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
-    from experiments.chaos import run_chaos  # noqa: PLC0415
-    from experiments.child_process import stopped_like_ctrl_c  # noqa: PLC0415
-    from experiments.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
+    from experiments.chaos.run import run_chaos  # noqa: PLC0415
+    from experiments.servers.child_process import stopped_like_ctrl_c  # noqa: PLC0415
+    from experiments.servers.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
 
     try:
         with stopped_like_ctrl_c():
@@ -172,7 +172,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for the results; default out/NAME.")] = None,
 ) -> None:
     """Run one of the papers' experiments, and say which bars were met."""
-    from experiments.evaluate import EXPERIMENTS, evaluate  # noqa: PLC0415
+    from experiments.papers.evaluate import EXPERIMENTS, evaluate  # noqa: PLC0415
 
     if name not in (*EXPERIMENTS, "all"):
         _fail(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
@@ -182,7 +182,7 @@ def evaluate(
 @bench_cli.callback()
 def bench(context: typer.Context) -> None:
     """Measure against peers, side by side in one run."""
-    from experiments.child_process import stopped_like_ctrl_c  # noqa: PLC0415
+    from experiments.servers.child_process import stopped_like_ctrl_c  # noqa: PLC0415
 
     context.with_resource(stopped_like_ctrl_c())
 
@@ -192,7 +192,7 @@ def bench_learner(
     out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-learner"),
 ) -> None:
     """Learn the same interactions with ours and with VowpalWabbit (extra "bench")."""
-    from experiments.bench_learner import bench_learner as run_bench  # noqa: PLC0415
+    from experiments.bench.learner import bench_learner as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out))
 
@@ -205,7 +205,7 @@ def bench_join(
     profile: Profile = False,
 ) -> None:
     """Join as fast as one core can, beside Faust, Quix Streams and raw confluent-kafka (extra "bench", Java 17)."""
-    from experiments.bench_join import bench_join as run_bench  # noqa: PLC0415
+    from experiments.bench.join import bench_join as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
 
@@ -218,7 +218,7 @@ def bench_pipeline(
     profile: Profile = False,
 ) -> None:
     """Join, learn and publish as fast as one core can, beside the join on raw confluent-kafka (extra "bench")."""
-    from experiments.bench_pipeline import bench_pipeline as run_bench  # noqa: PLC0415
+    from experiments.bench.pipeline import bench_pipeline as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, profile=profile))
 
@@ -233,7 +233,7 @@ def bench_scale(
     kafka: Annotated[bool, typer.Option(help="Measure two workers on a real Apache Kafka, too.")] = True,
 ) -> None:
     """Measure what users, impressions that wait and a second worker add to the cost (extra "bench", Java 17)."""
-    from experiments.bench_scale import bench_scale as run_bench  # noqa: PLC0415
+    from experiments.bench.scale import bench_scale as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, users=users, pending=pending, kafka=kafka))
 
@@ -247,7 +247,7 @@ def bench_latency(
     rate: Annotated[float | None, typer.Option(min=1, help="Impressions a second; default half the maximal.")] = None,
 ) -> None:
     """Measure how soon rewards and policies are there at half the maximal load (extra "bench", Java 17)."""
-    from experiments.bench_latency import bench_latency as run_bench  # noqa: PLC0415
+    from experiments.bench.latency import bench_latency as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, seconds, rate))
 
@@ -259,7 +259,7 @@ def bench_soak(
     seed: Annotated[int, typer.Option(help="Of what people do.")] = 0,
 ) -> None:
     """Let a month of comings and goings pass on a fast clock: does memory grow?"""
-    from experiments.bench_soak import bench_soak as run_bench  # noqa: PLC0415
+    from experiments.bench.soak import bench_soak as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, a_day, seed))
 
@@ -274,8 +274,8 @@ def bench_pending(
     spill: Annotated[bool, typer.Option(help="With --kafka: their payloads in files.")] = False,
 ) -> None:
     """Measure the memory of impressions that wait, and the time to restore them."""
-    from experiments.bench_pending import bench_pending as run_bench  # noqa: PLC0415
-    from experiments.bench_restart import bench_restart  # noqa: PLC0415
+    from experiments.bench.pending import bench_pending as run_bench  # noqa: PLC0415
+    from experiments.bench.restart import bench_restart  # noqa: PLC0415
 
     raise typer.Exit(bench_restart(out, impressions, spill=spill) if real else run_bench(out, impressions))
 
@@ -286,7 +286,7 @@ def kafka(
     brokers: Annotated[int, typer.Option(help="1 or 3")] = 1,
 ) -> None:
     """Run a real Apache Kafka in the foreground, without Docker (needs Java 17 and Maven)."""
-    from experiments.apache_kafka import run  # noqa: PLC0415
+    from experiments.servers.apache_kafka import run  # noqa: PLC0415
 
     run(directory, brokers)
 

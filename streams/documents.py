@@ -15,10 +15,10 @@ import msgspec
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from processors.chunks import Manifest
-from processors.events import Feedback, Impression, Interaction, Reward, Watermark
-from processors.policy import PolicySnapshot
-from streams.metrics import Metrics
+from groundswell.chunks import Manifest
+from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
+from groundswell.policy import PolicySnapshot
+from streams.observing.metrics import Metrics
 from streams.settings import Settings, TopicSettings
 
 WIRE_TYPES: dict[str, type[msgspec.Struct]] = {

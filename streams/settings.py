@@ -18,8 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from processors.join import JoinConfig
-from processors.model import ModelConfig
+from processors.join.fold import JoinConfig
+from processors.models.config import ModelConfig
 
 
 class KafkaSettings(BaseModel):
