@@ -1,7 +1,7 @@
 """Faults planted in a worker, for `groundswell chaos` to find. Nothing of the worker knows this module.
 
 `python -m experiments.chaos.planted_faults FAULT DIED` runs a worker with one of them. Where a fault only bites when
-the worker dies at the wrong moment, the worker does so, by its own hand, and once: `DIED` is the file that remembers it.
+the worker dies at the wrong moment, it does so by its own hand, and once: `DIED` is the file that remembers it.
 """
 
 from __future__ import annotations

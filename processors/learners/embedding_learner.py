@@ -33,8 +33,9 @@ class EmbeddingLearner(Learner):
 
     `processors/learners/spectral_embedding.py` has the two embeddings. They are refreshed after 2,500 interactions,
     then each quarter more, then each 25,000. The inverse kinematics is a softmax over the actions on the features of
-    context and action times z. Where z is 0, because there is no embedding yet, the user or the signal came after the last refresh, or
-    the context does not name the user, the state is 0, the posterior 1/K, and neither classifier nor bandit learns.
+    context and action times z. Where z is 0, because there is no embedding yet, the user or the signal came after the
+    last refresh, or the context does not name the user, the state is 0, the posterior 1/K, and neither classifier nor
+    bandit learns.
 
     Memory is at most users x signals x half a kilobyte, whatever comes: beyond the configured numbers, the user (or
     signal) that was not seen for longest is forgotten and its row given to the new one.
