@@ -44,9 +44,9 @@ def main() -> None:
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
     from processors.learners.stock_models import EstimatorError  # noqa: PLC0415
+    from streams.app import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
     from streams.kafka.security import SecurityError  # noqa: PLC0415
     from streams.kafka.topics import TopicError  # noqa: PLC0415
-    from streams.worker.run import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
 
     settings = _settings(config)
     if not settings.models:

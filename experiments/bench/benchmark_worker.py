@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from streams.app import Groundswell, create_app
+from streams.app import create_app
 from streams.http.endpoints import add_pages
 from streams.kafka.compression_level import compress_quickly
 from streams.kafka.faust_security import remove_unsafe_codecs
 from streams.settings import load_settings
 from streams.worker.agents import add_clock, add_join_agents
+from streams.worker.groundswell import Groundswell
 from streams.worker.process import PunctualWorker
 
 

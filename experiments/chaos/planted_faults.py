@@ -20,11 +20,11 @@ from faust.types import TP
 from groundswell.events import Source
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import decode_interaction
-from streams.app import Groundswell
+from streams.app import run_worker
 from streams.kafka.record_batches import Cursor
 from streams.settings import load_settings
+from streams.worker.groundswell import Groundswell
 from streams.worker.outputs import Outputs
-from streams.worker.run import run_worker
 
 DROPPED = 1000
 SPARSE_CHECKPOINTS = 4.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import msgspec
 from faust.web import Request, Response, View
@@ -12,9 +11,7 @@ from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.http.live_page import SAMPLE_SECONDS, LivePage
-
-if TYPE_CHECKING:
-    from streams.app import Groundswell
+from streams.worker.groundswell import Groundswell
 
 PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from prometheus_client import Counter, Gauge
@@ -12,10 +11,8 @@ from prometheus_client import Counter, Gauge
 from streams.http.bounded_history import History
 from streams.observing.learning_metrics import MEMORY, STATES
 from streams.observing.metrics import Metrics
+from streams.worker.groundswell import Groundswell
 from streams.worker.outputs import contract_partition
-
-if TYPE_CHECKING:
-    from streams.app import Groundswell
 
 SAMPLE_SECONDS = 1.0
 """Between looks at the metrics, and between the first points of a past."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import faust
 
@@ -13,9 +13,7 @@ from processors.learners.choice import warm_up
 from streams.kafka.topics import check_topics
 from streams.observing.logs import get_log, set_up_logs
 from streams.worker.garbage_collection import collect_seldom
-
-if TYPE_CHECKING:
-    from streams.app import Groundswell
+from streams.worker.groundswell import Groundswell
 
 LOG = get_log(__name__)
 STOP_SECONDS = 9.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -23,10 +22,8 @@ from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
+from streams.worker.groundswell import Groundswell
 from streams.worker.partition_learner import CHECKPOINT_KEY
-
-if TYPE_CHECKING:
-    from streams.app import Groundswell
 
 LOG = get_log(__name__)
 LOOK_SECONDS = 0.5

@@ -6,9 +6,9 @@ import itertools
 
 from faust.types import ConsumerMessage
 
+from streams.app import run_worker
 from streams.kafka.record_batches import RecordBatch, RecordBatchConsumer, RecordBatchTransport
 from streams.settings import load_settings
-from streams.worker.run import run_worker
 
 SKIPPED = {5, 10, 15}
 _numbers = itertools.count(1)

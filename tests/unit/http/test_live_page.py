@@ -13,11 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from groundswell.events import Reward
 from processors.learners import kernel
 from processors.learners.statistics import Statistics
-from streams.app import Groundswell, create_app
+from streams.app import create_app
 from streams.http.bounded_history import POINTS, History
 from streams.http.live_page import MOST_SIGNALS, LivePage, RecentCounts, Value
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.settings import Settings
+from streams.worker.groundswell import Groundswell
 from streams.worker.outputs import contract_partition
 from tests.unit.observing.test_metrics import reward
 from tests.unit.rounds import interaction

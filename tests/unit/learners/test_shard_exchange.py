@@ -25,8 +25,8 @@ from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
 from state import checkpoints
-from streams.app import Groundswell
 from streams.settings import Settings
+from streams.worker.groundswell import Groundswell
 from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.shard_exchange import ShardExchange
 from tests.unit.rounds import ACTIONS, interaction, uniform_log

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 from faust.types import TP
 
-from streams.app import Groundswell
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.metrics import Metrics
 from streams.worker.agents import _read
+from streams.worker.groundswell import Groundswell
 from tests.unit.stand_ins import batch, record
 
 INTERACTIONS = TP("interactions", 0)

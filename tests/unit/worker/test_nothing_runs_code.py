@@ -12,9 +12,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from faust.serializers.codecs import codecs
 
-from streams.app import MAX_REQUEST_BYTES, Groundswell, create_app
+from streams.app import create_app
 from streams.kafka.access_rights import changelog_topic
 from streams.settings import HttpSettings, Settings
+from streams.worker.faust_options import MAX_REQUEST_BYTES
+from streams.worker.groundswell import Groundswell
 
 PROJECT = Path(__file__).parents[3]
 FOLDERS = ("processors", "state", "streams", "experiments")
