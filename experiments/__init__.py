@@ -1,1 +1,4 @@
-"""Simulated people, the papers' experiments, the demo and benchmarks. Only the command line imports it."""
+"""Simulated people, the papers' experiments, the demo, chaos and benchmarks. Nothing else imports it.
+
+Rooms, each importing only from those after it: `bench`, `demo`, `chaos` and `papers`, `people`, `servers`.
+"""

@@ -1,0 +1,4 @@
+"""Servers and processes that experiments and tests start: Apache Kafka, Prometheus, what Compose declares; and readers.
+
+Imports no other room of `experiments`. Read first: `apache_kafka.py`.
+"""
