@@ -85,11 +85,11 @@ def picture(graph: Graph) -> str:
 
 def with_rooms(text: str, graph: Graph) -> str:
     """Return a document with the picture and the longest chain between its two marks made anew."""
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     chain = " → ".join(f"`{room}`" for room in longest_chain(graph, "streams.worker"))
     sentence = (
-        "An arrow says that something in the one room imports something of the other; those that follow from others are "
-        f"left out. The longest way from what reads Kafka to the policy that apps read: {chain}."
+        "An arrow says that something in the one room imports something of the other; those that follow from others "
+        f"are left out. The longest way from what reads Kafka to the policy that apps read: {chain}."
     )
     return f"{before}{BEGIN}\n\n{picture(graph)}\n\n{fill(sentence, width=120)}\n\n{END}{after}"
 
