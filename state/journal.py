@@ -17,8 +17,8 @@ from typing import TypeVar, cast
 from processors.admission.events import readmit_feedback, readmit_impression
 from processors.join.fold import BEFORE_TIME, Join, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.join.timed_entries import Timed
-from state.payload_files import Spill
 from state.segment_table import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
+from state.spill import Spill
 
 MAX_SEGMENT_BYTES = 500_000
 """Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""

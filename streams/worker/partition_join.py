@@ -27,8 +27,8 @@ from processors.join.fold import (
 from processors.join.written_interactions import encode_interactions, floor_of, shard_key
 from processors.wire.log_records import LogRecord
 from state.journal import JoinJournal
-from state.payload_files import Spill
 from state.segment_table import SegmentStore
+from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings

@@ -14,9 +14,9 @@ import pytest
 
 from processors.join.fold import Join, Outcome
 from processors.join.written_interactions import encode_interaction
-from state import payload_files
+from state import spill
 from state.journal import JoinJournal
-from state.payload_files import Spill, SpillError
+from state.spill import Spill, SpillError
 from tests.unit.join.join_worker import CONFIG, END, PARTITION, WINDOW, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments
 
@@ -75,7 +75,7 @@ def test_payloads_in_files_take_little_memory(tmp_path: Path) -> None:
 
 
 def test_a_file_goes_with_the_last_payload_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payload_files, "CHUNK_BYTES", 10)
+    monkeypatch.setattr(spill, "CHUNK_BYTES", 10)
     spilling = Spill(tmp_path)
     values = [spilling.put(value) for value in (b"12345", b"67890", b"abcde")]
     assert [bytes(value) for value in values] == [b"12345", b"67890", b"abcde"]
@@ -101,7 +101,7 @@ def test_where_no_more_files_may_be_open_it_says_so(
     def refuse(*_: object) -> None:
         raise OSError(reason, os.strerror(reason))
 
-    monkeypatch.setattr(payload_files, "Chunk", refuse)
+    monkeypatch.setattr(spill, "Chunk", refuse)
     with pytest.raises(SpillError, match=r"may open no more\. Raise its hard limit .* nothing is lost"):
         Spill(tmp_path).put(b"payload")
 
