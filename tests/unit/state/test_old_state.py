@@ -19,36 +19,36 @@ from aiokafka import ConsumerRecord
 from faust.serializers.codecs import loads
 from faust.types import EventT
 
-from processors import policy
-from processors.admission import Admission
-from processors.arrivals import Reader
-from processors.chunks import assemble, is_chunk
-from processors.envelopes import decode_envelope, decode_interaction
-from processors.events import Action, Feedback, Impression, Reward, Watermark
-from processors.join import ObservedFeedback, ShownImpression
-from processors.learner import Learner, StateError
-from processors.learners import restored_learner
-from processors.ledger import Ledger
-from processors.model import ModelConfig
-from processors.policy import Policy, PolicyError
-from processors.shard_learner import ShardLearner
+from groundswell import policy
+from groundswell.chunks import assemble, is_chunk
+from groundswell.events import Action, Feedback, Impression, Reward, Watermark
+from groundswell.policy import Policy, PolicyError
+from processors.admission.events import Admission
+from processors.admission.interactions import Reader
+from processors.join.fold import ObservedFeedback, ShownImpression
+from processors.learners.choice import restored_learner
+from processors.learners.learner import Learner, StateError
+from processors.learners.ledger import Ledger
+from processors.learners.shard_learner import ShardLearner
+from processors.models.config import ModelConfig
+from processors.wire.envelopes import decode_envelope, decode_interaction
 from state import checkpoints
 from state.checkpoints import Checkpoint
 from streams.app import create_app
-from streams.event_time import in_event_time
-from streams.joining import JoinWiring, PartitionJoin
-from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
-from streams.learning_metrics import LearningMetrics
-from streams.mapping_file import load_mapping
-from streams.metrics import Metrics
-from streams.record_batches import Gap, RecordBatch
-from streams.replay import accepted, readable_log
+from streams.kafka.record_batches import Gap, RecordBatch
+from streams.observing.learning_metrics import LearningMetrics
+from streams.observing.metrics import Metrics
+from streams.replay.event_time_pace import in_event_time
+from streams.replay.mapping_file import load_mapping
+from streams.replay.replay import accepted, readable_log
 from streams.settings import Settings
+from streams.worker.partition_join import JoinWiring, PartitionJoin
+from streams.worker.partition_learner import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from tests.factories import Record, encode, feedback, impression, models
-from tests.unit.memory_segments import Changelog, MemorySegments
+from tests.unit.join.memory_segments import Changelog, MemorySegments
 from tests.unit.stand_ins import Log, always, batch, record, worker_settings
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets" / "f107b08"
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "f107b08"
 T0 = 1_700_000_000_000
 
 
