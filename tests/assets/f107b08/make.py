@@ -20,24 +20,24 @@ from unittest.mock import patch
 
 import msgspec
 from faust.serializers.codecs import dumps
+from rich.console import Console
+
+from processors import chunks
 from processors.events import Action, Interaction
+from processors.learners import restored_learner
 from processors.policy import Policy
 from processors.policy import decode as decode_policy
 from processors.shard_learner import ShardLearner
-from rich.console import Console
+from state import checkpoints
 from streams.joining import JoinWiring, PartitionJoin
 from streams.learning import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from streams.learning_metrics import LearningMetrics
 from streams.mapping_file import load_mapping
 from streams.metrics import Metrics
 from streams.outputs import contract_partition
-from tests.unit.memory_segments import Changelog, MemorySegments
-
-from processors import chunks
-from processors.learners import restored_learner
-from state import checkpoints
 from streams.replay import replay
 from streams.settings import Settings
+from tests.unit.memory_segments import Changelog, MemorySegments
 from tests.unit.stand_ins import Log, RefusedError, always, batch, record
 
 HERE = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
