@@ -6,11 +6,11 @@ BIN = .venv/bin
 
 install: .venv/installed
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml groundswell/pyproject.toml
 	@echo "Making .venv: some minutes, 1.3 GB"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable ./groundswell --editable .
 	touch $@
 
 demo: install
@@ -48,9 +48,9 @@ screenshot: install
 # Versions and hashes of everything, tools included, for every Python that is supported.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --extra dev --output-file requirements.lock pyproject.toml
+		--no-header --extra dev --no-emit-package groundswell --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf .venv out build *.egg-info
+	rm -rf .venv out build groundswell/build *.egg-info groundswell/*.egg-info
 
 include deploy/check-deploy.mk
