@@ -21,7 +21,7 @@ ORDER: Final = (
 def main() -> None:
     """Run the command line."""
     if not cli.registered_commands:
-        sys.exit("groundswell: no commands are installed, for what is installed is older than this code: run `make install`")
+        sys.exit("groundswell: no commands are declared: what is installed is older than this code, run `make install`")
     cli()
 
 
