@@ -13,6 +13,7 @@ WHAT_TO_INSTALL: Final = """\
 groundswell: what apps import is installed; commands come with the worker.
   pip install "groundswell[worker]"   worker, topics, doctor, replay, simulate, demo, evaluate, chaos, kafka
   pip install "groundswell[bench]"    these, and bench with the peers that it measures against
+From a checkout: pip install ./groundswell . (or '.[bench]').
 """
 
 
