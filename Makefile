@@ -9,11 +9,11 @@ help: ## list the targets
 
 install: .venv/installed ## make .venv with everything, tools included
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml groundswell/pyproject.toml
 	@echo "Making .venv: some minutes, 1.3 GB"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable ./groundswell --editable .
 	touch $@
 
 demo: install ## the whole loop, live: simulated people, a broker, the worker, a report
@@ -51,9 +51,9 @@ screenshot: install ## the picture of the live page in the README (Chromium)
 # Versions and hashes of everything, tools included, for every Python that is supported.
 lock: ## pin versions and hashes of everything anew (uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --extra dev --output-file requirements.lock pyproject.toml
+		--no-header --extra dev --no-emit-package groundswell --output-file requirements.lock pyproject.toml
 
 clean: ## remove what was made
-	rm -rf .venv out build *.egg-info
+	rm -rf .venv out build groundswell/build *.egg-info groundswell/*.egg-info
 
 include deploy/check-deploy.mk

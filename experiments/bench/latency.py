@@ -30,9 +30,9 @@ from experiments.bench.race import CORES, Inputs, race, started, wait_until_read
 from experiments.bench.result import at_least, conclude
 from experiments.bench.turns import PATIENCE
 from experiments.bench.workload import GRACE, Logs
-from experiments.people.policy_reader import NewestSnapshot
 from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.worker_metrics import buckets, get, quantile
+from groundswell.newest_snapshot import NewestSnapshot
 
 WAIT: Final = 2.0
 """Seconds that feedback is waited for: the delay does not hang on it."""

@@ -25,7 +25,7 @@ from experiments.demo.report import write_report
 from experiments.demo.result import WARM_UP, DemoResult, Summary, state_rates
 from experiments.demo.screen import Display, View, display_for
 from experiments.demo.watch import DemoWatch
-from experiments.people.simulated_apps import MODEL
+from experiments.people.command import MODEL
 from experiments.people.true_value import greedy_value, policy_value, shown
 from experiments.servers.child_process import ChildProcess, stopped_like_ctrl_c
 from groundswell.policy import Policy
@@ -114,7 +114,7 @@ class _Demo:
         """Start the simulated apps in a process of their own."""
         settings = cluster.settings
         command = [
-            sys.executable, "-m", "experiments.people.simulated_apps",
+            sys.executable, "-m", "streams.cli", "simulate",
             "--bootstrap-servers", cluster.bootstrap_servers,
             "--seed", str(self.seed), "--rate", str(self.rate),
             "--wait", str(settings.join.wait), "--grace", str(settings.join.grace),

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from experiments.demo.audit import Audit
 from experiments.demo.cluster import Cluster
 from experiments.demo.screen import View
-from experiments.people.policy_reader import NewestSnapshot
 from experiments.people.true_value import true_worth
 from experiments.people.truth_log import Finished, PolicyTruth, Progress, Truth, TruthReader, World
 from experiments.servers.topic_reader import TopicReader
 from experiments.servers.worker_metrics import join_outcomes
 from groundswell.events import Feedback, Impression, Interaction, Reward
+from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicySnapshot
 
 SCRAPE_SECONDS = 1.0

@@ -46,7 +46,7 @@ def people(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Simulated people who use an app until the end of the tests."""
     directory, join = tmp_path_factory.mktemp("people"), cluster.settings.join
     command = [
-        sys.executable, "-m", "experiments.people.simulated_apps", "--bootstrap-servers", cluster.bootstrap_servers,
+        sys.executable, "-m", "streams.cli", "simulate", "--bootstrap-servers", cluster.bootstrap_servers,
         "--seed", "3", "--rate", "100", "--wait", str(join.wait), "--grace", str(join.grace),
         "--truth", str(directory / "truth.jsonl"),
     ]  # fmt: skip

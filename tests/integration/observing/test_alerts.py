@@ -148,7 +148,7 @@ def simulated_apps(directory: Path, servers: str, model: str, faults: list[str])
         "--bootstrap-servers", servers, "--model", model, "--rate", str(RATE), "--wait", str(WAIT), "--grace", "0.5",
         "--p-dislike", "0.5", "--platforms", "2", "--fault-after", str(FAULT_AFTER), *faults,
     ]  # fmt: skip
-    command = [sys.executable, "-m", "experiments.people.simulated_apps", *options]
+    command = [sys.executable, "-m", "streams.cli", "simulate", *options]
     return ChildProcess(model, command, log=directory / f"{model}.log")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from experiments.people.simulated_apps import MODEL
+from experiments.people.command import MODEL
 from experiments.servers.child_process import ChildProcess
 from experiments.servers.topic_reader import TopicReader
 from groundswell.events import Watermark

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.people.policy_reader import NewestSnapshot
 from groundswell import policy
 from groundswell.chunks import split
 from groundswell.exploration import Exploration
+from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import PolicySnapshot, Weights
 
 
