@@ -39,19 +39,19 @@ Pairs = Sequence[tuple[Measured, Measured]]
 
 @dataclass(frozen=True)
 class Spread:
-    """The ratios of the pairs."""
+    """The ratios of the pairs: their median, their quartiles, and the least and the greatest of them."""
 
-    median: float
-    lower_quartile: float
-    upper_quartile: float
-    least: float
-    most: float
+    ratio: float
+    q1: float
+    q3: float
+    min: float
+    max: float
 
 
-def spread(pairs: Sequence[tuple[float, float]]) -> Spread:
+def spread(rates: Sequence[tuple[float, float]]) -> Spread:
     """Return the spread of new / old, given the rates (old, new) of each pair."""
-    least, lower, middle, upper, most = np.quantile([new / old for old, new in pairs], [0, 0.25, 0.5, 0.75, 1]).tolist()
-    return Spread(middle, lower, upper, least, most)
+    least, q1, middle, q3, most = np.quantile([new / old for old, new in rates], [0, 0.25, 0.5, 0.75, 1]).tolist()
+    return Spread(middle, q1, q3, least, most)
 
 
 def in_pairs(pairs: int, old: Callable[[], One], new: Callable[[], One]) -> list[tuple[One, One]]:
@@ -59,11 +59,12 @@ def in_pairs(pairs: int, old: Callable[[], One], new: Callable[[], One]) -> list
     result = []
     for number in range(pairs):
         if number % 2:
-            later = new()
-            result.append((old(), later))
+            after = new()
+            before = old()
         else:
-            earlier = old()
-            result.append((earlier, new()))
+            before = old()
+            after = new()
+        result.append((before, after))
     return result
 
 
@@ -102,17 +103,13 @@ def concluded(out: Path, measured: Mapping[str, Pairs], old: Build, least: float
         for name, by in BY.items():
             rates = [(getattr(older, by), getattr(newer, by)) for older, newer in pairs]
             ratios = spread(rates)
-            before, now = (median(side) for side in zip(*rates, strict=True))
-            rows[f"{what}, by {name}"] = {
-                "older": before,
-                "this": now,
-                **{f"ratio_{k}": v for k, v in asdict(ratios).items()},
-            }
-            if by == "per_cpu_second":
-                bars.append(at_least(f"{what}, times the older build's", least, ratios.median))
+            older_rate, this_rate = (median(side) for side in zip(*rates, strict=True))
+            rows[f"{what}, {name}"] = {"older": older_rate, "this": this_rate, **asdict(ratios)}
+            if name == "CPU time":
+                bars.append(at_least(f"{what}, times the older build's", least, ratios.ratio))
     number = len(next(iter(measured.values())))
     return conclude(
-        out, f"events a second, older build and this one, medians and ratios of {number} pairs", rows, bars,
+        out, f"events a second, medians of {number} pairs; ratio: this build's to the older one's", rows, bars,
         bench=bench, pairs=number, older_build=old.facts, this_build=this_build().facts,
         every_pair={
             what: [{"older": asdict(older), "this": asdict(newer)} for older, newer in pairs]
@@ -163,7 +160,7 @@ def _learner_pairs(out: Path, old: Build, pairs: int, learned: int) -> Mapping[s
     def run(build: Build) -> dict[str, Measured]:
         told = learned_by(build, files)
         rates = ", ".join(f"{what} {one.per_cpu_second:,.0f}" for what, one in told.items())
-        console.print(f"{next(numbers) // 2 + 1}/{pairs} {build.name}: {rates} a CPU second")
+        console.print(f"{next(numbers) // 2 + 1}/{pairs} {build.name}: {rates} a CPU second", soft_wrap=True)
         return told
 
     both = in_pairs(pairs, lambda: run(old), lambda: run(new))

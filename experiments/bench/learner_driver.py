@@ -16,11 +16,13 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
 
-ROUNDS = 3
+ROUNDS = 5
+"""Of which the medians count."""
 WARM_UP = 50
 """Interactions that are learned beforehand, so that compiling does not count."""
 
@@ -70,14 +72,13 @@ def measured(interactions: Sequence[Any]) -> dict[str, dict[str, float]]:
     result = {}
     for name, way in WAYS.items():
         way(interactions[:WARM_UP])
-        wall, cpu = time.perf_counter(), time.process_time()
+        cpu, wall = [], []
         for _ in range(ROUNDS):
+            began, used = time.perf_counter(), time.process_time()
             way(interactions)
-        result[name] = {
-            "events": ROUNDS * len(interactions),
-            "cpu": time.process_time() - cpu,
-            "wall": time.perf_counter() - wall,
-        }
+            cpu.append(time.process_time() - used)
+            wall.append(time.perf_counter() - began)
+        result[name] = {"events": len(interactions), "cpu": median(cpu), "wall": median(wall)}
     return result
 
 

@@ -109,7 +109,7 @@ def _ask(python: Path) -> Any:
 
 
 def _commit(checkout: Path) -> str | None:
-    if not (checkout / ".git").exists():
+    if not (checkout / ".git").exists() or shutil.which("git") is None:
         return None
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
@@ -128,20 +128,21 @@ def _installed(checkout: Path, kept: Path) -> Path:
         kept.mkdir(parents=True, exist_ok=True)
         log = kept / "install.log"
         if not has_needed.exists():
-            _run("making an environment", [sys.executable, "-m", "venv", "--clear", str(environment)], log)
+            run_logged("making an environment", [sys.executable, "-m", "venv", "--clear", str(environment)], log)
             if lock.exists():
                 command = [*pip, "--require-hashes", "--requirement", str(lock)]
-                _run("installing what its requirements.lock names, which takes minutes", command, log)
+                run_logged("installing what its requirements.lock names, which takes minutes", command, log)
             has_needed.touch()
         if not has_build.exists() or has_build.read_text() != build:
             has_build.unlink(missing_ok=True)
             alone = ["--no-deps", "--force-reinstall"] if lock.exists() else []
-            _run(f"installing the build of {checkout}", [*pip, *alone, str(sources)], log)
+            run_logged(f"installing the build of {checkout}", [*pip, *alone, str(sources)], log)
             has_build.write_text(build)
     return python
 
 
-def _run(what: str, command: Sequence[str], log: Path) -> None:
+def run_logged(what: str, command: Sequence[str], log: Path) -> None:
+    """Run a command that takes its time, and say so; what it prints goes to `log`. Raises `BuildError` if it fails."""
     console = Console()
     console.print(f"{escape(what)} …", highlight=False, soft_wrap=True)
     begin = time.monotonic()
