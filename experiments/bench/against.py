@@ -127,7 +127,7 @@ def _worker_pairs(
     if not old.worker:
         raise BuildError(
             f"the build in {old.facts['packages']} has no worker for benchmarks, neither {' nor '.join(WORKERS)}: "
-            f"add its name to WORKERS in {older_build.__module__}"
+            f"add its name to WORKERS in {Build.__module__}"
         )
     console, logs, numbers = Console(), Logs(impressions), count()
 

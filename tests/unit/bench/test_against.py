@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.bench import against
 from experiments.bench.against import (
     Spread,
     against_learner,
@@ -21,8 +22,10 @@ from experiments.bench.against import (
     spread,
     write_interactions,
 )
+from experiments.bench.learner_driver import LayoutError, find
 from experiments.bench.older_build import PROJECT, WORKERS, Build, BuildError, older_build, run_logged, this_build
 from experiments.bench.race import Measured
+from groundswell.events import Interaction
 
 RATES = st.floats(1, 1e6)
 OLD = Build("older build", Path("python"), "", {}, {"packages": "there"})
@@ -94,6 +97,25 @@ def test_the_driver_measures_the_present_layout(tmp_path: Path) -> None:
     assert set(found) == {f"K = {k}, {way}" for k in (11, 50, 200) for way in ("one at a time", "in batches")}
     assert found["K = 11, in batches"].impressions == 60
     assert all(one.cpu > 0 and one.wall > 0 for one in found.values())
+
+
+def test_the_driver_looks_where_builds_have_had_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = ["groundswell.events.elsewhere", "no_such_package.events", "groundswell.events"]
+    assert find("Interaction", events) is Interaction
+    with pytest.raises(LayoutError, match="this build has Interaction in none of no_such_package"):
+        find("Interaction", ["no_such_package"])
+    (tmp_path / "lacks_something.py").write_text("import no_such_dependency")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        find("Interaction", ["lacks_something", "groundswell.events"])
+
+
+def test_a_build_without_a_worker_is_told_before_any_broker_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(against, "older_build", lambda path, kept: OLD)
+    assert against.against_worker("join", tmp_path, 4_000, tmp_path, 1, 0.95) == 2
+    assert f"the build in there has no worker for benchmarks, neither {WORKERS[0]} nor" in capsys.readouterr().err
 
 
 def test_this_build_has_the_first_of_the_workers() -> None:
