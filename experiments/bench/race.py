@@ -61,6 +61,7 @@ class Contender:
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: Sequence[Mapping[str, str]] = ({},)
     pages: Sequence[str] = ()
+    python: str = sys.executable
 
     def outputs(self, logs: Logs) -> int:
         """Return how many records it writes for these logs."""
@@ -131,8 +132,7 @@ def race(
 @contextmanager
 def started(contender: Contender, log: Path, cores: Sequence[int] = CORES[-1:]) -> Iterator[Sequence[ChildProcess]]:
     """Run the contender's processes on `cores`, with what they print in `log` and in files beside it."""
-    pinned = [] if len(CORES) == 1 else ["taskset", "-c", ",".join(map(str, cores))]
-    command = [*pinned, sys.executable, "-m", contender.module, *contender.arguments]
+    command = [*pinned(cores), contender.python, "-m", contender.module, *contender.arguments]
     with ExitStack() as running:
         yield [
             running.enter_context(
@@ -145,6 +145,11 @@ def started(contender: Contender, log: Path, cores: Sequence[int] = CORES[-1:]) 
             )
             for number, own in enumerate(contender.workers)
         ]
+
+
+def pinned(cores: Sequence[int]) -> Sequence[str]:
+    """Return what a command begins with that runs on `cores`."""
+    return [] if len(CORES) == 1 else ["taskset", "-c", ",".join(map(str, cores))]
 
 
 def wait_until_ready(contender: Contender, deadline: float) -> None:
