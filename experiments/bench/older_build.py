@@ -136,7 +136,9 @@ def _installed(checkout: Path, kept: Path) -> Path:
         if not has_build.exists() or has_build.read_text() != build:
             has_build.unlink(missing_ok=True)
             alone = ["--no-deps", "--force-reinstall"] if lock.exists() else []
-            run_logged(f"installing the build of {checkout}", [*pip, *alone, str(sources)], log)
+            # Since there are two distributions, what apps import is one of its own.
+            apps = [str(sources / "groundswell")] if (sources / "groundswell" / "pyproject.toml").exists() else []
+            run_logged(f"installing the build of {checkout}", [*pip, *alone, *apps, str(sources)], log)
             has_build.write_text(build)
     return python
 
