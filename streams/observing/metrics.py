@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from processors.join.fold import Outcome
+from processors.join.entries import Outcome
 from streams.observing.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
