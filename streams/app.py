@@ -29,7 +29,7 @@ from streams.kafka.compacted_reader import read_newest
 from streams.kafka.compression_level import compress_quickly
 from streams.kafka.faust_security import faust_credentials, remove_unsafe_codecs
 from streams.kafka.patient_clients import make_clients_patient
-from streams.kafka.record_batches import RecordBatchApp
+from streams.kafka.record_batch_app import RecordBatchApp
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.liveness import Pulse
 from streams.observing.logs import get_log

@@ -6,7 +6,8 @@ import itertools
 
 from faust.types import ConsumerMessage
 
-from streams.kafka.record_batches import RecordBatch, RecordBatchConsumer, RecordBatchTransport
+from streams.kafka.record_batch_app import RecordBatchConsumer, RecordBatchTransport
+from streams.kafka.record_batches import RecordBatch
 from streams.settings import load_settings
 from streams.worker.run import run_worker
 
