@@ -15,7 +15,8 @@ from struct import Struct
 from typing import TypeVar, cast
 
 from processors.admission.events import readmit_feedback, readmit_impression
-from processors.join.fold import BEFORE_TIME, Join, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
+from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
+from processors.join.fold import Join
 from processors.join.timed_entries import Timed
 from state.segment_table import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
 from state.spill import Spill

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from textwrap import fill
 from typing import Final
 
 FOLDERS: Final = ("experiments", "streams", "state", "processors", "groundswell")
 BEGIN: Final = "<!-- rooms: made by `make docs` from the code's imports -->"
 END: Final = "<!-- end of rooms -->"
+
+WITHOUT_ROOMS: Final = frozenset({"state", "groundswell"})
+ROOT: Final = "streams.app"
+PROJECT: Final = Path(__file__).parents[1]
 
 Graph = Mapping[str, frozenset[str]]
 """What each room imports from; rooms are named as in an import (`processors.join`)."""
@@ -24,16 +27,22 @@ def imported_rooms() -> Graph:
     graph = grimp.build_graph(*FOLDERS)
     rooms: dict[str, set[str]] = {}
     for module in graph.modules:
-        room = room_of(module)
-        imported = {room_of(one) for one in graph.find_modules_directly_imported_by(module)}
-        rooms.setdefault(room, set()).update(imported - {room})
-    return {room: frozenset(rooms[room] - set(FOLDERS) | rooms[room] & {"state", "groundswell"}) for room in rooms}
+        if (room := room_of(module)) is not None:
+            imported = {room_of(one) for one in graph.find_modules_directly_imported_by(module)}
+            rooms.setdefault(room, set()).update(one for one in imported if one not in {room, None})
+    return {room: frozenset(imported) for room, imported in rooms.items()}
 
 
-def room_of(module: str) -> str:
-    """Return the room of a module: `processors.join` for `processors.join.fold`; a folder without rooms is one."""
+def room_of(module: str) -> str | None:
+    """Return the room of a module: `processors.join` for `processors.join.fold`.
+
+    A folder without rooms is one, and so is the composition root. What else lies beside the rooms is in none.
+    """
     folder, *inner = module.split(".")
-    return folder if not inner or folder in {"state", "groundswell"} else f"{folder}.{inner[0]}"
+    if folder in WITHOUT_ROOMS:
+        return folder
+    room = ".".join([folder, *inner[:1]])
+    return room if room == ROOT or (inner and (PROJECT / folder / inner[0]).is_dir()) else None
 
 
 def reduced(graph: Graph) -> Graph:
@@ -54,23 +63,13 @@ def reduced(graph: Graph) -> Graph:
     }
 
 
-def longest_chain(graph: Graph, start: str) -> list[str]:
-    """Return the longest way along the arrows from a room; of several the first by name."""
-
-    @cache
-    def longest(room: str) -> tuple[str, ...]:
-        return (room, *max((longest(one) for one in sorted(graph.get(room, ()))), key=len, default=()))
-
-    return list(longest(start))
-
-
 def picture(graph: Graph) -> str:
     """Return the rooms as a Mermaid flow chart, one box a folder."""
     arrows = reduced(graph)
-    rooms = sorted(room for room in graph if room not in FOLDERS or room in {"state", "groundswell"})
+    rooms = sorted(graph)
     lines = ["```mermaid", "flowchart TD"]
     for folder in FOLDERS:
-        inside = [room for room in rooms if room_of(room).split(".")[0] == folder]
+        inside = [room for room in rooms if room.split(".")[0] == folder]
         if inside == [folder]:
             lines.append(f"  {_name(folder)}[{folder}]")
         else:
@@ -84,14 +83,9 @@ def picture(graph: Graph) -> str:
 
 
 def with_rooms(text: str, graph: Graph) -> str:
-    """Return a document with the picture and the longest chain between its two marks made anew."""
+    """Return a document with the picture between its two marks made anew."""
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    chain = " → ".join(f"`{room}`" for room in longest_chain(graph, "streams.worker"))
-    sentence = (
-        "An arrow says that something in the one room imports something of the other; those that follow from others "
-        f"are left out. The longest way from what reads Kafka to the policy that apps read: {chain}."
-    )
-    return f"{before}{BEGIN}\n\n{picture(graph)}\n\n{fill(sentence, width=120)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{picture(graph)}\n\n{END}{after}"
 
 
 def architecture(path: Path) -> str:

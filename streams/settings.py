@@ -18,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from experiments.bench.worker_in_memory import WorkerInMemory
 from experiments.bench.workload import BEGIN, FEEDBACK_SHARE, PER_SECOND, USERS, Record, feedback, impression
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.settings import Settings
 
 STRETCH: Final = 2_000

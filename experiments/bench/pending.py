@@ -17,7 +17,9 @@ from rich.table import Table
 
 from experiments.bench.workload import MODELS, PER_SECOND, LoggedRecord, impression
 from processors.admission.events import Admission
-from processors.join.fold import Join, JoinConfig, ShownImpression
+from processors.join.config import JoinConfig
+from processors.join.entries import ShownImpression
+from processors.join.fold import Join
 from state.journal import JoinJournal
 from state.segment_table import MARK_WINDOW, Key, Mark, Segment, packed, unpacked
 

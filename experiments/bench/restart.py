@@ -32,7 +32,7 @@ from experiments.chaos.topic_contents import end_offsets
 from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.child_process import ChildProcess
 from groundswell.events import SCHEMA_VERSION, Watermark
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.embedded_broker import free_port
 from streams.kafka.topics import create_topics

@@ -20,7 +20,7 @@ from experiments.bench.pending import resident_bytes
 from experiments.bench.result import at_most, conclude
 from experiments.bench.worker_in_memory import WorkerInMemory
 from experiments.bench.workload import Record
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.settings import Settings
 
 WARM_UP: Final = 20

@@ -19,7 +19,7 @@ from experiments.people.app_sessions import AppSessions, Message, Mishaps, Strea
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import SCHEMA_VERSION, Watermark
 from groundswell.policy import Policy
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
 
 RATE = 500

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 
 
 class Entry(NamedTuple):

@@ -21,7 +21,7 @@ from experiments.chaos.input_logs import write_input
 from experiments.chaos.phase import Event, Phase
 from experiments.chaos.schedule import schedule
 from experiments.servers.apache_kafka import ApacheKafka
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
 from streams.settings import KafkaSettings, LearningSettings, Settings, TopicSettings
 

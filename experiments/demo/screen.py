@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.demo.result import STATES
-from processors.join.fold import Outcome
+from processors.join.entries import Outcome
 
 RECENT = 1000
 """Reward-state rates are those of so many of the last rewards."""

@@ -12,8 +12,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from experiments.people.self_play import draw
+from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import kernel
+from processors.learners import columns, exploring, kernel, running_totals, weight_tables
 from processors.learners.exploration_schedule import KINDS
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.models.config import ModelConfig
@@ -87,22 +88,22 @@ def _play(
     contexts, sets, readers, states, emissions = rounds
     ik, bandit, own, pooled = tables
     t0, floor, gamma = exploration
-    seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
-    totals = np.zeros(kernel.TOTALS)
+    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+    totals = np.zeros(running_totals.TOTALS)
     index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
     scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
     interaction = np.zeros(5, dtype=np.int64)
-    output = np.zeros(kernel.OUTPUTS)
-    shared = parameters[kernel.SHARED]
+    output = np.zeros(columns.OUTPUTS)
+    shared = parameters[columns.SHARED]
     for t in range(len(sets)):
         actions = features[3][sets[t] + 1] - features[3][sets[t]]
-        kernel.action_scores(bandit, features, shared, contexts[t], sets[t], scores)
-        if kind == kernel.EPSILON_GREEDY:
-            size = t0 if t0 > 0.0 else max(1.0, totals[kernel.CONTEXT_FEATURES] - 1.0) * actions
+        exploring.action_scores(bandit, features, shared, contexts[t], sets[t], scores)
+        if kind == exploring.EPSILON_GREEDY:
+            size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             parameter = max(floor, min(1.0, (size / max(t, 1)) ** (1.0 / 3.0)))
         else:
             parameter = gamma * np.sqrt(max(t, 1))
-        kernel.explore(scores[:actions], kind, parameter, shown[:actions])
+        exploring.explore(scores[:actions], kind, parameter, shown[:actions])
         action = draw(rng, shown[:actions])
         state = states[sets[t], action]
         if noise > 0.0 and rng.random() < noise:
@@ -117,14 +118,14 @@ def _play(
                 ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0, weight,
                 index, value, start, posterior, order, output,
             )  # fmt: skip
-            record[t, 1] = np.int64(output[kernel.STATE])
+            record[t, 1] = np.int64(output[columns.STATE])
         else:
             begin, end = features[0][contexts[t]], features[0][contexts[t] + 1]
-            kernel.notice(seen, totals, features[1][begin:end], actions)
+            running_totals.notice(seen, totals, features[1][begin:end], actions)
             reward = rewards[signal] if source == GIVEN else float(state)
             row = features[4][features[3][sets[t]] + action]
-            n = kernel.gather(features, contexts[t], row, -1, 1.0, shared, len(bandit), index, value, 0)
-            error = kernel.score(bandit, index, value, 0, n) - reward
-            capped = min(weight, parameters[kernel.BANDIT_CAP])
-            kernel.estimate(bandit, index, value, n, error, capped, parameters[kernel.BANDIT_RATE])
+            n = crosses.gather(features, contexts[t], row, -1, 1.0, shared, len(bandit), index, value, 0)
+            error = weight_tables.score(bandit, index, value, 0, n) - reward
+            capped = min(weight, parameters[columns.BANDIT_CAP])
+            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[columns.BANDIT_RATE])
         record[t, 0], record[t, 2], propensities[t] = state, signal, shown[action]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from groundswell.events import Action
 from processors.features.feature_store import FeatureStore
-from processors.learners import kernel
+from processors.learners import columns, exploring, kernel, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
@@ -145,21 +145,21 @@ def _play(
 ):
     ik, bandit, own, pooled = tables
     users, actions = states[0].shape
-    seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
-    totals = np.zeros(kernel.TOTALS)
+    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+    totals = np.zeros(running_totals.TOTALS)
     index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
     interaction = np.zeros(5, dtype=np.int64)
-    output = np.zeros(kernel.OUTPUTS)
+    output = np.zeros(columns.OUTPUTS)
     for t in range(len(values)):
         phase = 0 if 2 * t < len(values) else 1
         user = rng.integers(0, users)
         epsilon = 1.0
         if t:
-            size = t0 if t0 > 0.0 else max(1.0, totals[kernel.CONTEXT_FEATURES] - 1.0) * actions
+            size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             epsilon = min(1.0, (size / t) ** (1.0 / 3.0))
-        kernel.explore(scores[user], kernel.EPSILON_GREEDY, epsilon, shown)
+        exploring.explore(scores[user], exploring.EPSILON_GREEDY, epsilon, shown)
         action = draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
@@ -169,7 +169,7 @@ def _play(
             1.0 / (actions * shown[action]), index, value, start, posterior, order, output,
         )  # fmt: skip
         for other in range(users):
-            kernel.action_scores(bandit, features, parameters[kernel.SHARED], other, 0, scores[other])
+            exploring.action_scores(bandit, features, parameters[columns.SHARED], other, 0, scores[other])
         values[t] = _greedy_value(scores, states[phase])
         propensities[t] = shown[action]
-        record[t] = user, action, signal, state, np.int64(output[kernel.STATE])
+        record[t] = user, action, signal, state, np.int64(output[columns.STATE])

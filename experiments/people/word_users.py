@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from experiments.people.self_play import draw
 from groundswell.events import Action, Features
 from groundswell.features import feature
+from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import kernel, spectral_embedding
+from processors.learners import columns, exploring, kernel, running_totals, spectral_embedding, weight_tables
 from processors.learners.embedding_learner import wait
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.models.config import ModelConfig
@@ -77,7 +78,7 @@ def play(people: WordUsers, model: ModelConfig, seed: int, *, oracle: bool) -> W
     moments = np.zeros((*shape, spectral_embedding.SKETCH), dtype=np.float32)
     weights, squares, meanings = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     size = 1 << model.hash_bits
-    bandit, totals = np.zeros((size, 3)), np.zeros(kernel.TOTALS)
+    bandit, totals = np.zeros((size, 3)), np.zeros(running_totals.TOTALS)
     tables = (np.zeros((size, 3)), bandit, np.zeros((1, 2)), np.zeros((1, 2)))
     rows = np.full((2, max(users, words)), -1, dtype=np.int64)
     record, propensities = np.full((horizon, 5), -1, dtype=np.int64), np.zeros(horizon)
@@ -166,9 +167,9 @@ def _play(
     # The constant, the tiles, the user: one row of a feature store, written anew each round.
     contexts = np.zeros(active + 2, dtype=np.uint32)
     features = (np.array([0, active + 2]), contexts, np.ones(active + 2), *action_arrays)
-    seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
+    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
     index, value, start, posterior, order = kernel.scratch((active + 2) * actions, active + 2, actions)
-    scores, shown, output = np.empty(actions), np.empty(actions), np.empty(kernel.OUTPUTS)
+    scores, shown, output = np.empty(actions), np.empty(actions), np.empty(columns.OUTPUTS)
     interaction = np.zeros(5, dtype=np.int64)
     cell, without, importance = np.zeros((1, 7), dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1)
     for t in range(begin, end):
@@ -176,9 +177,9 @@ def _play(
         for j in range(active):
             contexts[1 + j] = tile_hashes[tiles[t, j]]
         contexts[1 + active] = user_hashes[user]
-        kernel.action_scores(bandit, features, parameters[kernel.SHARED], 0, 0, scores)
+        exploring.action_scores(bandit, features, parameters[columns.SHARED], 0, 0, scores)
         epsilon = min(1.0, (t0 / t) ** (1.0 / 3.0)) if t else 1.0
-        kernel.explore(scores, kernel.EPSILON_GREEDY, epsilon, shown)
+        exploring.explore(scores, exploring.EPSILON_GREEDY, epsilon, shown)
         action = draw(rng, shown)
         reward = (action - labels[t]) % actions < rewarded
         words = good_words if reward != bizarre[user] else bad_words
@@ -187,10 +188,10 @@ def _play(
         record[t, 0], record[t, 2], record[t, 3], record[t, 4] = reward, user, word, action
         propensities[t] = shown[action]
         if oracle:
-            n = kernel.gather(features, 0, action, -1, 1.0, False, len(bandit), index, value, 0)
-            error = kernel.score(bandit, index, value, 0, n) - reward
-            capped = min(importance[0], parameters[kernel.BANDIT_CAP])
-            kernel.estimate(bandit, index, value, n, error, capped, parameters[kernel.BANDIT_RATE])
+            n = crosses.gather(features, 0, action, -1, 1.0, False, len(bandit), index, value, 0)
+            error = weight_tables.score(bandit, index, value, 0, n) - reward
+            capped = min(importance[0], parameters[columns.BANDIT_CAP])
+            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[columns.BANDIT_RATE])
             continue
         user_row, new_user = _row(rows[0], user)
         word_row, new_word = _row(rows[1], word)
@@ -201,7 +202,7 @@ def _play(
             index, value, start, posterior, order, output,
         )  # fmt: skip
         if meaning != 0.0:
-            record[t, 1] = np.int64(output[kernel.STATE])
+            record[t, 1] = np.int64(output[columns.STATE])
         cell[0, :] = user_row, word_row, 0, 0, action, new_user, new_word
         without[0] = user_hashes[user]
         spectral_embedding.add_batch(moments, weights, squares, features, without, cell, importance)

@@ -26,7 +26,7 @@ from groundswell.events import (
 from processors.features.action_set_texts import Candidate, OfferedActions
 from processors.features.cross_counts import count_crosses, count_crosses_of
 from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
-from processors.join.fold import ObservedFeedback, ShownImpression
+from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE
 from processors.wire.log_records import LogRecord, parts

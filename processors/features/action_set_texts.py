@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
-from numba import njit
 from numpy.typing import NDArray
 
 from groundswell.events import MAX_ACTIONS, Features, Identifier
+from processors.compiled import borrowing
 from processors.features.known_texts import Pieces
 from processors.features.ragged_rows import Column
 from processors.wire.envelopes import UNREADABLE
@@ -128,7 +128,7 @@ class OfferedActions:
         return self._ids.setdefault(action_id, len(self._ids))
 
 
-@njit(cache=True, _nrt=False)
+@borrowing
 def count_well_formed(start, numbers, ids, features_of, met, actions, features):
     """Write how many actions each array has, and how many features; 0 where one is malformed or an id comes twice.
 

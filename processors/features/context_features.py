@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from groundswell.events import MAX_FEATURES, Features
 from groundswell.features import CONSTANT_HASH, hashed_all, text_and_value
+from processors.features.context_rows import context_rows
 from processors.features.cross_counts import pair_count
 from processors.features.known_texts import Found, Pieces
 from processors.features.ragged_rows import Column
-from processors.learners import kernel
 from processors.wire.envelopes import UNREADABLE
 
 MOST_NAMES: Final = 10_000
@@ -96,7 +96,7 @@ class Contexts:
         rows = ContextRows(
             np.empty(len(fine) + 1, dtype=np.int64), np.empty(size, dtype=np.uint32), np.empty(size), features, fine
         )
-        kernel.context_rows(
+        context_rows(
             found.start, found.numbers, self._names.flat, self._ranks, self._hashes.flat, self._values.flat,
             CONSTANT_HASH, crosses, fine, rows.start, rows.hashes, rows.values,
         )  # fmt: skip

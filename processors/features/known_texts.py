@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from llvmlite import ir
 from msgspec import Raw
-from numba import njit, uint64
+from numba import uint64
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
+from processors.compiled import borrowing, compiled
 from processors.features.ragged_rows import grown
 
 MOST_BYTES: Final = 32_000_000
@@ -120,9 +121,6 @@ class Pieces:
             place_all(self._slots, self._hashes, self._count)
 
 
-borrowing = njit(cache=True, _nrt=False)
-
-
 @borrowing
 def find(whole, start, members, most, key, slots, hashes, texts, ends, count, found_start, numbers, cut):
     """Do what `Pieces.find` says; return how many pieces are known."""
@@ -199,7 +197,7 @@ def word_at(_context, data, place):
     return uint64(data, place), code
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def look_up(whole, begin, end, key, slots, hashes, texts, ends, count):
     """Return the number of a piece, `count` if it is new; it is known from then on."""
     h = hash_of(whole, begin, end, key)
@@ -247,7 +245,7 @@ def hash_of(whole, begin, end, key):
     return v0 ^ v1 ^ v2 ^ v3
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def sip_round(v0, v1, v2, v3):
     """Mix the state of SipHash once."""
     v0, v2 = v0 + v1, v2 + v3
@@ -258,7 +256,7 @@ def sip_round(v0, v1, v2, v3):
     return v0, v1, turned(v2, 32), v3
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def turned(word, bits):
     """Return a word of 64 bits with its bits turned to the left."""
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))

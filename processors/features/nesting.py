@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numba import njit
+
+from processors.compiled import borrowing
 
 NESTING_TO_SPARE: Final = 100
 """How many levels deeper than it came a value must still decode: it is wrapped, and decoded elsewhere."""
@@ -26,7 +27,7 @@ def openings(values: Sequence[bytes]) -> list[int]:
     return list(counts.tolist())
 
 
-@njit(cache=True, _nrt=False)
+@borrowing
 def count_openings(whole, ends, counts):
     """Write how many brackets each stretch that ends at `ends` opens."""
     begin = np.uint64(0)  # without signs it counts many bytes at a time

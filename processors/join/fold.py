@@ -24,183 +24,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from operator import attrgetter
-from typing import Protocol
-
-from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field
 
 from groundswell.events import SHOWN_SIGNAL
+from processors.join.config import JoinConfig
 from processors.join.deadlines import Spans
+from processors.join.early_feedback import EarlyFeedback
+from processors.join.entries import (
+    BEFORE_TIME,
+    MAX_FEEDBACK,
+    Deferred,
+    ObservedFeedback,
+    Outcome,
+    Pending,
+    ShownImpression,
+    Step,
+    Stray,
+    empty_step,
+    kept_since,
+)
 from processors.join.timed_entries import Timed
-
-BEFORE_TIME = -(2**62)
-"""The event time of a log of which nothing has been read."""
-
-
-MAX_FEEDBACK = 64
-"""How many pieces of feedback an impression takes; more are strays. An interaction has to fit into a record."""
-
-
-class JoinConfig(BaseModel):
-    """How long to wait for feedback. All times in seconds of event time unless said otherwise."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    wait: float = Field(600.0, gt=0, description="how long after an impression its feedback counts")
-    grace: float = Field(30.0, ge=0, description="how far out of order a log may be")
-    backward: float = Field(
-        60.0,
-        ge=0,
-        description="how long before its impression feedback may have occurred (clocks of apps differ)",
-    )
-    activation: float = Field(
-        600.0,
-        ge=0,
-        description="how long after a deferred impression it may be shown; one that never is is not learned",
-    )
-    remember: float = Field(
-        600.0,
-        ge=0,
-        description="how long after closing an impression is known, to tell late feedback and duplicates",
-    )
-    idle: float | None = Field(
-        5.0,
-        gt=0,
-        description="wall-clock seconds after which a log read to its end advances with the clock; none: never",
-    )
-    max_pending: int = Field(
-        5_000_000, gt=0, description="pending impressions of a partition beyond which the oldest are evicted"
-    )
-    max_early: int = Field(
-        1_000_000,
-        gt=0,
-        description="feedback of a partition waiting for its impression beyond which the oldest is given up",
-    )
-
-
-class Outcome(StrEnum):
-    """What became of an impression or a piece of feedback; the label of the join's counter."""
-
-    MATCHED = "matched"
-    NONE = "none"
-    NOT_SHOWN = "not_shown"
-    EVICTED = "evicted"
-    DUPLICATE_IMPRESSION = "duplicate_impression"
-    CONFLICTING_IMPRESSION = "conflicting_impression"
-    FEEDBACK_MATCHED = "feedback_matched"
-    FEEDBACK_EVICTED = "feedback_evicted"
-    FEEDBACK_NOT_SHOWN = "feedback_not_shown"
-    DUPLICATE_FEEDBACK = "duplicate_feedback"
-    LATE = "late"
-    TOO_EARLY = "too_early"
-    TOO_MANY = "too_many"
-    ORPHAN = "orphan"
-
-
-class Payload(Protocol):
-    """What stands for bytes that lie elsewhere."""
-
-    def __bytes__(self) -> bytes:
-        """Return them."""
-
-    def __len__(self) -> int:
-        """Return how many they are."""
-
-
-class ShownImpression(Struct, gc=False):
-    """A valid impression as the join sees it: its place, its time (ms) and its undecoded value.
-
-    The value may lie elsewhere, and `bytes(value)` fetch it.
-    """
-
-    id: str
-    occurred_at: int
-    model: str
-    offset: int
-    value: bytes | Payload
-    deferred: bool = False
-
-
-class ObservedFeedback(Struct, gc=False):
-    """A piece of valid feedback as the join sees it.
-
-    `log_time` is M(f), the largest event time (ms) in the feedback log before it.
-    """
-
-    id: str
-    impression_id: str
-    occurred_at: int
-    signal: str
-    offset: int
-    value: bytes
-    log_time: int = BEFORE_TIME
-
-
-class Pending(Struct, gc=False, eq=False):
-    """An impression that waits for its feedback; `effective` is e(i) in ms."""
-
-    impression: ShownImpression
-    effective: int
-    feedback: tuple[ObservedFeedback, ...]
-
-
-class Deferred(Pending, gc=False, eq=False):
-    """A deferred impression that waits to be shown, and then, with s(i) as `effective`, for its feedback.
-
-    While `awaits_showing`, its feedback is held and not yet judged. `logged` is e(i) (ms) and stays so: what was logged
-    of it is judged anew after a restart. What is kept of it is needed for as long as of one that waits since
-    `kept_since`.
-    """
-
-    logged: int
-    kept_since: int
-    awaits_showing: bool = True
-
-
-class Stray(Struct):
-    """Feedback that joined nothing, with the reason.
-
-    `lateness` is how long after its impression's wait it occurred (ms), or after the activation of one that was not
-    shown; negative where it occurred in time and was logged too late; None where its impression is not known.
-    """
-
-    feedback: ObservedFeedback
-    reason: Outcome
-    lateness: int | None
-
-
-class Kept(Struct):
-    """What is to be made durable before a step counts as done: impressions and feedback that wait, and what does not.
-
-    The time of each says for how long it is needed: as long as an impression that waits since then. `feedback` was
-    joined to impressions that are not deferred, `held` to deferred ones, whose offsets stand before it, and `early`
-    waits for its impression. `evicted` are offsets of impressions that were given up, and since when these had waited;
-    `spent` are those of early feedback that waits no longer and is not to be judged anew.
-    """
-
-    impressions: Timed[Pending]
-    feedback: Timed[ObservedFeedback]
-    held: Timed[tuple[int, ObservedFeedback]]
-    early: Timed[ObservedFeedback]
-    evicted: Timed[tuple[int, int]]
-    spent: Timed[int]
-
-
-class Step(Struct):
-    """What one step of the fold brought about. `outcomes` counts everything but the strays."""
-
-    closed: list[Pending]
-    evicted: list[Pending]
-    strays: list[Stray]
-    kept: Kept
-    outcomes: dict[Outcome, int]
-
-    def count(self, outcome: Outcome, number: int = 1) -> None:
-        """Add `number` to the count of `outcome`."""
-        if number:
-            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
 
 
 class Join:
@@ -226,7 +69,6 @@ class Join:
         # So that feedback is needed no longer when its impression has just been forgotten, nor by the next of that id.
         self._remember = max(round(config.remember * 1000), self._backward + 1)
         self._max_pending = config.max_pending
-        self._max_early = config.max_early
         self.impressions_time = BEFORE_TIME
         self.feedback_time = BEFORE_TIME
         self.watermark = BEFORE_TIME
@@ -237,15 +79,17 @@ class Join:
         self._offsets: deque[int] = deque()
         """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
         self._gone: set[int] = set()
-        self._early: dict[str, tuple[ObservedFeedback, ...]] = {}
-        self._expiring = Spans[ObservedFeedback](attrgetter("offset"))
+        self._early = EarlyFeedback(config)
         self._forgetting = Spans[str]()
-        self.early = 0
-        """The number of pieces of feedback that wait for their impression."""
 
     def __len__(self) -> int:
         """Return the number of pending impressions."""
         return len(self._offsets) - len(self._gone)
+
+    @property
+    def early(self) -> int:
+        """The number of pieces of feedback that wait for their impression."""
+        return len(self._early)
 
     @property
     def floor(self) -> int | None:
@@ -265,8 +109,8 @@ class Join:
 
     def add_impressions(self, impressions: Iterable[ShownImpression]) -> Step:
         """Add a stretch of the impressions log, in its order, and close what is due."""
-        step = _step()
-        waiting, known, early, offsets = step.kept.impressions, self._known, self._early, self._offsets
+        step = empty_step()
+        waiting, known, early, offsets = step.kept.impressions, self._known, self._early.waiting, self._offsets
         add_time, add_entry = waiting.times.append, waiting.entries.append
         newest, grace = self.impressions_time, self._grace
         deferred: list[Deferred] = []
@@ -301,7 +145,7 @@ class Join:
 
     def add_feedback(self, feedback: Iterable[ObservedFeedback]) -> Step:
         """Add a stretch of the feedback log, in its order, and close what is due."""
-        step = _step()
+        step = empty_step()
         early: list[ObservedFeedback] = []
         known, kept = self._known, step.kept.feedback
         add_time, add_entry = kept.times.append, kept.entries.append
@@ -318,13 +162,13 @@ class Join:
                     add_entry(one)
                     continue
             if pending is None:
-                self._add_early(one, early, step)
+                self._early.add(one, early, step)
             elif isinstance(pending, int):
                 step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - pending - wait))
             elif self._judge(one, pending, step):
                 self._keep(one, pending, step)
         self.feedback_time = newest
-        self._expect_impressions(early, step)
+        self._early.expect(early, step)
         return self._close_due(step)
 
     def advance(self, impressions_time: int | None = None, feedback_time: int | None = None) -> Step:
@@ -333,7 +177,7 @@ class Join:
             self.impressions_time = max(self.impressions_time, impressions_time)
         if feedback_time is not None:
             self.feedback_time = max(self.feedback_time, feedback_time)
-        return self._close_due(_step())
+        return self._close_due(empty_step())
 
     def _repeated(self, impression: ShownImpression, known: Pending | int, log_time: int) -> Outcome | None:
         """Return what to count where this id is known, or None where it was to be remembered no longer than this."""
@@ -364,8 +208,7 @@ class Join:
 
     def _take_early(self, pending: Pending, step: Step) -> None:
         """Judge the feedback that came before its impression."""
-        early = self._early.pop(pending.impression.id)
-        self.early -= len(early)
+        early = self._early.take(pending.impression.id)
         if type(pending) is Pending and len(early) == 1 and self._belongs(early[0], pending):
             pending.feedback = early
             return
@@ -373,7 +216,7 @@ class Join:
         for feedback in early:
             joined = self._judge(feedback, pending, step)
             if deferred or not joined:
-                self._spend(feedback, step)
+                self._early.spend(feedback, step)
         if deferred:  # it may still wait when the feedback is needed no longer for any other
             for feedback in pending.feedback:
                 self._keep(feedback, pending, step)
@@ -384,33 +227,6 @@ class Join:
             step.kept.held.add(pending.kept_since, (pending.impression.offset, feedback))
         else:
             step.kept.feedback.add(pending.effective, feedback)
-
-    def _spend(self, feedback: ObservedFeedback, step: Step) -> None:
-        """Make durable that early feedback waits no longer."""
-        step.kept.spent.add(feedback.occurred_at + self._backward, feedback.offset)
-
-    def _add_early(self, feedback: ObservedFeedback, early: list[ObservedFeedback], step: Step) -> None:
-        """Add feedback to what is early, unless it already is."""
-        waiting = self._early.get(feedback.impression_id)
-        if waiting is None:
-            self._early[feedback.impression_id] = (feedback,)
-        elif any(one.id == feedback.id for one in waiting):
-            step.count(Outcome.DUPLICATE_FEEDBACK)
-            return
-        elif len(waiting) >= MAX_FEEDBACK:
-            step.strays.append(Stray(feedback, Outcome.TOO_MANY, None))
-            return
-        else:
-            self._early[feedback.impression_id] = (*waiting, feedback)
-        early.append(feedback)
-
-    def _expect_impressions(self, early: list[ObservedFeedback], step: Step) -> None:
-        """Let early feedback wait for its impressions, of which the last waits since `backward` after it occurred."""
-        last = [feedback.occurred_at + self._backward for feedback in early]
-        step.kept.early.extend(Timed(last, early))
-        # None of these can come any more once the watermark is beyond that and the grace.
-        self._expiring.extend(Timed([since - self._wait for since in last], early))
-        self.early += len(early)
 
     def _judge(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> bool:
         """Attach the feedback to its impression if it belongs there, or may; say whether it does."""
@@ -466,7 +282,7 @@ class Join:
         excess = len(self) - self._max_pending
         if excess > 0:
             self._evict(excess, step)
-        self._expire_early(step)
+        self._early.expire(self._horizon, step)
         self._forget_closed()
         return step
 
@@ -493,32 +309,7 @@ class Join:
         step.count(Outcome.EVICTED, excess)
         step.strays += _stray_feedback(lost.entries, Outcome.FEEDBACK_EVICTED)
         for since, pending in zip(lost.times, lost.entries, strict=True):
-            step.kept.evicted.add(_kept_since(pending), (pending.impression.offset, since))
-
-    def _expire_early(self, step: Step) -> None:
-        self._give_up(self._expiring.take_until(self._horizon - 1), step)
-        while self.early > self._max_early:
-            for feedback in self._give_up(self._expiring.take_first(self.early - self._max_early), step):
-                self._spend(feedback, step)
-
-    def _give_up(self, expired: Timed[ObservedFeedback], step: Step) -> list[ObservedFeedback]:
-        """Let what of this still waits for its impression wait no longer, and return it."""
-        given_up: list[ObservedFeedback] = []
-        for feedback in expired.entries:
-            waiting = self._early.get(feedback.impression_id)
-            if waiting is None:
-                continue  # its impression came
-            left = tuple([one for one in waiting if one is not feedback])
-            if len(left) == len(waiting):
-                continue  # its impression came, and more feedback to the next that is called so
-            self.early -= 1
-            if left:
-                self._early[feedback.impression_id] = left
-            else:
-                del self._early[feedback.impression_id]
-            given_up.append(feedback)
-        step.strays += [Stray(feedback, Outcome.ORPHAN, None) for feedback in given_up]
-        return given_up
+            step.kept.evicted.add(kept_since(pending), (pending.impression.offset, since))
 
     def _forget_closed(self) -> None:
         known, forgotten = self._known, self._forgetting.take_until(self.forgotten_before)
@@ -592,7 +383,7 @@ class Join:
         for offset, feedback in held:
             known = self._known.get(feedback.impression_id)
             if isinstance(known, Deferred) and known.impression.offset == offset:
-                self._judge(feedback, known, _step())
+                self._judge(feedback, known, empty_step())
         self._take(self._closing.take_until(self._horizon))
         self._forget_closed()
 
@@ -603,27 +394,12 @@ class Join:
         """
         known = self._known.get(feedback.impression_id)
         if type(known) is Pending:
-            self._judge(feedback, known, _step())
-        elif early and known is None and feedback.occurred_at + self._backward - self._wait >= self._horizon:
+            self._judge(feedback, known, empty_step())
+        elif early and known is None and self._early.expected(feedback, self._horizon):
             waiting: list[ObservedFeedback] = []
-            self._add_early(feedback, waiting, _step())
-            self._expect_impressions(waiting, _step())
-
-
-def logged_at(pending: Pending) -> int:
-    """Return e(i) (ms), whether or not it has been shown since."""
-    return pending.logged if isinstance(pending, Deferred) else pending.effective
-
-
-def _kept_since(pending: Pending) -> int:
-    """Return since when one waits for which everything is needed as long as for this one (ms)."""
-    return pending.kept_since if isinstance(pending, Deferred) else pending.effective
+            self._early.add(feedback, waiting, empty_step())
+            self._early.expect(waiting, empty_step())
 
 
 def _stray_feedback(lost: Sequence[Pending], reason: Outcome) -> list[Stray]:
     return [Stray(feedback, reason, None) for pending in lost for feedback in pending.feedback]
-
-
-def _step() -> Step:
-    kept = Kept(Timed([], []), Timed([], []), Timed([], []), Timed([], []), Timed([], []), Timed([], []))
-    return Step([], [], [], kept, {})

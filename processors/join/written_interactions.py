@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from groundswell.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue
-from processors.join.fold import ObservedFeedback, Pending
+from processors.join.entries import ObservedFeedback, Pending
 
 _encode_json = msgspec.json.Encoder().encode
 

@@ -13,7 +13,7 @@ from groundswell.events import Impression, Interaction, Reward
 from groundswell.features import feature, hashed
 from groundswell.policy import PolicySnapshot
 from processors.admission.interactions import Stretch
-from processors.learners import kernel, spectral_embedding
+from processors.learners import running_totals, spectral_embedding
 from processors.learners.learner import Learner
 from processors.learners.recent_names import Slots
 from processors.models.config import ModelConfig
@@ -119,12 +119,12 @@ class EmbeddingLearner(Learner):
 
     def refresh(self) -> None:
         """Read the embedding anew from all that was learned."""
-        learned = float(self._totals[kernel.LEARNED])
+        learned = float(self._totals[running_totals.LEARNED])
         spectral_embedding.embedding(
             self._moments,
             self._weights,
             self._squares,
-            float(self._totals[kernel.ACTIONS_SEEN]) / learned,
+            float(self._totals[running_totals.ACTIONS_SEEN]) / learned,
             self.model.inverse_kinematics.form == "co-occurrence",
             self._meanings,
         )

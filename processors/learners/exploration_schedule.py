@@ -6,13 +6,13 @@ import math
 from typing import Final
 
 from groundswell.exploration import Exploration, ExplorationKind
-from processors.learners import kernel
+from processors.learners import exploring
 from processors.models.config import ExplorationConfig
 
 KINDS: Final[dict[ExplorationKind, int]] = {
-    "epsilon-greedy": kernel.EPSILON_GREEDY,
-    "squarecb": kernel.SQUARECB,
-    "softmax": kernel.SOFTMAX_SCORES,
+    "epsilon-greedy": exploring.EPSILON_GREEDY,
+    "squarecb": exploring.SQUARECB,
+    "softmax": exploring.SOFTMAX_SCORES,
 }
 """The kinds as the compiled kernel numbers them."""
 

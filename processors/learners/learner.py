@@ -17,7 +17,7 @@ from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interactions import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
-from processors.learners import exploration_schedule, kernel, reward_rules
+from processors.learners import columns, exploration_schedule, exploring, kernel, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.statistics import Statistics
 from processors.models.config import ModelConfig
@@ -48,7 +48,7 @@ class Learner:
         self.model = model
         self.interactions_included = 0
         self._skipped = 0
-        self._sums = np.zeros(kernel.SUMS)
+        self._sums = np.zeros(running_totals.SUMS)
         self.configuration = _digest(model)
         size = 1 << model.hash_bits
         self._tables = {
@@ -57,8 +57,8 @@ class Learner:
             "own": np.zeros((size, 2)),
             "pooled": np.zeros((size, 2)),
         }
-        self._seen = np.zeros((1 << kernel.SEEN_BITS) // 8, dtype=np.uint8)
-        self._totals = np.zeros(kernel.TOTALS)
+        self._seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+        self._totals = np.zeros(running_totals.TOTALS)
         self._parameters = kernel_parameters(model)
         self._anchors = model.definitely_negative or model.definitely_positive
         self._store = FeatureStore(model.context_crosses)
@@ -125,10 +125,10 @@ class Learner:
         self._store.trim()
         row, actions_row = self._store.context(context), self._store.actions(actions)
         result = np.empty(len(actions))
-        kernel.action_scores(
+        exploring.action_scores(
             self._tables["bandit"],
             self._store.arrays,
-            self._parameters[kernel.SHARED],
+            self._parameters[columns.SHARED],
             row,
             actions_row,
             result,
@@ -140,7 +140,7 @@ class Learner:
         scores = self.scores(context, actions)
         result = np.empty(len(actions))
         now = self.exploration
-        kernel.explore(scores, exploration_schedule.KINDS[now.kind], now.parameter, result)
+        exploring.explore(scores, exploration_schedule.KINDS[now.kind], now.parameter, result)
         return list(result.tolist())
 
     @property
@@ -161,10 +161,10 @@ class Learner:
     @property
     def exploration(self) -> Exploration:
         """The exploration of this moment. Until something is learned it is uniform for epsilon-greedy."""
-        learned = float(self._totals[kernel.LEARNED])
-        actions = float(self._totals[kernel.ACTIONS_SEEN]) / learned if learned else 0.0
+        learned = float(self._totals[running_totals.LEARNED])
+        actions = float(self._totals[running_totals.ACTIONS_SEEN]) / learned if learned else 0.0
         # The constant feature is in every context; it counts only where it is alone.
-        features = max(1.0, float(self._totals[kernel.CONTEXT_FEATURES]) - 1)
+        features = max(1.0, float(self._totals[running_totals.CONTEXT_FEATURES]) - 1)
         return exploration_schedule.at(self.model.exploration, learned, features * actions)
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
@@ -227,7 +227,7 @@ class Learner:
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Learn and return, for each interaction, the columns named in the kernel."""
+        """Learn and return, for each interaction, the outputs named in `columns.py`."""
         store = self._store
         store.trim()
         rows: list[int] = []
@@ -249,7 +249,7 @@ class Learner:
     def _learned(
         self, arrays: Arrays, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(rows), kernel.OUTPUTS))
+        outputs = np.empty((len(rows), columns.OUTPUTS))
         kernel.learn_batch(
             *self._tables.values(),
             self._seen,
@@ -276,8 +276,8 @@ class Learner:
     ) -> list[Reward]:
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, threshold, version = self.model.name, self.model.reward.threshold, self.version
-        states: list[Any] = outputs[:, kernel.STATE].astype(int).tolist()
-        inferred, posteriors = outputs[:, [kernel.REWARD, kernel.POSTERIOR]].T.tolist()
+        states: list[Any] = outputs[:, columns.STATE].astype(int).tolist()
+        inferred, posteriors = outputs[:, [columns.REWARD, columns.POSTERIOR]].T.tolist()
         return [
             Reward(
                 schema_version=1,

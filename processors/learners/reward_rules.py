@@ -44,25 +44,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from processors.learners import kernel
+from processors.learners import reward_decoding
 from processors.models.config import ExtremeName, ModelConfig, RewardRuleName
 
 RULES: Final[dict[RewardRuleName, int]] = {
-    "two-state": kernel.TWO_STATE,
-    "workshop": kernel.WORKSHOP,
-    "iclr": kernel.ICLR,
-    "counts": kernel.COUNTS,
-    "pooled": kernel.POOLED,
-    "pooled-own": kernel.POOLED_OWN,
-    "mixture": kernel.MIXTURE,
+    "two-state": reward_decoding.TWO_STATE,
+    "workshop": reward_decoding.WORKSHOP,
+    "iclr": reward_decoding.ICLR,
+    "counts": reward_decoding.COUNTS,
+    "pooled": reward_decoding.POOLED,
+    "pooled-own": reward_decoding.POOLED_OWN,
+    "mixture": reward_decoding.MIXTURE,
 }
 
 EXTREMES: Final[dict[ExtremeName, int]] = {
-    "posterior": kernel.BY_POSTERIOR,
-    "either": kernel.BY_EITHER,
-    "signal": kernel.BY_SIGNAL,
-    "graded": kernel.GRADED,
-    "meaning": kernel.BY_MEANING,
+    "posterior": reward_decoding.BY_POSTERIOR,
+    "either": reward_decoding.BY_EITHER,
+    "signal": reward_decoding.BY_SIGNAL,
+    "graded": reward_decoding.GRADED,
+    "meaning": reward_decoding.BY_MEANING,
 }
 
 

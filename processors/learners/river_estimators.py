@@ -10,12 +10,13 @@ from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from river import base
 
 from groundswell.features import crossed, feature
-from processors.learners.kernel import cross, estimate, logistic, score, step
+from processors.compiled import compiled
+from processors.features.crosses import cross
+from processors.learners.weight_tables import estimate, logistic, score, step
 
 Label = base.typing.ClfTarget
 Arrays = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -104,13 +105,13 @@ def _label_hash(label: Label) -> int:
     return crossed(feature("=", str(label))[0], 1)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _label_rows(keys: Any, label: Any, size: Any, index: Any) -> None:
     for j in range(len(keys)):
         index[j] = np.int64(cross(keys[j], label) & np.uint64(size - 1))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _label_masses(table: Any, keys: Any, values: Any, labels: Any) -> Any:
     index = np.empty(len(keys), dtype=np.int64)
     masses = np.empty(len(labels))
@@ -120,7 +121,7 @@ def _label_masses(table: Any, keys: Any, values: Any, labels: Any) -> Any:
     return masses
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _learn_labels(table: Any, features: Any, labels: Any, chosen: Any, weight: Any, rate: Any) -> None:
     keys, values = features
     index = np.empty(len(keys), dtype=np.int64)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.learners import kernel
+from processors.learners import running_totals
 from processors.learners.learner import Learner
 from processors.learners.shard_mixing import ADDITIVE_TOTALS, LARGEST, Contribution, add_rows, own_rows
 from processors.models.config import ModelConfig
@@ -28,7 +28,7 @@ class ShardLearner(Learner):
         self._others: dict[str, NDArray[np.float64]] = {
             name: np.zeros((len(table), 2)) for name, table in self._tables.items()
         }
-        self._others_totals = np.zeros(kernel.TOTALS)
+        self._others_totals = np.zeros(running_totals.TOTALS)
 
     @property
     def version(self) -> int:
@@ -61,7 +61,7 @@ class ShardLearner(Learner):
         for name, table in self._tables.items():
             add_rows(table, own.tables[name], self._others[name], before[name])
         self._totals = own.totals + self._others_totals
-        self._totals[kernel.CONTEXT_FEATURES] = float(np.bitwise_count(self._seen).sum())
+        self._totals[running_totals.CONTEXT_FEATURES] = float(np.bitwise_count(self._seen).sum())
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values."""

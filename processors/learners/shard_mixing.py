@@ -23,12 +23,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.learners import kernel
+from processors.learners import running_totals
 
 Floats = NDArray[np.float64]
 WEIGHT, PRECISION, LARGEST = range(3)
 """Columns of a table of weights. A table of counts has the columns (sum, count)."""
-ADDITIVE_TOTALS = [kernel.LEARNED, kernel.ACTIONS_SEEN, kernel.EXTREME_ANCHORED, kernel.EXTREME]
+ADDITIVE_TOTALS = [
+    running_totals.LEARNED,
+    running_totals.ACTIONS_SEEN,
+    running_totals.EXTREME_ANCHORED,
+    running_totals.EXTREME,
+]
 """The running totals that are sums. The others forget at their own pace, and each shard keeps its own."""
 
 

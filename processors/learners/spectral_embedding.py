@@ -29,9 +29,9 @@ import math
 from typing import Final
 
 import numpy as np
-from numba import njit
 
-from processors.learners.kernel import cross
+from processors.compiled import compiled
+from processors.features.crosses import cross
 
 WORD: Final = 32
 SKETCH: Final = 4 * WORD
@@ -45,7 +45,7 @@ _OF_ACTION: Final = 0x5851F42D
 USER, SIGNAL, CONTEXT, ACTIONS, CHOSEN, NEW_USER, NEW_SIGNAL = range(7)
 
 
-@njit(cache=True)
+@compiled()
 def add_batch(moments, weights, squares, features, without, interactions, importance):
     """Add interactions in order; `without` are the hashes of their users, which the sketch leaves out.
 
@@ -81,7 +81,7 @@ def add_batch(moments, weights, squares, features, without, interactions, import
             moments[user, signal, d] += w * context[d] * (action[d] - mean[d])
 
 
-@njit(cache=True)
+@compiled()
 def _clear(moments, weights, squares):
     """Forget cells. One without weight holds nothing: on the whole no more are written than interactions came."""
     for i in range(len(weights)):
@@ -89,7 +89,7 @@ def _clear(moments, weights, squares):
             moments[i], weights[i], squares[i] = 0.0, 0.0, 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _sketch(hashes, values, begin, end, without, salt, out):
     """Write the random signs of the features [begin, end), weighted with their values, as if of length one."""
     out[:] = 0.0
@@ -107,7 +107,7 @@ def _sketch(hashes, values, begin, end, without, salt, out):
         out[d] /= math.sqrt(length)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def embedding(moments, weights, squares, actions, counts_alone, out):
     """Write z of each user and signal to `out`, which holds it as it was before: 0 where one has not been seen.
 
@@ -131,7 +131,7 @@ def embedding(moments, weights, squares, actions, counts_alone, out):
         out *= -1.0
 
 
-@njit(cache=True)
+@compiled()
 def _best(tensor, before, left, right):
     """Return the weights of users and signals that explain most, from several starts."""
     of_users, of_signals = _leading_slices(tensor), _leading_slices(tensor.transpose(1, 0, 2))
@@ -146,13 +146,13 @@ def _best(tensor, before, left, right):
     return best_left, best_right
 
 
-@njit(cache=True)
+@compiled()
 def _met(weights):
     """Return the rows that are not all zero."""
     return np.array([i for i in range(len(weights)) if weights[i].any()], dtype=np.int64)
 
 
-@njit(cache=True)
+@compiled()
 def _standardised(moments, weights, squares, users, signals, actions):
     """Return moments and counts, the last channel, of the users and signals met, of like noise in each cell.
 
@@ -186,7 +186,7 @@ def _standardised(moments, weights, squares, users, signals, actions):
     return tensor
 
 
-@njit(cache=True)
+@compiled()
 def _centre(rows):
     mean = np.zeros(rows.shape[1])
     for i in range(len(rows)):
@@ -198,7 +198,7 @@ def _centre(rows):
             rows[i, c] -= mean[c]
 
 
-@njit(cache=True)
+@compiled()
 def _normalise(vector):
     """Divide a vector by its length and return that."""
     total = 0.0
@@ -211,7 +211,7 @@ def _normalise(vector):
     return length
 
 
-@njit(cache=True)
+@compiled()
 def _leading_pair(matrix):
     """Return the largest singular value with its left and right vector, by power iteration from the longest row."""
     rows, columns = matrix.shape
@@ -238,7 +238,7 @@ def _leading_pair(matrix):
     return size, left, right
 
 
-@njit(cache=True)
+@compiled()
 def _inner(left, right):
     total = 0.0
     for c in range(len(left)):
@@ -246,7 +246,7 @@ def _inner(left, right):
     return total
 
 
-@njit(cache=True)
+@compiled()
 def _leading_slices(tensor):
     """Return the leading eigenvector of the first axis' Gram matrix without its diagonal, by power iteration."""
     rows, columns, channels = tensor.shape
@@ -269,7 +269,7 @@ def _leading_slices(tensor):
     return vector
 
 
-@njit(cache=True)
+@compiled()
 def _weighted(tensor, of_signals):
     """Return the sum of the signals' slices, each times its weight; shape (users, channels)."""
     users, signals, channels = tensor.shape
@@ -281,7 +281,7 @@ def _weighted(tensor, of_signals):
     return result
 
 
-@njit(cache=True)
+@compiled()
 def _channels(tensor, of_users, of_signals):
     """Return the sum of all cells, each times the product of its two weights; shape (channels,)."""
     users, signals, channels = tensor.shape
@@ -294,7 +294,7 @@ def _channels(tensor, of_users, of_signals):
     return result
 
 
-@njit(cache=True)
+@compiled()
 def _rank_one(tensor, of_users, of_signals):
     """Return the weights of users and of signals in the best rank-one approximation near these."""
     users, signals, _ = tensor.shape
@@ -320,13 +320,13 @@ def _rank_one(tensor, of_users, of_signals):
     return left, right
 
 
-@njit(cache=True)
+@compiled()
 def _explained(tensor, of_users, of_signals):
     """Return how much of the tensor a rank-one candidate's signs explain: all have a say, large or small."""
     return _normalise(_channels(tensor, np.where(of_users < 0.0, -1.0, 1.0), np.where(of_signals < 0.0, -1.0, 1.0)))
 
 
-@njit(cache=True)
+@compiled()
 def _concentration(moments, weights, meanings, sign):
     """Return the length of the mean moments where z has this sign."""
     total, summed = 1e-9, np.zeros(SKETCH)

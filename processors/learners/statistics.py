@@ -41,7 +41,7 @@ class Statistics(Struct):
 
     @classmethod
     def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:
-        """Return the statistics whose columns in the kernel's order are `sums`."""
+        """Return the statistics whose `sums` in the order of `running_totals.py` these are."""
         negative, zero, positive, definitely_negative, *others = sums.tolist()
         states = {"-1": int(negative), "0": int(zero), "1": int(positive)}
         named = dict(zip(_SUMS, others, strict=True))
@@ -54,6 +54,6 @@ class Statistics(Struct):
         )
 
     def sums(self) -> NDArray[np.float64]:
-        """Return the columns in the kernel's order."""
+        """Return the sums in the order of `running_totals.py`."""
         others = [getattr(self, name) for name in _SUMS]
         return np.array([*self.states.values(), self.definitely_negative, *others], dtype=np.float64)

@@ -16,7 +16,7 @@ from groundswell.events import Action, FeatureValue, Impression, Interaction, Re
 from groundswell.features import action_features, context_features, crossed, hashed
 from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interactions import Stretch
-from processors.learners import kernel, reward_rules
+from processors.learners import columns, reward_decoding, reward_rules, running_totals
 from processors.learners.learner import Learner, StateError
 from processors.learners.stock_models import build_classifier, build_regressor
 from processors.learners.stock_state import from_plain, to_plain
@@ -59,18 +59,18 @@ class StockLearner(Learner):
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(interactions), kernel.OUTPUTS))
+        outputs = np.empty((len(interactions), columns.OUTPUTS))
         for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
             negative = signal in self.model.definitely_negative
-            kernel.tally(self._sums, negative, weight, len(interaction.impression.actions), out)
+            running_totals.tally(self._sums, negative, weight, len(interaction.impression.actions), out)
         return outputs
 
     def _step_one(self, impression: Impression, signal: str, weight: float, out: NDArray[np.float64]) -> None:
         shown = impression.actions[impression.chosen]
         count = len(impression.actions)
         context = np.array([h for h, _ in context_features(impression.context, self.model.context_crosses)])
-        kernel.notice(self._seen, self._totals, context, count)
+        running_totals.notice(self._seen, self._totals, context, count)
         seen = self._feedback_features(impression.context, signal)
         predicted = self._classifier.predict_proba_one(seen)
         prior = 1 / count
@@ -78,14 +78,14 @@ class StockLearner(Learner):
         masses = [predicted.get(action.id, prior) for action in impression.actions]
         total = math.fsum(masses) or 1.0
         posterior = masses[impression.chosen] / total
-        out[kernel.POSTERIOR] = posterior
-        out[kernel.LOG_LOSS] = -math.log(max(posterior, 1e-300))
-        out[kernel.CORRECT] = float(masses[impression.chosen] == max(masses))
-        out[kernel.STATE], out[kernel.REWARD] = self._decoded(impression, context, signal, posterior, weight)
+        out[columns.POSTERIOR] = posterior
+        out[columns.LOG_LOSS] = -math.log(max(posterior, 1e-300))
+        out[columns.CORRECT] = float(masses[impression.chosen] == max(masses))
+        out[columns.STATE], out[columns.REWARD] = self._decoded(impression, context, signal, posterior, weight)
         cap = self.model.inverse_kinematics.weight_cap
         self._classifier.learn_one(seen, shown.id, w=weight if cap is None else min(weight, cap))
         features = self._action_features(impression.context, shown)
-        self._regressor.learn_one(features, float(out[kernel.REWARD]), w=_capped(weight, self.model.bandit))
+        self._regressor.learn_one(features, float(out[columns.REWARD]), w=_capped(weight, self.model.bandit))
 
     def _decoded(
         self, impression: Impression, context: NDArray[np.int64], signal: str, posterior: float, weight: float
@@ -95,7 +95,7 @@ class StockLearner(Learner):
         of_signal = np.uint64(hashed(signal))
         order = np.empty(len(context), dtype=np.int64)
         anchor = reward_rules.anchor(self.model, signal)
-        state, inferred = kernel.judge(
+        state, inferred = reward_decoding.judge(
             count * posterior, 1.0, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")),
             of_signal, weight, count, parameters, order,
         )  # fmt: skip

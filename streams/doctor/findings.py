@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from rich.text import Text
 
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.kafka.topics import TopicLayout
 from streams.settings import KafkaSettings
 

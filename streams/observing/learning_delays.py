@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from groundswell.events import Interaction, Reward
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from processors.wire.envelopes import Envelope
 from streams.observing.metrics import Metrics
 

@@ -9,7 +9,7 @@ import msgspec
 
 from groundswell.events import Interaction, Reward
 from groundswell.policy import PolicySnapshot
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from processors.learners.statistics import Statistics
 from processors.policies.policy_watch import PolicyWatch
 from streams.observing.learning_delays import Delays

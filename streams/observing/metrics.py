@@ -7,11 +7,12 @@ beyond the first `MAX_SIGNALS` of a model are counted as "other".
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from processors.join.fold import Outcome
+from processors.join.entries import Outcome
 from streams.observing.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
@@ -42,260 +43,191 @@ class Metrics:
     """The metrics of one worker, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        registry = self.registry
+        registry = self.registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
 
-        self.started = Gauge("groundswell_started_timestamp_seconds", "when this worker started", registry=registry)
+        self.started = gauge("groundswell_started_timestamp_seconds", "when this worker started")
 
         # what comes in
-        self.received = Counter("groundswell_received", "records read, by topic", ["topic"], registry=registry)
-        self.dead_letters = Counter(
-            "groundswell_dead_letters",
-            "records refused, by topic and reason",
-            ["topic", "reason"],
-            registry=registry,
+        self.received = counter("groundswell_received", "records read, by topic", ["topic"])
+        self.dead_letters = counter(
+            "groundswell_dead_letters", "records refused, by topic and reason", ["topic", "reason"]
         )
-        self.batch_seconds = Histogram(
+        self.batch_seconds = histogram(
             "groundswell_batch_seconds",
             "time to work through one batch of a topic and have its outputs acknowledged",
             ["topic"],
             buckets=BATCH_BUCKETS,
-            registry=registry,
         )
-        self.gaps = Counter(
+        self.gaps = counter(
             "groundswell_gaps",
             "times records were missing between batches or after the last one, and reading went back",
             ["topic"],
-            registry=registry,
         )
 
         # the join
-        self.join = Counter(
+        self.join = counter(
             "groundswell_join",
             "what became of impressions (matched, none, not_shown, evicted, duplicate_impression, "
             "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_evicted, "
             "duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
             ["outcome"],
-            registry=registry,
         )
-        self.feedback_delay = BulkHistogram(
-            "groundswell_feedback_delay_seconds",
-            "event time from an impression to its feedback",
-            buckets=DELAY_BUCKETS,
-            registry=registry,
+        self.feedback_delay = bulk_histogram(
+            "groundswell_feedback_delay_seconds", "event time from an impression to its feedback", buckets=DELAY_BUCKETS
         )
-        self.lateness = Histogram(
+        self.lateness = histogram(
             "groundswell_feedback_lateness_seconds",
             "event time by which late feedback missed the wait; 0 where it occurred in time and was logged too late",
             buckets=DELAY_BUCKETS,
-            registry=registry,
         )
-        self.join_delay = Histogram(
+        self.join_delay = histogram(
             "groundswell_join_delay_seconds",
             "from the end of the wait to the interaction being written, of the oldest one of each batch",
             buckets=DELAY_BUCKETS,
-            registry=registry,
         )
-        self.pending = Gauge(
-            "groundswell_join_pending", "impressions that wait for feedback", ["partition"], registry=registry
+        self.pending = gauge("groundswell_join_pending", "impressions that wait for feedback", ["partition"])
+        self.early = gauge(
+            "groundswell_join_early_feedback", "pieces of feedback that wait for their impression", ["partition"]
         )
-        self.early = Gauge(
-            "groundswell_join_early_feedback",
-            "pieces of feedback that wait for their impression",
-            ["partition"],
-            registry=registry,
-        )
-        self.watermark = Gauge(
+        self.watermark = gauge(
             "groundswell_watermark_timestamp_seconds",
             "event time up to which interactions have been written",
             ["partition"],
-            registry=registry,
         )
 
         # learning
-        self.rewards = Counter(
-            "groundswell_rewards",
-            "interactions learned, by inferred reward state",
-            ["model", "state"],
-            registry=registry,
+        self.rewards = counter(
+            "groundswell_rewards", "interactions learned, by inferred reward state", ["model", "state"]
         )
-        self.signal_states = Counter(
+        self.signal_states = counter(
             "groundswell_signal_states",
             "interactions learned, by signal and inferred reward state",
             ["model", "signal", "state"],
-            registry=registry,
         )
-        self.segment_signal_states = Counter(
+        self.segment_signal_states = counter(
             "groundswell_segment_signal_states",
             "the same by segment, for models with a section [segments.NAME]",
             ["model", "segment", "signal", "state"],
-            registry=registry,
         )
-        self.state_rate = Gauge(
+        self.state_rate = gauge(
             "groundswell_reward_state_rate",
             "share of an inferred reward state among the last interactions (about a thousand)",
             ["model", "state"],
-            registry=registry,
         )
-        self.extreme = Counter(
-            "groundswell_extreme",
-            "interactions whose posterior exceeded the threshold",
-            ["model"],
-            registry=registry,
+        self.extreme = counter("groundswell_extreme", "interactions whose posterior exceeded the threshold", ["model"])
+        self.definitely_negative = counter(
+            "groundswell_definitely_negative", "interactions with a definitely negative signal", ["model"]
         )
-        self.definitely_negative = Counter(
-            "groundswell_definitely_negative",
-            "interactions with a definitely negative signal",
-            ["model"],
-            registry=registry,
+        self.skipped = counter("groundswell_skipped", "interactions with fewer than 3 actions: not learned", ["model"])
+        self.relearned = counter(
+            "groundswell_repeated_interactions", "interactions that had been learned before, and were not learned again"
         )
-        self.skipped = Counter(
-            "groundswell_skipped",
-            "interactions with fewer than 3 actions: not learned",
-            ["model"],
-            registry=registry,
-        )
-        self.relearned = Counter(
-            "groundswell_repeated_interactions",
-            "interactions that had been learned before, and were not learned again",
-            registry=registry,
-        )
-        self.reward_delay = BulkHistogram(
+        self.reward_delay = bulk_histogram(
             "groundswell_reward_delay_seconds",
             "from the end of an impression's window (wait and grace) to its reward being acknowledged; deferred "
             "impressions aside. What is logged or read late (an app was offline, a replay) is late here",
             buckets=LATENCY_BUCKETS,
-            registry=registry,
         )
-        self.ik_log_loss = Gauge(
+        self.ik_log_loss = gauge(
             "groundswell_ik_log_loss",
             "mean negative log posterior of the chosen action, before learning from it",
             ["model"],
-            registry=registry,
         )
-        self.ik_prior_log_loss = Gauge(
-            "groundswell_ik_prior_log_loss", "the same of the action prior 1/K", ["model"], registry=registry
+        self.ik_prior_log_loss = gauge("groundswell_ik_prior_log_loss", "the same of the action prior 1/K", ["model"])
+        self.ik_accuracy = gauge(
+            "groundswell_ik_accuracy", "how often the posterior ranked the chosen action first", ["model"]
         )
-        self.ik_accuracy = Gauge(
-            "groundswell_ik_accuracy",
-            "how often the posterior ranked the chosen action first",
-            ["model"],
-            registry=registry,
-        )
-        self.ik_prior_accuracy = Gauge(
-            "groundswell_ik_prior_accuracy", "the same of the action prior 1/K", ["model"], registry=registry
-        )
-        self.ik_calibration = Gauge(
+        self.ik_prior_accuracy = gauge("groundswell_ik_prior_accuracy", "the same of the action prior 1/K", ["model"])
+        self.ik_calibration = gauge(
             "groundswell_ik_calibration",
             "how often the action that the posterior ranked first was the chosen one, for each time it should have "
             "been by its own probability: 1 is right, below 1 too sure, above 1 not sure enough",
             ["model"],
-            registry=registry,
         )
-        self.largest_weight = Gauge(
-            "groundswell_largest_importance_weight", "largest importance weight seen", ["model"], registry=registry
+        self.largest_weight = gauge(
+            "groundswell_largest_importance_weight", "largest importance weight seen", ["model"]
         )
-        self.effective_share = Gauge(
+        self.effective_share = gauge(
             "groundswell_effective_sample_share",
             "effective sample size, (sum w)^2 / sum w^2, as a share of the interactions",
             ["model"],
-            registry=registry,
         )
-        self.mean_weight = Gauge(
+        self.mean_weight = gauge(
             "groundswell_mean_importance_weight",
             "mean importance weight: close to 1 where propensities are right and no log is sub-sampled",
             ["model"],
-            registry=registry,
         )
-        self.forgotten = Gauge(
+        self.forgotten = gauge(
             "groundswell_embedding_forgotten",
             "users and signals that gave way to new ones since the embedding began to learn: where it keeps growing, "
             "that setting (`users`, `signals`) is smaller than the number active at a time",
             ["model", "setting"],
-            registry=registry,
         )
 
-        self.propensity_checks = Counter(
+        self.propensity_checks = counter(
             "groundswell_propensity_checks",
             "interactions (a sample) whose stated policy was at hand to compare with what was shown",
             ["model"],
-            registry=registry,
         )
-        self.ranked_first_shown = Gauge(
+        self.ranked_first_shown = gauge(
             "groundswell_ranked_first_shown_share",
             "how often the action that the stated policy version ranks first was the one shown, of the last five "
             "hundred checked or so",
             ["model"],
-            registry=registry,
         )
-        self.ranked_first_logged = Gauge(
+        self.ranked_first_logged = gauge(
             "groundswell_ranked_first_logged_probability",
             "mean logged probability of that action: the same as the share where propensities are right",
             ["model"],
-            registry=registry,
         )
-        self.policy_value = Gauge(
+        self.policy_value = gauge(
             "groundswell_policy_value",
             "reward state per interaction, -1 to 1, that the newest policy would have without exploring, from a sample "
             "of the last interactions: estimate is ips (which may exceed 1 by chance), snips, low and high (95 % "
             "interval of snips), or logged (what was really shown). A sub-sampled log counts by its weights; "
             "interactions with very many features are left out",
             ["model", "estimate"],
-            registry=registry,
         )
 
         # policies and checkpoints
-        self.policies_published = Counter(
-            "groundswell_policies_published", "policy snapshots published", ["model"], registry=registry
+        self.policies_published = counter("groundswell_policies_published", "policy snapshots published", ["model"])
+        self.policy_version = gauge(
+            "groundswell_policy_version", "interactions included in the last published policy", ["model"]
         )
-        self.policy_version = Gauge(
-            "groundswell_policy_version",
-            "interactions included in the last published policy",
-            ["model"],
-            registry=registry,
-        )
-        self.publication_delay = BulkHistogram(
+        self.publication_delay = bulk_histogram(
             "groundswell_publication_delay_seconds",
             "from an interaction being learned to the policy that includes it being acknowledged; of a sharded model, "
             "on the partition that publishes it",
             buckets=LATENCY_BUCKETS,
-            registry=registry,
         )
-        self.policy_published = Gauge(
+        self.policy_published = gauge(
             "groundswell_policy_published_timestamp_seconds",
             "when the last policy was published; its age is time() minus this",
             ["model"],
-            registry=registry,
         )
-        self.occupancy = Gauge(
+        self.occupancy = gauge(
             "groundswell_feature_table_occupancy",
             "share of the rows in use of the fuller weight table, as of the last published policy; that of the new "
             "features fall on a row in use: beyond a half, the model wants more hash_bits",
             ["model"],
-            registry=registry,
         )
-        self.checkpoint = Gauge(
-            "groundswell_checkpoint_timestamp_seconds",
-            "when the last checkpoint was written",
-            ["partition"],
-            registry=registry,
+        self.checkpoint = gauge(
+            "groundswell_checkpoint_timestamp_seconds", "when the last checkpoint was written", ["partition"]
         )
-        self.unsaved = Gauge(
+        self.unsaved = gauge(
             "groundswell_unsaved_since_timestamp_seconds",
             "since when something learned has waited for a checkpoint; absent where everything is in one",
             ["partition"],
-            registry=registry,
         )
-        self.checkpoint_seconds = Histogram(
+        self.checkpoint_seconds = histogram(
             "groundswell_checkpoint_seconds",
             "time to encode a checkpoint and have it acknowledged",
             buckets=CHECKPOINT_BUCKETS,
-            registry=registry,
         )
-        self.checkpoint_bytes = Gauge(
-            "groundswell_checkpoint_bytes", "size of the last checkpoint", ["partition"], registry=registry
-        )
-        self.lag = Gauge("groundswell_consumer_lag", "records not yet read", ["topic", "partition"], registry=registry)
+        self.checkpoint_bytes = gauge("groundswell_checkpoint_bytes", "size of the last checkpoint", ["partition"])
+        self.lag = gauge("groundswell_consumer_lag", "records not yet read", ["topic", "partition"])
 
         # An outcome that has not happened yet is 0, not unknown.
         for outcome in (*Outcome, MISPLACED_ORPHAN):

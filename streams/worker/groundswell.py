@@ -13,7 +13,7 @@ from groundswell.chunks import is_chunk
 from state.segment_table import SegmentTable
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import read_newest
-from streams.kafka.record_batches import RecordBatchApp
+from streams.kafka.record_batch_app import RecordBatchApp
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.liveness import Pulse
 from streams.observing.logs import get_log

@@ -12,7 +12,7 @@ from kafka.partitioner.default import murmur2
 
 from groundswell.events import Reward
 from processors.admission.events import Refusal
-from processors.join.fold import Stray
+from processors.join.entries import Stray
 from streams.kafka.batch_writer import BatchWriter
 from streams.observing.refusal_log import RefusalLog
 from streams.settings import TopicSettings

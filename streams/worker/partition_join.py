@@ -13,17 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from processors.admission.events import Admission, Reason, Refusal
-from processors.join.fold import (
-    BEFORE_TIME,
-    Join,
-    JoinConfig,
-    ObservedFeedback,
-    Outcome,
-    Pending,
-    ShownImpression,
-    Step,
-    Stray,
-)
+from processors.join.config import JoinConfig
+from processors.join.entries import BEFORE_TIME, ObservedFeedback, Outcome, Pending, ShownImpression, Step, Stray
+from processors.join.fold import Join
 from processors.join.written_interactions import encode_interactions, floor_of, shard_key
 from processors.wire.log_records import LogRecord
 from state.journal import JoinJournal

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.kafka.batch_writer import BatchWriter, Headers, KeyAndValue
 from streams.kafka.record_batches import RecordBatch
 from streams.settings import Settings, TopicSettings

@@ -9,7 +9,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from experiments.servers.topic_reader import TopicReader
 from processors.admission.events import Admission
-from processors.join.fold import ObservedFeedback, ShownImpression
+from processors.join.entries import ObservedFeedback, ShownImpression
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings

@@ -22,7 +22,7 @@ from processors.admission.events import (
 )
 from processors.features.action_set_texts import RESTS
 from processors.features.cross_counts import count_crosses
-from processors.join.fold import ObservedFeedback, Pending, ShownImpression
+from processors.join.entries import ObservedFeedback, Pending, ShownImpression
 from processors.join.written_interactions import encode_interaction
 from processors.learners.learner import Learner
 from processors.models.config import ModelConfig

@@ -12,7 +12,9 @@ from experiments.bench.race import Measured, middle
 from experiments.bench.result import at_least, conclude
 from experiments.bench.workload import BEGIN, GRACE, MODELS, WAIT, Logs
 from processors.admission.events import Admission
-from processors.join.fold import Join, JoinConfig, ObservedFeedback, ShownImpression
+from processors.join.config import JoinConfig
+from processors.join.entries import ObservedFeedback, ShownImpression
+from processors.join.fold import Join
 from tests.factories import admitted
 
 

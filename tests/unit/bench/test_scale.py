@@ -11,7 +11,7 @@ from experiments.bench.growth import Size, Traffic, microseconds
 from experiments.bench.scale import bench_scale
 from experiments.bench.workload import FEEDBACK_SHARE
 from processors.admission.events import Admission
-from processors.join.fold import ObservedFeedback, ShownImpression
+from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from tests.factories import admitted
 

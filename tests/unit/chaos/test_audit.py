@@ -16,7 +16,9 @@ from experiments.chaos.join_definition import Entry
 from groundswell import policy
 from groundswell.events import Interaction, Reward, Watermark
 from processors.admission.events import readmit_feedback, readmit_impression
-from processors.join.fold import BEFORE_TIME, Join, JoinConfig, Step
+from processors.join.config import JoinConfig
+from processors.join.entries import BEFORE_TIME, Step
+from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
 from processors.learners.learner import Learner
 from processors.learners.ledger import Ledger

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.kafka.topics import TopicLayout

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from groundswell.events import Action, Features
 from groundswell.features import action_features, context_features, crossed, feature, fmix32, hashed
+from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import kernel
 
 hashes = st.integers(0, 2**32 - 1)
 
@@ -24,7 +24,7 @@ def test_fmix32_is_murmur3s(number: int, mixed: int) -> None:
 @settings(deadline=None)  # the first call compiles
 @given(hashes, hashes)
 def test_the_kernel_crosses_as_python_does(left: int, right: int) -> None:
-    assert int(kernel.cross(left, right)) == crossed(left, right)
+    assert int(crosses.cross(left, right)) == crossed(left, right)
 
 
 @pytest.mark.parametrize(

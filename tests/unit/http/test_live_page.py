@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from groundswell.events import Reward
-from processors.learners import kernel
+from processors.learners import running_totals
 from processors.learners.statistics import Statistics
 from streams.app import create_app
 from streams.http.bounded_history import POINTS, History
@@ -32,11 +32,11 @@ def settings() -> Settings:
 
 def learned(app: Groundswell, rewards: list[Reward]) -> None:
     """Count rewards of model `feed` as its learner would, and publish a policy."""
-    sums = np.zeros(kernel.SUMS)
+    sums = np.zeros(running_totals.SUMS)
     learning = LearningMetrics(app.metrics)
     learning.follow(0, "feed", Statistics())
     for number, one in enumerate(rewards):
-        kernel.tally(sums, 0, 1.0, 3, np.array([one.state, one.state, 0.5, 1.0, 1.0]))
+        running_totals.tally(sums, 0, 1.0, 3, np.array([one.state, one.state, 0.5, 1.0, 1.0]))
         learning.learned(0, "feed", [interaction(number)], [one], Statistics.of(0, sums))
     app.metrics.policy_version.labels("feed").set(len(rewards))
     for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():

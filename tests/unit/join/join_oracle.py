@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from groundswell.events import SHOWN_SIGNAL
-from processors.join.fold import BEFORE_TIME, JoinConfig, ObservedFeedback, ShownImpression
+from processors.join.config import JoinConfig
+from processors.join.entries import BEFORE_TIME, ObservedFeedback, ShownImpression
 
 T = TypeVar("T", ShownImpression | int, ObservedFeedback | int)
 

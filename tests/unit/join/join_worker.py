@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from groundswell.events import SHOWN_SIGNAL, Source
 from processors.admission.events import readmit_impression
-from processors.join.fold import Join, JoinConfig, ObservedFeedback, ShownImpression, Step
+from processors.join.config import JoinConfig
+from processors.join.entries import ObservedFeedback, ShownImpression, Step
+from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import decode_interaction

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from groundswell.events import Watermark
 from processors.admission.events import Admission, Refusal
-from processors.join.fold import Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join.config import JoinConfig
+from processors.join.entries import ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join.fold import Join
 from tests.factories import MODEL, admitted, encode, feedback, impression, models
 from tests.unit.join.join_oracle import truth
 from tests.unit.join.join_worker import CONFIG, Logs, logs

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.join.fold import Deferred, Join, JoinConfig, ObservedFeedback, Outcome, Pending, ShownImpression, Step
+from processors.join.config import JoinConfig
+from processors.join.entries import Deferred, ObservedFeedback, Outcome, Pending, ShownImpression, Step
+from processors.join.fold import Join
 from state.journal import JoinJournal
 from tests.unit.join.join_worker import CONFIG, PARTITION, WINDOW, observed, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments
@@ -70,7 +72,7 @@ class State(NamedTuple):
 
 def _state(join: Join) -> State:
     known = {name: one if isinstance(one, int) else _pending(one) for name, one in join._known.items()}
-    early = {name: [(one.offset, one.log_time) for one in waiting] for name, waiting in join._early.items()}
+    early = {name: [(one.offset, one.log_time) for one in waiting] for name, waiting in join._early.waiting.items()}
     times = (join.impressions_time, join.feedback_time, join.watermark)
     return State(known, early, (len(join), join.floor, join.early, *times))
 

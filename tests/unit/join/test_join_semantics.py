@@ -8,7 +8,9 @@ import pytest
 
 from groundswell.events import SHOWN_SIGNAL
 from processors.admission.events import readmit_feedback, readmit_impression
-from processors.join.fold import MAX_FEEDBACK, Join, JoinConfig, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join.config import JoinConfig
+from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
 from processors.learners.learner import Learner
 from processors.models.config import ModelConfig

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from processors.join.fold import ObservedFeedback, Pending, ShownImpression
+from processors.join.entries import ObservedFeedback, Pending, ShownImpression
 from processors.join.written_interactions import encode_interaction, floor_of
 from processors.wire.envelopes import decode_interaction
 from tests.factories import encode, feedback, impression

@@ -1,6 +1,6 @@
 """What `streams` takes for granted of Faust and aiokafka beyond their public interface.
 
-Where one of these fails after an upgrade, read `streams/kafka/record_batches.py`, `state/segment_table.py` and
+Where one of these fails after an upgrade, read `streams/kafka/record_batch_app.py`, `state/segment_table.py` and
 `streams/kafka/batch_writer.py` against the new version before the pin is moved.
 """
 
@@ -40,7 +40,7 @@ from mode.utils.logging import CompositeLogger
 from state.segment_table import SegmentTable
 from streams.app import create_app
 from streams.kafka.batch_writer import _fill
-from streams.kafka.record_batches import RecordBatchApp, RecordBatchConsumer, RecordBatchTransport
+from streams.kafka.record_batch_app import RecordBatchApp, RecordBatchConsumer, RecordBatchTransport
 from tests.unit.stand_ins import batch, record, worker_settings
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -14,7 +14,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from streams.kafka.record_batches import PlainRecords, RecordBatchApp, RecordBatchThread
+from streams.kafka.record_batch_app import RecordBatchApp, RecordBatchThread
+from streams.kafka.whole_batches import PlainRecords
 
 WRITTEN = [(b"k1", b"one"), (None, b"two"), (b"k3", None)]
 

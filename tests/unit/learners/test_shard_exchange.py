@@ -17,7 +17,7 @@ from experiments.people.sharded_play import Spread, sharded_play
 from groundswell.chunks import split
 from groundswell.events import Interaction
 from groundswell.policy import encode
-from processors.join.fold import Pending, ShownImpression
+from processors.join.entries import Pending, ShownImpression
 from processors.join.written_interactions import shard_key
 from processors.learners.learner import Learner, StateError
 from processors.learners.ledger import Ledger

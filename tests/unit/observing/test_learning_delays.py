@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from prometheus_client import Histogram
 
 from groundswell.events import Interaction, Reward
-from processors.join.fold import JoinConfig
+from processors.join.config import JoinConfig
 from processors.learners.learner import Learner
 from streams.observing.learning_delays import Delays
 from streams.observing.metrics import Metrics

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from processors.join.fold import MAX_FEEDBACK, Join, Outcome
+from processors.join.entries import MAX_FEEDBACK, Outcome
+from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
 from state.journal import JoinJournal
 from state.segment_table import packed

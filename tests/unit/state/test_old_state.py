@@ -25,7 +25,7 @@ from groundswell.events import Action, Feedback, Impression, Reward, Watermark
 from groundswell.policy import Policy, PolicyError
 from processors.admission.events import Admission
 from processors.admission.interactions import Reader
-from processors.join.fold import ObservedFeedback, ShownImpression
+from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.learners.choice import restored_learner
 from processors.learners.learner import Learner, StateError
 from processors.learners.ledger import Ledger

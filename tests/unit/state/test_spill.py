@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from processors.join.fold import Join, Outcome
+from processors.join.entries import Outcome
+from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
 from state import spill
 from state.journal import JoinJournal
