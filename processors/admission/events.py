@@ -23,7 +23,7 @@ from groundswell.events import (
     bad_propensity,
     contradiction,
 )
-from processors.features.action_set_texts import Candidate, OfferedActions
+from processors.features.action_set_texts import ActionSetTexts, Candidate
 from processors.features.cross_counts import count_crosses, count_crosses_of
 from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
 from processors.join.entries import ObservedFeedback, ShownImpression
@@ -104,7 +104,7 @@ class Admission:
     def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
         self._models = models
         self._max_ahead_ms = max_ahead_ms
-        self._offered = OfferedActions()
+        self._offered = ActionSetTexts()
 
     def impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         """Return what each record of a stretch of the impressions topic is.

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from groundswell.events import LARGEST_WEIGHT, LEAST_PROPENSITY, LEAST_WEIGHT, Interaction, Source, bad_propensity
 from processors.admission.events import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
-from processors.features.action_set_features import ActionSets
+from processors.features.action_set_features import ActionSetFeatures
 from processors.features.action_set_texts import Offered
-from processors.features.context_features import ContextRows, Contexts
+from processors.features.context_features import ContextFeatures, ContextRows
 from processors.features.ragged_rows import Arrays
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE, Envelope, SealedImpression, decode_envelope, decode_interaction
@@ -35,7 +35,7 @@ NO_ENVELOPE: Final = Envelope(
 """Stands where a record is not readable as an envelope; it is never fine."""
 
 
-class Arrivals(NamedTuple):
+class ArrivedInteractions(NamedTuple):
     """What came in a batch, by record."""
 
     read: Sequence[Envelope | Interaction]
@@ -57,15 +57,15 @@ class Arrivals(NamedTuple):
     """Of the impressions, as they came."""
 
 
-class Reader:
+class InteractionReader:
     """Reads interactions of some models."""
 
     def __init__(self, models: Mapping[str, ModelConfig]) -> None:
         self._models = models
         self._crosses = {name: model.context_crosses for name, model in models.items()}
-        self._contexts, self._action_sets = Contexts(), ActionSets()
+        self._contexts, self._action_sets = ContextFeatures(), ActionSetFeatures()
 
-    def read(self, values: Sequence[bytes | None]) -> Arrivals:
+    def read(self, values: Sequence[bytes | None]) -> ArrivedInteractions:
         """Return the interactions in these records."""
         envelopes = [_envelope(value) for value in values]
         shown = [envelope.impression for envelope in envelopes]
@@ -89,7 +89,7 @@ class Reader:
         read, refused = self._looked_into(envelopes, values, np.flatnonzero(~fine).tolist())
         ids = self._ids(sets, chosen, fine)
         arrays = self._arrays(contexts, sets)
-        return Arrivals(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
+        return ArrivedInteractions(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
 
     def _looked_into(
         self, envelopes: Sequence[Envelope], values: Sequence[bytes | None], doubtful: Sequence[int]
@@ -147,7 +147,7 @@ def _propensities(shown: Sequence[SealedImpression], counts: Sequence[int]) -> N
 class Stretch(Sequence[Interaction]):
     """Some of the interactions of a batch that can be learned, in order. Each is opened when it is asked for."""
 
-    def __init__(self, arrivals: Arrivals, rows: Sequence[int]) -> None:
+    def __init__(self, arrivals: ArrivedInteractions, rows: Sequence[int]) -> None:
         self.arrivals = arrivals
         self.rows = rows
 

@@ -8,20 +8,20 @@ import msgspec
 
 from groundswell.events import Action
 from groundswell.features import action_features
-from processors.features.action_set_texts import MALFORMED, OfferedActions
+from processors.features.action_set_texts import MALFORMED, ActionSetTexts
 from processors.features.nesting import NESTING_TO_SPARE, opened_by
-from processors.features.ragged_rows import Rows
+from processors.features.ragged_rows import RaggedRows
 from processors.wire.envelopes import UNREADABLE
 
 _action: Final = msgspec.json.Decoder(Action)
 
 
-class ActionSets(OfferedActions):
+class ActionSetFeatures(ActionSetTexts):
     """Finds actions with their features: those of action `number` are that row of `actions`, its id `ids[number]`."""
 
     def _forget(self) -> None:
         super()._forget()
-        self.actions = Rows()
+        self.actions = RaggedRows()
         self.ids: list[str] = []
 
     def _take_note(self, known: int) -> None:

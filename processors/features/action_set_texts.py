@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from groundswell.events import MAX_ACTIONS, Features, Identifier
 from processors.compiled import borrowing
-from processors.features.known_texts import Pieces
+from processors.features.known_texts import KnownTexts
 from processors.features.ragged_rows import Column
 from processors.wire.envelopes import UNREADABLE
 
@@ -43,11 +43,11 @@ class Offered(NamedTuple):
     """How many features these have together."""
 
 
-class OfferedActions:
+class ActionSetTexts:
     """Finds the actions in arrays of them. What was looked into is a cache of bounded size."""
 
     def __init__(self) -> None:
-        self._pieces = Pieces(members=False, most=MAX_ACTIONS)
+        self._pieces = KnownTexts(members=False, most=MAX_ACTIONS)
         self._rests = self._new = 0
         self._forget()
 

@@ -14,7 +14,7 @@ from groundswell.events import MAX_FEATURES, Features
 from groundswell.features import CONSTANT_HASH, hashed_all, text_and_value
 from processors.features.context_rows import context_rows
 from processors.features.cross_counts import pair_count
-from processors.features.known_texts import Found, Pieces
+from processors.features.known_texts import Found, KnownTexts
 from processors.features.ragged_rows import Column
 from processors.wire.envelopes import UNREADABLE
 
@@ -35,14 +35,14 @@ class ContextRows(NamedTuple):
     """Whether the text is surely a context and all is in its row. If not, the row is empty."""
 
 
-class Contexts:
+class ContextFeatures:
     """The contexts of interactions.
 
     It is a cache: forgetting it changes nothing but speed, and it does so by itself when it has become large.
     """
 
     def __init__(self) -> None:
-        self._pieces = Pieces(members=True, most=MAX_FEATURES)
+        self._pieces = KnownTexts(members=True, most=MAX_FEATURES)
         self._forget()
 
     def _forget(self) -> None:

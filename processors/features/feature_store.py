@@ -9,7 +9,7 @@ import msgspec
 
 from groundswell.events import Action, FeatureValue
 from groundswell.features import action_features, context_features, hashed
-from processors.features.ragged_rows import Arrays, Rows
+from processors.features.ragged_rows import Arrays, RaggedRows
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 # Keys of what was met before: encoding is faster than a tuple of items, and it tells 1, 1.0 and True apart, which a
@@ -102,7 +102,7 @@ class FeatureStore:
         return number
 
     def _forget(self) -> None:
-        self._contexts, self._actions, self._sets = Rows(), Rows(), Rows()
+        self._contexts, self._actions, self._sets = RaggedRows(), RaggedRows(), RaggedRows()
         self._flat_counts = None
         self._context_rows: dict[object, int] = {}
         self._action_rows: dict[object, int] = {}

@@ -45,7 +45,7 @@ class Found(NamedTuple):
     cut: NDArray[np.bool_]
 
 
-class Pieces:
+class KnownTexts:
     """The pieces that were met, numbered from 0 on in the order in which they came.
 
     With `members`, texts are objects and pieces their members (`"hour":7`); else texts are arrays of objects, and
@@ -123,7 +123,7 @@ class Pieces:
 
 @borrowing
 def find(whole, start, members, most, key, slots, hashes, texts, ends, count, found_start, numbers, cut):
-    """Do what `Pieces.find` says; return how many pieces are known."""
+    """Do what `KnownTexts.find` says; return how many pieces are known."""
     filled = 0
     for i in range(len(start) - 1):
         found_start[i] = filled

@@ -49,7 +49,7 @@ class Column:
         return self._array
 
 
-class Rows:
+class RaggedRows:
     """Rows of differing length in flat arrays: row i is [start[i], start[i + 1])."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Generic, TypeVar
 
-from processors.join.timed_entries import Timed
+from processors.join.timed_entries import TimedEntries
 
 SPAN_MS = 256
 
@@ -18,7 +18,7 @@ def _no_rank(_: object) -> int:
     return 0
 
 
-class Spans(Generic[T]):
+class Deadlines(Generic[T]):
     """A priority queue of entries that lie together by spans of time, in no order until their span is due.
 
     `rank` orders entries of the same time; without it they come in any order. In a heap of all entries each would cost
@@ -28,7 +28,7 @@ class Spans(Generic[T]):
 
     def __init__(self, rank: Callable[[T], Any] = _no_rank) -> None:
         self._rank = rank
-        self._spans: dict[int, Timed[T]] = {}
+        self._spans: dict[int, TimedEntries[T]] = {}
         self._order: list[int] = []
         self._disordered: set[int] = set()
         self._gone: dict[int, set[tuple[int, int]]] = {}
@@ -41,9 +41,9 @@ class Spans(Generic[T]):
         if gone and (time, id(entry)) in gone:
             gone.remove((time, id(entry)))  # it still lies there
         else:
-            self._put(number, Timed([time], [entry]))
+            self._put(number, TimedEntries([time], [entry]))
 
-    def extend(self, entries: Timed[T]) -> None:
+    def extend(self, entries: TimedEntries[T]) -> None:
         """Add entries that were never here before. Those of the same time have to be in the order of their rank.
 
         One that was removed may lie here still. `add` takes its mark away; here nothing looks for marks, and the mark
@@ -57,7 +57,7 @@ class Spans(Generic[T]):
             self._put(number, entries.part(begin, end))
             begin = end
 
-    def _put(self, number: int, some: Timed[T]) -> None:
+    def _put(self, number: int, some: TimedEntries[T]) -> None:
         span = self._spans.get(number)
         if span is None:
             self._spans[number] = some
@@ -72,24 +72,24 @@ class Spans(Generic[T]):
         """Take out an entry that was added at this time and is still here."""
         self._gone.setdefault(time // SPAN_MS, set()).add((time, id(entry)))
 
-    def take_until(self, time: int) -> Timed[T]:
+    def take_until(self, time: int) -> TimedEntries[T]:
         """Take out all entries up to this time (ms), and return them in order."""
-        taken = Timed[T]([], [])
+        taken = TimedEntries[T]([], [])
         while self._order and self._order[0] * SPAN_MS <= time:
             span = self._first_span()
             if not self._take(span, bisect_right(span.times, time), taken):
                 break
         return taken
 
-    def take_first(self, count: int) -> Timed[T]:
+    def take_first(self, count: int) -> TimedEntries[T]:
         """Take out the first `count` entries, or all if there are fewer, and return them in order."""
-        taken = Timed[T]([], [])
+        taken = TimedEntries[T]([], [])
         while self._order and len(taken) < count:
             span = self._first_span()
             self._take(span, min(len(span), count - len(taken)), taken)
         return taken
 
-    def _first_span(self) -> Timed[T]:
+    def _first_span(self) -> TimedEntries[T]:
         """Return the first span, in order and without what was removed."""
         number = self._order[0]
         if gone := self._gone.pop(number, None):
@@ -101,10 +101,10 @@ class Spans(Generic[T]):
             # Twice by a number is faster than once by two: they are almost in order, and no pairs are made.
             places = sorted(range(len(span)), key=ranks.__getitem__)
             places.sort(key=span.times.__getitem__)
-            self._spans[number] = Timed([span.times[at] for at in places], [span.entries[at] for at in places])
+            self._spans[number] = TimedEntries([span.times[at] for at in places], [span.entries[at] for at in places])
         return self._spans[number]
 
-    def _take(self, span: Timed[T], end: int, taken: Timed[T]) -> bool:
+    def _take(self, span: TimedEntries[T], end: int, taken: TimedEntries[T]) -> bool:
         """Take the first span up to a place in it; return whether nothing is left of it."""
         if end == len(span):
             taken.extend(span)
@@ -115,8 +115,8 @@ class Spans(Generic[T]):
         return False
 
 
-def _without(gone: set[tuple[int, int]], span: Timed[T]) -> Timed[T]:
-    left = Timed[T]([], [])
+def _without(gone: set[tuple[int, int]], span: TimedEntries[T]) -> TimedEntries[T]:
+    left = TimedEntries[T]([], [])
     for time, entry in zip(span.times, span.entries, strict=True):
         if (time, id(entry)) not in gone:
             left.add(time, entry)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from operator import attrgetter
 
 from processors.join.config import JoinConfig
-from processors.join.deadlines import Spans
+from processors.join.deadlines import Deadlines
 from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, Step, Stray
-from processors.join.timed_entries import Timed
+from processors.join.timed_entries import TimedEntries
 
 
 class EarlyFeedback:
@@ -22,7 +22,7 @@ class EarlyFeedback:
         self._most = config.max_early
         self._count = 0
         self.waiting: dict[str, tuple[ObservedFeedback, ...]] = {}
-        self._expiring = Spans[ObservedFeedback](attrgetter("offset"))
+        self._expiring = Deadlines[ObservedFeedback](attrgetter("offset"))
 
     def __len__(self) -> int:
         """Return the number of pieces of feedback that wait for their impression."""
@@ -46,9 +46,9 @@ class EarlyFeedback:
     def expect(self, added: list[ObservedFeedback], step: Step) -> None:
         """Let what was added be kept, and expire when its impression can come no more."""
         last = [feedback.occurred_at + self._backward for feedback in added]
-        step.kept.early.extend(Timed(last, added))
+        step.kept.early.extend(TimedEntries(last, added))
         # None of these can come any more once the watermark is beyond that and the grace.
-        self._expiring.extend(Timed([since - self._wait for since in last], added))
+        self._expiring.extend(TimedEntries([since - self._wait for since in last], added))
         self._count += len(added)
 
     def expected(self, feedback: ObservedFeedback, horizon: int) -> bool:
@@ -72,7 +72,7 @@ class EarlyFeedback:
             for feedback in self._give_up(self._expiring.take_first(self._count - self._most), step):
                 self.spend(feedback, step)
 
-    def _give_up(self, expired: Timed[ObservedFeedback], step: Step) -> list[ObservedFeedback]:
+    def _give_up(self, expired: TimedEntries[ObservedFeedback], step: Step) -> list[ObservedFeedback]:
         """Let what of this still waits for its impression wait no longer, and return it."""
         given_up: list[ObservedFeedback] = []
         for feedback in expired.entries:

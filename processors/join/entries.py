@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from processors.join.timed_entries import Timed
+from processors.join.timed_entries import TimedEntries
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
@@ -115,12 +115,12 @@ class Kept(Struct):
     `spent` are those of early feedback that waits no longer and is not to be judged anew.
     """
 
-    impressions: Timed[Pending]
-    feedback: Timed[ObservedFeedback]
-    held: Timed[tuple[int, ObservedFeedback]]
-    early: Timed[ObservedFeedback]
-    evicted: Timed[tuple[int, int]]
-    spent: Timed[int]
+    impressions: TimedEntries[Pending]
+    feedback: TimedEntries[ObservedFeedback]
+    held: TimedEntries[tuple[int, ObservedFeedback]]
+    early: TimedEntries[ObservedFeedback]
+    evicted: TimedEntries[tuple[int, int]]
+    spent: TimedEntries[int]
 
 
 class Step(Struct):
@@ -150,5 +150,12 @@ def kept_since(pending: Pending) -> int:
 
 def empty_step() -> Step:
     """Return a step that has brought about nothing yet."""
-    kept = Kept(Timed([], []), Timed([], []), Timed([], []), Timed([], []), Timed([], []), Timed([], []))
+    kept = Kept(
+        TimedEntries([], []),
+        TimedEntries([], []),
+        TimedEntries([], []),
+        TimedEntries([], []),
+        TimedEntries([], []),
+        TimedEntries([], []),
+    )
     return Step([], [], [], kept, {})

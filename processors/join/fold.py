@@ -28,7 +28,7 @@ from operator import attrgetter
 
 from groundswell.events import SHOWN_SIGNAL
 from processors.join.config import JoinConfig
-from processors.join.deadlines import Spans
+from processors.join.deadlines import Deadlines
 from processors.join.early_feedback import EarlyFeedback
 from processors.join.entries import (
     BEFORE_TIME,
@@ -43,7 +43,7 @@ from processors.join.entries import (
     empty_step,
     kept_since,
 )
-from processors.join.timed_entries import Timed
+from processors.join.timed_entries import TimedEntries
 
 
 class Join:
@@ -75,12 +75,12 @@ class Join:
         """The largest watermark up to which interactions have been emitted."""
         self._known: dict[str, Pending | int] = {}
         """What is pending, and since when it waited of what has closed, by the impression's id."""
-        self._closing = Spans[Pending](attrgetter("impression.offset"))
+        self._closing = Deadlines[Pending](attrgetter("impression.offset"))
         self._offsets: deque[int] = deque()
         """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
         self._gone: set[int] = set()
         self._early = EarlyFeedback(config)
-        self._forgetting = Spans[str]()
+        self._forgetting = Deadlines[str]()
 
     def __len__(self) -> int:
         """Return the number of pending impressions."""
@@ -317,11 +317,11 @@ class Join:
             if known.get(impression_id) == since:  # and not pending again
                 del known[impression_id]
 
-    def _take(self, taken: Timed[Pending]) -> None:
+    def _take(self, taken: TimedEntries[Pending]) -> None:
         """Let none of these be pending any more, and remember them."""
         impressions = [pending.impression for pending in taken.entries]
         self._let_go([impression.offset for impression in impressions])
-        self._remember_closed(Timed(taken.times, [impression.id for impression in impressions]))
+        self._remember_closed(TimedEntries(taken.times, [impression.id for impression in impressions]))
 
     def _let_go(self, taken: Sequence[int]) -> None:
         offsets, gone = self._offsets, self._gone
@@ -333,7 +333,7 @@ class Join:
         while gone and offsets[0] in gone:
             gone.remove(offsets.popleft())
 
-    def _remember_closed(self, ids: Timed[str]) -> None:
+    def _remember_closed(self, ids: TimedEntries[str]) -> None:
         self._known.update(zip(ids.entries, ids.times, strict=True))
         self._forgetting.extend(ids)
 
@@ -351,7 +351,7 @@ class Join:
         Each comes with the time at which it counts as having occurred and, if it was evicted, since when it had waited.
         Each is pending, or known as closed if it was given up or due by the restored watermark.
         """
-        waiting, closed = Timed[Pending]([], []), Timed[str]([], [])
+        waiting, closed = TimedEntries[Pending]([], []), TimedEntries[str]([], [])
         for impression, effective, evicted in impressions:
             earlier = self._known.get(impression.id)
             if isinstance(earlier, Pending):

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Timed(Generic[T]):
+class TimedEntries(Generic[T]):
     """Entries and their times (ms): `times[n]` is that of `entries[n]`."""
 
     __slots__ = ("entries", "times")
@@ -27,29 +27,29 @@ class Timed(Generic[T]):
         self.times.append(time)
         self.entries.append(entry)
 
-    def extend(self, others: Timed[T]) -> None:
+    def extend(self, others: TimedEntries[T]) -> None:
         """Add others at the end."""
         self.times += others.times
         self.entries += others.entries
 
-    def part(self, begin: int, end: int) -> Timed[T]:
+    def part(self, begin: int, end: int) -> TimedEntries[T]:
         """Return the entries from one place to another."""
-        return Timed(self.times[begin:end], self.entries[begin:end])
+        return TimedEntries(self.times[begin:end], self.entries[begin:end])
 
-    def in_order(self) -> Timed[T]:
+    def in_order(self) -> TimedEntries[T]:
         """Return the same in the order of time; entries of one time stay in the order they have."""
         times = sorted(self.times)
         if times == self.times:
             return self
         places = sorted(range(len(times)), key=self.times.__getitem__)
-        return Timed(times, [self.entries[place] for place in places])
+        return TimedEntries(times, [self.entries[place] for place in places])
 
-    def after(self, time: int) -> Timed[T]:
+    def after(self, time: int) -> TimedEntries[T]:
         """Return what is later than a time."""
         if not self.times or min(self.times) > time:
             return self
         later = [place for place, one in enumerate(self.times) if one > time]
-        return Timed([self.times[place] for place in later], [self.entries[place] for place in later])
+        return TimedEntries([self.times[place] for place in later], [self.entries[place] for place in later])
 
     def by(self, length: int) -> Mapping[int, list[T]]:
         """Return the entries by the number of the stretch of `length` (ms) in which their time lies."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from groundswell.events import NONE_SIGNAL, Action, Impression, Interaction, Source
-from processors.admission.interactions import Reader
+from processors.admission.interactions import InteractionReader
 from processors.learners.embedding_learner import EmbeddingLearner
 from processors.learners.learner import Learner
 from processors.learners.shard_learner import ShardLearner
@@ -29,7 +29,7 @@ def warm_up(models: Iterable[ModelConfig]) -> None:
 
     Raises `EstimatorError` where one of them names a stock estimator that cannot serve.
     """
-    Reader({}).read([None])
+    InteractionReader({}).read([None])
     for model in models:
         learner = learner_for(model)
         learner.learn([_interaction(f"u{number}") for number in range(3)])

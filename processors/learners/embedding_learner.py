@@ -15,7 +15,7 @@ from groundswell.policy import PolicySnapshot
 from processors.admission.interactions import Stretch
 from processors.learners import running_totals, spectral_embedding
 from processors.learners.learner import Learner
-from processors.learners.recent_names import Slots
+from processors.learners.recent_names import RecentNames
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
 
@@ -46,7 +46,7 @@ class EmbeddingLearner(Learner):
         config = model.inverse_kinematics
         assert config.user_feature is not None  # the configuration refuses an embedding without it
         self._user_feature = config.user_feature
-        self._users, self._signals = Slots(config.users), Slots(config.signals)
+        self._users, self._signals = RecentNames(config.users), RecentNames(config.signals)
         shape = (config.users, config.signals)
         self._moments = np.zeros((*shape, spectral_embedding.SKETCH), dtype=np.float32)
         self._weights, self._squares, self._meanings = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -154,8 +154,8 @@ class EmbeddingLearner(Learner):
         learner = super().restore(model, state)
         of = state["embedding"]
         config = model.inverse_kinematics
-        learner._users = Slots.restore(config.users, of["users"])
-        learner._signals = Slots.restore(config.signals, of["signals"])
+        learner._users = RecentNames.restore(config.users, of["users"])
+        learner._signals = RecentNames.restore(config.signals, of["signals"])
         learner._moments = unpacked_rows(of["moments"]).reshape(learner._moments.shape)
         learner._weights, learner._squares = unpacked_rows(of["weights"]), unpacked_rows(of["squares"])
         learner._meanings = unpacked_rows(of["meanings"])

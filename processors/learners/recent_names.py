@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 
-class Slots:
+class RecentNames:
     """Rows 0 to `size` - 1, given to keys as they come; what a key's row holds is void when the row is given anew.
 
     >>> slots = Slots(2)

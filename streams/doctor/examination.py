@@ -31,7 +31,7 @@ from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, war
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
-from streams.kafka.topic_inspector import LogReader
+from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
@@ -57,7 +57,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield passed("broker", f"{settings.kafka.bootstrap_servers} answers")
     with (
         closing(KafkaAdminClient(**connection_arguments(settings.kafka), client_id="groundswell-doctor")) as admin,
-        LogReader(settings.kafka) as logs,
+        TopicInspector(settings.kafka) as logs,
     ):
         yield from _Examination(settings, admin, logs).findings()
 
@@ -65,7 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 class _Examination:
     """One look at a cluster that answers."""
 
-    def __init__(self, settings: Settings, admin: KafkaAdminClient, logs: LogReader) -> None:
+    def __init__(self, settings: Settings, admin: KafkaAdminClient, logs: TopicInspector) -> None:
         self._settings = settings
         self._admin = admin
         self._logs = logs

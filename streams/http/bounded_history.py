@@ -10,7 +10,7 @@ POINTS = 240
 """How many points a past has at most; it has half of them right after it was thinned."""
 
 
-class History(Generic[T]):
+class BoundedHistory(Generic[T]):
     """Points taken at even intervals since the beginning. When there are `POINTS`, every other one is dropped and
     the interval doubles, so that a minute and a month take the same room.
     """

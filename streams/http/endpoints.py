@@ -42,7 +42,7 @@ def add_pages(app: Groundswell) -> None:
 
     @app.page("/healthz")
     async def healthz(view: View, request: Request) -> Response:
-        trouble = app.pulse.trouble()
+        trouble = app.liveness.trouble()
         return view.text((trouble or "ok") + "\n", status=503 if trouble else 200)
 
     @app.page("/readyz")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from prometheus_client import Counter, Gauge
 
-from streams.http.bounded_history import History
+from streams.http.bounded_history import BoundedHistory
 from streams.observing.learning_metrics import MEMORY, STATES
 from streams.observing.metrics import Metrics
 from streams.worker.groundswell import Groundswell
@@ -116,7 +116,7 @@ class LivePage:
     def __init__(self, app: Groundswell) -> None:
         self._app = app
         self._metrics: Metrics = app.metrics
-        self._past: dict[str, History[Point]] = {}
+        self._past: dict[str, BoundedHistory[Point]] = {}
         self._signals: dict[str, RecentCounts] = {}
 
     def sample(self, now: float) -> None:
@@ -130,7 +130,7 @@ class LivePage:
             rates = self._rates(model)
             if rates is not None:
                 point = Point(round(now * 1000), rates, self._value(model))
-                self._past.setdefault(model, History(SAMPLE_SECONDS)).add(now, point)
+                self._past.setdefault(model, BoundedHistory(SAMPLE_SECONDS)).add(now, point)
 
     def now(self, model: str | None, waiting_for: str | None) -> Live:
         """Return what there is to see of a model, or of the first that is learned here.

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 LOOK_SECONDS = 0.05
 
 
-class Standing:
+class MembershipLease:
     """A lease that begins when the group is joined and that each heartbeat renews.
 
     The group keeps a member for the session time-out after its last heartbeat; here that counts from when it was

@@ -21,7 +21,7 @@ from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
 from processors.wire.log_records import LogRecord
-from streams.kafka.membership_lease import Standing
+from streams.kafka.membership_lease import MembershipLease
 from streams.kafka.record_batches import RecordBatch
 from streams.kafka.whole_batches import PlainRecords, one_by_one
 
@@ -46,14 +46,14 @@ class RecordBatchCodec(Codec):
 class CommittedRecordsThread(AIOKafkaConsumerThread):
     """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only.
 
-    When it joins the group, and its heartbeats, are followed, for `app.standing`.
+    When it joins the group, and its heartbeats, are followed, for `app.membership`.
     """
 
     async def on_start(self) -> None:
         """Connect. The group is joined later, when there is something to subscribe to."""
         await super().on_start()
         coordinator = self._ensure_consumer()._coordinator
-        following = cast(RecordBatchApp, self.app).standing.following
+        following = cast(RecordBatchApp, self.app).membership.following
         coordinator._do_heartbeat = following(coordinator._do_heartbeat)
         coordinator._do_rejoin_group = following(coordinator._do_rejoin_group)
 
@@ -183,7 +183,7 @@ class RecordBatchApp(faust.App):
         self.seeking = False
         """Whether partitions are being restored, and nothing is let through."""
         super().__init__(*arguments, **options)
-        self.standing: Final = Standing(self.conf.broker_session_timeout, lambda: self.rebalancing)
+        self.membership: Final = MembershipLease(self.conf.broker_session_timeout, lambda: self.rebalancing)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
         """Return a topic whose events are `RecordBatch`. It is not acknowledged: offsets are committed by hand."""

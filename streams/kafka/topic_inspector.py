@@ -17,8 +17,8 @@ PATIENCE = 15.0
 """Seconds for one partition."""
 
 
-class LogReader:
-    """`with LogReader(kafka) as logs:` looks; it commits nothing and joins no group."""
+class TopicInspector:
+    """`with TopicInspector(kafka) as logs:` looks; it commits nothing and joins no group."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._consumer = KafkaConsumer(

@@ -9,7 +9,7 @@ LONGEST_WAIT = 1800.0
 """Seconds that a rebalance and the recovery after it may take."""
 
 
-class Pulse:
+class Liveness:
     """Beats with each round of the worker's clock, which looks after every partition and asks the reading thread.
 
     A step that does not come to its end, a lock that nobody gives back, a thread that does not answer: each keeps the

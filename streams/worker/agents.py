@@ -119,9 +119,9 @@ def add_clock(app: Groundswell) -> None:
     async def tick() -> None:
         app.refusals.let_time_pass()
         if not app.flowing:
-            app.pulse.wait()
+            app.liveness.wait()
             return
-        app.pulse.begin()
+        app.liveness.begin()
         for partition in list(held.joins):
             async with held.join_lock(partition):
                 if join := held.joins.get(partition):
@@ -131,7 +131,7 @@ def add_clock(app: Groundswell) -> None:
                 if learner := held.learners.get(partition):
                     await _tick_learner(partition, learner)
         await app.reach_consumer()
-        app.pulse.beat()
+        app.liveness.beat()
 
     @app.timer(COMMIT_SECONDS, name="commits")  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
     async def commit() -> None:

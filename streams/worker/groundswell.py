@@ -15,13 +15,13 @@ from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
 from streams.observing.learning_metrics import LearningMetrics
-from streams.observing.liveness import Pulse
+from streams.observing.liveness import Liveness
 from streams.observing.logs import get_log
 from streams.observing.metrics import Metrics
 from streams.observing.refusal_log import RefusalLog
 from streams.settings import Settings
 from streams.worker.faust_options import faust_options
-from streams.worker.held_partitions import Partitions
+from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import Outputs
 from streams.worker.partition_join import JoinWiring, PartitionJoin
 from streams.worker.partition_learner import LearningWiring, PartitionLearner
@@ -38,8 +38,8 @@ class Groundswell(RecordBatchApp):
         self.failure: BaseException | None = None
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
-        self.partitions = Partitions()
-        self.pulse = Pulse(settings.http.stuck_seconds)
+        self.partitions = HeldPartitions()
+        self.liveness = Liveness(settings.http.stuck_seconds)
         topics = settings.topics
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
@@ -51,7 +51,7 @@ class Groundswell(RecordBatchApp):
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
         self._learning_wiring = LearningWiring(
-            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.standing.kept
+            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.membership.kept
         )
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)

@@ -23,7 +23,7 @@ class Line:
         self.taken = asyncio.Event()
 
 
-class Partitions:
+class HeldPartitions:
     """The partitions that this worker holds, each with a lock that outlives their coming and going."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings
 from streams.worker.outputs import Outputs, Place, contract_partition
-from streams.worker.whole_steps import Steps
+from streams.worker.whole_steps import WholeSteps
 
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
@@ -63,7 +63,7 @@ class PartitionJoin:
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
         self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
         self._idle_since: dict[str, tuple[float, int]] = {}
-        self._steps = Steps()
+        self._steps = WholeSteps()
 
     def restore(self) -> None:
         """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own."""

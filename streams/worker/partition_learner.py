@@ -17,7 +17,7 @@ from typing import Any
 from groundswell import policy
 from groundswell.chunks import assemble, split, used_slot
 from processors.admission.events import Refusal
-from processors.admission.interactions import Arrivals, Reader, Stretch
+from processors.admission.interactions import ArrivedInteractions, InteractionReader, Stretch
 from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner
 from processors.learners.ledger import Ledger
@@ -31,7 +31,7 @@ from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.logs import get_log
 from streams.settings import Settings
 from streams.worker.outputs import Outputs, Place, contract_partition
-from streams.worker.whole_steps import Steps
+from streams.worker.whole_steps import WholeSteps
 
 LOG = get_log(__name__)
 CHECKPOINT_KEY = b"learners"
@@ -54,9 +54,9 @@ class LearningWiring:
     """Says whether the partition is still this worker's to write policies and checkpoints of."""
 
     @cached_property
-    def reader(self) -> Reader:
+    def reader(self) -> InteractionReader:
         """The reader of interactions with what it remembers of contexts and actions: once for all partitions."""
-        return Reader(self.settings.models)
+        return InteractionReader(self.settings.models)
 
 
 class PartitionLearner:
@@ -101,7 +101,7 @@ class PartitionLearner:
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
         self._seconds_to_encode = 0.0
-        self._steps = Steps()
+        self._steps = WholeSteps()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.interactions = Cursor(checkpoint.offset)
@@ -146,7 +146,9 @@ class PartitionLearner:
         else:
             self._steps.abandon()
 
-    def _admitted(self, records: Sequence[LogRecord], arrivals: Arrivals, outputs: Outputs) -> Mapping[str, list[int]]:
+    def _admitted(
+        self, records: Sequence[LogRecord], arrivals: ArrivedInteractions, outputs: Outputs
+    ) -> Mapping[str, list[int]]:
         """Return by model which of the interactions are new, and write down which records are none."""
         for row, refusal in arrivals.refused.items():
             self._refuse(records[row], refusal, outputs)

@@ -9,7 +9,7 @@ class UnfinishedStepError(Exception):
     """A step of this partition was not finished: what is in memory is ahead of what was written."""
 
 
-class Steps:
+class WholeSteps:
     """The steps of one partition. `with steps:` is one of them; after one that failed or was cancelled none begins.
 
     A step changes the state in memory before its outputs are acknowledged. If it does not come to its end, a later

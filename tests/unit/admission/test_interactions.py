@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from groundswell import policy
 from groundswell.events import MAX_FEATURES, Interaction
 from processors.admission.events import Reason, Refusal, unlearnable
-from processors.admission.interactions import Arrivals, Reader, Stretch
-from processors.features.context_features import Contexts
+from processors.admission.interactions import ArrivedInteractions, InteractionReader, Stretch
+from processors.features.context_features import ContextFeatures
 from processors.learners.choice import learner_for
 from processors.learners.learner import Learner
 from processors.learners.ledger import Ledger
@@ -201,7 +201,7 @@ def interaction_text(
     )
 
 
-def only(arrivals: Arrivals) -> Interaction | Refusal:
+def only(arrivals: ArrivedInteractions) -> Interaction | Refusal:
     """Return what came in a batch of one record."""
     return arrivals.refused[0] if arrivals.refused else Stretch(arrivals, [0])[0]
 
@@ -226,7 +226,7 @@ def only(arrivals: Arrivals) -> Interaction | Refusal:
     ],
 )
 def test_only_what_surely_is_fine_stays_sealed(name: str, value: bytes | None, sealed: bool) -> None:
-    reader = Reader(SETTINGS.models)
+    reader = InteractionReader(SETTINGS.models)
     for _ in range(2):
         arrivals = reader.read([value])
         assert arrivals.sealed.tolist() == [sealed], name
@@ -238,7 +238,7 @@ def test_a_context_is_the_same_in_whatever_order_its_many_members_come(
     order: Sequence[int], count: int, again: int
 ) -> None:
     members = [f'"f{n}":{n + 1}' for n in order[:count]]
-    reader = Reader(SETTINGS.models)
+    reader = InteractionReader(SETTINGS.models)
     arrivals = reader.read([interaction_text(",".join(some)) for some in (members, sorted(members))])
     start, hashes, values = arrivals.arrays[:3]
     rows = [(hashes[begin:end].tolist(), values[begin:end].tolist()) for begin, end in pairwise(start.tolist())]
@@ -253,7 +253,7 @@ def test_a_context_is_the_same_in_whatever_order_its_many_members_come(
 )
 @example([['{"id":"a},{b"}'], ['{"id":"a"', '"b"}']], "},{")
 def test_actions_are_what_is_written_whatever_was_met_before(sets: list[list[str]], between: str) -> None:
-    reader = Reader(SETTINGS.models)
+    reader = InteractionReader(SETTINGS.models)
     for actions in sets:
         value = interaction_text(actions=between.join(actions), chosen="0")
         assert repr(only(reader.read([value]))) == repr(whole_or_refused(value)), "1, 1.0 and true differ"
@@ -262,9 +262,10 @@ def test_actions_are_what_is_written_whatever_was_met_before(sets: list[list[str
 def test_what_was_read_is_forgotten_where_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processors.features.known_texts.MOST_BYTES", 0)
     monkeypatch.setattr(
-        "processors.features.known_texts.Pieces.trim", lambda pieces: len(pieces) > 50 and (pieces._forget() or True)
+        "processors.features.known_texts.KnownTexts.trim",
+        lambda texts: len(texts) > 50 and (texts._forget() or True),
     )
-    reader, learner, other = Reader(SETTINGS.models), *(Learner(SETTINGS.models["feed"]) for _ in range(2))
+    reader, learner, other = InteractionReader(SETTINGS.models), *(Learner(SETTINGS.models["feed"]) for _ in range(2))
     for number in range(60):
         value = interaction_text(f'"user":"u{number}"', f'{{"id":"a{number}"}},{{"id":"b"}},{{"id":"c"}}')
         rewards = learner.learn_stretch(Stretch(reader.read([value]), [0]))
@@ -273,7 +274,7 @@ def test_what_was_read_is_forgotten_where_it_is_too_much(monkeypatch: pytest.Mon
 
 
 def test_what_is_read_of_several_models_and_kinds_is_learned_in_its_order() -> None:
-    arrivals = Reader(SETTINGS.models).read(
+    arrivals = InteractionReader(SETTINGS.models).read(
         [interaction_text(), interaction_text('"a":"b,","c":1'), interaction_text(actions='{"id":"a"}', chosen="0")]
     )
     kinds = [(sealed, len(run)) for sealed, run in Stretch(arrivals, [0, 1, 2]).runs()]
@@ -284,6 +285,6 @@ def test_what_is_read_of_several_models_and_kinds_is_learned_in_its_order() -> N
 def test_beyond_so_many_names_contexts_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processors.features.context_features.MOST_NAMES", 2)
     texts = [b'{"b":1,"a":2}', b'{"c":3}', b'{"a":5,"b":"x"}']
-    rows = Contexts().rows(texts, np.zeros(3, dtype=np.bool_), MAX_FEATURES)
+    rows = ContextFeatures().rows(texts, np.zeros(3, dtype=np.bool_), MAX_FEATURES)
     assert rows.fine.tolist() == [True, False, True]
     assert np.diff(rows.start).tolist() == [3, 0, 3]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.features.known_texts import Pieces, hash_of
+from processors.features.known_texts import KnownTexts, hash_of
 
 
-def cut(pieces: Pieces, *texts: bytes) -> Sequence[list[bytes] | None]:
+def cut(pieces: KnownTexts, *texts: bytes) -> Sequence[list[bytes] | None]:
     """Return the pieces of each text, or None where it was not cut."""
     found = pieces.find(texts)
     return [
@@ -38,7 +38,7 @@ def cut(pieces: Pieces, *texts: bytes) -> Sequence[list[bytes] | None]:
     ],
 )
 def test_an_array_is_cut_between_its_objects(text: bytes, parts: list[bytes] | None) -> None:
-    assert cut(Pieces(members=False, most=1_000), text) == [parts]
+    assert cut(KnownTexts(members=False, most=1_000), text) == [parts]
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_an_array_is_cut_between_its_objects(text: bytes, parts: list[bytes] | N
     ],
 )
 def test_an_object_is_cut_between_its_members(text: bytes, parts: list[bytes] | None) -> None:
-    assert cut(Pieces(members=True, most=1_000), text) == [parts]
+    assert cut(KnownTexts(members=True, most=1_000), text) == [parts]
 
 
 def test_a_piece_keeps_its_number_and_new_ones_get_the_next() -> None:
-    pieces = Pieces(members=True, most=1_000)
+    pieces = KnownTexts(members=True, most=1_000)
     first = pieces.find([b'{"a":1,"b":2}', b'{"b":2}'])
     second = pieces.find([b'{"c":3,"a":1}'])
     assert first.numbers[: first.start[-1]].tolist() == [0, 1, 1]
@@ -67,7 +67,7 @@ def test_a_piece_keeps_its_number_and_new_ones_get_the_next() -> None:
 
 
 def test_many_pieces_are_told_apart_by_all_their_bytes() -> None:
-    pieces = Pieces(members=True, most=1_000)
+    pieces = KnownTexts(members=True, most=1_000)
     texts = [b'{"n":%d}' % number for number in range(5_000)]
     pieces.find(texts)
     assert len(pieces) == 5_000
@@ -83,7 +83,7 @@ def test_a_text_of_too_many_pieces_is_not_cut(members: bool) -> None:
         else b"[%b]" % b",".join([b"{}"] * count)
         for count in (9, 10, 11, 1_000, 2)
     ]
-    assert Pieces(members=members, most=10).find(texts).cut.tolist() == [True, True, False, False, True]
+    assert KnownTexts(members=members, most=10).find(texts).cut.tolist() == [True, True, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_hash_is_that_of_python_with_a_key_of_zeros(text: bytes, expected: i
 
 
 def test_what_takes_too_much_is_forgotten() -> None:
-    pieces = Pieces(members=True, most=1_000, most_bytes=20_000)
+    pieces = KnownTexts(members=True, most=1_000, most_bytes=20_000)
     pieces.find([b'{"n":%d}' % number for number in range(50)])
     assert not pieces.trim()
     pieces.find([b'{"n":%d}' % number for number in range(1_000)])
@@ -119,7 +119,7 @@ json_values = st.recursive(
 @given(st.lists(st.dictionaries(st.text(max_size=3), json_values, max_size=3), max_size=4))
 def test_an_array_whose_pieces_are_objects_is_an_array_of_these(value: list[dict[str, object]]) -> None:
     text = msgspec.json.encode(value)
-    for pieces in cut(Pieces(members=False, most=1_000), text):
+    for pieces in cut(KnownTexts(members=False, most=1_000), text):
         try:
             apart = [msgspec.json.decode(b"{%b}" % piece) for piece in pieces or ()]
         except msgspec.DecodeError:
@@ -130,7 +130,7 @@ def test_an_array_whose_pieces_are_objects_is_an_array_of_these(value: list[dict
 @given(st.dictionaries(st.text(max_size=3), json_values, max_size=5))
 def test_an_object_whose_pieces_are_members_is_the_object_of_these(value: dict[str, object]) -> None:
     text = msgspec.json.encode(value)
-    for pieces in cut(Pieces(members=True, most=1_000), text):
+    for pieces in cut(KnownTexts(members=True, most=1_000), text):
         try:
             apart = [msgspec.json.decode(b"{%b}" % piece) for piece in pieces or ()]
         except msgspec.DecodeError:

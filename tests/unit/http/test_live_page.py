@@ -14,7 +14,7 @@ from groundswell.events import Reward
 from processors.learners import running_totals
 from processors.learners.statistics import Statistics
 from streams.app import create_app
-from streams.http.bounded_history import POINTS, History
+from streams.http.bounded_history import POINTS, BoundedHistory
 from streams.http.live_page import MOST_SIGNALS, LivePage, RecentCounts, Value
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.settings import Settings
@@ -48,7 +48,7 @@ def learned(app: Groundswell, rewards: list[Reward]) -> None:
 
 @pytest.mark.parametrize("seconds", [10, POINTS + 5, 20_000])
 def test_a_past_of_any_length_takes_the_same_room_and_is_evenly_spaced(seconds: int) -> None:
-    history: History[int] = History(1.0)
+    history: BoundedHistory[int] = BoundedHistory(1.0)
     for second in range(seconds):
         history.add(float(second), second)
     moments = [at for at, _ in history.points]
@@ -61,7 +61,7 @@ def test_a_past_of_any_length_takes_the_same_room_and_is_evenly_spaced(seconds: 
 
 
 def test_a_timer_that_is_a_little_early_costs_no_point() -> None:
-    history: History[None] = History(1.0)
+    history: BoundedHistory[None] = BoundedHistory(1.0)
     for second in range(50):
         history.add(second + (0.05 if second % 2 else -0.02), None)
     assert len(history.points) == 50

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from processors.join.deadlines import SPAN_MS, Spans
-from processors.join.timed_entries import Timed
+from processors.join.deadlines import SPAN_MS, Deadlines
+from processors.join.timed_entries import TimedEntries
 
 
 class Entry(Struct, eq=False):
@@ -33,9 +33,9 @@ def in_order(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=attrgetter("time", "rank"))
 
 
-def spans_of(entries: list[Entry]) -> Spans[Entry]:
-    spans = Spans[Entry](attrgetter("rank"))
-    spans.extend(Timed([entry.time for entry in entries], list(entries)))
+def spans_of(entries: list[Entry]) -> Deadlines[Entry]:
+    spans = Deadlines[Entry](attrgetter("rank"))
+    spans.extend(TimedEntries([entry.time for entry in entries], list(entries)))
     return spans
 
 

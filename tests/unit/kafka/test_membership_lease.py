@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.kafka.membership_lease import Standing
+from streams.kafka.membership_lease import MembershipLease
 from tests.unit.observing.test_liveness import Time
 
 SESSION = 10.0
@@ -18,8 +18,8 @@ class Member:
 
     def __init__(self) -> None:
         self.clock, self.leaving, self.answers = Time(), False, True
-        self.standing = Standing(SESSION, lambda: self.leaving, self.clock)
-        self._beat = self.standing.following(self._heartbeat)
+        self.membership = MembershipLease(SESSION, lambda: self.leaving, self.clock)
+        self._beat = self.membership.following(self._heartbeat)
 
     async def _heartbeat(self) -> bool:
         self.clock.now += 1.0  # on the way
@@ -35,7 +35,7 @@ class Member:
         """Return the answer to whether partitions are kept, where this happens while it is awaited."""
 
         async def asked() -> bool:
-            answer = asyncio.create_task(self.standing.kept())
+            answer = asyncio.create_task(self.membership.kept())
             await asyncio.sleep(0)
             assert not answer.done(), "it waits for the group"
             happens()
@@ -47,7 +47,7 @@ class Member:
 
 
 def test_nothing_is_known_before_the_first_heartbeat() -> None:
-    assert not Member().standing.is_good
+    assert not Member().membership.is_good
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_heartbeat_holds_for_the_session_from_when_it_was_sent(later: float, g
     member = Member()
     assert member.beats()
     member.clock.now += later
-    assert member.standing.is_good == good
+    assert member.membership.is_good == good
 
 
 def test_a_heartbeat_that_the_group_does_not_take_renews_nothing() -> None:
@@ -66,14 +66,14 @@ def test_a_heartbeat_that_the_group_does_not_take_renews_nothing() -> None:
     member.clock.now += SESSION
     member.answers = False
     assert not member.beats()
-    assert not member.standing.is_good
+    assert not member.membership.is_good
 
 
 def test_a_member_in_good_standing_keeps_its_partitions_and_hands_them_over_in_order() -> None:
     member = Member()
     member.beats()
     member.leaving = True
-    assert asyncio.run(member.standing.kept())
+    assert asyncio.run(member.membership.kept())
 
 
 def test_after_an_absence_it_waits_until_the_group_has_answered() -> None:

@@ -2,14 +2,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.learners.recent_names import Slots
+from processors.learners.recent_names import RecentNames
 
 KEYS = st.lists(st.integers(0, 9), max_size=60)
 
 
 @given(KEYS, st.integers(2, 6))
 def test_the_keys_seen_last_keep_their_rows_and_no_two_share_one(keys: list[int], size: int) -> None:
-    slots = Slots(size)
+    slots = RecentNames(size)
     rows = {key: slots.take(key)[0] for key in keys}
     last = list(dict.fromkeys(reversed(keys)))[:size]
     assert len(slots) == min(size, len(set(keys)))
@@ -20,9 +20,9 @@ def test_the_keys_seen_last_keep_their_rows_and_no_two_share_one(keys: list[int]
 
 @given(KEYS, KEYS)
 def test_restored_slots_go_on_as_if_nothing_had_been(before: list[int], after: list[int]) -> None:
-    slots = Slots(4)
+    slots = RecentNames(4)
     for key in before:
         slots.take(key)
-    restored = Slots.restore(4, msgspec.msgpack.decode(msgspec.msgpack.encode(slots.state())))
+    restored = RecentNames.restore(4, msgspec.msgpack.decode(msgspec.msgpack.encode(slots.state())))
     assert [restored.take(key) for key in after] == [slots.take(key) for key in after]
     assert restored.given_anew == slots.given_anew

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.app import create_app
-from streams.observing.liveness import LONGEST_WAIT, Pulse
+from streams.observing.liveness import LONGEST_WAIT, Liveness
 from tests.unit.http.test_live_page import served
 from tests.unit.stand_ins import worker_settings
 
@@ -53,7 +53,7 @@ def test_it_is_stuck_only_when_nothing_ends_for_longer_than_it_may(
     happened: list[tuple[str, float]], trouble: str | None
 ) -> None:
     clock = Time()
-    pulse = Pulse(STUCK, clock)
+    pulse = Liveness(STUCK, clock)
     for what, seconds in happened:
         clock.now += seconds
         if what != "pass":
@@ -63,13 +63,13 @@ def test_it_is_stuck_only_when_nothing_ends_for_longer_than_it_may(
 
 def test_the_page_says_what_the_pulse_says() -> None:
     app, clock = create_app(worker_settings()), Time()
-    app.pulse = Pulse(STUCK, clock)
-    app.pulse.beat()
+    app.liveness = Liveness(STUCK, clock)
+    app.liveness.beat()
     assert served(app, "/healthz")[::2] == (200, b"ok\n")
     clock.now += STUCK + 1
     # Another app, since a web server is started once.
     other = create_app(worker_settings())
-    other.pulse = app.pulse
+    other.liveness = app.liveness
     assert served(other, "/healthz")[::2] == (503, b"stuck: nothing has come to its end for 121 s\n")
 
 

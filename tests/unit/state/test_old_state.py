@@ -24,7 +24,7 @@ from groundswell.chunks import assemble, is_chunk
 from groundswell.events import Action, Feedback, Impression, Reward, Watermark
 from groundswell.policy import Policy, PolicyError
 from processors.admission.events import Admission
-from processors.admission.interactions import Reader
+from processors.admission.interactions import InteractionReader
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.learners.choice import restored_learner
 from processors.learners.learner import Learner, StateError
@@ -355,7 +355,7 @@ def test_feedback_says_what_it_said() -> None:
 
 def test_a_learner_reads_them_and_lets_each_in_once() -> None:
     """Sealed or open they are the same, none is refused, and none that comes again is new."""
-    arrivals = Reader(models("feed")).read(INTERACTIONS)
+    arrivals = InteractionReader(models("feed")).read(INTERACTIONS)
     assert not arrivals.refused
     assert [decode_envelope(value).opened() for value in INTERACTIONS] == list(map(decode_interaction, INTERACTIONS))
     ledger, sources = Ledger(), [decode_interaction(value).source for value in INTERACTIONS]

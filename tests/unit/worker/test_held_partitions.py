@@ -8,7 +8,7 @@ from contextlib import suppress
 from faust.types import TP
 
 from streams.kafka.record_batches import RecordBatch
-from streams.worker.held_partitions import Partitions
+from streams.worker.held_partitions import HeldPartitions
 from tests.unit.stand_ins import batch, record
 
 
@@ -20,7 +20,7 @@ class Reader:
     """Agents that read one partition, in steps of which each ends when it is told to."""
 
     def __init__(self) -> None:
-        self.held = Partitions()
+        self.held = HeldPartitions()
         self.steps: list[list[int]] = []
         self.ends = asyncio.Semaphore(0)
 

@@ -26,7 +26,7 @@ from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
 from streams.settings import Settings
 from streams.worker import partition_learner
-from streams.worker.held_partitions import Partitions
+from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import contract_partition
 from streams.worker.partition_learner import CHECKPOINT_KEY, LearningWiring, PartitionLearner
 from streams.worker.whole_steps import UnfinishedStepError
@@ -170,7 +170,7 @@ def test_what_was_not_written_while_a_partition_seemed_lost_is_vouched_for_by_no
         learned.time_passes(now)
     learned.checkpoints()
     assert learned.log.written == [], "nor does it end the worker, which has yet to let go of the partition"
-    held, topics = Partitions(), learned.settings.topics
+    held, topics = HeldPartitions(), learned.settings.topics
     held.learners[0] = learned.learner
     held.keep_only({TP(topics.interactions, 0)}, topics)
     assert not held.learners, "it begins anew, also where the partition comes back"
@@ -343,7 +343,7 @@ def test_the_partition_that_publishes_a_sharded_model_takes_the_policys_gauges_a
     shared = configured.model_copy(update={"models": sharded})
     wiring = LearningWiring(shared, log.outputs, LearningMetrics(metrics), always)
     publishing = contract_partition(b"feed", configured.topics.interaction_partitions)
-    held, topics = Partitions(), configured.topics
+    held, topics = HeldPartitions(), configured.topics
     for partition in (publishing, publishing - 1):
         learner = held.learners[partition] = PartitionLearner(partition, wiring, {}, {})
         asyncio.run(learner.take(batch(RECORDS[:30])))
