@@ -109,10 +109,12 @@ RewardState = Literal[-1, 0, 1]
 class Reward(Struct, frozen=True, kw_only=True, gc=False):
     """The inferred reward of one impression, with its provenance.
 
-    `posterior` is the inverse-kinematics probability of the chosen action given context and feedback; the event
-    is extreme where it exceeds `threshold` (twice the prior, 2/K). `reward` is what the bandit was trained on,
-    `weight` the importance weight, 1/(K p) times the impression's own, before any cap. `ik_version` and
-    `policy_version` count the interactions that the classifier and the bandit had learned when they judged this one;
+    `state_probabilities` say how likely the states -1, 0 and +1 are, to six digits, and `state` is the likeliest; None
+    where the model's rule has none. `posterior` is the inverse-kinematics probability of the chosen action given
+    context and feedback; by the papers' rules the event is extreme where it exceeds `threshold` (twice the prior, 2/K),
+    which is None by the default one. `reward` is what the bandit was trained on: by the default rule the probability of
+    +1 minus that of -1. `weight` is the importance weight, 1/(K p) times the impression's own, before any cap.
+    `ik_version` and `policy_version` count the interactions that were learned when this one was judged;
     `logged_policy_version` is the version by which the app says it acted.
     """
 
@@ -126,7 +128,8 @@ class Reward(Struct, frozen=True, kw_only=True, gc=False):
     state: RewardState
     reward: float
     posterior: float
-    threshold: float
+    threshold: float | None = None
+    state_probabilities: Annotated[list[float], Meta(min_length=3, max_length=3)] | None = None
     weight: float
     ik_version: int
     policy_version: int

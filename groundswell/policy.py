@@ -21,7 +21,7 @@ from hashlib import sha256
 from typing import Literal, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from groundswell import exploration
 from groundswell.events import Action, FeatureValue
@@ -33,7 +33,8 @@ RECIPE = (
     'action id: "=id", 1; '
     "h = fmix32(crc32(utf8)); cross(g, h) = fmix32((g * 2654435761 + h) mod 2^32); index = cross mod 2^bits; "
     "context_crosses: also cross(g, h), x * y of each pair of context features in the order of their names; "
-    'shared_weights, or no other feature: also "", 1 in the context'
+    'shared_weights, or no other feature, or with constant_beside_numbers one whose value is not 1: also "", 1 in the '
+    "context"
 )
 
 
@@ -51,9 +52,10 @@ class Weights(Struct, frozen=True):
 class PolicySnapshot(Struct, frozen=True, kw_only=True):
     """A policy as of `version` interactions, with the inverse kinematics it was learned from.
 
-    `parent` is the version published before. `inverse_kinematics` is None where a stock estimator has no linear
-    weights. `configuration` is the SHA-256 of the model's configuration. `checksum` is empty but on the wire:
-    there it is the SHA-256 of the JSON with an empty one.
+    `parent` is the version published before. `constant_beside_numbers` says that the constant feature counts also in
+    contexts in which another feature has a value that is not 1. `inverse_kinematics` is the classifier of the papers'
+    rules, None where there is none or it has no linear weights. `configuration` is the SHA-256 of the model's
+    configuration. `checksum` is empty but on the wire: there it is the SHA-256 of the JSON with an empty one.
     """
 
     schema_version: Literal[1] = 1
@@ -65,6 +67,7 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     bits: int
     context_crosses: bool
     shared_weights: bool
+    constant_beside_numbers: bool | UnsetType = UNSET  # left out of older snapshots, whose checksums are without it
     exploration: Exploration
     bandit: Weights
     inverse_kinematics: Weights | None
@@ -148,5 +151,7 @@ def active_features(snapshot: PolicySnapshot, context: Mapping[str, FeatureValue
     """Return the features of a context by which this policy decides."""
     features = context_features(context, snapshot.context_crosses)
     if len(features) > 1 and not snapshot.shared_weights:
-        del features[0]
+        beside_numbers = snapshot.constant_beside_numbers is True and any(value != 1.0 for _, value in features)
+        if not beside_numbers:
+            del features[0]
     return features

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from experiments.bench.result import at_least, conclude
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Impression, Interaction, Source
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.models.config import ModelConfig
 
 USERS: Final = 100
@@ -52,7 +52,7 @@ def log(actions: int, count: int, seed: int = 0) -> list[Interaction]:
 
 def one_at_a_time(interactions: Sequence[Interaction]) -> None:
     """Decide each round by the policy of the moment, then learn it."""
-    learner = Learner(MODEL)
+    learner = learner_for(MODEL)
     for interaction in interactions:
         learner.probabilities(interaction.impression.context, interaction.impression.actions)
         learner.learn([interaction])
@@ -60,7 +60,7 @@ def one_at_a_time(interactions: Sequence[Interaction]) -> None:
 
 def in_batches(interactions: Sequence[Interaction], size: int = 256) -> None:
     """Learn in batches, as the worker does; the result is the same to the bit."""
-    learner = Learner(MODEL)
+    learner = learner_for(MODEL)
     for begin in range(0, len(interactions), size):
         learner.learn(interactions[begin : begin + size])
 

@@ -43,15 +43,23 @@ def find(name: str, modules: Sequence[str]) -> Any:
     raise LayoutError(f"this build has {name} in none of {', '.join(modules)}: add its module to {__file__}")
 
 
+def found_learner() -> Any:
+    """Return what makes a model's learner: one class did once, whatever the configuration."""
+    try:
+        return find("learner_for", ["processors.learners.choice"])
+    except LayoutError:
+        return find("Learner", ["processors.learners.learner", "processors.learner"])
+
+
 Interaction = find("Interaction", ["groundswell.events", "processors.events"])
-Learner = find("Learner", ["processors.learners.learner", "processors.learner"])
 ModelConfig = find("ModelConfig", ["processors.models.config", "processors.model"])
+learner_of = found_learner()
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))
 
 
 def one_at_a_time(interactions: Sequence[Any]) -> None:
     """Decide each round by the policy of the moment, then learn it."""
-    learner = Learner(MODEL)
+    learner = learner_of(MODEL)
     for interaction in interactions:
         learner.probabilities(interaction.impression.context, interaction.impression.actions)
         learner.learn([interaction])
@@ -59,7 +67,7 @@ def one_at_a_time(interactions: Sequence[Any]) -> None:
 
 def in_batches(interactions: Sequence[Any], size: int = 256) -> None:
     """Learn in batches, as the worker does."""
-    learner = Learner(MODEL)
+    learner = learner_of(MODEL)
     for begin in range(0, len(interactions), size):
         learner.learn(interactions[begin : begin + size])
 

@@ -17,6 +17,7 @@ from experiments.chaos.join_definition import Entry, Expected, expected_interact
 from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Interaction, Reward
+from processors.learners.choice import learner_for
 from processors.learners.learner import Learner
 from processors.wire.envelopes import decode_interaction
 from state import checkpoints
@@ -172,7 +173,7 @@ def _fold(log: Sequence[Interaction], settings: Settings) -> dict[str, _Learned]
         models[one.impression.model].append(one)
     folded = {}
     for model, interactions in models.items():
-        folded[model] = _Learned(Learner(settings.models[model]), [_place(one) for one in interactions])
+        folded[model] = _Learned(learner_for(settings.models[model]), [_place(one) for one in interactions])
         folded[model].learner.learn(interactions)
     return folded
 

@@ -27,25 +27,19 @@ FREE_FROM = 20_000
 AUTHORS = {"mean": 0.297, "confusion": [[304193, 47491], [11678, 136638]]}
 
 
-def _model(form: str, extreme: str) -> ModelConfig:
-    return ModelConfig.model_validate(
-        {
-            "name": "words",
-            "hash_bits": 20,
-            "inverse_kinematics": {"form": form, "user_feature": USER, "users": USERS, "signals": WORDS},
-            "reward": {"rule": "two-state", "extreme": extreme},
-            "exploration": {"t0": 100},
-        }
-    )
-
-
-SPECTRAL, CO_OCCURRENCE = _model("spectral", "meaning"), _model("co-occurrence", "posterior")
-SETTINGS = {
-    "one class of 7 rewarded": (1, SPECTRAL),
-    "three classes of 7 rewarded": (3, SPECTRAL),
-    "one of 7, by co-occurrence": (1, CO_OCCURRENCE),
-}
-"""How many classes are rewarded, and the learner. The last has no bars: it shows what counts alone give."""
+MODEL = ModelConfig.model_validate(
+    {
+        "name": "words",
+        "hash_bits": 20,
+        "inverse_kinematics": {"form": "spectral", "user_feature": USER, "users": USERS, "signals": WORDS},
+        "reward": {"rule": "two-state", "extreme": "meaning"},
+        "exploration": {"t0": 100},
+    }
+)
+"""The one experiment that does not run under the defaults: a hundred people by a hundred words are too many to be
+learned one by one, and nobody says which word is bad."""
+SETTINGS = {"one class of 7 rewarded": 1, "three classes of 7 rewarded": 3}
+"""How many classes are rewarded."""
 
 
 @functools.cache
@@ -71,9 +65,8 @@ def people(rewarded: int, seed: int) -> WordUsers:
 
 def run(setting: str, seed: int) -> Run:
     """Run the learner and the oracle on one order of the data."""
-    rewarded, model = SETTINGS[setting]
-    who = people(rewarded, seed)
-    played, told = (play(who, model, seed + 1_000_000_007, oracle=oracle) for oracle in (False, True))
+    who = people(SETTINGS[setting], seed)
+    played, told = (play(who, MODEL, seed + 1_000_000_007, oracle=oracle) for oracle in (False, True))
     true, decoded, errors, best = played.true, played.decoded, played.wrong, told.true
     known = decoded >= 0
     confusion = [[int(np.sum((true == r) & (decoded == d) & known)) for d in (0, 1)] for r in (0, 1)]
@@ -107,10 +100,7 @@ def _blocks(values: NDArray[np.int8], size: int = 5_000) -> NDArray[np.float64]:
 
 def bars(setting: str, runs: Sequence[Run]) -> list[Bar]:
     """Groups found soon, and a policy nearly as good as one that is told the reward."""
-    rewarded, model = SETTINGS[setting]
-    if model is not SPECTRAL:
-        return []
-    one = rewarded == 1
+    one = SETTINGS[setting] == 1
     least = 0.97 if one else 0.95
     share = worst([run.measures["share_of_oracle"] for run in runs], "higher")
     free = worst([run.measures["groups_free_of_error_from"] for run in runs], "lower")
@@ -170,7 +160,7 @@ EXPERIMENT = Experiment(
     "code "
     "reached a mean of .297 on the first.",
     configuration={
-        "models": {setting: model.model_dump(mode="json") for setting, (_, model) in SETTINGS.items()},
+        "model": MODEL.model_dump(mode="json"),
         "users": USERS,
         "words": WORDS,
         "horizon": HORIZON,

@@ -14,19 +14,11 @@ from experiments.papers.feeds import COLOURS
 from experiments.people import facebook
 from experiments.people.rounds import GIVEN, INFERRED, TRUE, Rounds, played
 from processors.features.feature_store import FeatureStore
-from processors.models.config import BanditConfig, ExplorationConfig, ModelConfig, RewardConfig
+from processors.models.config import ModelConfig
 
 A_DAY = 300
 """Interactions a page and day."""
-MODEL = ModelConfig(
-    name="news",
-    definitely_negative=frozenset({"angry"}),
-    reward=RewardConfig(extreme="graded"),
-    bandit=BanditConfig(learning_rate=2.0),
-    exploration=ExplorationConfig(floor=0.15),
-)
-"""The configuration for actions that come with features and go: how extreme a signal is is asked of all the
-actions it was seen for, and it counts by that."""
+MODEL = ModelConfig(name="news", definitely_negative=frozenset({"angry"}))
 CHANGING, FIXED = "ten new posts a day", "the same ten posts"
 EMOJI = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], dtype=float)
 COMMENT = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0], dtype=float)

@@ -12,14 +12,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from experiments.papers.experiment import Bar, Experiment, Plot, Run
-from experiments.papers.facebook import MODEL as CHANGING_ACTIONS
-from experiments.papers.feeds import COLOURS
+from experiments.papers.feeds import COLOURS, MODEL
 from experiments.people import image_feed
 from experiments.people.rounds import GIVEN, INFERRED, played
 from processors.models.config import ModelConfig, RewardConfig
 
-MODEL = CHANGING_ACTIONS.model_copy(update={"definitely_negative": frozenset({"dislike"})})
-TWO = MODEL.model_copy(update={"reward": RewardConfig(rule="two-state", extreme=MODEL.reward.extreme)})
+TWO = MODEL.model_copy(update={"reward": RewardConfig(rule="two-state")})
 LEAKING, VIDEOS = "leaking signals", "self-playing videos"
 METRICS = ("click", "like", "dislike")
 RESAMPLES = 10_000

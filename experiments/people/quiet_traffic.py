@@ -15,7 +15,7 @@ from experiments.people.app_sessions import offered_actions
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Features, Impression, Interaction, Source
 from groundswell.policy import Policy
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.models.config import ModelConfig
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
@@ -48,7 +48,7 @@ class QuietTraffic:
 
     def write(self, path: Path) -> None:
         """Write the metrics of the model every `SCRAPE` seconds, as OpenMetrics."""
-        metrics, learner = Metrics(), Learner(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"})))
+        metrics, learner = Metrics(), learner_for(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"})))
         learning = LearningMetrics(metrics, {MODEL: SegmentSettings(feature="platform")})
         learning.follow(0, MODEL, learner.statistics)
         apps, pending = _Apps(self.p_dislike, self.seed), deque[Interaction]()

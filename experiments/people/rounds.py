@@ -11,12 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from experiments.people.compiled_learner import action_scores, compiled_learner, constant_counted, learn_one
 from experiments.people.self_play import draw
 from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, kernel, running_totals, weight_tables
+from processors.learners import columns, exploring, running_totals, weight_tables
 from processors.learners.exploration_schedule import KINDS
-from processors.learners.kernel_parameters import kernel_parameters
+from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
 INFERRED, GIVEN, TRUE = range(3)
@@ -53,26 +54,22 @@ class Outcome:
 
 def played(rounds: Rounds, model: ModelConfig, seed: int, source: int, rewards: NDArray[np.float64]) -> Outcome:
     """Play all rounds; `rewards` is the reward of each signal where `source` is `GIVEN`."""
-    size = 1 << model.hash_bits
     count = len(rounds.sets)
     record = np.zeros((count, 3), dtype=np.int64)
     propensities = np.zeros(count)
     exploration = model.exploration
-    negative = np.array([signal in model.definitely_negative for signal in rounds.signals], dtype=np.int64)
+    signals = [[rounds.store.signal(name), anchor(model, name)] for name in rounds.signals]
     _play(
         np.random.default_rng(seed),
         (rounds.contexts, rounds.sets, rounds.readers, rounds.states, np.cumsum(rounds.emissions, axis=2)),
-        np.array([rounds.store.signal(name) for name in rounds.signals]),
-        negative,
+        np.array(signals, dtype=np.int64),
         rounds.noise,
         source,
         rewards,
-        (np.zeros((size, 3)), np.zeros((size, 3)), np.zeros((size, 2)), np.zeros((size, 2))),
-        kernel_parameters(model),
+        compiled_learner(model, rounds.store.widest),
         KINDS[exploration.kind],
         (-1.0 if exploration.t0 is None else exploration.t0, exploration.floor, exploration.gamma),
         rounds.store.arrays,
-        rounds.store.widest,
         record,
         propensities,
     )
@@ -81,23 +78,17 @@ def played(rounds: Rounds, model: ModelConfig, seed: int, source: int, rewards: 
 
 @njit
 def _play(
-    rng, rounds, signals, negative, noise, source, rewards, tables, parameters, kind, exploration, features,
-    widest,
-    record, propensities,
+    rng, rounds, signals, noise, source, rewards, learner, kind, exploration, features, record, propensities,
 ):  # fmt: skip
     contexts, sets, readers, states, emissions = rounds
-    ik, bandit, own, pooled = tables
+    _, (bandit, _), seen, totals, parameters, (index, value, _, _), output = learner
     t0, floor, gamma = exploration
-    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
-    totals = np.zeros(running_totals.TOTALS)
-    index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
-    scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
+    most = np.max(features[3][1:] - features[3][:-1])
+    scores, shown = np.zeros(most), np.zeros(most)
     interaction = np.zeros(5, dtype=np.int64)
-    output = np.zeros(columns.OUTPUTS)
-    shared = parameters[columns.SHARED]
     for t in range(len(sets)):
         actions = features[3][sets[t] + 1] - features[3][sets[t]]
-        exploring.action_scores(bandit, features, shared, contexts[t], sets[t], scores)
+        action_scores(learner, features, contexts[t], sets[t], scores)
         if kind == exploring.EPSILON_GREEDY:
             size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             parameter = max(floor, min(1.0, (size / max(t, 1)) ** (1.0 / 3.0)))
@@ -113,17 +104,15 @@ def _play(
             signal = min(np.searchsorted(cumulative, rng.random(), side="right"), len(signals) - 1)
         weight = 1.0 / (actions * shown[action])
         if source == INFERRED:
-            interaction[:] = contexts[t], sets[t], signals[signal], negative[signal], action
-            kernel.learn_one(
-                ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0, weight,
-                index, value, start, posterior, order, output,
-            )  # fmt: skip
+            interaction[:] = contexts[t], sets[t], signals[signal, 0], signals[signal, 1], action
+            learn_one(learner, features, interaction, weight)
             record[t, 1] = np.int64(output[columns.STATE])
         else:
             begin, end = features[0][contexts[t]], features[0][contexts[t] + 1]
             running_totals.notice(seen, totals, features[1][begin:end], actions)
             reward = rewards[signal] if source == GIVEN else float(state)
             row = features[4][features[3][sets[t]] + action]
+            shared = constant_counted(learner, features, contexts[t])
             n = crosses.gather(features, contexts[t], row, -1, 1.0, shared, len(bandit), index, value, 0)
             error = weight_tables.score(bandit, index, value, 0, n) - reward
             capped = min(weight, parameters[columns.BANDIT_CAP])

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from experiments.people.compiled_learner import action_scores, compiled_learner, learn_one
 from groundswell.events import Action
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, kernel, running_totals
-from processors.learners.kernel_parameters import kernel_parameters
+from processors.learners import columns, exploring, running_totals
 from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
@@ -64,8 +64,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
     store.actions([Action(f"a{i}") for i in range(actions)])
     phases = [people, people if change is None else change]
     shape = (users, 3, len(people.signals))
-    size = 1 << model.hash_bits
-    bandit = np.zeros((size, 3))
+    learner = compiled_learner(model, store.widest)
     values = np.zeros(horizon)
     record = np.zeros((horizon, 5), dtype=np.int64)
     propensities = np.zeros(horizon)
@@ -75,11 +74,9 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
         np.array([np.broadcast_to(np.cumsum(phase.emissions, axis=-1), shape) for phase in phases]),
         np.array([phase.noise for phase in phases]),
         np.array([[store.signal(name), anchor(model, name)] for name in people.signals]),
-        (np.zeros((size, 3)), bandit, np.zeros((size, 2)), np.zeros((size, 2))),
-        kernel_parameters(model),
+        learner,
         -1.0 if model.exploration.t0 is None else model.exploration.t0,
         store.arrays,
-        store.widest,
         values,
         record,
         propensities,
@@ -92,7 +89,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
         signals=record[:, 2],
         true=record[:, 3].astype(np.int8),
         decoded=record[:, 4].astype(np.int8),
-        bandit=bandit,
+        bandit=learner[1][0],
     )
 
 
@@ -134,24 +131,18 @@ def _play(
     emissions,
     noise,
     signals,
-    tables,
-    parameters,
+    learner,
     t0,
     features,
-    widest,
     values,
     record,
     propensities,
 ):
-    ik, bandit, own, pooled = tables
     users, actions = states[0].shape
-    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
-    totals = np.zeros(running_totals.TOTALS)
-    index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
+    _, _, _, totals, _, _, output = learner
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
     interaction = np.zeros(5, dtype=np.int64)
-    output = np.zeros(columns.OUTPUTS)
     for t in range(len(values)):
         phase = 0 if 2 * t < len(values) else 1
         user = rng.integers(0, users)
@@ -164,12 +155,9 @@ def _play(
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
         interaction[:] = user, 0, signals[signal, 0], signals[signal, 1], action
-        kernel.learn_one(
-            ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0,
-            1.0 / (actions * shown[action]), index, value, start, posterior, order, output,
-        )  # fmt: skip
+        learn_one(learner, features, interaction, 1.0 / (actions * shown[action]))
         for other in range(users):
-            exploring.action_scores(bandit, features, parameters[columns.SHARED], other, 0, scores[other])
+            action_scores(learner, features, other, 0, scores[other])
         values[t] = _greedy_value(scores, states[phase])
         propensities[t] = shown[action]
         record[t] = user, action, signal, state, np.int64(output[columns.STATE])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.people.self_play import People
 from groundswell.events import Action, Features, Impression, Interaction, Source
-from processors.learners.shard_learner import ShardLearner
+from processors.learners.shard_learner import ShardLearner, ThreeStateShard
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
 
@@ -30,7 +30,7 @@ def sharded_play(
     actions = [Action(f"a{i}") for i in range(count)]
     contexts: list[Features] = [{"user": f"u{user}"} for user in range(users)]
     emissions = np.cumsum(people.emissions, axis=-1)
-    learners = [ShardLearner(model) for _ in range(shards)]
+    learners: list[ShardLearner] = [ThreeStateShard(model) for _ in range(shards)]
     values = np.empty(horizon)
     for begin in range(0, horizon, published_every):
         _mix(learners)

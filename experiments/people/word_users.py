@@ -79,7 +79,7 @@ def play(people: WordUsers, model: ModelConfig, seed: int, *, oracle: bool) -> W
     weights, squares, meanings = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     size = 1 << model.hash_bits
     bandit, totals = np.zeros((size, 3)), np.zeros(running_totals.TOTALS)
-    tables = (np.zeros((size, 3)), bandit, np.zeros((1, 2)), np.zeros((1, 2)))
+    tables = (np.zeros((size, 3)), bandit)
     rows = np.full((2, max(users, words)), -1, dtype=np.int64)
     record, propensities = np.full((horizon, 5), -1, dtype=np.int64), np.zeros(horizon)
     rng = np.random.default_rng(seed)
@@ -94,8 +94,7 @@ def play(people: WordUsers, model: ModelConfig, seed: int, *, oracle: bool) -> W
             rows, record, propensities,
         )  # fmt: skip
         if not oracle and end < horizon:
-            alone = config.form == "co-occurrence"
-            spectral_embedding.embedding(moments, weights, squares, float(people.actions), alone, meanings)
+            spectral_embedding.embedding(moments, weights, squares, float(people.actions), meanings)
             wrong.append((end, _misplaced(meanings, rows, people)))
         begin = end
     columns = record.T
@@ -160,7 +159,7 @@ def _play(
     rng, begin, end, tiles, labels, tile_hashes, user_hashes, rewarded, bizarre, good_words, bad_words, oracle, tables,
     totals, parameters, t0, action_arrays, embedding, rows, record, propensities,
 ):  # fmt: skip
-    ik, bandit, own, pooled = tables
+    ik, bandit = tables
     moments, weights, squares, meanings = embedding
     active = tiles.shape[1]
     actions = action_arrays[0][1]
@@ -168,7 +167,7 @@ def _play(
     contexts = np.zeros(active + 2, dtype=np.uint32)
     features = (np.array([0, active + 2]), contexts, np.ones(active + 2), *action_arrays)
     seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
-    index, value, start, posterior, order = kernel.scratch((active + 2) * actions, active + 2, actions)
+    index, value, start, posterior = kernel.scratch((active + 2) * actions, actions)
     scores, shown, output = np.empty(actions), np.empty(actions), np.empty(columns.OUTPUTS)
     interaction = np.zeros(5, dtype=np.int64)
     cell, without, importance = np.zeros((1, 7), dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1)
@@ -198,8 +197,8 @@ def _play(
         meaning = meanings[user_row, word_row]
         interaction[:] = 0, 0, -1, 0, action
         kernel.learn_one(
-            ik, bandit, own, pooled, seen, totals, parameters, features, interaction, meaning, importance[0],
-            index, value, start, posterior, order, output,
+            ik, bandit, seen, totals, parameters, features, interaction, meaning, importance[0],
+            index, value, start, posterior, output,
         )  # fmt: skip
         if meaning != 0.0:
             record[t, 1] = np.int64(output[columns.STATE])

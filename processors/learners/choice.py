@@ -9,8 +9,10 @@ from groundswell.events import NONE_SIGNAL, Action, Impression, Interaction, Sou
 from processors.admission.interactions import InteractionReader
 from processors.learners.embedding_learner import EmbeddingLearner
 from processors.learners.learner import Learner
-from processors.learners.shard_learner import ShardLearner
+from processors.learners.papers_learner import PapersLearner
+from processors.learners.shard_learner import PapersShard, ThreeStateShard
 from processors.learners.stock_learner import StockLearner
+from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 
 
@@ -42,7 +44,10 @@ def _kind(model: ModelConfig) -> type[Learner]:
         return EmbeddingLearner
     if model.inverse_kinematics.estimator or model.bandit.estimator:
         return StockLearner
-    return ShardLearner if model.sharded_by is not None else Learner
+    sharded = model.sharded_by is not None
+    if model.reward.rule == "three-state":
+        return ThreeStateShard if sharded else ThreeStateLearner
+    return PapersShard if sharded else PapersLearner
 
 
 def _interaction(user: str) -> Interaction:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-# Columns of an interaction in a batch; NEGATIVE is 1 for a definitely negative signal.
+# Columns of an interaction in a batch; ANCHOR says what is known of its signal beforehand (`reward_rules.anchor`),
+# NEGATIVE is 1 for a definitely negative one.
 CONTEXT, ACTIONS, SIGNAL, ANCHOR, CHOSEN, NEGATIVE = range(6)
 # Columns of what the step reports about it.
 STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
@@ -17,12 +18,11 @@ OUTPUTS: Final = 5
     RULE,
     THRESHOLD,
     ALPHA,
-    PRIOR,
     BANDIT_RATE,
     BANDIT_CAP,
     POLARITY,
     SHARED,
     START,
     EXTREMES,
-) = range(13)
-PARAMETERS: Final = 13
+) = range(12)
+PARAMETERS: Final = 12

@@ -14,7 +14,7 @@ from groundswell.features import feature, hashed
 from groundswell.policy import PolicySnapshot
 from processors.admission.interactions import Stretch
 from processors.learners import running_totals, spectral_embedding
-from processors.learners.learner import Learner
+from processors.learners.papers_learner import PapersLearner
 from processors.learners.recent_names import RecentNames
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
@@ -28,10 +28,10 @@ def wait(learned: int) -> int:
     return min(max(learned // 4, FIRST_REFRESH), LONGEST_WAIT)
 
 
-class EmbeddingLearner(Learner):
+class EmbeddingLearner(PapersLearner):
     """Learns from what a signal means for its user, z(u, y) in [-1, 1], in the place of the signal itself.
 
-    `processors/learners/spectral_embedding.py` has the two embeddings. They are refreshed after 2,500 interactions,
+    `processors/learners/spectral_embedding.py` has the embedding. It is refreshed after 2,500 interactions,
     then each quarter more, then each 25,000. The inverse kinematics is a softmax over the actions on the features of
     context and action times z. Where z is 0, because there is no embedding yet, the user or the signal came after the
     last refresh, or the context does not name the user, the state is 0, the posterior 1/K, and neither classifier nor
@@ -89,7 +89,7 @@ class EmbeddingLearner(Learner):
             rows[i] = context, actions, -1, 0, shown.chosen, negative
             cells[i] = *cell, context, actions, shown.chosen, *new
         importance = np.array(weights)
-        outputs = self._learned(store.arrays, rows, meanings, importance)
+        outputs = self._learned_as(store.arrays, rows, meanings, importance)
         spectral_embedding.add_batch(
             self._moments, self._weights, self._squares, store.arrays, users, cells, importance
         )
@@ -125,7 +125,6 @@ class EmbeddingLearner(Learner):
             self._weights,
             self._squares,
             float(self._totals[running_totals.ACTIONS_SEEN]) / learned,
-            self.model.inverse_kinematics.form == "co-occurrence",
             self._meanings,
         )
         self._until_refresh = wait(int(learned))

@@ -1,4 +1,4 @@
-"""The compiled learning step: posterior, reward, bandit, in sequence over a batch of interactions."""
+"""The compiled learning step of the papers' rules: posterior, reward, bandit, over a batch of interactions."""
 
 from __future__ import annotations
 
@@ -30,64 +30,39 @@ from processors.learners.columns import (
 )
 from processors.learners.reward_decoding import judge
 from processors.learners.running_totals import notice, tally
+from processors.learners.scratch_space import actions_needed, crosses_needed
 from processors.learners.weight_tables import estimate, logistic, score, step
 
 ONE_VERSUS_REST, SOFTMAX = range(2)
 
 
 @compiled(nogil=True)  # heartbeats go on meanwhile
-def learn_batch(
-    ik, bandit, own, pooled, seen, totals, sums, parameters, features, interactions, meanings, weights, outputs
-):
+def learn_batch(ik, bandit, seen, totals, sums, parameters, features, interactions, meanings, weights, outputs):
     """Learn a batch in order."""
     set_start = features[3]
-    crosses, contexts, actions = needed(features, interactions)
-    index, value, start, posterior, order = scratch(crosses, contexts, actions)
+    index, value, start, posterior = scratch(
+        crosses_needed(features, interactions), actions_needed(features, interactions)
+    )
     for i in range(len(interactions)):
         learn_one(
-            ik, bandit, own, pooled, seen, totals, parameters, features, interactions[i], meanings[i], weights[i],
-            index, value, start, posterior, order, outputs[i],
+            ik, bandit, seen, totals, parameters, features, interactions[i], meanings[i], weights[i],
+            index, value, start, posterior, outputs[i],
         )  # fmt: skip
         row = interactions[i, ACTIONS]
         tally(sums, interactions[i, NEGATIVE], weights[i], set_start[row + 1] - set_start[row], outputs[i])
 
 
 @compiled()
-def needed(features, interactions):
-    """Return the most crosses, context features and actions of any one of these interactions."""
-    context_start, _, _, set_start, set_rows, action_start, _, _ = features
-    most_crosses, most_contexts, most_actions = 1, 1, 1
-    for i in range(len(interactions)):
-        context, actions = interactions[i, CONTEXT], interactions[i, ACTIONS]
-        contexts = context_start[context + 1] - context_start[context]
-        first, last = set_start[actions], set_start[actions + 1]
-        action_features = 0
-        for a in range(first, last):
-            action_features += action_start[set_rows[a] + 1] - action_start[set_rows[a]]
-        most_crosses = max(most_crosses, contexts * action_features)
-        most_contexts = max(most_contexts, contexts)
-        most_actions = max(most_actions, last - first)
-    return most_crosses, most_contexts, most_actions
-
-
-@compiled()
-def scratch(crosses, contexts, actions):
-    """Return the working arrays of `learn_one` for so many crosses, context features and actions at most."""
-    return (
-        np.empty(crosses, dtype=np.int64),
-        np.empty(crosses),
-        np.empty(actions + 1, dtype=np.int64),
-        np.empty(actions),
-        np.empty(contexts, dtype=np.int64),
-    )
+def scratch(crosses, actions):
+    """Return the working arrays of `learn_one` for so many crosses and actions at most."""
+    index, start = np.empty(crosses, dtype=np.int64), np.empty(actions + 1, dtype=np.int64)
+    return index, np.empty(crosses), start, np.empty(actions)
 
 
 @borrowing
 def learn_one(
     ik,
     bandit,
-    own,
-    pooled,
     seen,
     totals,
     parameters,
@@ -99,7 +74,6 @@ def learn_one(
     value,
     start,
     posterior,
-    order,
     out,
 ):
     """Learn one interaction: posterior -> reward -> inverse kinematics, bandit. Writes a row of outputs.
@@ -108,7 +82,7 @@ def learn_one(
     multiplied by it, and where it is 0, unknown, nothing is learned. Without an embedding it is 1, and the features
     are crossed with the signal instead.
     """
-    context_start, context_hash, _, set_start, set_rows, action_start, action_hash, _ = features
+    context_start, context_hash, _, set_start, set_rows, _, _, _ = features
     context_row, signal, chosen = interaction[CONTEXT], interaction[SIGNAL], interaction[CHOSEN]
     context = context_hash[context_start[context_row] : context_start[context_row + 1]]
     first = set_start[interaction[ACTIONS]]
@@ -134,12 +108,7 @@ def learn_one(
     out[LOG_LOSS] = -math.log(max(1.0 / actions if mass == 0.0 else posterior[chosen] / mass, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
-    action = action_hash[action_start[chosen_row]]
-    ratio = actions * posterior[chosen]
-    out[STATE], out[REWARD] = judge(
-        ratio, meaning, interaction[ANCHOR], totals, own, pooled, context, action, signal, weight, actions, parameters,
-        order,
-    )  # fmt: skip
+    out[STATE], out[REWARD] = judge(actions * posterior[chosen], meaning, interaction[ANCHOR], parameters)
     if meaning == 0.0:
         return
 

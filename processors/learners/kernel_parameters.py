@@ -21,7 +21,6 @@ def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
     values[columns.RULE] = reward_rules.RULES[rule.rule]
     values[columns.THRESHOLD] = rule.threshold
     values[columns.ALPHA] = 1.0 if rule.alpha is None else rule.alpha
-    values[columns.PRIOR] = rule.prior_strength
     values[columns.BANDIT_RATE] = bandit.learning_rate
     values[columns.BANDIT_CAP] = math.inf if bandit.weight_cap is None else bandit.weight_cap
     values[columns.POLARITY] = reward_rules.polarity(model)

@@ -1,10 +1,11 @@
-"""The learner: inverse kinematics -> reward -> bandit, one interaction after another (IGL-P(3), Alg. 1)."""
+"""What every learner shares: feedback -> reward -> bandit, one interaction after another (IGL-P(3), Alg. 1)."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interactions import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
-from processors.learners import columns, exploration_schedule, exploring, kernel, reward_rules, running_totals
+from processors.learners import columns, exploration_schedule, exploring, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.statistics import Statistics
 from processors.models.config import ModelConfig
@@ -25,11 +26,10 @@ from processors.models.signal_reduction import occurrences, reduced_signal
 from processors.wire.envelopes import Envelope
 from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
 
-FEWEST_ACTIONS: Final = 3
-"""With two actions K * P > 2 cannot happen: no interaction would ever be extreme."""
-STATE_VERSION: Final = 1
 MOST_KNOWN: Final = 100_000
 """Signals whose hash is kept."""
+STATES: Final = {1: "the papers' rules or of an earlier release's default", 2: 'the rule "three-state"'}
+"""Whose state each version is."""
 Number = TypeVar("Number", float, NDArray[np.float64])
 
 
@@ -37,12 +37,17 @@ class StateError(Exception):
     """A state that this learner cannot continue from; the message says why."""
 
 
-class Learner:
+class Learner(ABC):
     """Learns one model from its interactions; a function of the configuration and their sequence alone.
 
     A batch is learned exactly as its interactions one at a time. Learning from the logs of another policy and
     from those of one's own is the same: the importance weight 1/(K p) takes the logged propensity.
     """
+
+    state_version: ClassVar[int]
+    """Of what `state()` returns. A learner of another kind has another one."""
+    totals: ClassVar[int] = running_totals.TOTALS
+    """How many running totals it keeps."""
 
     def __init__(self, model: ModelConfig) -> None:
         self.model = model
@@ -50,23 +55,31 @@ class Learner:
         self._skipped = 0
         self._sums = np.zeros(running_totals.SUMS)
         self.configuration = _digest(model)
-        size = 1 << model.hash_bits
-        self._tables = {
-            "inverse_kinematics": np.zeros((size, 3)),
-            "bandit": np.zeros((size, 3)),
-            "own": np.zeros((size, 2)),
-            "pooled": np.zeros((size, 2)),
-        }
+        self._tables = self._empty_tables(1 << model.hash_bits)
         self._seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
-        self._totals = np.zeros(running_totals.TOTALS)
+        self._totals = np.zeros(self.totals)
         self._parameters = kernel_parameters(model)
         self._anchors = model.definitely_negative or model.definitely_positive
         self._store = FeatureStore(model.context_crosses)
         self._known: dict[str, tuple[int, int, bool]] = {}
 
+    @property
+    @abstractmethod
+    def fewest_actions(self) -> int:
+        """Of how many actions on a round is learned."""
+
+    @staticmethod
+    @abstractmethod
+    def _empty_tables(size: int) -> dict[str, NDArray[np.float64]]:
+        """Return the tables of a learner that knows nothing; that of the bandit is called "bandit"."""
+
+    @abstractmethod
+    def _learned(self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Learn a batch, whose columns are those of `columns.py`; return its outputs."""
+
     def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
-        """Learn interactions in order and return their rewards; None where there were fewer than 3 actions."""
-        places = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= FEWEST_ACTIONS]
+        """Learn interactions in order and return their rewards; None where there were too few actions."""
+        places = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= self.fewest_actions]
         if not places:
             return self._with_skipped([], places, len(interactions))
         learned = [interactions[i] for i in places]
@@ -93,7 +106,7 @@ class Learner:
         """Learn envelopes by the columns of their batch."""
         arrivals, rows = run.arrivals, np.array(run.rows, dtype=np.int64)
         counts = arrivals.counts[rows]
-        places = np.flatnonzero(counts >= FEWEST_ACTIONS)
+        places = np.flatnonzero(counts >= self.fewest_actions)
         rows, counts = rows[places], counts[places]
         read = run.read
         learned = [read[place] for place in places.tolist()]
@@ -104,7 +117,7 @@ class Learner:
         names, anchors, negatives = zip(*known, strict=True)
         weights = importance(arrivals.weights[rows], counts.astype(np.float64), arrivals.propensities[rows])
         table = np.column_stack((rows, rows, names, anchors, arrivals.chosen[rows], negatives))
-        outputs = self._learned(arrivals.arrays, table, np.ones(len(rows)), weights)
+        outputs = self._learned(arrivals.arrays, table, weights)
         ids = [arrivals.ids[row] for row in rows.tolist()]
         rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), signals, weights.tolist(), outputs)
         return self._with_skipped(rewards, places.tolist(), len(run))
@@ -125,15 +138,12 @@ class Learner:
         self._store.trim()
         row, actions_row = self._store.context(context), self._store.actions(actions)
         result = np.empty(len(actions))
-        exploring.action_scores(
-            self._tables["bandit"],
-            self._store.arrays,
-            self._parameters[columns.SHARED],
-            row,
-            actions_row,
-            result,
-        )
+        self._score(self._store.arrays, row, actions_row, result)
         return result
+
+    def _score(self, arrays: Arrays, context: int, actions: int, out: NDArray[np.float64]) -> None:
+        """Write the score of each action of a set in a context, both given by their rows."""
+        exploring.action_scores(self._tables["bandit"], arrays, self._parameters[columns.SHARED], context, actions, out)
 
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probability with which to show each action, as the snapshot of this moment would."""
@@ -177,15 +187,15 @@ class Learner:
             context_crosses=self.model.context_crosses,
             shared_weights=self.model.shared_weights,
             exploration=self.exploration,
-            bandit=_sparse(self._tables["bandit"]),
-            inverse_kinematics=_sparse(self._tables["inverse_kinematics"]),
+            bandit=sparse(self._tables["bandit"]),
+            inverse_kinematics=None,
             configuration=self.configuration,
         )
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values (integers, floats, text, bytes, lists, dictionaries)."""
         return {
-            "state_version": STATE_VERSION,
+            "state_version": self.state_version,
             "configuration": self.configuration,
             "interactions_included": self.interactions_included,
             "statistics": msgspec.to_builtins(self.statistics),
@@ -202,20 +212,32 @@ class Learner:
             StateError: the state is of another version or of another configuration.
         """
         learner = cls(model)
-        if state.get("state_version") != STATE_VERSION:
-            raise StateError(f"state version {state.get('state_version')!r}, this program reads {STATE_VERSION}")
-        if state["configuration"] != learner.configuration:
-            raise StateError(
-                f"the state of model {model.name!r} was learned under another configuration: restore the old one, or "
-                "give the model a new name, under which it begins anew"
-            )
+        learner._check(state)
         learner.interactions_included = state["interactions_included"]
         statistics = msgspec.convert(state["statistics"], Statistics)
         learner._skipped, learner._sums = statistics.skipped, statistics.sums()
-        learner._tables = {name: unpacked_rows(table) for name, table in state["tables"].items()}
+        learner._tables = {name: unpacked_rows(state["tables"][name]) for name in learner._tables}
         learner._seen = unpacked(state["seen"])
-        learner._totals = unpacked(state["totals"])
+        learner._totals = unpacked(state["totals"])[: learner.totals]
         return learner
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        """Raise `StateError` where this learner cannot continue from a state."""
+        name, version = self.model.name, state.get("state_version")
+        relearn = f"`groundswell redecode --model {name}` relearns it from the interactions log"
+        if version != self.state_version and version in STATES:
+            raise StateError(
+                f"the state of model {name!r} is that of {STATES[version]}, and the model is configured for "
+                f"{STATES[self.state_version]}, which cannot continue from it: what the one has learned of signals and "
+                f"actions means nothing to the other. {relearn}"
+            )
+        if version != self.state_version:
+            raise StateError(f"state version {version!r}, this program reads {self.state_version}")
+        if state["configuration"] != self.configuration:
+            raise StateError(
+                f"the state of model {name!r} was learned under another configuration: restore the old one, or give "
+                f"the model a new name, under which it begins anew. {relearn}"
+            )
 
     def _signal(self, interaction: Interaction | Envelope) -> str:
         if len(interaction.signals) == 1 and len(interaction.feedback) < 2:
@@ -236,7 +258,7 @@ class Learner:
             name, anchor, negative = self._known.get(signal) or self._look_up(signal)
             rows += store.context(shown.context), store.actions(shown.actions), name, anchor, shown.chosen, negative
         table = np.array(rows, dtype=np.int64).reshape(len(interactions), -1)
-        return self._learned(store.arrays, table, np.ones(len(interactions)), np.array(weights))
+        return self._learned(store.arrays, table, np.array(weights))
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
@@ -245,24 +267,6 @@ class Learner:
         found = hashed(signal), reward_rules.anchor(self.model, signal), signal in self.model.definitely_negative
         self._known[signal] = found
         return found
-
-    def _learned(
-        self, arrays: Arrays, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        outputs = np.empty((len(rows), columns.OUTPUTS))
-        kernel.learn_batch(
-            *self._tables.values(),
-            self._seen,
-            self._totals,
-            self._sums,
-            self._parameters,
-            arrays,
-            rows,
-            meanings,
-            weights,
-            outputs,
-        )
-        return outputs
 
     def _rewards(
         self,
@@ -275,7 +279,7 @@ class Learner:
         outputs: NDArray[np.float64],
     ) -> list[Reward]:
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
-        model, threshold, version = self.model.name, self.model.reward.threshold, self.version
+        model, version = self.model.name, self.version
         states: list[Any] = outputs[:, columns.STATE].astype(int).tolist()
         inferred, posteriors = outputs[:, [columns.REWARD, columns.POSTERIOR]].T.tolist()
         return [
@@ -290,16 +294,35 @@ class Learner:
                 state=state,
                 reward=amount,
                 posterior=posterior,
-                threshold=threshold / count,
+                threshold=threshold,
+                state_probabilities=probabilities,
                 weight=weight,
                 ik_version=(seen := version + place),
                 policy_version=seen,
                 logged_policy_version=shown.policy_version,
             )
-            for place, one, action, count, signal, weight, state, amount, posterior in zip(
-                places, interactions, ids, counts, signals, weights, states, inferred, posteriors, strict=True
+            for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities in zip(
+                places,
+                interactions,
+                ids,
+                signals,
+                weights,
+                states,
+                inferred,
+                posteriors,
+                self._thresholds(counts),
+                self._state_probabilities(outputs),
+                strict=True,
             )
         ]
+
+    def _thresholds(self, counts: Sequence[int]) -> Sequence[float | None]:
+        """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
+        return [None] * len(counts)
+
+    def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
+        """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any."""
+        return [None] * len(outputs)
 
 
 def importance(weight: Number, actions: Number, propensity: Number) -> Number:
@@ -307,7 +330,8 @@ def importance(weight: Number, actions: Number, propensity: Number) -> Number:
     return weight / (actions * propensity)
 
 
-def _sparse(table: NDArray[np.float64]) -> Weights:
+def sparse(table: NDArray[np.float64]) -> Weights:
+    """Return the first column of a table of weights as a policy lists it."""
     indices = np.flatnonzero(table[:, 0] != 0.0)  # comparing first takes a fifth
     return Weights(indices.tolist(), table[indices, 0].tolist())
 

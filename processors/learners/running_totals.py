@@ -11,9 +11,8 @@ from processors.compiled import borrowing
 from processors.learners.columns import CORRECT, LOG_LOSS, STATE
 
 # The totals.
-LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)
-MARKED_ANCHORED, MARKED, PLAIN_ANCHORED, PLAIN = range(5, 9)
-TOTALS: Final = 9
+LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES = range(3)
+TOTALS: Final = 3
 # The sums: `statistics.py` beside this has what they mean. The first three are the states.
 STATES: Final = 3
 (

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.learners import running_totals
+from processors.learners import running_totals, three_state
 from processors.learners.learner import Learner
-from processors.learners.shard_mixing import ADDITIVE_TOTALS, LARGEST, Contribution, add_rows, own_rows
+from processors.learners.papers_learner import PapersLearner
+from processors.learners.shard_mixing import Contribution, Evidence, Means, Mixture
+from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
+
+WEIGHTS: Final = Means(weights=[0], precision=1, largest=2)
 
 
 class ShardLearner(Learner):
@@ -22,13 +26,18 @@ class ShardLearner(Learner):
     sequence of its interactions and of the contributions taken in between them.
     """
 
+    mixtures: ClassVar[Mapping[str, Mixture]]
+    """How each table mixes."""
+    added: ClassVar[list[int]]
+    """The running totals that are sums. The others forget at their own pace, and each shard keeps its own."""
+
     def __init__(self, model: ModelConfig) -> None:
         super().__init__(model)
         self._others_interactions = 0
         self._others: dict[str, NDArray[np.float64]] = {
-            name: np.zeros((len(table), 2)) for name, table in self._tables.items()
+            name: self.mixtures[name].nothing(len(table)) for name, table in self._tables.items()
         }
-        self._others_totals = np.zeros(running_totals.TOTALS)
+        self._others_totals = np.zeros(self.totals)
 
     @property
     def version(self) -> int:
@@ -39,27 +48,22 @@ class ShardLearner(Learner):
         """Return what came of this shard's own interactions."""
         return Contribution(
             interactions=self.interactions_included,
-            tables={name: own_rows(table, self._others[name]) for name, table in self._tables.items()},
+            tables={name: self.mixtures[name].own(table, self._others[name]) for name, table in self._tables.items()},
             totals=self._totals - self._others_totals,
             seen=self._seen.copy(),
         )
 
     def take_in(self, contributions: Iterable[Contribution]) -> None:
         """Put what the other shards contributed in the place of what they had contributed before."""
-        own, before = self.contribution(), self._others
-        self._others = {name: np.zeros_like(table) for name, table in before.items()}
-        self._others_interactions = 0
+        own, taken = self.contribution(), list(contributions)
+        self._others_interactions = sum(one.interactions for one in taken)
         self._others_totals[:] = 0.0
-        for one in contributions:
-            self._others_interactions += one.interactions
-            self._others_totals[ADDITIVE_TOTALS] += one.totals[ADDITIVE_TOTALS]
+        for one in taken:
+            self._others_totals[self.added] += one.totals[self.added]
             self._seen |= one.seen
-            for name, rows in one.tables.items():
-                self._others[name][rows.numbers] += rows.additive
-                if (table := self._tables[name]).shape[1] > LARGEST:
-                    table[rows.numbers, LARGEST] = np.maximum(table[rows.numbers, LARGEST], rows.largest)
         for name, table in self._tables.items():
-            add_rows(table, own.tables[name], self._others[name], before[name])
+            contributed = [one.tables[name] for one in taken]
+            self._others[name] = self.mixtures[name].mixed(table, own.tables[name], self._others[name], contributed)
         self._totals = own.totals + self._others_totals
         self._totals[running_totals.CONTEXT_FEATURES] = float(np.bitwise_count(self._seen).sum())
 
@@ -80,6 +84,46 @@ class ShardLearner(Learner):
         learner = super().restore(model, state)
         others = state["others"]
         learner._others_interactions = others["interactions"]
-        learner._others = {name: unpacked_rows(table) for name, table in others["tables"].items()}
-        learner._others_totals = unpacked(others["totals"])
+        learner._others = {name: unpacked_rows(others["tables"][name]) for name in learner._others}
+        learner._others_totals = unpacked(others["totals"])[: learner.totals]
         return learner
+
+
+class ThreeStateShard(ShardLearner, ThreeStateLearner):
+    """A shard by the default rule."""
+
+    mixtures: ClassVar[Mapping[str, Mixture]] = {
+        "bandit": Means(
+            weights=[three_state.SCORE, three_state.EXTREME, three_state.NEGATIVES],
+            precision=three_state.SEEN,
+            largest=three_state.LARGEST,
+        ),
+        "signals": Evidence(
+            odds=range(three_state.MEANING, three_state.MEANING + 3),
+            slopes=range(three_state.SLOPES, three_state.SLOPES + 3),
+            weight=three_state.WEIGHT,
+            bound=three_state.KEPT_OWN,
+        ),
+    }
+    added: ClassVar[list[int]] = [
+        running_totals.LEARNED,
+        running_totals.ACTIONS_SEEN,
+        three_state.MINUSES,
+        three_state.ZEROS,
+        three_state.PLUSES,
+        three_state.PLAYS,
+        three_state.NAMED,
+        three_state.THERE,
+        three_state.THERE_WEIGHT,
+        three_state.ELSEWHERE,
+        three_state.ELSEWHERE_WEIGHT,
+        three_state.WEIGHTS,
+        three_state.INDIFFERENT_WEIGHTS,
+    ]
+
+
+class PapersShard(ShardLearner, PapersLearner):
+    """A shard by the papers' rules."""
+
+    mixtures: ClassVar[Mapping[str, Mixture]] = {"inverse_kinematics": WEIGHTS, "bandit": WEIGHTS}
+    added: ClassVar[list[int]] = [running_totals.LEARNED, running_totals.ACTIONS_SEEN]

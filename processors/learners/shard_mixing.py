@@ -1,51 +1,46 @@
-"""What a shard of a model has learned from its own interactions, in a form in which shards add up.
+"""What a shard of a model has learned from its own interactions, in a form in which shards can be mixed.
 
-Several learners of one model each see a part of its interactions. In the right coordinates all that they hold
-is additive:
+Several learners of one model each see a part of its interactions. What mixes how, by what it is:
 
-- counts are sums as they stand;
-- a weight w that has gathered the precision P (its accumulated squared gradients or squared values) becomes the
-  pair (P w, P). Pairs add up, and (sum of P w) / (sum of P) is the mean of the weights by their accumulated
-  adaptive precision, as VowpalWabbit's allreduce takes it (Agarwal, Chapelle, Dudik & Langford 2014, section 3).
+means      A row of weights w that share the precision P: its sum of squared gradients, or of squared values (how often
+           it was seen). It becomes (P w, P), and these add up: (sum of P w) / (sum of P) is the mean of the weights by
+           their accumulated adaptive precision, as VowpalWabbit's allreduce takes it (Agarwal, Chapelle, Dudik &
+           Langford 2014, section 3). By the default rule these are score, extremeness and rate of definite negatives
+           of a cross, by how often it was seen; by the papers' rules, the weights of classifier and bandit. A row that
+           counts anew, since the world changed, is the shard's own as a whole.
+evidence   The log odds l of a signal in the three states grow as a z-score: each step is a slope over the root of the
+           sum G of the squared slopes. Evidence of different interactions is combined as z-scores are, by the roots of
+           G (Stouffer 1949; Lipták 1958): l = sum_s sqrt(G_s) l_s / sqrt(sum_s G_s). For one shard that is its own l,
+           for two of the same size and opinion 1.4 times that. The floors under l and the decay of G are the shard's:
+           they hold for what is mixed at its next step, and G, by which steps are sized, is never mixed.
+sums       The weight with which a signal came, and most running totals. They add up.
+own        Of the largest value of a feature the maximum is taken. What forgets at a pace of its own (rates of marks,
+           the commonest signal, how long a prediction has been wrong) is not mixed.
 
-A learner that holds the sum of all shards takes steps of the size that all of their interactions justify. What
-it adds is the difference to what others had contributed. For weighted means this is exact, whatever the delay;
-for gradient steps it is to first order what one learner would have done with all interactions in sequence. Only
-the newest contribution of a shard counts, so that one that is repeated, late or restored does no harm.
+A learner that holds the mix of all shards takes steps of the size that all of their interactions justify. What it
+adds is the difference to what others had contributed. For weighted means this is exact, whatever the delay; for steps
+it is to first order what one learner would have done with all interactions in sequence. Only the newest contribution
+of a shard counts, so that one that is repeated, late or restored does no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.learners import running_totals
-
 Floats = NDArray[np.float64]
-WEIGHT, PRECISION, LARGEST = range(3)
-"""Columns of a table of weights. A table of counts has the columns (sum, count)."""
-ADDITIVE_TOTALS = [
-    running_totals.LEARNED,
-    running_totals.ACTIONS_SEEN,
-    running_totals.EXTREME_ANCHORED,
-    running_totals.EXTREME,
-]
-"""The running totals that are sums. The others forget at their own pace, and each shard keeps its own."""
 
 
 class Rows(NamedTuple):
-    """Some rows of a table in additive form: their numbers, (amount, mass) of each, the largest value met by each.
-
-    The mass is the precision or the count; rows without any are left out.
-    """
+    """Some rows of a table in the form in which they are mixed: their numbers, and what each table makes of them."""
 
     numbers: NDArray[np.int64]
-    additive: Floats
-    largest: Floats
+    values: Floats
 
 
 @dataclass(frozen=True)
@@ -58,29 +53,110 @@ class Contribution:
     seen: NDArray[np.uint8]
 
 
-def own_rows(table: Floats, others: Floats) -> Rows:
-    """Return what a table of weights or counts holds beyond the additive form of what `others` contributed."""
-    weights = table.shape[1] == 3
-    mass = table[:, 1] - others[:, 1]
-    numbers = np.flatnonzero(mass > 0.0)
-    chosen = table[numbers]
-    amount = chosen[:, WEIGHT] * chosen[:, PRECISION] if weights else chosen[:, 0]
-    largest = chosen[:, LARGEST] if weights else np.zeros(len(numbers))
-    return Rows(numbers, np.column_stack((amount - others[numbers, 0], mass[numbers])), largest)
+class Mixture(ABC):
+    """How the rows of one table mix."""
+
+    @abstractmethod
+    def nothing(self, size: int) -> Floats:
+        """Return what others contributed to a table of so many rows before any did."""
+
+    @abstractmethod
+    def own(self, table: Floats, others: Floats) -> Rows:
+        """Return what a table holds beyond what `others` contributed."""
+
+    @abstractmethod
+    def mixed(self, table: Floats, own: Rows, before: Floats, contributed: Sequence[Rows]) -> Floats:
+        """Make a table, which was the mix of `own` and `before`, that of `own` and what is `contributed` now, in place.
+
+        Return what others contributed now. Rows to which others add nothing stay as they are, to the bit.
+        """
 
 
-def add_rows(table: Floats, own: Rows, others: Floats, before: Floats) -> None:
-    """Make a table, which was the sum of `own` and `before`, that of `own` and `others`, in place.
+class Means(Mixture):
+    """Weights in the columns `weights` of a table, of the precision in another, and the largest value met in a third.
 
-    Rows to which others add nothing stay as they are, to the bit.
+    What others contributed is (P w of each weight, P) of each row; a row of a contribution has the largest value, too.
     """
-    changed = np.flatnonzero(others[:, 1] + before[:, 1])
-    whole = others[changed]
-    held = np.isin(own.numbers, changed, assume_unique=True)
-    whole[np.searchsorted(changed, own.numbers[held])] += own.additive[held]
-    if table.shape[1] == 2:
-        table[changed] = whole
-        return
-    mass = whole[:, 1]
-    table[changed, WEIGHT] = np.divide(whole[:, 0], mass, out=np.zeros_like(mass), where=mass > 0.0)
-    table[changed, PRECISION] = mass
+
+    def __init__(self, weights: Sequence[int], precision: int, largest: int) -> None:
+        self._weights, self._precision, self._largest = list(weights), precision, largest
+
+    def nothing(self, size: int) -> Floats:
+        """Return what others contributed to a table of so many rows before any did."""
+        return np.zeros((size, len(self._weights) + 1))
+
+    def own(self, table: Floats, others: Floats) -> Rows:
+        """Return the rows that are not all others'."""
+        theirs = others[:, -1]
+        numbers = np.flatnonzero(table[:, self._precision] != theirs)
+        rows, others = table[numbers], others[numbers]
+        anew = rows[:, self._precision] < theirs[numbers]
+        others[anew] = 0.0
+        mass = rows[:, [self._precision]]
+        additive = np.hstack((rows[:, self._weights] * mass, mass)) - others
+        return Rows(numbers, np.hstack((additive, rows[:, [self._largest]])))
+
+    def mixed(self, table: Floats, own: Rows, before: Floats, contributed: Sequence[Rows]) -> Floats:
+        """Let (P w, P) add up."""
+        others, largest = self.nothing(len(table)), table[:, self._largest]
+        for numbers, values in contributed:
+            others[numbers] += values[:, :-1]
+            largest[numbers] = np.maximum(largest[numbers], values[:, -1])
+        changed = np.flatnonzero(others[:, -1] + before[:, -1])
+        whole = others[changed]
+        held = np.isin(own.numbers, changed, assume_unique=True)
+        whole[np.searchsorted(changed, own.numbers[held])] += own.values[held, :-1]
+        mass = whole[:, [-1]]
+        table[np.ix_(changed, self._weights)] = np.divide(
+            whole[:, :-1], mass, out=np.zeros((len(mass), len(self._weights))), where=mass > 0.0
+        )
+        table[changed, self._precision] = mass[:, 0]
+        return others
+
+
+class Evidence(Mixture):
+    """Log odds in the columns `odds`, sums of squared slopes in `slopes`, and the weight with which a signal came.
+
+    What others contributed is (what they moved each log odds by, their weight) of each row. A row of a contribution is
+    (the own log odds, their slopes, the own weight); own log odds are kept within `bound`, beyond which no row goes.
+    """
+
+    def __init__(self, odds: Sequence[int], slopes: Sequence[int], weight: int, bound: float) -> None:
+        self._odds, self._slopes, self._weight, self._bound = list(odds), list(slopes), weight, bound
+
+    def nothing(self, size: int) -> Floats:
+        """Return what others contributed to a table of so many rows before any did."""
+        return np.zeros((size, len(self._odds) + 1))
+
+    def own(self, table: Floats, others: Floats) -> Rows:
+        """Return the rows that are not all others': of these the slopes are 0."""
+        learned = table[:, self._slopes].any(axis=1) | (table[:, self._weight] != others[:, -1])
+        numbers = np.flatnonzero(learned)
+        rows, others = table[numbers], others[numbers]
+        odds = np.clip(rows[:, self._odds] - others[:, :-1], -self._bound, self._bound)
+        return Rows(numbers, np.hstack((odds, rows[:, self._slopes], rows[:, [self._weight]] - others[:, [-1]])))
+
+    def mixed(self, table: Floats, own: Rows, before: Floats, contributed: Sequence[Rows]) -> Floats:
+        """Combine log odds by the roots of their evidence, and add up the weights."""
+        states, size = len(self._odds), len(table)
+        evidence, rooted = np.zeros((size, states)), np.zeros((size, states))
+        others = self.nothing(size)
+        for numbers, values in contributed:
+            evidence[numbers] += values[:, states : 2 * states]
+            rooted[numbers] += np.sqrt(values[:, states : 2 * states]) * values[:, :states]
+            others[numbers, -1] += values[:, -1]
+        changed = np.flatnonzero(evidence.any(axis=1) | others.any(axis=1) | before.any(axis=1))
+        mine = np.zeros((len(changed), own.values.shape[1]))
+        held = np.isin(own.numbers, changed, assume_unique=True)
+        mine[np.searchsorted(changed, own.numbers[held])] = own.values[held]
+        odds, slopes = mine[:, :states], mine[:, states : 2 * states]
+        total = evidence[changed] + slopes
+        mix = np.divide(
+            rooted[changed] + np.sqrt(slopes) * odds, np.sqrt(total), out=np.zeros_like(total), where=total > 0.0
+        )
+        alone = ~evidence[changed].any(axis=1)
+        mix[alone] = odds[alone]
+        others[changed, :-1] = mix - odds
+        table[np.ix_(changed, self._odds)] = mix
+        table[changed, self._weight] = mine[:, -1] + others[changed, -1]
+        return others

@@ -8,15 +8,11 @@ sign of z(u, y) = g(u) h(y) tells the state. For each user u and signal y we kee
 
 with psi and chi random sketches of the context without the user and of an action, multiplied element by element, and
 w = 1/(K p); and the weighted counts of (u, y), centred by rows and columns and scaled to the same noise, as one more
-channel. Two embeddings are read from them:
+channel. The embedding is the best rank-one approximation g (x) h (x) v of the whole, and z the sign of g(u) h(y). It
+needs no difference in how often people use which signal.
 
-spectral        The best rank-one approximation g (x) h (x) v of the whole; z is the sign of g(u) h(y). It needs no
-                difference in how often people use which signal.
-co-occurrence   The best rank-one approximation of the counts alone; z = tanh(g(u) h(y)). At a reward rate of one
-                half under uniform play, counts tell nothing.
-
-In both, z is positive for the state whose actions are the more concentrated: the rewarded one. At a reward rate of
-exactly one half under uniform play the two signs cannot be told apart.
+z is positive for the state whose actions are the more concentrated: the rewarded one. At a reward rate of exactly one
+half under uniform play the two signs cannot be told apart.
 
 The start matters more than the iteration: it is tried from the counts' singular vectors and from the leading
 eigenvectors of the Gram matrices of users and of signals (without their diagonals), and from the embedding before,
@@ -108,7 +104,7 @@ def _sketch(hashes, values, begin, end, without, salt, out):
 
 
 @compiled(nogil=True)
-def embedding(moments, weights, squares, actions, counts_alone, out):
+def embedding(moments, weights, squares, actions, out):
     """Write z of each user and signal to `out`, which holds it as it was before: 0 where one has not been seen.
 
     `actions` is the mean number of actions in a round.
@@ -118,15 +114,12 @@ def embedding(moments, weights, squares, actions, counts_alone, out):
         out[:] = 0.0
         return
     tensor = _standardised(moments, weights, squares, users, signals, actions)
-    size, left, right = _leading_pair(tensor[:, :, SKETCH].astype(np.float64))
-    size /= math.sqrt(1.0 - 1.0 / actions)
-    if not counts_alone:
-        left, right = _best(tensor, out[users][:, signals], left, right)
+    left, right = _leading_pair(tensor[:, :, SKETCH].astype(np.float64))
+    left, right = _best(tensor, out[users][:, signals], left, right)
     out[:] = 0.0
     for i in range(len(users)):
         for j in range(len(signals)):
-            z = left[i] * right[j]
-            out[users[i], signals[j]] = math.tanh(size * z) if counts_alone else (1.0 if z >= 0.0 else -1.0)
+            out[users[i], signals[j]] = 1.0 if left[i] * right[j] >= 0.0 else -1.0
     if _concentration(moments, weights, out, 1.0) < _concentration(moments, weights, out, -1.0):
         out *= -1.0
 
@@ -135,8 +128,8 @@ def embedding(moments, weights, squares, actions, counts_alone, out):
 def _best(tensor, before, left, right):
     """Return the weights of users and signals that explain most, from several starts."""
     of_users, of_signals = _leading_slices(tensor), _leading_slices(tensor.transpose(1, 0, 2))
-    _, fitting, _ = _leading_pair(_weighted(tensor, of_signals))
-    _, old_left, old_right = _leading_pair(before)
+    fitting, _ = _leading_pair(_weighted(tensor, of_signals))
+    old_left, old_right = _leading_pair(before)
     best_left, best_right, most = left, right, -1.0
     for start in ((left, right), (of_users, of_signals), (fitting, of_signals), (old_left, old_right)):
         found_left, found_right = _rank_one(tensor, start[0], start[1])
@@ -213,7 +206,7 @@ def _normalise(vector):
 
 @compiled()
 def _leading_pair(matrix):
-    """Return the largest singular value with its left and right vector, by power iteration from the longest row."""
+    """Return the left and right singular vector of the largest value, by power iteration from the longest row."""
     rows, columns = matrix.shape
     left, right = np.zeros(rows), np.zeros(columns)
     longest = -1.0
@@ -223,19 +216,18 @@ def _leading_pair(matrix):
         if length > longest:
             longest = length
             right[:] = row
-    size = 0.0
     for _ in range(ITERATIONS):
         for i in range(rows):
             left[i] = 0.0
             for j in range(columns):
                 left[i] += matrix[i, j] * right[j]
-        size = _normalise(left)
+        _normalise(left)
         right[:] = 0.0
         for i in range(rows):
             for j in range(columns):
                 right[j] += matrix[i, j] * left[i]
         _normalise(right)
-    return size, left, right
+    return left, right
 
 
 @compiled()

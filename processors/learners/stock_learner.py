@@ -17,7 +17,8 @@ from groundswell.features import action_features, context_features, crossed, has
 from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interactions import Stretch
 from processors.learners import columns, reward_decoding, reward_rules, running_totals
-from processors.learners.learner import Learner, StateError
+from processors.learners.learner import StateError
+from processors.learners.papers_learner import PapersLearner
 from processors.learners.stock_models import build_classifier, build_regressor
 from processors.learners.stock_state import from_plain, to_plain
 from processors.models.config import BanditConfig, ModelConfig, StockEstimator
@@ -40,7 +41,7 @@ Features = dict[int, float]
 RIVER_VERSION = version("river")
 
 
-class StockLearner(Learner):
+class StockLearner(PapersLearner):
     """Learns one interaction after another with River's classifier and regressor.
 
     The classifier sees the crosses of context and feedback and names the action; the regressor sees the crosses of
@@ -81,25 +82,14 @@ class StockLearner(Learner):
         out[columns.POSTERIOR] = posterior
         out[columns.LOG_LOSS] = -math.log(max(posterior, 1e-300))
         out[columns.CORRECT] = float(masses[impression.chosen] == max(masses))
-        out[columns.STATE], out[columns.REWARD] = self._decoded(impression, context, signal, posterior, weight)
+        anchor = reward_rules.anchor(self.model, signal)
+        out[columns.STATE], out[columns.REWARD] = reward_decoding.judge(
+            count * posterior, 1.0, anchor, self._parameters
+        )
         cap = self.model.inverse_kinematics.weight_cap
         self._classifier.learn_one(seen, shown.id, w=weight if cap is None else min(weight, cap))
         features = self._action_features(impression.context, shown)
         self._regressor.learn_one(features, float(out[columns.REWARD]), w=_capped(weight, self.model.bandit))
-
-    def _decoded(
-        self, impression: Impression, context: NDArray[np.int64], signal: str, posterior: float, weight: float
-    ) -> tuple[float, float]:
-        shown, count = impression.actions[impression.chosen], len(impression.actions)
-        own, pooled, parameters = self._tables["own"], self._tables["pooled"], self._parameters
-        of_signal = np.uint64(hashed(signal))
-        order = np.empty(len(context), dtype=np.int64)
-        anchor = reward_rules.anchor(self.model, signal)
-        state, inferred = reward_decoding.judge(
-            count * posterior, 1.0, anchor, self._totals, own, pooled, context, np.int64(hashed(f"={shown.id}")),
-            of_signal, weight, count, parameters, order,
-        )  # fmt: skip
-        return state, inferred
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
         """Return the predicted reward of each action, as the snapshot of this moment would."""

@@ -6,17 +6,25 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from groundswell.events import NONE_SIGNAL
 from processors.models.signal_reduction import SeveralSignals
 
-RewardRuleName = Literal["two-state", "workshop", "iclr", "counts", "pooled", "pooled-own", "mixture"]
-InverseKinematicsForm = Literal["one-versus-rest", "softmax", "spectral", "co-occurrence"]
-EMBEDDINGS: Final = frozenset({"spectral", "co-occurrence"})
+RewardRuleName = Literal["three-state", "two-state", "workshop", "iclr"]
+InverseKinematicsForm = Literal["one-versus-rest", "softmax", "spectral"]
+RELEARN: Final = "`groundswell redecode --model NAME` relearns a model from its interactions"
+"""What becomes of what was learned under a setting that is no more."""
+GONE: Final = {
+    "rule": frozenset({"counts", "pooled", "pooled-own", "mixture"}),
+    "extreme": frozenset({"either", "signal", "graded"}),
+    "form": frozenset({"co-occurrence"}),
+}
+"""Settings of earlier releases that the default rule has made superfluous."""
 MOST_CELLS: Final = 100_000
 """Of users x signals, each of 536 bytes in memory and about as many in a checkpoint, whose last two Kafka keeps.
 
 Where all are in use that is 54 MB, twice that during a refresh of the embedding, which takes one to two seconds.
 """
-ExtremeName = Literal["posterior", "either", "signal", "graded", "meaning"]
+ExtremeName = Literal["posterior", "meaning"]
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -42,8 +50,16 @@ class StockEstimator(Settings):
     parameters: dict[str, Any] = {}
 
 
+def _refuse_gone(given: Any, setting: str) -> Any:
+    if isinstance(given, dict) and given.get(setting) in GONE[setting]:
+        raise ValueError(
+            f"{setting} {given[setting]!r} is no more: the default rule does without it, so leave it out. {RELEARN}"
+        )
+    return given
+
+
 class InverseKinematicsConfig(Settings):
-    """How P(action | context, feedback) is learned.
+    """How P(action | context, feedback) is learned under the papers' rules; the default rule has no settings of it.
 
     With `start` "half" an action that was never seen is as likely as not under every signal, which is quick to
     find what is extreme; with "uniform" it begins at 1/K, for actions that come and go.
@@ -51,12 +67,12 @@ class InverseKinematicsConfig(Settings):
     actions. `weight_cap` bounds the importance weight; `None` leaves it as it is, which is what converges.
     `estimator` puts a stock River classifier in their place; it has to take sample weights (`learn_one(…, w=…)`).
 
-    The forms "spectral" and "co-occurrence" are for many users who each have a way of their own with many signals
-    (`processors/learners/spectral_embedding.py`): the context feature `user_feature` says who it was, and what a signal
-    means is learned for each of at most `users` x `signals`. Beyond them the user or signal that was not seen for
-    longest is forgotten, and comes back as a new one: set them to more than are active at a time, and watch
-    `groundswell_embedding_forgotten`. Each of `users` x `signals` takes half a kilobyte of memory and as much in each
-    checkpoint, and 100,000 are the most.
+    The form "spectral" is for many users who each have a way of their own with many signals, a hundred by a hundred,
+    too many to learn one by one (`processors/learners/spectral_embedding.py`): the context feature `user_feature` says
+    who it was, and what a signal means is learned for each of at most `users` x `signals`. Beyond them the user or
+    signal that was not seen for longest is forgotten, and comes back as a new one: set them to more than are active at
+    a time, and watch `groundswell_embedding_forgotten`. Each of `users` x `signals` takes half a kilobyte of memory and
+    as much in each checkpoint, and 100,000 are the most.
     """
 
     form: InverseKinematicsForm = "one-versus-rest"
@@ -77,7 +93,12 @@ class InverseKinematicsConfig(Settings):
     @property
     def embeds(self) -> bool:
         """Whether the form learns what each signal means from each user."""
-        return self.form in EMBEDDINGS
+        return self.form == "spectral"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _form_exists(cls, given: Any) -> Any:
+        return _refuse_gone(given, "form")
 
     @model_validator(mode="after")
     def _embedding_is_whole(self) -> Self:
@@ -97,30 +118,38 @@ class InverseKinematicsConfig(Settings):
 
 
 class RewardConfig(Settings):
-    """How a posterior becomes a reward; `processors/learners/reward_rules.py` has the rules and their equations.
+    """How feedback becomes a reward; `processors/learners/reward_rules.py` has the rules and their equations.
 
-    An interaction is extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or where the
-    mean of that over the interactions of its context and signal does ("signal"), or one of the two ("either").
-    "graded" goes by the mean as well and pays in proportion to its logarithm; it is for actions that come and
-    go and for signals that also happen by accident. With the inverse kinematics "spectral" or "co-occurrence" it may
-    be what the signal means from that user that decides ("meaning"). `alpha` is the least probability of a
-    definitely negative signal in the -1 state: the two published rules need it. `prior_strength` is the
-    number of interactions' worth of trust in the wider rate before a narrower one is believed.
+    The default "three-state" has no settings of its own. The papers' rules ("two-state", "workshop", "iclr") take an
+    interaction for extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or with the inverse
+    kinematics "spectral" where what the signal means from that user is positive ("meaning"). `alpha` is the least
+    probability of a definitely negative signal in the -1 state: "workshop" and "iclr" need it.
     """
 
     extreme: ExtremeName = "posterior"
-    rule: RewardRuleName = "mixture"
+    rule: RewardRuleName = "three-state"
     threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
     alpha: Annotated[float, Field(gt=0, le=1)] | None = None
-    prior_strength: Positive = 10.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rule_exists(cls, given: Any) -> Any:
+        return _refuse_gone(_refuse_gone(given, "rule"), "extreme")
 
     @model_validator(mode="after")
-    def _alpha_where_it_is_used(self) -> Self:
+    def _nothing_does_nothing(self) -> Self:
         needed = self.rule in {"workshop", "iclr"}
         if needed and self.alpha is None:
             raise ValueError(f"rule {self.rule!r} needs alpha: without it an interaction's reward has no size")
         if not needed and self.alpha is not None:
             raise ValueError(f"rule {self.rule!r} has no alpha: the one given would silently do nothing")
+        if self.rule == "three-state":
+            for name in ("extreme", "threshold"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(
+                        f"rule 'three-state' asks not what is extreme: {name} would silently do nothing. Leave it out, "
+                        'or name one of the papers\' rules, "two-state", "workshop" or "iclr"'
+                    )
         return self
 
 
@@ -155,7 +184,9 @@ class ModelConfig(Settings):
     """How one model learns. `name` is what impressions carry in `model`.
 
     The signals in `definitely_negative` say that the person disliked what was shown; all others are left for
-    the model to make out. `definitely_positive` is its mirror (ICLR 2023, footnote 1): give either, or both.
+    the model to make out. `definitely_positive` is its mirror (ICLR 2023, footnote 1): give either, or both. Who gives
+    one of the `indifferent` signals neither liked nor disliked what was shown; where hardly any of these comes, the
+    commonest signal that is not definite stands in for them.
     `hash_bits` sets the size of the weight tables (2^bits): watch `groundswell_feature_table_occupancy`, and give a
     model whose tables fill beyond a half more bits, under a new name. `context_crosses` adds every pair of context
     features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
@@ -168,6 +199,7 @@ class ModelConfig(Settings):
     name: Annotated[str, Field(min_length=1, max_length=128)]
     definitely_negative: frozenset[str] = frozenset()
     definitely_positive: frozenset[str] = frozenset()
+    indifferent: frozenset[str] = frozenset({NONE_SIGNAL})
     several_signals: SeveralSignals = "last"
     hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
     context_crosses: bool = False
@@ -196,19 +228,48 @@ class ModelConfig(Settings):
     def _meaning_where_it_is_learned(self) -> Self:
         embeds = self.inverse_kinematics.embeds
         form, rule, extreme = self.inverse_kinematics.form, self.reward.rule, self.reward.extreme
-        if embeds and (rule != "two-state" or extreme not in {"posterior", "meaning"}):
+        if embeds and rule != "two-state":
             raise ValueError(
                 f"inverse kinematics {form!r} tells a rewarded state from all others and knows no third one: it needs "
                 'reward = {rule = "two-state", extreme = "meaning"}, or extreme = "posterior"'
             )
         if extreme == "meaning" and not embeds:
-            raise ValueError(f'extreme "meaning" needs the form "spectral" or "co-occurrence", not {form!r}')
+            raise ValueError(f'extreme "meaning" needs the form "spectral", not {form!r}')
+        return self
+
+    @model_validator(mode="after")
+    def _settings_of_the_rule(self) -> Self:
+        if self.reward.rule != "three-state":
+            if self.indifferent != {NONE_SIGNAL}:
+                raise ValueError(
+                    f"rule {self.reward.rule!r} knows no indifferent signals: the ones given would silently do nothing"
+                )
+            return self
+        if self.inverse_kinematics.estimator or self.bandit.estimator:
+            raise ValueError(
+                "rule 'three-state' learns states, signals and bandit in one step, which stock estimators know nothing "
+                'of. With one name IGL-P(3): reward = {rule = "iclr", alpha = 0.1}, where alpha is how often a hated '
+                "action draws a definitely negative signal at least"
+            )
+        given = self.inverse_kinematics.model_dump(exclude_defaults=True)
+        if given:
+            raise ValueError(
+                f"rule 'three-state' has no classifier: {', '.join(sorted(given))} of inverse_kinematics would "
+                'silently do nothing. Leave it out, or name one of the rules "two-state", "workshop" and "iclr"'
+            )
         return self
 
     @model_validator(mode="after")
     def _some_anchor(self) -> Self:
         if both := self.definitely_negative & self.definitely_positive:
             raise ValueError(f"{sorted(both)} cannot be definitely negative and definitely positive at once")
+        definite = self.definitely_negative | self.definitely_positive
+        if NONE_SIGNAL in definite:
+            raise ValueError(
+                f"{NONE_SIGNAL!r} cannot be definite: it is no feedback at all, and also comes of what nobody looked at"
+            )
+        if (both := self.indifferent & definite) and self.reward.rule == "three-state":
+            raise ValueError(f"{sorted(both)} cannot be indifferent and definite at once")
         if not (self.definitely_negative or self.definitely_positive or self.reward.rule == "two-state"):
             raise ValueError(
                 "neither definitely_negative nor definitely_positive is given: the two extreme states could "

@@ -14,6 +14,7 @@ from collections import defaultdict
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from groundswell.chunks import assemble
+from processors.learners.choice import restored_learner
 from processors.learners.learner import StateError
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
@@ -117,4 +118,6 @@ class ShardExchange:
 
 
 def _contribution(model: ModelConfig, state: dict[str, object]) -> Contribution:
-    return ShardLearner.restore(model, state).contribution()
+    learner = restored_learner(model, state)
+    assert isinstance(learner, ShardLearner)
+    return learner.contribution()

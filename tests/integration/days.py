@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from experiments.people.three_state import ThreeStateUsers
 from groundswell import policy
 from groundswell.events import Interaction
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
 from streams.worker.outputs import contract_partition
@@ -81,7 +81,7 @@ def assert_policies_are_the_learners(servers: str, model: ModelConfig, log: list
     """Check that every published policy is, to the byte, that of a learner that read this log and nothing else."""
     published = {policy.decode(record.value).version: record.value for record in read_all(servers, TOPICS.policies)}
     assert max(published) == len(log)
-    pure = Learner(model)
+    pure = learner_for(model)
     for version in sorted(published):
         pure.learn(log[pure.interactions_included : version])
         parent = policy.decode(published[version]).parent

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from processors.compiled import digest_of
-from processors.learners import reward_decoding
+from processors.learners import weight_tables
 from processors.learners.kernel import learn_batch
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ def test_a_change_in_another_file_is_seen_by_the_next_process(tmp_path: Path) ->
 def test_a_change_of_a_value_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest_of(learn_batch.py_func)
     assert digest_of(learn_batch.py_func) == before
-    monkeypatch.setattr(reward_decoding, "LEAST_RATIO", 2.5)
+    monkeypatch.setattr(weight_tables, "BANDIT_POWER", 0.5)
     assert digest_of(learn_batch.py_func) != before
 
 

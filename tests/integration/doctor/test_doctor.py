@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from experiments.servers.apache_kafka import ApacheKafka
 from groundswell.policy import encode as encode_policy
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from state.checkpoints import Checkpoint, Publication
 from state.checkpoints import encode as encode_checkpoint
 from streams.cli import cli
@@ -72,7 +72,7 @@ def test_a_cluster_that_works_is_found_well(servers: str, apps: Apps) -> None:
     for number in range(20):
         apps.send("impressions", impression(f"i{number}", now))
         apps.send("feedback", feedback(f"i{number}", now + 1))
-    learner = Learner(models("feed")["feed"])
+    learner = learner_for(models("feed")["feed"])
     learner.learn(uniform_log(50))
     publications = {"feed": Publication(500, version=50)}
     checkpoint = encode_checkpoint(Checkpoint(0, {"floors": {}, "seen": {}}, {"feed": learner.state()}, publications))
@@ -136,7 +136,7 @@ def test_a_checkpoint_that_no_worker_could_use_fails(servers: str, apps: Apps, v
 
 
 def test_a_checkpoint_of_another_configuration_fails(servers: str, apps: Apps) -> None:
-    state = Learner(models("feed")["feed"]).state()
+    state = learner_for(models("feed")["feed"]).state()
     value = encode_checkpoint(Checkpoint(0, {}, {"feed": state}, {"feed": Publication(500)}))
     apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, value, partition=1)
     apps.flush()
@@ -157,7 +157,7 @@ def test_a_checkpoint_that_has_read_more_interactions_than_there_are_fails(serve
 
 
 def test_a_damaged_policy_fails(servers: str, apps: Apps) -> None:
-    snapshot = encode_policy(Learner(models("feed")["feed"]).snapshot(None))
+    snapshot = encode_policy(learner_for(models("feed")["feed"]).snapshot(None))
     apps.send_bytes(TOPICS.policies, b"feed", snapshot.replace(b'"version":0', b'"version":7'), partition=0)
     apps.flush()
     assert examined(servers)["policy of feed"].status == "fail"

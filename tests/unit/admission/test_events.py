@@ -24,7 +24,7 @@ from processors.features.action_set_texts import RESTS
 from processors.features.cross_counts import count_crosses
 from processors.join.entries import ObservedFeedback, Pending, ShownImpression
 from processors.join.written_interactions import encode_interaction
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
 from tests.factories import MODEL, Record, admitted, encode, feedback, impression, models
@@ -233,7 +233,7 @@ def test_what_is_odd_but_true_is_let_in_and_can_be_learned(name: str, value: byt
     shown = admitted(ADMISSION.impressions, b"i1", value, 5, NOW)
     assert isinstance(shown, ShownImpression), name
     interaction = decode_interaction(interaction_of(shown))
-    (reward,) = Learner(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10)).learn(
+    (reward,) = learner_for(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10)).learn(
         [interaction]
     )
     assert reward is not None

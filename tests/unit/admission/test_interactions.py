@@ -18,7 +18,6 @@ from processors.admission.events import Reason, Refusal, unlearnable
 from processors.admission.interactions import ArrivedInteractions, InteractionReader, Stretch
 from processors.features.context_features import ContextFeatures
 from processors.learners.choice import learner_for
-from processors.learners.learner import Learner
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import UNREADABLE
 from streams.observing.learning_metrics import LearningMetrics
@@ -33,7 +32,7 @@ MODELS = {
         "definitely_negative": ["dislike"], "hash_bits": 8, "context_crosses": True, "several_signals": "count",
     },
     "stock": {
-        "definitely_negative": ["dislike"], "hash_bits": 8,
+        "definitely_negative": ["dislike"], "hash_bits": 8, "reward": {"rule": "iclr", "alpha": 0.2},
         "bandit": {"estimator": {"class": "river.linear_model.LinearRegression"}},
     },
 }  # fmt: skip
@@ -265,7 +264,10 @@ def test_what_was_read_is_forgotten_where_it_is_too_much(monkeypatch: pytest.Mon
         "processors.features.known_texts.KnownTexts.trim",
         lambda texts: len(texts) > 50 and (texts._forget() or True),
     )
-    reader, learner, other = InteractionReader(SETTINGS.models), *(Learner(SETTINGS.models["feed"]) for _ in range(2))
+    reader, learner, other = (
+        InteractionReader(SETTINGS.models),
+        *(learner_for(SETTINGS.models["feed"]) for _ in range(2)),
+    )
     for number in range(60):
         value = interaction_text(f'"user":"u{number}"', f'{{"id":"a{number}"}},{{"id":"b"}},{{"id":"c"}}')
         rewards = learner.learn_stretch(Stretch(reader.read([value]), [0]))

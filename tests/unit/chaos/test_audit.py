@@ -20,7 +20,7 @@ from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
@@ -86,7 +86,7 @@ def joined(topics: Topics, chunk: int = 50) -> tuple[Written, Written]:
 
 def learned(interactions: list[Entry], *, deduplicate: bool = True) -> Topics:
     """Return rewards, checkpoints and policies as a faultless learner (or one without a ledger) writes them."""
-    learner, ledger = Learner(MODEL), Ledger()
+    learner, ledger = learner_for(MODEL), Ledger()
     rewards, checkpoint, policies = Written(), Written(), Written()
     fresh: list[Interaction] = []
     for entry in interactions:

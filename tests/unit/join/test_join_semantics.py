@@ -12,7 +12,7 @@ from processors.join.config import JoinConfig
 from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, ShownImpression, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.models.config import ModelConfig
 from processors.models.signal_reduction import MAX_SIGNAL_LENGTH, SeveralSignals, reduced_signal
 from processors.wire.envelopes import decode_interaction
@@ -410,7 +410,8 @@ def test_no_feedback_is_an_explicit_none_that_inverse_kinematics_learns_from_and
     (closed,) = join.advance(9000, 9000).closed
     interaction = decode_interaction(encode_interaction(closed, 0, 0))
     assert interaction.signals == ["none"]
-    learner = Learner(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10))
+    model = {"name": MODEL, "definitely_negative": ["dislike"], "hash_bits": 10, "reward": {"rule": "iclr", "alpha": 1}}
+    learner = learner_for(ModelConfig.model_validate(model))
     before = learner.snapshot(None).inverse_kinematics
     (reward,) = learner.learn([interaction])
     assert reward is not None
@@ -426,7 +427,7 @@ def test_sub_sampled_logs_carry_their_weight_to_the_learner() -> None:
     join = Join(CONFIG)
     join.add_impressions([readmit_impression(encode(impression("a", 1000, weight=4.0)), 0)])
     (closed,) = join.advance(9000, 9000).closed
-    learner = Learner(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10))
+    learner = learner_for(ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), hash_bits=10))
     (reward,) = learner.learn([decode_interaction(encode_interaction(closed, 0, 0))])
     assert reward is not None
     assert reward.weight == pytest.approx(4 / (3 * 0.5))
@@ -443,7 +444,7 @@ def test_several_signals_of_one_impression_become_one(which: SeveralSignals, exp
         join.add_feedback([readmit_feedback(encode(feedback("a", 1001 + place, signal=signal)), place, 0)])
     (closed,) = join.advance(9000, 9000).closed
     model = ModelConfig(name=MODEL, definitely_negative=frozenset({"dislike"}), several_signals=which, hash_bits=10)
-    (reward,) = Learner(model).learn([decode_interaction(encode_interaction(closed, 0, 0))])
+    (reward,) = learner_for(model).learn([decode_interaction(encode_interaction(closed, 0, 0))])
     assert reward is not None
     assert reward.signal == expected
 

@@ -41,7 +41,7 @@ def model(**changes: Any) -> ModelConfig:
 
 
 MODEL = model()
-FORMS = [MODEL, model(inverse_kinematics={"form": "co-occurrence"}, reward={"rule": "two-state"})]
+FORMS = [MODEL, model(reward={"rule": "two-state"})]
 
 
 def log(count: int, seed: int = 0, users: int = USERS, words: int = WORDS) -> list[Interaction]:
@@ -64,7 +64,7 @@ def bytes_of(learner: Learner) -> tuple[bytes, bytes]:
     return encode(learner.snapshot(None)), msgspec.msgpack.encode(learner.state())
 
 
-@pytest.mark.parametrize("config", FORMS, ids=lambda config: config.inverse_kinematics.form)
+@pytest.mark.parametrize("config", FORMS, ids=lambda config: config.reward.extreme)
 def test_people_who_mean_opposite_things_are_all_understood(config: ModelConfig) -> None:
     learner = learner_for(config)
     rewards = learner.learn(LOG)
@@ -91,7 +91,7 @@ def test_how_a_log_is_cut_into_batches_changes_no_bit(cuts: list[int]) -> None:
     assert bytes_of(cut) == bytes_of(whole)
 
 
-@pytest.mark.parametrize("config", FORMS, ids=lambda config: config.inverse_kinematics.form)
+@pytest.mark.parametrize("config", FORMS, ids=lambda config: config.reward.extreme)
 @pytest.mark.parametrize("cut", [0, 1, 2_499, 2_500, 7_000])
 def test_a_restored_learner_continues_to_the_bit(config: ModelConfig, cut: int) -> None:
     first = learner_for(config)
@@ -220,6 +220,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_as_if_nothing_had_been() ->
     [
         ({"inverse_kinematics": {"form": "spectral"}}, "needs user_feature"),
         ({"inverse_kinematics": {"user_feature": "user"}}, "silently do nothing"),
+        ({"inverse_kinematics": {"form": "co-occurrence", "user_feature": "user"}}, "no more.*groundswell redecode"),
         ({"inverse_kinematics": {"form": "spectral", "user_feature": "user"}}, "knows no third one"),
         ({"reward": {"rule": "two-state", "extreme": "meaning"}}, "needs the form"),
         (
@@ -229,7 +230,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_as_if_nothing_had_been() ->
         (
             {
                 "inverse_kinematics": {
-                    "form": "co-occurrence",
+                    "form": "spectral",
                     "user_feature": "u",
                     "estimator": {"class": "river.linear_model.LogisticRegression"},
                 }

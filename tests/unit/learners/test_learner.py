@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import Action, Features
-from groundswell.policy import encode
+from groundswell.events import Action, Features, Interaction
+from groundswell.policy import Policy, encode
+from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner, StateError
-from processors.models.config import ModelConfig
+from processors.models.config import InverseKinematicsConfig, ModelConfig
 from tests.unit.heartbeat import heartbeat_during
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12)
+IGL = ModelConfig.model_validate(
+    {"name": "feed", "definitely_negative": ["dislike"], "hash_bits": 12, "reward": {"rule": "iclr", "alpha": 0.2}}
+)
+both_kinds = pytest.mark.parametrize("model", [MODEL, IGL], ids=["three-state", "iclr"])
 LOG = uniform_log(2_000)
 
 
@@ -26,61 +31,122 @@ def bytes_of(learner: Learner) -> tuple[bytes, bytes]:
 
 
 def learned(log: Any, model: ModelConfig = MODEL) -> Learner:
-    learner = Learner(model)
+    learner = learner_for(model)
     learner.learn(log)
     return learner
 
 
+@both_kinds
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(0, 300), max_size=4))
-def test_how_a_log_is_cut_into_batches_changes_no_bit(cuts: list[int]) -> None:
+@given(cuts=st.lists(st.integers(0, 300), max_size=4))
+def test_how_a_log_is_cut_into_batches_changes_no_bit(model: ModelConfig, cuts: list[int]) -> None:
     log = LOG[:300]
-    learner = Learner(MODEL)
+    learner = learner_for(model)
     rewards = []
     bounds = [0, *sorted(cuts), 300]
     for begin, end in pairwise(bounds):
         rewards += learner.learn(log[begin:end])
-    whole = Learner(MODEL)
+    whole = learner_for(model)
     assert whole.learn(log) == rewards
     assert bytes_of(whole) == bytes_of(learner)
 
 
+@both_kinds
 @settings(max_examples=10, deadline=None)
-@given(st.integers(0, 500))
-def test_a_restored_learner_continues_to_the_bit(cut: int) -> None:
-    first = learned(LOG[:cut])
+@given(cut=st.integers(0, 500))
+def test_a_restored_learner_continues_to_the_bit(model: ModelConfig, cut: int) -> None:
+    first = learned(LOG[:cut], model)
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(first.state()))
-    second = Learner.restore(MODEL, stored)
+    second = restored_learner(model, stored)
     assert bytes_of(second) == bytes_of(first)
     assert second.learn(LOG[cut:500]) == first.learn(LOG[cut:500])
-    assert bytes_of(second) == bytes_of(first) == bytes_of(learned(LOG[:500]))
+    assert bytes_of(second) == bytes_of(first) == bytes_of(learned(LOG[:500], model))
 
 
 def test_a_state_of_another_configuration_is_refused() -> None:
     state = learned(LOG[:10]).state()
     with pytest.raises(StateError, match="another configuration"):
-        Learner.restore(MODEL.model_copy(update={"hash_bits": 13}), state)
+        restored_learner(MODEL.model_copy(update={"hash_bits": 13}), state)
     with pytest.raises(StateError, match="version 99"):
-        Learner.restore(MODEL, {**state, "state_version": 99})
+        restored_learner(MODEL, {**state, "state_version": 99})
 
 
-@pytest.mark.parametrize("form", ["one-versus-rest", "softmax"])
-@pytest.mark.parametrize("rule", ["counts", "pooled", "pooled-own", "mixture"])
-def test_from_random_play_the_learner_finds_what_each_person_enjoys_and_hates(form: str, rule: str) -> None:
-    model = ModelConfig.model_validate(
-        {
-            "name": "feed",
-            "definitely_negative": ["dislike"],
-            "inverse_kinematics": {"form": form},
-            "reward": {"rule": rule},
-        }
-    )
-    learner = learned(uniform_log(6_000, seed=4), model)
+def test_a_state_of_another_rule_is_refused_with_the_way_to_relearn_it() -> None:
+    for model, other in ((MODEL, IGL), (IGL, MODEL)):
+        with pytest.raises(StateError, match="`groundswell redecode --model feed` relearns it"):
+            restored_learner(model, learned(LOG[:10], other).state())
+
+
+def test_from_random_play_the_learner_finds_what_each_person_enjoys_and_hates() -> None:
+    learner = learned(uniform_log(6_000, seed=4))
     states = ThreeStateUsers(3, len(ACTIONS), 0.3, 4).states
     for user in range(3):
         scores = learner.scores({"user": f"u{user}"}, ACTIONS)
         assert scores.argmax() == states[user].argmax()
         assert scores.argmin() == states[user].argmin()
+
+
+@pytest.mark.parametrize("form", ["one-versus-rest", "softmax"])
+def test_by_the_papers_rule_too(form: str) -> None:
+    model = IGL.model_copy(update={"inverse_kinematics": InverseKinematicsConfig.model_validate({"form": form})})
+    learner = learned(uniform_log(6_000, seed=4), model)
+    states = ThreeStateUsers(3, len(ACTIONS), 0.3, 4).states
+    for user in range(3):
+        assert learner.scores({"user": f"u{user}"}, ACTIONS).argmax() == states[user].argmax()
+
+
+def answered(count: int, joys: tuple[int, ...], actions: int, seed: int = 0) -> list[Interaction]:
+    """Return random play of somebody who clicks on some actions, and is indifferent to the others but for the last,
+    which is hated."""
+    rng = random.Random(seed)
+    offered, log = [Action(f"a{number}") for number in range(actions)], []
+    for number in range(count):
+        chosen = rng.randrange(actions)
+        bad = "dislike" if rng.random() < 0.3 else "skip"
+        signal = "click" if chosen in joys else (bad if chosen == actions - 1 and actions > 2 else "none")
+        log.append(interaction(number, actions=offered, chosen=chosen, signals=[signal]))
+    return log
+
+
+@pytest.mark.parametrize(("joys", "actions"), [((0,), 2), ((0, 1), 4), ((0, 1, 2), 6)])
+def test_several_enjoyed_actions_and_two_alone_are_told_from_what_nobody_cares_about(
+    joys: tuple[int, ...], actions: int
+) -> None:
+    """Where most of what is shown is enjoyed, indifference is the rare thing."""
+    log = answered(3_000, joys, actions)
+    learner = learner_for(MODEL)
+    rewards = learner.learn(log)
+    scores = learner.scores({"user": "ann"}, log[0].impression.actions)
+    assert set(scores.argsort()[-len(joys) :]) == set(joys)
+    for one, reward in list(zip(log, rewards, strict=True))[1_000:]:
+        assert reward is not None
+        if one.signals[0] in {"click", "none"}:
+            assert reward.state == (1 if one.signals[0] == "click" else 0)
+
+
+def test_each_reward_says_how_likely_each_state_is() -> None:
+    for reward in learner_for(MODEL).learn(LOG):
+        assert reward is not None
+        assert reward.state_probabilities is not None
+        minus, zero, plus = reward.state_probabilities
+        assert minus + zero + plus == pytest.approx(1, abs=1e-5)
+        assert reward.reward == pytest.approx(plus - minus, abs=1e-5)
+        assert reward.state_probabilities[reward.state + 1] == max(reward.state_probabilities)
+    assert {one.state_probabilities for one in learner_for(IGL).learn(LOG) if one} == {None}
+
+
+def test_what_the_model_is_told_of_signals_is_never_doubted() -> None:
+    model = ModelConfig.model_validate(
+        {"name": "feed", "definitely_negative": ["dislike"], "definitely_positive": ["like"], "indifferent": ["seen"]}
+    )
+    log = [
+        interaction(number, chosen=number % 5, signals=[("dislike", "like", "seen", "click")[number % 4]])
+        for number in range(400)
+    ]
+    certain = {"dislike": [1.0, 0.0, 0.0], "seen": [0.0, 1.0, 0.0], "like": [0.0, 0.0, 1.0]}
+    for reward in learner_for(model).learn(log):
+        assert reward is not None
+        assert reward.state_probabilities == certain.get(reward.signal, reward.state_probabilities)
 
 
 def test_definitely_positive_signals_do_as_well() -> None:
@@ -93,9 +159,34 @@ def test_definitely_positive_signals_do_as_well() -> None:
         assert scores.argmin() == states[user].argmin()
 
 
+def test_a_number_alone_ranks_actions_by_more_than_its_size() -> None:
+    """At the origin too: what is liked there is known by the constant."""
+    rng = random.Random(0)
+    log = []
+    for number in range(4_000):
+        x, chosen = rng.uniform(-1, 1), rng.randrange(3)
+        best = 0 if x < -0.3 else 1 if x < 0.3 else 2
+        log.append(
+            interaction(
+                number,
+                context={"x": x},
+                actions=ACTIONS[:3],
+                chosen=chosen,
+                signals=["click" if chosen == best else "none"],
+            )
+        )
+    learner = learned(log)
+    policy = Policy(learner.snapshot(None))
+    for x, best in ((-0.9, 0), (0.9, 2)):
+        context: Features = {"x": x}
+        assert learner.scores(context, ACTIONS[:3]).argmax() == best
+        assert policy.scores(context, ACTIONS[:3]) == pytest.approx(learner.scores(context, ACTIONS[:3]).tolist())
+    assert any(policy.scores({"x": 1e-6}, ACTIONS[:3]))
+
+
 def test_the_two_state_rule_takes_every_extreme_for_joy() -> None:
     model = ModelConfig.model_validate({"name": "feed", "reward": {"rule": "two-state"}})
-    assert {reward.state for reward in Learner(model).learn(LOG) if reward} == {0, 1}
+    assert {reward.state for reward in learner_for(model).learn(LOG) if reward} == {0, 1}
 
 
 def test_the_published_rules_pay_as_their_equations_say() -> None:
@@ -107,23 +198,29 @@ def test_the_published_rules_pay_as_their_equations_say() -> None:
                 "reward": {"rule": rule, "alpha": 0.25},
             }
         )
-        assert {reward.reward for reward in Learner(model).learn(LOG) if reward} == expected
+        assert {reward.reward for reward in learner_for(model).learn(LOG) if reward} == expected
 
 
-def test_a_reward_tells_where_it_comes_from() -> None:
-    learner = learned(LOG[:1_000])
+@both_kinds
+def test_a_reward_tells_where_it_comes_from(model: ModelConfig) -> None:
+    learner = learned(LOG[:1_000], model)
     reward = learner.learn([interaction(7, context={"user": "u0"}, chosen=2, propensity=0.1, weight=3.0)])[0]
     assert reward is not None
     assert (reward.impression_id, reward.action, reward.signal) == ("i7", "a2", "none")
     assert (reward.ik_version, reward.policy_version) == (1_000, 1_000)
     assert reward.weight == pytest.approx(3.0 / (5 * 0.1))
-    assert reward.threshold == pytest.approx(2 / 5)
-    assert (reward.state != 0) == (reward.posterior > reward.threshold)
+    if model is IGL:
+        assert reward.threshold == pytest.approx(2 / 5)
+        assert (reward.state != 0) == (reward.posterior > 2 / 5)
+    else:
+        assert reward.threshold is None
 
 
-def test_rounds_with_two_actions_are_counted_but_not_learned() -> None:
-    log = [*LOG[:5], interaction(5, actions=[Action("a"), Action("b")]), *LOG[5:10]]
-    learner = Learner(MODEL)
+@pytest.mark.parametrize(("model", "fewest"), [(MODEL, 2), (IGL, 3)], ids=["three-state", "iclr"])
+def test_rounds_with_too_few_actions_are_counted_but_not_learned(model: ModelConfig, fewest: int) -> None:
+    few, enough = ([Action(f"b{i}") for i in range(count)] for count in (fewest - 1, fewest))
+    log = [interaction(0, actions=enough), *LOG[1:5], interaction(5, actions=few), *LOG[5:10]]
+    learner = learner_for(model)
     rewards = learner.learn(log)
     assert [reward is None for reward in rewards] == [False] * 5 + [True] + [False] * 5
     assert (learner.interactions_included, learner.statistics.skipped) == (11, 1)
@@ -131,7 +228,7 @@ def test_rounds_with_two_actions_are_counted_but_not_learned() -> None:
 
 
 def test_a_definitely_negative_signal_stands_for_all_others() -> None:
-    rewards = Learner(MODEL).learn([interaction(0, signals=["click", "dislike", "like"])])
+    rewards = learner_for(MODEL).learn([interaction(0, signals=["click", "dislike", "like"])])
     assert rewards[0] is not None
     assert rewards[0].signal == "dislike"
 
@@ -139,7 +236,7 @@ def test_a_definitely_negative_signal_stands_for_all_others() -> None:
 def test_action_sets_may_change_from_round_to_round() -> None:
     rng = random.Random(0)
     people = ThreeStateUsers(2, 8, 0.3, 5)
-    learner = Learner(MODEL)
+    learner = learner_for(MODEL)
     every = [Action(f"a{i}", {"length": 0.1 * i}) for i in range(8)]
     for number in range(8_000):
         offered = rng.sample(range(8), rng.randint(3, 6))
@@ -160,7 +257,7 @@ def test_action_sets_may_change_from_round_to_round() -> None:
 
 
 def test_statistics_count_what_happened() -> None:
-    learner = Learner(MODEL)
+    learner = learner_for(MODEL)
     rewards = [reward for reward in learner.learn(LOG) if reward]
     statistics = learner.statistics
     assert statistics.states == {str(state): sum(reward.state == state for reward in rewards) for state in (-1, 0, 1)}
@@ -173,7 +270,7 @@ def test_statistics_count_what_happened() -> None:
 
 @pytest.mark.parametrize("number", [10**400, -(10**400), 1e308, float(2**62)])
 def test_no_number_breaks_the_weights(number: float) -> None:
-    learner = Learner(MODEL)
+    learner = learner_for(MODEL)
     actions = [Action(f"a{i}", {"x": number}) for i in range(3)]
     for count in range(50):
         learner.learn([interaction(count, context={"y": number}, actions=actions, signals=["click"])])
@@ -193,7 +290,7 @@ def test_a_number_far_beyond_those_before_is_learned_as_any_other(number: float)
 def test_heartbeats_go_on_while_a_batch_is_learned() -> None:
     context: Features = {f"f{n}": n for n in range(40)}
     actions = [Action(f"a{n}") for n in range(500)]
-    crossed = Learner(MODEL.model_copy(update={"context_crosses": True}))
+    crossed = learner_for(MODEL.model_copy(update={"context_crosses": True}))
     log = [interaction(n, context=context, actions=actions) for n in range(10)]
     crossed.learn(log[:1])
     held = heartbeat_during(lambda: crossed.learn(log))
@@ -202,7 +299,7 @@ def test_heartbeats_go_on_while_a_batch_is_learned() -> None:
 
 def test_the_scale_of_a_number_does_not_matter() -> None:
     def scores(unit: float) -> list[float]:
-        learner = Learner(MODEL)
+        learner = learner_for(MODEL)
         actions = [Action(f"a{i}", {"x": unit * (i + 1)}) for i in range(4)]
         for count in range(400):
             chosen = count % 4
@@ -218,6 +315,14 @@ def test_the_scale_of_a_number_does_not_matter() -> None:
         ({}, "could not be told apart"),
         ({"definitely_negative": ["x"], "definitely_positive": ["x"]}, "at once"),
         ({"definitely_negative": ["x"], "reward": {"rule": "iclr"}}, "needs alpha"),
+        ({"definitely_negative": ["none"]}, "cannot be definite"),
+        ({"definitely_negative": ["x"], "indifferent": ["x"]}, "indifferent and definite at once"),
+        ({"indifferent": ["x"], "reward": {"rule": "two-state"}}, "knows no indifferent signals"),
+        ({"definitely_negative": ["x"], "reward": {"threshold": 3.0}}, "threshold would silently do nothing"),
+        ({"definitely_negative": ["x"], "reward": {"rule": "mixture"}}, "no more.*groundswell redecode"),
+        ({"definitely_negative": ["x"], "reward": {"extreme": "graded"}}, "no more.*groundswell redecode"),
+        ({"definitely_negative": ["x"], "inverse_kinematics": {"form": "softmax"}}, "form of .* silently do nothing"),
+        ({"definitely_negative": ["x"], "inverse_kinematics": {"weight_cap": 5}}, "weight_cap of .* do nothing"),
         ({"definitely_negative": ["x"], "reward": {"alpha": 0.5}}, "do nothing"),
         ({"definitely_negative": ["x"], "reward": {"threshold": 1.0}}, "greater than 1"),
         ({"definitely_negative": ["x"], "hash_bits": 40}, "less than or equal to 26"),

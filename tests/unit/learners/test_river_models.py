@@ -14,11 +14,12 @@ from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Impression, Interaction, Source
 from groundswell.policy import Policy
 from processors.learners.choice import learner_for, restored_learner
-from processors.learners.learner import Learner
+from processors.learners.papers_learner import PapersLearner
 from processors.learners.river_estimators import HashedOneVersusRest, HashedRegressor
 from processors.learners.stock_learner import StockLearner
 from processors.learners.stock_models import EstimatorError
 from processors.learners.stock_state import UnplainError, from_plain, plain_copy, to_plain
+from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 
 ACTIONS = [Action(f"a{number}") for number in range(5)]
@@ -30,7 +31,8 @@ LINEAR = {"class": "river.linear_model.LinearRegression", "parameters": {"optimi
 
 
 def configured(**changes: Any) -> ModelConfig:
-    return ModelConfig.model_validate({"name": "m", "definitely_negative": ["dislike"], **changes})
+    reward = {"rule": "iclr", "alpha": 0.3}
+    return ModelConfig.model_validate({"name": "m", "definitely_negative": ["dislike"], "reward": reward, **changes})
 
 
 STOCK = configured(inverse_kinematics={"estimator": LOGISTIC}, bandit={"estimator": LINEAR})
@@ -93,7 +95,9 @@ def test_stock_models_learn_who_enjoys_what(config: ModelConfig) -> None:
     states = [
         people.state(int(str(one.impression.context["user"])[1:]), one.impression.chosen) for one in interactions[2000:]
     ]
-    assert sum(map(int.__eq__, inferred, states)) / len(states) > 0.9
+    # Of what is hated, IGL-P(3) pays for the dislikes as much as it is paid for the rest: on the average nothing.
+    right = [found == state for found, state in zip(inferred, states, strict=True) if state >= 0]
+    assert sum(right) / len(right) > 0.9
 
 
 def test_a_stock_learner_goes_on_from_a_checkpoint_as_if_nothing_had_been() -> None:
@@ -107,7 +111,8 @@ def test_a_stock_learner_goes_on_from_a_checkpoint_as_if_nothing_had_been() -> N
 
 
 def test_only_what_names_a_stock_estimator_is_slow() -> None:
-    assert type(learner_for(configured())) is Learner
+    assert type(learner_for(configured())) is PapersLearner
+    assert type(learner_for(configured(reward={}))) is ThreeStateLearner
     assert type(learner_for(STOCK)) is StockLearner
 
 
@@ -125,6 +130,12 @@ def test_only_what_names_a_stock_estimator_is_slow() -> None:
 def test_an_estimator_that_cannot_serve_is_refused_with_the_consequence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(EstimatorError, match=message):
         learner_for(configured(**changes))
+
+
+@pytest.mark.parametrize("role", ["inverse_kinematics", "bandit"])
+def test_the_default_rule_says_by_which_one_a_stock_estimator_learns(role: str) -> None:
+    with pytest.raises(ValidationError, match=r'reward = {rule = "iclr", alpha = 0.1}'):
+        configured(reward={}, **{role: {"estimator": LOGISTIC}})
 
 
 @pytest.mark.parametrize("path", ["os.system", "river", "builtins.eval"])

@@ -19,10 +19,13 @@ from groundswell.events import Interaction
 from groundswell.policy import encode
 from processors.join.entries import Pending, ShownImpression
 from processors.join.written_interactions import shard_key
-from processors.learners.learner import Learner, StateError
+from processors.learners import three_state
+from processors.learners.choice import learner_for, restored_learner
+from processors.learners.learner import StateError
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
+from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from state import checkpoints
 from streams.settings import Settings
@@ -32,6 +35,10 @@ from streams.worker.shard_exchange import ShardExchange
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12, sharded_by="user")
+WHOLE = MODEL.model_copy(update={"sharded_by": None})
+IGL = ModelConfig.model_validate(
+    {**MODEL.model_dump(exclude={"reward"}), "reward": {"rule": "iclr", "alpha": 0.2}, "sharded_by": "user"}
+)
 LOG = uniform_log(900)
 MANY = uniform_log(6_000, seed=4)
 
@@ -40,15 +47,21 @@ def user(one: Interaction) -> int:
     return int(str(one.impression.context["user"])[1:])
 
 
+def shard_of(model: ModelConfig = MODEL) -> ShardLearner:
+    learner = learner_for(model)
+    assert isinstance(learner, ShardLearner)
+    return learner
+
+
 def learned(log: list[Interaction], model: ModelConfig = MODEL) -> ShardLearner:
-    learner = ShardLearner(model)
+    learner = shard_of(model)
     learner.learn(log)
     return learner
 
 
-def together(contributions: list[Contribution]) -> ShardLearner:
+def together(contributions: list[Contribution], model: ModelConfig = MODEL) -> ShardLearner:
     """Return a shard without interactions of its own that knows these."""
-    whole = ShardLearner(MODEL)
+    whole = shard_of(model)
     whole.take_in(contributions)
     return whole
 
@@ -85,7 +98,7 @@ def test_however_often_and_in_whatever_order_shards_mix_nothing_counts_twice(ord
     """Counts of plays are the same as one learner's, to the last one, after any exchange of contributions."""
     spread = np.random.default_rng(seed).integers(0, 3, len(LOG))
     parts = [[one for one, shard in zip(LOG, spread, strict=True) if shard == number] for number in range(3)]
-    shards = [ShardLearner(MODEL) for _ in parts]
+    shards = [shard_of() for _ in parts]
     known = [shard.contribution() for shard in shards]
     done = [0, 0, 0]
     for number in order:
@@ -100,7 +113,9 @@ def test_however_often_and_in_whatever_order_shards_mix_nothing_counts_twice(ord
         known[number] = shard.contribution()
     one, whole = learned(LOG), together(known)
     assert whole.version == len(LOG)
-    assert np.allclose(whole._tables["own"], one._tables["own"])
+    assert np.allclose(whole._tables["bandit"][:, three_state.SEEN], one._tables["bandit"][:, three_state.SEEN])
+    assert np.allclose(whole._tables["signals"][:, three_state.WEIGHT], one._tables["signals"][:, three_state.WEIGHT])
+    assert np.allclose(whole._totals[three_state.PLAYS], one._totals[three_state.PLAYS])
     assert whole.exploration.parameter == pytest.approx(one.exploration.parameter)
 
 
@@ -118,25 +133,25 @@ def test_a_restored_shard_continues_to_the_bit_and_contributes_the_same() -> Non
     shard = learned(LOG[:300])
     shard.take_in([learned(LOG[300:600]).contribution()])
     shard.learn(LOG[600:700])
-    restored = ShardLearner.restore(MODEL, msgspec.msgpack.decode(msgspec.msgpack.encode(shard.state())))
+    restored = restored_learner(MODEL, msgspec.msgpack.decode(msgspec.msgpack.encode(shard.state())))
     assert encode(restored.snapshot(None)) == encode(shard.snapshot(None))
     assert restored.learn(LOG[700:]) == shard.learn(LOG[700:])
     mine, its = shard.contribution(), restored.contribution()
-    assert all(np.array_equal(mine.tables[name].additive, its.tables[name].additive) for name in mine.tables)
+    assert all(np.array_equal(mine.tables[name].values, its.tables[name].values) for name in mine.tables)
     assert encode(restored.snapshot(None)) == encode(shard.snapshot(None))
 
 
 def test_a_shard_that_is_alone_learns_as_any_learner_does() -> None:
-    plain, shard = Learner(MODEL), ShardLearner(MODEL)
+    plain, shard = ThreeStateLearner(MODEL), shard_of()
     assert plain.learn(LOG) == shard.learn(LOG)
     shard.take_in([])
     assert encode(plain.snapshot(None)) == encode(shard.snapshot(None))
 
 
 def test_a_model_of_one_partition_does_not_go_on_as_a_shard() -> None:
-    whole = Learner(MODEL.model_copy(update={"sharded_by": None}))
+    whole = learner_for(WHOLE)
     with pytest.raises(StateError, match="another configuration"):
-        ShardLearner.restore(MODEL, whole.state())
+        restored_learner(MODEL, whole.state())
 
 
 def test_stock_estimators_cannot_be_sharded() -> None:

@@ -39,9 +39,9 @@ def empty() -> tuple[NDArray[np.floating], ...]:
     return np.zeros((*shape, spectral_embedding.SKETCH), dtype=np.float32), np.zeros(shape), np.zeros(shape)
 
 
-def embedded(moments: tuple[NDArray[np.floating], ...], *, counts_alone: bool = False) -> NDArray[np.float64]:
+def embedded(moments: tuple[NDArray[np.floating], ...]) -> NDArray[np.float64]:
     z = np.zeros((USERS, SIGNALS))
-    spectral_embedding.embedding(*moments, float(ACTIONS), counts_alone, z)
+    spectral_embedding.embedding(*moments, float(ACTIONS), z)
     return z
 
 
@@ -54,16 +54,8 @@ def test_who_means_what_is_read_from_what_they_do(reward_rate: int, bizarre_shar
     assert np.array_equal(embedded(moments) > 0, meaning)
 
 
-def test_counts_alone_tell_where_people_differ_in_what_they_say() -> None:
-    moments, meaning = simulated(reward_rate=1, interactions=6_000, seed=1)
-    z = embedded(moments, counts_alone=True)
-    assert np.array_equal(z > 0, meaning)
-    assert 0 < np.abs(z).min() <= np.abs(z).max() <= 1
-
-
-@pytest.mark.parametrize("counts_alone", [True, False])
-def test_nothing_is_known_of_nobody(counts_alone: bool) -> None:
-    assert not embedded(empty(), counts_alone=counts_alone).any()
+def test_nothing_is_known_of_nobody() -> None:
+    assert not embedded(empty()).any()
 
 
 def test_what_has_not_been_met_means_nothing_yet() -> None:
@@ -82,7 +74,7 @@ def test_other_threads_go_on_while_the_embedding_is_read() -> None:
         np.tile(table, (25, 3, 1)[: table.ndim]) for table in simulated(reward_rate=1, interactions=6_000, seed=1)[0]
     )
     z = np.zeros(moments[1].shape)
-    held = heartbeat_during(lambda: spectral_embedding.embedding(*moments, float(ACTIONS), False, z))
+    held = heartbeat_during(lambda: spectral_embedding.embedding(*moments, float(ACTIONS), z))
     assert held.longest_pause < held.taken / 2
 
 

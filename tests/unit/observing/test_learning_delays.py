@@ -7,7 +7,7 @@ from prometheus_client import Histogram
 
 from groundswell.events import Interaction, Reward
 from processors.join.config import JoinConfig
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from streams.observing.learning_delays import Delays
 from streams.observing.metrics import Metrics
 from tests.unit.rounds import interaction
@@ -25,7 +25,7 @@ def shown(seconds: float, *, deferred: bool = False) -> Interaction:
 
 
 def rewarded(interactions: list[Interaction]) -> list[Reward | None]:
-    return Learner(worker_settings().models["feed"]).learn(interactions)
+    return learner_for(worker_settings().models["feed"]).learn(interactions)
 
 
 def observed(histogram: Histogram) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from groundswell.events import Reward, Source
+from processors.learners.choice import learner_for
 from processors.learners.learner import Learner
 from processors.learners.statistics import Statistics
 from streams.observing.learning_metrics import MEMORY, LearningMetrics, RecentStatistics
@@ -51,7 +52,7 @@ def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
 
 def learned_metrics(count: int) -> tuple[Metrics, LearningMetrics, Learner]:
     metrics, log = Metrics(), uniform_log(count)
-    learning, learner = LearningMetrics(metrics), Learner(worker_settings().models["feed"])
+    learning, learner = LearningMetrics(metrics), learner_for(worker_settings().models["feed"])
     learning.follow(3, "feed", learner.statistics)
     for start in range(0, count, 50):
         rewards = learner.learn(log[start : start + 50])
@@ -112,7 +113,7 @@ def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
 
 def test_the_gauges_of_a_sharded_model_stay_while_the_worker_holds_one_of_its_partitions() -> None:
     metrics, learning, learner = learned_metrics(200)
-    other = Learner(learner.model)
+    other = learner_for(learner.model)
     learning.follow(4, "feed", other.statistics)
     learning.learned(4, "feed", uniform_log(100), other.learn(uniform_log(100)), other.statistics)
     learning.drop(3, ["feed"], [])
@@ -125,7 +126,7 @@ def test_a_worker_that_no_longer_publishes_a_sharded_model_says_nothing_of_its_p
     """It goes on with another shard, and knows nothing of the policies that another worker publishes."""
     metrics, learning, learner = learned_metrics(200)
     learning.published(learner.snapshot(None), 1_700_000_000.0)
-    other = Learner(learner.model)
+    other = learner_for(learner.model)
     learning.follow(4, "feed", other.statistics)
 
     def goes_on() -> set[str]:
@@ -142,7 +143,7 @@ def test_a_worker_that_no_longer_publishes_a_sharded_model_says_nothing_of_its_p
 def test_what_is_learned_counts_by_segment_where_one_is_configured() -> None:
     metrics, log = Metrics(), uniform_log(500)
     segments = {"feed": SegmentSettings(feature="user", values=("u0", "u1"))}
-    learning, learner = LearningMetrics(metrics, segments), Learner(worker_settings().models["feed"])
+    learning, learner = LearningMetrics(metrics, segments), learner_for(worker_settings().models["feed"])
     learning.follow(3, "feed", learner.statistics)
     learning.learned(3, "feed", log, learner.learn(log), learner.statistics)
     counted: Counter[str] = Counter()

@@ -65,7 +65,9 @@ def test_learners_of_the_image_feed_differ_as_they_should() -> None:
     liked = {}
     for source in (INFERRED, GIVEN, TRUE):
         nothing = np.zeros(len(image_feed.SIGNALS))
-        outcome = played(rounds, MODEL.model_copy(update={"definitely_negative": {"dislike"}}), 1, source, nothing)
+        outcome = played(
+            rounds, MODEL.model_copy(update={"definitely_negative": frozenset({"dislike"})}), 1, source, nothing
+        )
         liked[source] = float((outcome.true[15_000:] == 1).mean())
         assert outcome.propensities.min() > 0
     assert liked[GIVEN] < liked[INFERRED] < liked[TRUE]

@@ -3,7 +3,7 @@ import numpy as np
 from experiments.papers import feeds
 from experiments.people.self_play import play
 from groundswell.events import Action
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from tests.unit.rounds import interaction
 
 
@@ -11,7 +11,7 @@ def test_a_learner_given_the_same_interactions_ends_with_the_same_weights() -> N
     people = feeds.three_state(3, noise=0.05)
     played = play(people, feeds.MODEL, 3_000, 3)
     actions = [Action(f"a{i}") for i in range(feeds.ACTIONS)]
-    learner = Learner(feeds.MODEL)
+    learner = learner_for(feeds.MODEL)
     rewards = learner.learn(
         [
             interaction(

@@ -12,7 +12,7 @@ from groundswell.events import Action, Features, FeatureValue, Impression, Inter
 from groundswell.exploration import probabilities
 from groundswell.policy import Policy, PolicySnapshot, Weights
 from processors.features.cross_counts import count_crosses
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from processors.policies.off_policy_value import ValueEstimate
 from processors.policies.policy_watch import COST_PER_STRETCH, HELD, MOST_COST, HeldPolicy, PolicyWatch
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
@@ -26,7 +26,7 @@ CONTEXTS: list[Features] = [CONTEXT, {"user": "u1", "hour": 13, "new": True}, {"
 @pytest.fixture(scope="module")
 def snapshot() -> PolicySnapshot:
     """A policy that has learned what three users want."""
-    learner = Learner(worker_settings().models["feed"])
+    learner = learner_for(worker_settings().models["feed"])
     learner.learn(uniform_log(1500))
     return learner.snapshot(None)
 

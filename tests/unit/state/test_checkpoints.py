@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
@@ -22,7 +23,7 @@ PUBLISHED = Publication(due=150, version=100, parent=50)
 
 
 def learned(count: int) -> tuple[Learner, Ledger]:
-    learner, ledger = Learner(MODEL), Ledger()
+    learner, ledger = learner_for(MODEL), Ledger()
     for interaction in LOG[:count]:
         ledger.admit(interaction.source)
     learner.learn(LOG[:count])
@@ -39,7 +40,7 @@ GOOD = encode(checkpoint())
 
 def test_a_learner_goes_on_from_a_checkpoint_to_the_byte() -> None:
     restored = decode(GOOD)
-    learner = Learner.restore(MODEL, restored.models["feed"])
+    learner = restored_learner(MODEL, restored.models["feed"])
     undisturbed, ledger = learned(100)
     assert (restored.offset, restored.publications) == (100, {"feed": PUBLISHED})
     assert Ledger.restore(restored.ledger).state() == ledger.state()

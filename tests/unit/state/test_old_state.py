@@ -18,6 +18,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from faust.serializers.codecs import loads
 from faust.types import EventT
+from pydantic import ValidationError
 
 from groundswell import policy
 from groundswell.chunks import assemble, is_chunk
@@ -26,7 +27,7 @@ from groundswell.policy import Policy, PolicyError
 from processors.admission.events import Admission
 from processors.admission.interactions import InteractionReader
 from processors.join.entries import ObservedFeedback, ShownImpression
-from processors.learners.choice import restored_learner
+from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner, StateError
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
@@ -392,6 +393,9 @@ LEARNERS = {
     "stock": "estimators of River; its checkpoint in chunks",
     "shard": "one that had taken in what another shard contributed",
 }
+GOES_ON = ["spectral"]
+"""Its rule is still there. The others learned by rules that are no more."""
+IGL: dict[str, Any] = {"reward": {"rule": "iclr", "alpha": 0.2}}
 
 
 def checkpoint_of(name: str) -> Checkpoint:
@@ -400,14 +404,11 @@ def checkpoint_of(name: str) -> Checkpoint:
     return checkpoints.decode(value)
 
 
-RIVER = checkpoint_of("stock").models["stock"]["river"]
-READABLE = [name for name in LEARNERS if name != "stock" or version("river") == RIVER]
-"""A learner of River's estimators goes on under the version of River that wrote it, and under no other."""
-of_each = pytest.mark.parametrize("name", READABLE)
+of_each = pytest.mark.parametrize("name", GOES_ON)
 
 
-def model_of(name: str) -> ModelConfig:
-    return ModelConfig.model_validate({"name": name, **facts(f"learners/{name}.json")["model"]})
+def model_of(name: str, **changes: Any) -> ModelConfig:
+    return ModelConfig.model_validate({"name": name, **facts(f"learners/{name}.json")["model"], **changes})
 
 
 def restored(name: str) -> Learner:
@@ -498,19 +499,81 @@ def test_a_partition_of_learners_goes_on_from_the_checkpoint(name: str) -> None:
     assert msgspec.to_builtins(after.publications[name]) == recorded["publication"], "none was due"
 
 
+@pytest.mark.parametrize("name", ["one-versus-rest", "shard"])
+def test_what_the_default_of_then_learned_is_refused_with_the_way_to_relearn_it(name: str) -> None:
+    """The same configuration means another rule now: neither gone on with nor dropped without a word."""
+    with pytest.raises(
+        StateError, match=f"`groundswell redecode --model {name}` relearns it from the interactions log"
+    ):
+        restored(name)
+
+
+def test_so_it_is_at_the_start_of_a_worker() -> None:
+    name = "one-versus-rest"
+    settings = Settings.model_validate({"models": {name: facts(f"learners/{name}.json")["model"]}})
+    wiring = LearningWiring(settings, Log().outputs, LearningMetrics(Metrics()), always)
+    with pytest.raises(StateError, match="groundswell redecode"):
+        PartitionLearner(0, wiring, dict(records(f"learners/{name}.msgpack")), dict(published()))
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "mended"),
+    [
+        ("softmax", "extreme 'graded' is no more.*groundswell redecode", {"inverse_kinematics": {}, "reward": {}}),
+        (
+            "co-occurrence",
+            "form 'co-occurrence' is no more.*groundswell redecode",
+            {"inverse_kinematics": {"form": "spectral", "signals": 4, "user_feature": "user", "users": 6}},
+        ),
+        ("stock", r'reward = {rule = "iclr", alpha = 0.1}', IGL),
+    ],
+)
+def test_a_configuration_of_then_says_what_is_no_more(name: str, message: str, mended: Mapping[str, Any]) -> None:
+    """And with one of today, what was learned is refused with the way to relearn it."""
+    with pytest.raises(ValidationError, match=message):
+        model_of(name)
+    with pytest.raises(StateError, match=f"`groundswell redecode --model {name}` relearns it"):
+        restored_learner(model_of(name, **mended), checkpoint_of(name).models[name])
+
+
+def under_igl(name: str) -> Learner:
+    """Return the learner that would have been restored had the model been configured for IGL-P(3) then.
+
+    What a state holds and how was the same under every rule.
+    """
+    model = model_of(name, **IGL)
+    state = checkpoint_of(name).models[name] | {"configuration": learner_for(model).configuration}
+    return restored_learner(model, state)
+
+
+@pytest.mark.parametrize("name", ["one-versus-rest", "shard"])
+def test_what_the_papers_rules_learned_is_known_still(name: str) -> None:
+    recorded = facts(f"learners/{name}.json")
+    assert agrees(as_learned(under_igl(name), recorded), recorded["then"]), LEARNERS[name]
+
+
 def test_a_shard_tells_what_it_learned_itself_from_what_it_took_in() -> None:
     """Where the other shard contributes nothing any more, what is left is its own."""
-    recorded, shard = facts("learners/shard.json"), restored("shard")
+    recorded, shard = facts("learners/shard.json"), under_igl("shard")
     assert isinstance(shard, ShardLearner)
     shard.take_in([])
     assert shard.version == shard.interactions_included == 200
     assert agrees(as_learned(shard, recorded), recorded["alone"])
 
 
+@pytest.mark.skipif(
+    version("river") != checkpoint_of("stock").models["stock"]["river"], reason="written by another version of River"
+)
+def test_what_estimators_of_river_learned_is_known_still() -> None:
+    recorded = facts("learners/stock.json")
+    assert agrees(as_learned(under_igl("stock"), recorded), recorded["then"]), LEARNERS["stock"]
+
+
 def test_estimators_of_another_river_are_refused_with_its_version() -> None:
-    state = checkpoint_of("stock").models["stock"] | {"river": "0.0.1"}
+    model = model_of("stock", **IGL)
+    state = learner_for(model).state() | {"river": "0.0.1"}
     with pytest.raises(StateError, match=r"River 0\.0\.1, .* install that version"):
-        restored_learner(model_of("stock"), state)
+        restored_learner(model, state)
 
 
 @pytest.mark.parametrize("name", ["softmax", "stock"])

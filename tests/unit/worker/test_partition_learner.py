@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from groundswell import chunks, policy
 from groundswell.events import Interaction
-from processors.learners.learner import Learner
+from processors.learners.choice import learner_for
 from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams.kafka.record_batches import RecordBatch
@@ -104,7 +104,7 @@ def test_however_batches_are_cut_rewards_and_policies_are_the_same_bytes(places:
 
 
 def test_a_policy_is_that_of_the_pure_learner() -> None:
-    pure = Learner(worker_settings().models["feed"])
+    pure = learner_for(worker_settings().models["feed"])
     pure.learn(LOG[:25])
     assert EXPECTED.policies()[0] == policy.encode(pure.snapshot(None))
 

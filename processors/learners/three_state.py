@@ -1,0 +1,498 @@
+"""The compiled learning step that tells three latent states apart by what the bandit knows of them.
+
+Given the latent state r of an impression, -1, 0 or +1, its feedback y does not depend on the action a (the assumption
+of Interaction-Grounded Learning: Xie et al. 2021), nor on the context x unless people differ. Then inverse kinematics
+is a mixture of three (ICLR 2023, arXiv 2211.15823, and NeurIPS 2024, arXiv 2405.20677, look at its left side only:
+how rare the actions of y are):
+
+    K P(a | x, y) = sum_r P(r | y, x) z_r(x, a) / mean_a' z_r(x, a'),    z_r(x, a) = P(r | x, a).
+
+Both parts of the right side are learned at once. z comes from linear rates of the crosses of context and action, the
+same rows by which the bandit learns the reward. The meaning of a signal, log P(y | r) up to a constant, moves by the
+slope of log K P(a | x, y): a signal that comes for actions that are rather +1 than their rivals is one of +1. That it
+is +1 and not -1 is what the definitely negative signals say, and `none` names the state 0. Each step of `learn_one`
+says which of these assumptions it rests on.
+
+Nothing is allocated for an interaction; one passes once over the crosses of its action set.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from processors.compiled import borrowing, compiled
+from processors.features.crosses import cross, first_feature, gather
+from processors.learners import columns, mark_rates, running_totals, weight_tables
+from processors.learners.scratch_space import crosses_needed
+
+# What is known of a signal beforehand, in the column ANCHOR of an interaction.
+OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
+# Columns of what is reported about an interaction, after those of every rule: the probabilities of the states.
+MINUS, ZERO, PLUS = range(columns.OUTPUTS, columns.OUTPUTS + 3)
+OUTPUTS: Final = columns.OUTPUTS + 3
+
+# Columns of a row of the bandit, one per hashed cross of context and action. The first three: as in any.
+SCORE, SEEN, LARGEST, EXTREME, NEGATIVES, BETTER, WORSE = range(7)
+BANDIT_COLUMNS: Final = 8
+"""A row fills a cache line."""
+# Columns of a row of signals, one per signal, and per context feature and signal.
+MEANING, SLOPES, MARKED_SLOPES, WEIGHT = 0, 3, 6, 7
+SIGNAL_COLUMNS: Final = 8
+# Running totals, after those that `notice` and `remember` keep.
+(
+    MINUSES,
+    ZEROS,
+    PLUSES,
+    PLAYS,
+    NAMED,
+    THERE,
+    THERE_WEIGHT,
+    ELSEWHERE,
+    ELSEWHERE_WEIGHT,
+    COMMONEST,
+    COMMONEST_WEIGHT,
+    WEIGHTS,
+    INDIFFERENT_WEIGHTS,
+) = range(mark_rates.TOTALS, mark_rates.TOTALS + 13)
+TOTALS: Final = mark_rates.TOTALS + 13
+
+PRIOR_PLAYS: Final = 20.0
+"""Plays for which the three states are believed to be equally common."""
+LEAST_RATE: Final = 0.0005
+"""No state is ever ruled out for an action: what cannot be would stay so whatever was seen."""
+START_ANCHORED, START_INDIFFERENT, START_OTHER = 5.0, 2.0, 1.0
+"""Log odds with which a signal begins: for what it is named, any other for +1."""
+START_FELT: Final = 5.0
+"""Log odds that who does something is not indifferent, where `none` is common: the more so the more of it comes."""
+FEW, RARE = 0.1, 0.05
+"""Shares of `none` at which that presumption is half as strong, and below which another signal stands for it."""
+ANCHORED_MARGIN, INDIFFERENT_MARGIN = 1.0, 3.0
+"""Log odds that the evidence never takes from a named signal."""
+LEAST_MEANING: Final = -6.0
+"""Of a log likelihood below the largest: accidents happen in every state."""
+KEPT_COMMON, KEPT_OWN = 4.0, 7.5
+"""How far below its largest each log likelihood is kept, of everybody and of one context feature: a minority may mean
+the opposite, however sure the rest."""
+RATE: Final = 0.5
+SLOPE_START: Final = 0.25
+SLOPE_DECAY: Final = 0.999
+SLOPE_CAP: Final = 5.0
+MARK_RATE: Final = 0.25
+RATIO_CAP: Final = 5.0
+TRUST_SIGNAL: Final = 1.0
+NEGATIVES_MEMORY: Final = 30.0
+ALLOWED, CHANGED = 0.3, 20.0
+"""Of the error of a prediction, what passes for chance, and the sum of the rest that shows that the world changed."""
+KEPT_SEEN: Final = 1.0
+"""How much of what was seen before a change still counts."""
+LEAST_HATED, MOST_HATED = -1.0, 5.0
+"""Log odds that the definitely negative signals of an action can add to its being hated. Their absence says little:
+only the strongest hate may ever say so."""
+GLOBAL: Final = 0x51ED270B
+"""Crossed with a signal, the key of what it means to everybody."""
+
+
+@borrowing
+def constant_needed(features, context_row, shared):
+    """Return whether the constant is crossed with the actions: with numbers alone all actions score 0 at the origin."""
+    context_start, _, context_value, _, _, _, _, _ = features
+    needed = shared != 0.0
+    for c in range(context_start[context_row], context_start[context_row + 1]):
+        needed |= context_value[c] != 1.0
+    return needed
+
+
+@borrowing
+def sums(bandit, features, begin, end, action_row):
+    """Return the linear scores of an action (reward, extremeness, rate of definite negatives) and how much was seen."""
+    _, context_hash, context_value, _, _, action_start, action_hash, action_value = features
+    mask = np.uint64(len(bandit) - 1)
+    score = extreme = negative = seen = 0.0
+    for c in range(begin, end):
+        left, x = context_hash[c], context_value[c]
+        for j in range(action_start[action_row], action_start[action_row + 1]):
+            i = np.int64(cross(left, action_hash[j]) & mask)
+            v = x * action_value[j]
+            score += bandit[i, SCORE] * v
+            extreme += bandit[i, EXTREME] * v
+            negative += bandit[i, NEGATIVES] * v
+            seen += bandit[i, SEEN]
+    return score, extreme, negative, seen / ((end - begin) * (action_start[action_row + 1] - action_start[action_row]))
+
+
+@borrowing
+def clipped(x):
+    """Return the nearest number in [0, 1]."""
+    return min(max(x, 0.0), 1.0)
+
+
+@borrowing
+def odds(x):
+    """Return about exp(x), without a call."""
+    return 1.0 + x + 0.5 * x * x if x >= 0.0 else 1.0 / (1.0 - x + 0.5 * x * x)
+
+
+@borrowing
+def odds_of_marks(totals):
+    """Return what one definitely negative signal, and one of another kind, add to the log odds that an action is hated.
+
+    Only the -1 state is ever definitely negative, so an action that draws more of these than can be accidents is
+    hated, whatever its other signals are taken for.
+    """
+    plain = (totals[mark_rates.PLAIN_ANCHORED] + mark_rates.PLAIN_TRUST * mark_rates.PLAIN_RATE) / (
+        totals[mark_rates.PLAIN] + mark_rates.PLAIN_TRUST
+    )
+    marked = (totals[mark_rates.MARKED_ANCHORED] + mark_rates.MARKED_TRUST * mark_rates.MARKED_RATE) / (
+        totals[mark_rates.MARKED] + mark_rates.MARKED_TRUST
+    )
+    marked = min(max(marked, mark_rates.LEAST_RATIO * plain), 0.999)
+    plain = min(max(plain, 1e-6), 0.99 * marked)
+    return math.log(marked / plain), math.log((1.0 - marked) / (1.0 - plain))
+
+
+@borrowing
+def state_rates(score, extreme, seen, minus, zero, plus, hated):
+    """Return P(r | x, a) of the three states: the linear scores, drawn to the base rates where little was seen, times
+    what the definitely negative signals say by themselves (`hated`, log odds)."""
+    below = seen * clipped((extreme - score) / 2.0) + minus
+    between = seen * clipped(1.0 - extreme) + zero
+    above = seen * clipped((extreme + score) / 2.0) + plus
+    below *= odds(min(max(hated, LEAST_HATED), MOST_HATED))
+    scale = (1.0 - 3.0 * LEAST_RATE) / (below + between + above)
+    return LEAST_RATE + scale * below, LEAST_RATE + scale * between, LEAST_RATE + scale * above
+
+
+@borrowing
+def global_row(signals, signal):
+    """Return the row of what a signal means to everybody."""
+    return np.int64(cross(np.uint64(GLOBAL), signal) & np.uint64(len(signals) - 1))
+
+
+@borrowing
+def own_begin(begin, end):
+    """Return where the features begin by which people may differ in what they mean: all but the constant."""
+    return begin + 1 if end - begin > 1 else begin
+
+
+@borrowing
+def meant(signals, features, begin, end, signal, kind, felt):
+    """Return the log likelihoods of a signal in the three states, the largest 0, and the rows that they came from.
+
+    What it means to everybody and what each context feature adds to it, where that is a category: the same signal may
+    come from different people for different things.
+    """
+    _, context_hash, context_value, _, _, _, _, _ = features
+    mask = np.uint64(len(signals) - 1)
+    i = global_row(signals, signal)
+    minus, zero, plus = signals[i, MEANING], signals[i, MEANING + 1], signals[i, MEANING + 2]
+    rows = 1
+    for c in range(begin, end):
+        if context_value[c] == 1.0:
+            i = np.int64(cross(context_hash[c], signal) & mask)
+            minus += signals[i, MEANING]
+            zero += signals[i, MEANING + 1]
+            plus += signals[i, MEANING + 2]
+            rows += 1
+    if kind == ANCHORED:
+        minus += START_ANCHORED
+    elif kind == OPPOSITE:
+        plus += START_ANCHORED
+    elif kind == INDIFFERENT:
+        zero += START_INDIFFERENT
+    else:
+        plus += START_OTHER
+        zero -= felt
+    most = max(minus, zero, plus)
+    minus, zero, plus = (
+        max(minus - most, LEAST_MEANING),
+        max(zero - most, LEAST_MEANING),
+        max(plus - most, LEAST_MEANING),
+    )
+    if kind == ANCHORED:
+        minus = max(minus, max(zero, plus) + ANCHORED_MARGIN)
+    elif kind == OPPOSITE:
+        plus = max(plus, max(minus, zero) + ANCHORED_MARGIN)
+    elif kind == INDIFFERENT:
+        zero = max(zero, max(minus, plus) + INDIFFERENT_MARGIN)
+    return minus, zero, plus, rows
+
+
+@borrowing
+def shift(signals, i, minus, zero, plus, mark, rows, kept):
+    """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it."""
+    row = signals[i]
+    row[SLOPES] = SLOPE_DECAY * row[SLOPES] + minus * minus
+    row[SLOPES + 1] = SLOPE_DECAY * row[SLOPES + 1] + zero * zero
+    row[SLOPES + 2] = SLOPE_DECAY * row[SLOPES + 2] + plus * plus
+    row[MARKED_SLOPES] += mark * mark
+    row[MEANING] += RATE * minus / (rows * math.sqrt(SLOPE_START + row[SLOPES]))
+    row[MEANING + 1] += RATE * zero / (rows * math.sqrt(SLOPE_START + row[SLOPES + 1]))
+    row[MEANING + 2] += RATE * plus / (rows * math.sqrt(SLOPE_START + row[SLOPES + 2]))
+    row[MEANING] += MARK_RATE * mark / (rows * math.sqrt(SLOPE_START + row[MARKED_SLOPES]))
+    least = max(row[MEANING], row[MEANING + 1], row[MEANING + 2]) - kept
+    mean = 0.0
+    for r in range(3):
+        row[MEANING + r] = max(row[MEANING + r], least)
+        mean += row[MEANING + r] / 3.0
+    for r in range(3):
+        row[MEANING + r] -= mean
+
+
+@borrowing
+def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, rows):
+    """Move what a signal means to everybody and by each context feature."""
+    _, context_hash, context_value, _, _, _, _, _ = features
+    mask = np.uint64(len(signals) - 1)
+    shift(signals, global_row(signals, signal), minus, zero, plus, mark, rows, KEPT_COMMON)
+    for c in range(begin, end):
+        if context_value[c] == 1.0:
+            shift(signals, np.int64(cross(context_hash[c], signal) & mask), minus, zero, plus, mark, rows, KEPT_OWN)
+
+
+@borrowing
+def marked(totals, kind, weight, ratio, minus):
+    """Return how much more an impression looks like the definitely negative ones than its signal's meaning says.
+
+    `ratio` is the rate of definite negatives of the action over the mean of all actions, `minus` the probability of -1
+    by the signal alone. Only the -1 state is ever definitely negative: where the shown action has more of them than
+    others, the signal is rather one of -1.
+    """
+    weight = min(weight, 1.0)
+    there = (totals[THERE] + 2.0) / (totals[THERE_WEIGHT] + 1.0)
+    elsewhere = (totals[ELSEWHERE] + 1.0) / (totals[ELSEWHERE_WEIGHT] + 1.0)
+    if kind == ANCHORED:
+        totals[NAMED] += 1.0
+        totals[THERE] += weight * ratio
+        totals[THERE_WEIGHT] += weight
+    elif kind == INDIFFERENT:
+        totals[ELSEWHERE] += weight * ratio
+        totals[ELSEWHERE_WEIGHT] += weight
+    if totals[NAMED] == 0.0:
+        return 0.0
+    return weight * (ratio - minus * there - (1.0 - minus) * elsewhere)
+
+
+@borrowing
+def indifference(totals, kind, weight):
+    """Return the share of `none` among what would come back if all actions were shown alike; learns from this one."""
+    totals[WEIGHTS] += weight
+    if kind == INDIFFERENT:
+        totals[INDIFFERENT_WEIGHTS] += weight
+    return totals[INDIFFERENT_WEIGHTS] / totals[WEIGHTS]
+
+
+@borrowing
+def standing_in(signals, totals, signal, kind, none, weight):
+    """Return the kind of a signal; where next to no `none` comes, the commonest that is not named stands for it."""
+    row = global_row(signals, signal)
+    signals[row, WEIGHT] += weight
+    if kind != OTHER:
+        return kind
+    common = signals[row, WEIGHT] > totals[COMMONEST_WEIGHT] or totals[COMMONEST] == np.float64(signal)
+    if common:
+        totals[COMMONEST], totals[COMMONEST_WEIGHT] = np.float64(signal), signals[row, WEIGHT]
+    return INDIFFERENT if common and none < RARE else OTHER
+
+
+@borrowing
+def estimate(bandit, index, value, n, reward, extreme, negative, weight, rate):
+    """Move n rows to their three targets as `weight_tables.estimate` does to one; the rate of negatives forgets.
+
+    Return which row, if any, was wrong in the same direction for so long that the world must have changed (a CUSUM:
+    Page 1954), else -1. Such a row counts anew.
+    """
+    score = extremeness = negatives = 0.0
+    for j in range(n):
+        row = bandit[index[j]]
+        score += row[SCORE] * value[j]
+        extremeness += row[EXTREME] * value[j]
+        negatives += row[NEGATIVES] * value[j]
+    score, extremeness, negatives = score - reward, extremeness - extreme, negatives - negative
+    surprise = min(max(-score, -1.0), 1.0)
+    changed = -1
+    for j in range(n):
+        x = value[j]
+        if x == 0.0:
+            continue
+        row = bandit[index[j]]
+        size = abs(x)
+        if size > row[LARGEST]:
+            shrink = row[LARGEST] / size
+            row[SCORE] *= shrink
+            row[EXTREME] *= shrink
+            row[NEGATIVES] *= shrink
+            row[LARGEST] = size
+        x /= row[LARGEST]
+        row[BETTER] = max(row[BETTER] + surprise * x - ALLOWED, 0.0)
+        row[WORSE] = max(row[WORSE] - surprise * x - ALLOWED, 0.0)
+        if row[BETTER] > CHANGED or row[WORSE] > CHANGED:
+            row[BETTER] = row[WORSE] = 0.0
+            row[SEEN] = min(row[SEEN], KEPT_SEEN)
+            changed = j
+        row[SEEN] += weight * x * x
+        move = rate * weight * x / (n * row[LARGEST])
+        slow = move / row[SEEN] ** weight_tables.BANDIT_POWER
+        row[SCORE] -= slow * score
+        row[EXTREME] -= slow * extremeness
+        row[NEGATIVES] -= move / min(row[SEEN], NEGATIVES_MEMORY) ** weight_tables.BANDIT_POWER * negatives
+    return changed
+
+
+@borrowing
+def reconsider(bandit, features, left, set_row):
+    """Let little of what was seen of the actions of a set count any more, where they are crossed with one feature."""
+    _, _, _, set_start, set_rows, action_start, action_hash, _ = features
+    mask = np.uint64(len(bandit) - 1)
+    for a in range(set_start[set_row], set_start[set_row + 1]):
+        for j in range(action_start[set_rows[a]], action_start[set_rows[a] + 1]):
+            i = np.int64(cross(left, action_hash[j]) & mask)
+            bandit[i, SEEN] = min(bandit[i, SEEN], KEPT_SEEN)
+
+
+@borrowing
+def learn_reward(
+    bandit, features, shared, context_row, set_row, chosen, reward, extreme, negative, weight, rate, index, value
+):
+    """Move the rows of the shown action; where they show that the world changed, those of its rivals too count anew."""
+    context_start, context_hash, _, set_start, set_rows, action_start, _, _ = features
+    row = set_rows[set_start[set_row] + chosen]
+    n = gather(features, context_row, row, -1, 1.0, shared, len(bandit), index, value, 0)
+    changed = estimate(bandit, index, value, n, reward, extreme, negative, weight, rate)
+    if changed >= 0:
+        begin, end = context_start[context_row], context_start[context_row + 1]
+        begin += first_feature(end - begin, shared)
+        feature = begin + changed // (action_start[row + 1] - action_start[row])
+        reconsider(bandit, features, context_hash[feature], set_row)
+
+
+@borrowing
+def learn_one(bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, out):  # noqa: PLR0915 - one pass over an interaction
+    """Learn one interaction and write a row of outputs."""
+    context_start, context_hash, _, set_start, set_rows, _, _, _ = features
+    context_row, signal, chosen = interaction[columns.CONTEXT], interaction[columns.SIGNAL], interaction[columns.CHOSEN]
+    begin, end = context_start[context_row], context_start[context_row + 1]
+    first = set_start[interaction[columns.ACTIONS]]
+    actions = set_start[interaction[columns.ACTIONS] + 1] - first
+    shared = constant_needed(features, context_row, parameters[columns.SHARED])
+    running_totals.notice(seen, totals, context_hash[begin:end], actions)
+    polarity = parameters[columns.POLARITY]
+    crossed, own = begin + first_feature(end - begin, shared), own_begin(begin, end)
+
+    none = indifference(totals, interaction[columns.ANCHOR], weight)
+    kind = standing_in(signals, totals, signal, interaction[columns.ANCHOR], none, weight)
+    felt = START_FELT * none / (none + FEW)
+    by_minus, by_zero, by_plus, rows = meant(signals, features, own, end, signal, kind, felt)
+    like_minus, like_zero, like_plus = math.exp(by_minus), math.exp(by_zero), math.exp(by_plus)
+
+    # The states of all actions, and of them the shown one's.
+    learned = totals[MINUSES] + totals[ZEROS] + totals[PLUSES] + PRIOR_PLAYS
+    base_minus = (totals[MINUSES] + PRIOR_PLAYS / 3.0) / learned
+    base_plus = (totals[PLUSES] + PRIOR_PLAYS / 3.0) / learned
+    base_zero = 1.0 - base_minus - base_plus
+    base_negative = (totals[NAMED] + 1.0 / actions) / (totals[PLAYS] + PRIOR_PLAYS)
+    if_hated, if_not = odds_of_marks(totals)
+    mean_minus = mean_zero = mean_plus = mean_negative = 0.0
+    z_minus = z_zero = z_plus = z_negative = most = 0.0
+    best = 0
+    for a in range(actions):
+        score, extreme, negative, n = sums(bandit, features, crossed, end, set_rows[first + a])
+        score *= polarity
+        negative = clipped(negative)
+        hated = min(n, NEGATIVES_MEMORY) * (negative * if_hated + (1.0 - negative) * if_not)
+        minus, zero, plus = state_rates(score, extreme, n, base_minus, base_zero, base_plus, hated)
+        negative = (n * negative + base_negative) / (n + 1.0)
+        mean_minus += minus
+        mean_zero += zero
+        mean_plus += plus
+        mean_negative += negative
+        likely = like_minus * minus + like_zero * zero + like_plus * plus
+        if likely > most:
+            most, best = likely, a
+        if a == chosen:
+            z_minus, z_zero, z_plus, z_negative = minus, zero, plus, negative
+    scale = 1.0 / actions
+    v_minus, v_zero, v_plus = (
+        like_minus * mean_minus * scale,
+        like_zero * mean_zero * scale,
+        like_plus * mean_plus * scale,
+    )
+    u_minus, u_zero, u_plus = like_minus * z_minus, like_zero * z_zero, like_plus * z_plus
+    of_shown, of_all = u_minus + u_zero + u_plus, v_minus + v_zero + v_plus
+    out[columns.POSTERIOR] = scale * of_shown / of_all
+    out[columns.LOG_LOSS] = -math.log(max(out[columns.POSTERIOR], 1e-300))
+    out[columns.CORRECT] = 1.0 if best == chosen else 0.0
+
+    # The slope of the log of that: what the state is with the shown action known, against without.
+    named = 1.0 if kind == ANCHORED else 0.0
+    mark_rates.remember(totals, mark_rates.MARKED_ANCHORED, mark_rates.MARKED, named, z_minus)
+    mark_rates.remember(totals, mark_rates.PLAIN_ANCHORED, mark_rates.PLAIN, named, z_zero)
+    step = min(weight, SLOPE_CAP)
+    totals[PLAYS] += 1.0
+    ratio = min(z_negative / (mean_negative * scale), RATIO_CAP)
+    mark = marked(totals, kind, weight, ratio, v_minus / of_all)
+    shift_all(
+        signals,
+        features,
+        own,
+        end,
+        signal,
+        step * (u_minus / of_shown - v_minus / of_all),
+        step * (u_zero / of_shown - v_zero / of_all),
+        step * (u_plus / of_shown - v_plus / of_all),
+        mark,
+        rows,
+    )
+
+    # The state: by the signal first, by what is known of the action in second place, so that a taste may change.
+    if kind == ANCHORED:
+        minus, zero, plus = 1.0, 0.0, 0.0
+    elif kind == OPPOSITE:
+        minus, zero, plus = 0.0, 0.0, 1.0
+    elif kind == INDIFFERENT:
+        minus, zero, plus = 0.0, 1.0, 0.0
+    else:
+        minus = like_minus * (z_minus + TRUST_SIGNAL)
+        zero = like_zero * (z_zero + TRUST_SIGNAL)
+        plus = like_plus * (z_plus + TRUST_SIGNAL)
+        total = minus + zero + plus
+        minus, zero, plus = minus / total, zero / total, plus / total
+    totals[MINUSES] += minus
+    totals[ZEROS] += zero
+    totals[PLUSES] += plus
+    out[columns.STATE] = polarity * (-1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0))
+    out[columns.REWARD] = polarity * (plus - minus)
+    out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
+
+    learn_reward(
+        bandit,
+        features,
+        shared,
+        context_row,
+        interaction[columns.ACTIONS],
+        chosen,
+        out[columns.REWARD],
+        1.0 - zero,
+        named,
+        min(weight, parameters[columns.BANDIT_CAP]),
+        parameters[columns.BANDIT_RATE],
+        index,
+        value,
+    )
+
+
+@compiled(nogil=True)  # heartbeats go on meanwhile
+def learn_batch(bandit, signals, seen, totals, sums, parameters, features, interactions, weights, outputs):
+    """Learn a batch in order."""
+    set_start = features[3]
+    crosses = crosses_needed(features, interactions)
+    index, value = np.empty(crosses, dtype=np.int64), np.empty(crosses)
+    for i in range(len(interactions)):
+        learn_one(
+            bandit, signals, seen, totals, parameters, features, interactions[i], weights[i], index, value, outputs[i]
+        )
+        row = interactions[i, columns.ACTIONS]
+        negative = interactions[i, columns.NEGATIVE]
+        running_totals.tally(sums, negative, weights[i], set_start[row + 1] - set_start[row], outputs[i])
