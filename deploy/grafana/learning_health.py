@@ -80,7 +80,7 @@ def _evidence() -> Panels:
     return [
         curves(
             "Extreme and definitely negative interactions",
-            "Shares over five minutes. Extreme: the shown action's posterior is above the threshold. Without "
+            "Shares over five minutes. Extreme: the inferred state is not 0. Without "
             "definitely negative ones, nothing tells bad from good.",
             [
                 Series(f"model:groundswell_extreme:share5m{{{MODEL}}}", "extreme", BLUE),

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from processors.learners import columns, exploring, kernel, running_totals, three_state, three_state_scores
 from processors.learners.choice import learner_for
@@ -20,7 +19,7 @@ settings, working arrays and outputs."""
 THREE_STATE, TABLES, SEEN, TOTALS, PARAMETERS, SCRATCH, OUT = range(7)
 
 
-def compiled_learner(model: ModelConfig, widest: NDArray[np.int64]) -> Loop:
+def compiled_learner(model: ModelConfig, widest: tuple[int, int, int]) -> Loop:
     """Return a learner that knows nothing, for contexts and actions of at most the `widest` of a feature store."""
     learner = learner_for(model)
     decodes = isinstance(learner, ThreeStateLearner)

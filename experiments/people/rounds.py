@@ -70,6 +70,7 @@ def played(rounds: Rounds, model: ModelConfig, seed: int, source: int, rewards: 
         KINDS[exploration.kind],
         (-1.0 if exploration.t0 is None else exploration.t0, exploration.floor, exploration.gamma),
         rounds.store.arrays,
+        rounds.store.widest[1],
         record,
         propensities,
     )
@@ -78,12 +79,11 @@ def played(rounds: Rounds, model: ModelConfig, seed: int, source: int, rewards: 
 
 @njit
 def _play(
-    rng, rounds, signals, noise, source, rewards, learner, kind, exploration, features, record, propensities,
+    rng, rounds, signals, noise, source, rewards, learner, kind, exploration, features, most, record, propensities,
 ):  # fmt: skip
     contexts, sets, readers, states, emissions = rounds
     _, (bandit, _), seen, totals, parameters, (index, value, _, _), output = learner
     t0, floor, gamma = exploration
-    most = np.max(features[3][1:] - features[3][:-1])
     scores, shown = np.zeros(most), np.zeros(most)
     interaction = np.zeros(5, dtype=np.int64)
     for t in range(len(sets)):

@@ -107,7 +107,7 @@ class Means(Mixture):
         held = np.isin(own.numbers, changed, assume_unique=True)
         whole[np.searchsorted(changed, own.numbers[held])] += own.values[held, :-1]
         mass = whole[:, [-1]]
-        table[np.ix_(changed, self._weights)] = np.divide(
+        table[changed[:, None], self._weights] = np.divide(
             whole[:, :-1], mass, out=np.zeros((len(mass), len(self._weights))), where=mass > 0.0
         )
         table[changed, self._precision] = mass[:, 0]
@@ -157,6 +157,6 @@ class Evidence(Mixture):
         alone = ~evidence[changed].any(axis=1)
         mix[alone] = odds[alone]
         others[changed, :-1] = mix - odds
-        table[np.ix_(changed, self._odds)] = mix
+        table[changed[:, None], self._odds] = mix
         table[changed, self._weight] = mine[:, -1] + others[changed, -1]
         return others

@@ -116,11 +116,11 @@ class Metrics:
             "share of an inferred reward state among the last interactions (about a thousand)",
             ["model", "state"],
         )
-        self.extreme = counter("groundswell_extreme", "interactions whose posterior exceeded the threshold", ["model"])
+        self.extreme = counter("groundswell_extreme", "interactions whose inferred state is not 0", ["model"])
         self.definitely_negative = counter(
             "groundswell_definitely_negative", "interactions with a definitely negative signal", ["model"]
         )
-        self.skipped = counter("groundswell_skipped", "interactions with fewer than 3 actions: not learned", ["model"])
+        self.skipped = counter("groundswell_skipped", "interactions with too few actions to be learned", ["model"])
         self.relearned = counter(
             "groundswell_repeated_interactions", "interactions that had been learned before, and were not learned again"
         )

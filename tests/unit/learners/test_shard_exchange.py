@@ -23,8 +23,8 @@ from processors.learners import three_state
 from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import StateError
 from processors.learners.ledger import Ledger
-from processors.learners.shard_learner import ShardLearner
-from processors.learners.shard_mixing import Contribution
+from processors.learners.shard_learner import ShardLearner, ThreeStateShard
+from processors.learners.shard_mixing import Contribution, Rows
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from state import checkpoints
@@ -119,6 +119,49 @@ def test_however_often_and_in_whatever_order_shards_mix_nothing_counts_twice(ord
     assert whole.exploration.parameter == pytest.approx(one.exploration.parameter)
 
 
+def test_what_a_signal_means_is_surer_the_more_shards_say_so_and_undecided_where_they_disagree() -> None:
+    """As independent z-scores of the same size: twice the same is 1.4 times as sure."""
+    rule = ThreeStateShard.mixtures["signals"]
+    columns = [*range(three_state.MEANING, three_state.MEANING + 3), *range(three_state.SLOPES, three_state.SLOPES + 3)]
+
+    def row(*odds: float) -> Rows:
+        return Rows(np.array([5]), np.array([[*odds, 4.0, 4.0, 4.0, 10.0]]))
+
+    def mixed(*contributed: Rows) -> list[float]:
+        table, before = np.zeros((8, three_state.SIGNAL_COLUMNS)), rule.nothing(8)
+        table[5, columns] = -1.0, 0.0, 1.0, 4.0, 4.0, 4.0
+        own = rule.own(table, before)
+        others = rule.mixed(table, own, before, contributed)
+        assert np.allclose(rule.own(table, others).values, own.values), "its own stays what it was"
+        return [float(one) for one in table[5, columns[:3]]]
+
+    assert mixed() == [-1.0, 0.0, 1.0]
+    assert mixed(row(-1.0, 0.0, 1.0)) == pytest.approx([-(2**0.5), 0.0, 2**0.5])
+    assert mixed(row(1.0, 0.0, -1.0)) == pytest.approx([0.0, 0.0, 0.0])
+
+
+def test_a_row_that_counts_anew_is_the_shards_own() -> None:
+    """What others had counted before the world changed comes back only from them."""
+    shard = learned(LOG[:300])
+    shard.take_in([learned(LOG[300:]).contribution()])
+    bandit = shard._tables["bandit"]
+    row = int(bandit[:, three_state.SEEN].argmax())
+    bandit[row, three_state.SEEN] = 1.0
+    (place,) = np.flatnonzero((mine := shard.contribution().tables["bandit"]).numbers == row)
+    assert mine.values[place, 3] == 1.0
+    assert mine.values[place, 0] == bandit[row, three_state.SCORE]
+
+
+def test_shards_by_a_papers_rule_add_up_as_before() -> None:
+    one = learned(LOG, IGL)
+    parts = [learned([each for each in LOG if user(each) == who], IGL).contribution() for who in range(3)]
+    whole = together(parts, IGL)
+    assert whole.version == one.version == len(LOG)
+    for who in range(3):
+        context = {"user": f"u{who}"}
+        assert whole.scores(context, ACTIONS).argmax() == one.scores(context, ACTIONS).argmax()
+
+
 def test_what_was_taken_in_before_makes_way_for_what_is_taken_in_now() -> None:
     first, more = learned(LOG[:300]).contribution(), learned(LOG[:600]).contribution()
     shard, other = learned(LOG[600:]), learned(LOG[600:])
@@ -134,6 +177,7 @@ def test_a_restored_shard_continues_to_the_bit_and_contributes_the_same() -> Non
     shard.take_in([learned(LOG[300:600]).contribution()])
     shard.learn(LOG[600:700])
     restored = restored_learner(MODEL, msgspec.msgpack.decode(msgspec.msgpack.encode(shard.state())))
+    assert isinstance(restored, ShardLearner)
     assert encode(restored.snapshot(None)) == encode(shard.snapshot(None))
     assert restored.learn(LOG[700:]) == shard.learn(LOG[700:])
     mine, its = shard.contribution(), restored.contribution()
