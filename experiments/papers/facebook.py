@@ -14,11 +14,13 @@ from experiments.papers.feeds import COLOURS
 from experiments.people import facebook
 from experiments.people.rounds import GIVEN, INFERRED, TRUE, Rounds, played
 from processors.features.feature_store import FeatureStore
-from processors.models.config import ModelConfig
+from processors.models.config import ExplorationConfig, ModelConfig
 
 A_DAY = 300
 """Interactions a page and day."""
-MODEL = ModelConfig(name="news", definitely_negative=frozenset({"angry"}))
+MODEL = ModelConfig(name="news", definitely_negative=frozenset({"angry"}), exploration=ExplorationConfig(floor=0.15))
+"""The defaults, but that exploration does not end: of ten new posts a day nobody finds out otherwise, told the state or
+not."""
 CHANGING, FIXED = "ten new posts a day", "the same ten posts"
 EMOJI = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], dtype=float)
 COMMENT = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0], dtype=float)

@@ -31,8 +31,12 @@ from processors.learners.scratch_space import crosses_needed
 # What is known of a signal beforehand, in the column ANCHOR of an interaction.
 OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
 # Columns of what is reported about an interaction, after those of every rule: the probabilities of the states.
-MINUS, ZERO, PLUS = range(columns.OUTPUTS, columns.OUTPUTS + 3)
-OUTPUTS: Final = columns.OUTPUTS + 3
+MINUS, ZERO, PLUS, DOUBT = range(columns.OUTPUTS, columns.OUTPUTS + 4)
+OUTPUTS: Final = columns.OUTPUTS + 4
+# Why a state may be called unknown: no definite signal came yet, so that +1 and -1 could change places; next to no
+# `none` comes, so that 0 rests on the commonest signal; what the signal means is not determined.
+SURE, NO_ANCHOR, NO_INDIFFERENCE, UNDETERMINED = range(4)
+LEAST_SURE: Final = 0.6
 
 # Columns of a row of the bandit, one per hashed cross of context and action. The first three: as in any.
 SCORE, SEEN, LARGEST, EXTREME, NEGATIVES, BETTER, WORSE = range(7)
@@ -73,18 +77,22 @@ ANCHORED_MARGIN, INDIFFERENT_MARGIN = 1.0, 3.0
 """Log odds that the evidence never takes from a named signal."""
 LEAST_MEANING: Final = -6.0
 """Of a log likelihood below the largest: accidents happen in every state."""
-KEPT_COMMON, KEPT_OWN = 4.0, 7.5
+KEPT_COMMON, KEPT_OWN = 3.0, 7.5
 """How far below its largest each log likelihood is kept, of everybody and of one context feature: a minority may mean
 the opposite, however sure the rest."""
 RATE: Final = 0.5
+AGREEMENT: Final = 0.01
+"""What a context feature adds to the meaning of a signal fades so much with each play, unless that bears it out: most
+people mean the same."""
+COMMON_SHARE: Final = 0.6
 SLOPE_START: Final = 0.25
 SLOPE_DECAY: Final = 0.999
 SLOPE_CAP: Final = 5.0
-MARK_RATE: Final = 0.25
+MARK_RATE: Final = 0.5
 RATIO_CAP: Final = 5.0
 TRUST_SIGNAL: Final = 1.0
 NEGATIVES_MEMORY: Final = 30.0
-ALLOWED, CHANGED = 0.3, 20.0
+ALLOWED, CHANGED = 0.3, 70.0
 """Of the error of a prediction, what passes for chance, and the sum of the rest that shows that the world changed."""
 KEPT_SEEN: Final = 1.0
 """How much of what was seen before a change still counts."""
@@ -221,35 +229,39 @@ def meant(signals, features, begin, end, signal, kind, felt):
 
 
 @borrowing
-def shift(signals, i, minus, zero, plus, mark, rows, kept):
+def shift(signals, i, minus, zero, plus, mark, share, kept, agree):
     """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it."""
     row = signals[i]
     row[SLOPES] = SLOPE_DECAY * row[SLOPES] + minus * minus
     row[SLOPES + 1] = SLOPE_DECAY * row[SLOPES + 1] + zero * zero
     row[SLOPES + 2] = SLOPE_DECAY * row[SLOPES + 2] + plus * plus
     row[MARKED_SLOPES] += mark * mark
-    row[MEANING] += RATE * minus / (rows * math.sqrt(SLOPE_START + row[SLOPES]))
-    row[MEANING + 1] += RATE * zero / (rows * math.sqrt(SLOPE_START + row[SLOPES + 1]))
-    row[MEANING + 2] += RATE * plus / (rows * math.sqrt(SLOPE_START + row[SLOPES + 2]))
-    row[MEANING] += MARK_RATE * mark / (rows * math.sqrt(SLOPE_START + row[MARKED_SLOPES]))
+    row[MEANING] += RATE * minus * share / math.sqrt(SLOPE_START + row[SLOPES])
+    row[MEANING + 1] += RATE * zero * share / math.sqrt(SLOPE_START + row[SLOPES + 1])
+    row[MEANING + 2] += RATE * plus * share / math.sqrt(SLOPE_START + row[SLOPES + 2])
+    row[MEANING] += MARK_RATE * mark * share / math.sqrt(SLOPE_START + row[MARKED_SLOPES])
     least = max(row[MEANING], row[MEANING + 1], row[MEANING + 2]) - kept
     mean = 0.0
     for r in range(3):
         row[MEANING + r] = max(row[MEANING + r], least)
         mean += row[MEANING + r] / 3.0
     for r in range(3):
-        row[MEANING + r] -= mean
+        row[MEANING + r] = (1.0 - agree) * (row[MEANING + r] - mean)
 
 
 @borrowing
-def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, rows):
+def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows):
     """Move what a signal means to everybody and by each context feature."""
+    common = 1.0 if rows == 1 else COMMON_SHARE
+    own = (1.0 - COMMON_SHARE) / max(rows - 1, 1)
+    agree = AGREEMENT * min(weight, 1.0)
     _, context_hash, context_value, _, _, _, _, _ = features
     mask = np.uint64(len(signals) - 1)
-    shift(signals, global_row(signals, signal), minus, zero, plus, mark, rows, KEPT_COMMON)
+    shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, 0.0)
     for c in range(begin, end):
         if context_value[c] == 1.0:
-            shift(signals, np.int64(cross(context_hash[c], signal) & mask), minus, zero, plus, mark, rows, KEPT_OWN)
+            i = np.int64(cross(context_hash[c], signal) & mask)
+            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, agree)
 
 
 @borrowing
@@ -369,7 +381,19 @@ def learn_reward(
 
 
 @borrowing
-def learn_one(bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, out):  # noqa: PLR0915 - one pass over an interaction
+def doubt(totals, none, minus, zero, plus):
+    """Return why the state may be called unknown, `SURE` if there is no reason."""
+    if totals[NAMED] == 0.0:
+        return NO_ANCHOR
+    if max(minus, zero, plus) < LEAST_SURE:
+        return UNDETERMINED
+    return NO_INDIFFERENCE if none < RARE else SURE
+
+
+@borrowing
+def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
+    bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, out
+):
     """Learn one interaction and write a row of outputs."""
     context_start, context_hash, _, set_start, set_rows, _, _, _ = features
     context_row, signal, chosen = interaction[columns.CONTEXT], interaction[columns.SIGNAL], interaction[columns.CHOSEN]
@@ -443,6 +467,7 @@ def learn_one(bandit, signals, seen, totals, parameters, features, interaction, 
         step * (u_zero / of_shown - v_zero / of_all),
         step * (u_plus / of_shown - v_plus / of_all),
         mark,
+        weight,
         rows,
     )
 
@@ -464,6 +489,7 @@ def learn_one(bandit, signals, seen, totals, parameters, features, interaction, 
     totals[PLUSES] += plus
     out[columns.STATE] = polarity * (-1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0))
     out[columns.REWARD] = polarity * (plus - minus)
+    out[DOUBT] = doubt(totals, none, minus, zero, plus)
     out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
 
     learn_reward(

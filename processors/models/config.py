@@ -134,6 +134,8 @@ class RewardConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _rule_exists(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "prior_strength" in given:
+            raise ValueError(f"prior_strength is no more: no rule that is left counts by it. Leave it out. {RELEARN}")
         return _refuse_gone(_refuse_gone(given, "rule"), "extreme")
 
     @model_validator(mode="after")

@@ -320,6 +320,7 @@ def test_the_scale_of_a_number_does_not_matter() -> None:
         ({"indifferent": ["x"], "reward": {"rule": "two-state"}}, "knows no indifferent signals"),
         ({"definitely_negative": ["x"], "reward": {"threshold": 3.0}}, "threshold would silently do nothing"),
         ({"definitely_negative": ["x"], "reward": {"rule": "mixture"}}, "no more.*groundswell redecode"),
+        ({"definitely_negative": ["x"], "reward": {"prior_strength": 5}}, "no more.*groundswell redecode"),
         ({"definitely_negative": ["x"], "reward": {"extreme": "graded"}}, "no more.*groundswell redecode"),
         ({"definitely_negative": ["x"], "inverse_kinematics": {"form": "softmax"}}, "form of .* silently do nothing"),
         ({"definitely_negative": ["x"], "inverse_kinematics": {"weight_cap": 5}}, "weight_cap of .* do nothing"),
