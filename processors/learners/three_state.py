@@ -13,6 +13,14 @@ slope of log K P(a | x, y): a signal that comes for actions that are rather +1 t
 is +1 and not -1 is what the definitely negative signals say, and `none` names the state 0. Each step of `learn_one`
 says which of these assumptions it rests on.
 
+What the definitely negative signals say of an action is used twice: as odds in its z, since no action that is not
+hated draws more of them than accidents do (`odds_of_marks`), and as evidence for the meaning of other signals that
+come for it (`marked`). Most people mean the same by a signal, so what one context feature adds to its meaning fades
+unless plays bear it out (`shift`). A signal that is not named is presumed to be felt, not indifferent, the more so the
+more `none` comes: otherwise joy that is rarer than hate ends as indifference. Where next to no `none` comes, the
+commonest signal stands for it, by the assumption that extremes are rare. The bandit forgets a row, and the rivals of
+its action, where it was wrong in one direction for long (`estimate`, `reconsider`).
+
 Nothing is allocated for an interaction; one passes once over the crosses of its action set.
 """
 
@@ -81,17 +89,23 @@ KEPT_COMMON, KEPT_OWN = 3.0, 7.5
 """How far below its largest each log likelihood is kept, of everybody and of one context feature: a minority may mean
 the opposite, however sure the rest."""
 RATE: Final = 0.5
+"""Of a step of a log likelihood along a slope, in units of the size of such slopes: it grows as a z-score."""
 AGREEMENT: Final = 0.01
 """What a context feature adds to the meaning of a signal fades so much with each play, unless that bears it out: most
 people mean the same."""
 COMMON_SHARE: Final = 0.6
+"""Of each step, for what a signal means to everybody; the rest is shared by the context features."""
 SLOPE_START: Final = 0.25
 SLOPE_DECAY: Final = 0.999
 SLOPE_CAP: Final = 5.0
+"""Of the importance weight of a slope."""
 MARK_RATE: Final = 0.5
+"""As `RATE`, for the evidence of definitely negative signals."""
 RATIO_CAP: Final = 5.0
 TRUST_SIGNAL: Final = 1.0
+"""Added to P(r | x, a) where a state is decided: what an action was so far never outweighs what is said of it now."""
 NEGATIVES_MEMORY: Final = 30.0
+"""Of the rate of definitely negative signals of a row, in plays."""
 ALLOWED, CHANGED = 0.3, 70.0
 """Of the error of a prediction, what passes for chance, and the sum of the rest that shows that the world changed."""
 KEPT_SEEN: Final = 1.0
