@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from experiments.bench.result import at_least, conclude
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Impression, Interaction, Source
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 
 USERS: Final = 100

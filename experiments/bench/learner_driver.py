@@ -46,7 +46,7 @@ def find(name: str, modules: Sequence[str]) -> Any:
 def found_learner() -> Any:
     """Return what makes a model's learner: one class did once, whatever the configuration."""
     try:
-        return find("learner_for", ["processors.learners.choice"])
+        return find("learner_for", ["processors.learners.learner_choice"])
     except LayoutError:
         return find("Learner", ["processors.learners.learner", "processors.learner"])
 

@@ -17,8 +17,8 @@ from experiments.chaos.join_definition import Entry, Expected, expected_interact
 from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Interaction, Reward
-from processors.learners.choice import learner_for
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for
 from processors.wire.envelopes import decode_interaction
 from state import checkpoints
 from streams.settings import Settings

@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from processors.learners import columns, exploring, kernel, running_totals, three_state, three_state_scores
-from processors.learners.choice import learner_for
+from processors.learners import (
+    exploration_kernel,
+    kernel,
+    kernel_columns,
+    running_totals,
+    three_state,
+    three_state_scores,
+)
 from processors.learners.kernel_parameters import kernel_parameters
+from processors.learners.learner_choice import learner_for
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 
@@ -57,14 +64,14 @@ def action_scores(learner, features, context_row, set_row, out):
     """Write the score of each action of a set in a context."""
     decodes, (bandit, _), _, _, parameters, _, _ = learner
     if decodes:
-        three_state_scores.action_scores(bandit, features, parameters[columns.SHARED], context_row, set_row, out)
+        three_state_scores.action_scores(bandit, features, parameters[kernel_columns.SHARED], context_row, set_row, out)
     else:
-        exploring.action_scores(bandit, features, parameters[columns.SHARED], context_row, set_row, out)
+        exploration_kernel.action_scores(bandit, features, parameters[kernel_columns.SHARED], context_row, set_row, out)
 
 
 @njit
 def constant_counted(learner, features, context_row):
     """Return whether the constant feature of a context counts beside others."""
     decodes, _, _, _, parameters, _, _ = learner
-    shared = parameters[columns.SHARED]
+    shared = parameters[kernel_columns.SHARED]
     return three_state.constant_needed(features, context_row, shared) if decodes else shared != 0.0

@@ -15,7 +15,7 @@ from experiments.people.app_sessions import offered_actions
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Features, Impression, Interaction, Source
 from groundswell.policy import Policy
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics

@@ -15,7 +15,7 @@ from experiments.people.compiled_learner import action_scores, compiled_learner,
 from experiments.people.self_play import draw
 from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, running_totals, weight_tables
+from processors.learners import exploration_kernel, kernel_columns, running_totals, weight_tables
 from processors.learners.exploration_schedule import KINDS
 from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
@@ -89,12 +89,12 @@ def _play(
     for t in range(len(sets)):
         actions = features[3][sets[t] + 1] - features[3][sets[t]]
         action_scores(learner, features, contexts[t], sets[t], scores)
-        if kind == exploring.EPSILON_GREEDY:
+        if kind == exploration_kernel.EPSILON_GREEDY:
             size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             parameter = max(floor, min(1.0, (size / max(t, 1)) ** (1.0 / 3.0)))
         else:
             parameter = gamma * np.sqrt(max(t, 1))
-        exploring.explore(scores[:actions], kind, parameter, shown[:actions])
+        exploration_kernel.explore(scores[:actions], kind, parameter, shown[:actions])
         action = draw(rng, shown[:actions])
         state = states[sets[t], action]
         if noise > 0.0 and rng.random() < noise:
@@ -106,7 +106,7 @@ def _play(
         if source == INFERRED:
             interaction[:] = contexts[t], sets[t], signals[signal, 0], signals[signal, 1], action
             learn_one(learner, features, interaction, weight)
-            record[t, 1] = np.int64(output[columns.STATE])
+            record[t, 1] = np.int64(output[kernel_columns.STATE])
         else:
             begin, end = features[0][contexts[t]], features[0][contexts[t] + 1]
             running_totals.notice(seen, totals, features[1][begin:end], actions)
@@ -115,6 +115,6 @@ def _play(
             shared = constant_counted(learner, features, contexts[t])
             n = crosses.gather(features, contexts[t], row, -1, 1.0, shared, len(bandit), index, value, 0)
             error = weight_tables.score(bandit, index, value, 0, n) - reward
-            capped = min(weight, parameters[columns.BANDIT_CAP])
-            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[columns.BANDIT_RATE])
+            capped = min(weight, parameters[kernel_columns.BANDIT_CAP])
+            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[kernel_columns.BANDIT_RATE])
         record[t, 0], record[t, 2], propensities[t] = state, signal, shown[action]

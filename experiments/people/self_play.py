@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from experiments.people.compiled_learner import action_scores, compiled_learner, learn_one
 from groundswell.events import Action
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, running_totals
+from processors.learners import exploration_kernel, kernel_columns, running_totals
 from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
@@ -150,7 +150,7 @@ def _play(
         if t:
             size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             epsilon = min(1.0, (size / t) ** (1.0 / 3.0))
-        exploring.explore(scores[user], exploring.EPSILON_GREEDY, epsilon, shown)
+        exploration_kernel.explore(scores[user], exploration_kernel.EPSILON_GREEDY, epsilon, shown)
         action = draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
@@ -160,4 +160,4 @@ def _play(
             action_scores(learner, features, other, 0, scores[other])
         values[t] = _greedy_value(scores, states[phase])
         propensities[t] = shown[action]
-        record[t] = user, action, signal, state, np.int64(output[columns.STATE])
+        record[t] = user, action, signal, state, np.int64(output[kernel_columns.STATE])

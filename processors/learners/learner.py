@@ -15,10 +15,10 @@ from groundswell.events import Action, FeatureValue, Interaction, Reward
 from groundswell.exploration import Exploration
 from groundswell.features import hashed
 from groundswell.policy import PolicySnapshot, Weights
-from processors.admission.interactions import Stretch
+from processors.admission.interaction_records import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
-from processors.learners import columns, exploration_schedule, exploring, reward_rules, running_totals
+from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.statistics import Statistics
 from processors.models.config import ModelConfig
@@ -143,14 +143,16 @@ class Learner(ABC):
 
     def _score(self, arrays: Arrays, context: int, actions: int, out: NDArray[np.float64]) -> None:
         """Write the score of each action of a set in a context, both given by their rows."""
-        exploring.action_scores(self._tables["bandit"], arrays, self._parameters[columns.SHARED], context, actions, out)
+        exploration_kernel.action_scores(
+            self._tables["bandit"], arrays, self._parameters[kernel_columns.SHARED], context, actions, out
+        )
 
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probability with which to show each action, as the snapshot of this moment would."""
         scores = self.scores(context, actions)
         result = np.empty(len(actions))
         now = self.exploration
-        exploring.explore(scores, exploration_schedule.KINDS[now.kind], now.parameter, result)
+        exploration_kernel.explore(scores, exploration_schedule.KINDS[now.kind], now.parameter, result)
         return list(result.tolist())
 
     @property
@@ -280,8 +282,8 @@ class Learner(ABC):
     ) -> list[Reward]:
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, version = self.model.name, self.version
-        states: list[Any] = outputs[:, columns.STATE].astype(int).tolist()
-        inferred, posteriors = outputs[:, [columns.REWARD, columns.POSTERIOR]].T.tolist()
+        states: list[Any] = outputs[:, kernel_columns.STATE].astype(int).tolist()
+        inferred, posteriors = outputs[:, [kernel_columns.REWARD, kernel_columns.POSTERIOR]].T.tolist()
         return [
             Reward(
                 schema_version=1,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from groundswell.policy import PolicySnapshot
 from processors.features.ragged_rows import Arrays
-from processors.learners import columns, kernel
+from processors.learners import kernel, kernel_columns
 from processors.learners.learner import Learner, sparse
 
 
@@ -36,7 +36,7 @@ class PapersLearner(Learner):
         self, arrays: Arrays, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Learn a batch, with what an embedding makes of the feedback of each interaction, or 1."""
-        outputs = np.empty((len(rows), columns.OUTPUTS))
+        outputs = np.empty((len(rows), kernel_columns.OUTPUTS))
         kernel.learn_batch(
             *self._tables.values(),
             self._seen,

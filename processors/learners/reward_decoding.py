@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.compiled import borrowing
-from processors.learners.columns import ALPHA, EXTREMES, POLARITY, RULE, THRESHOLD
+from processors.learners.kernel_columns import ALPHA, EXTREMES, POLARITY, RULE, THRESHOLD
 
 TWO_STATE, WORKSHOP, ICLR, THREE_STATE = range(4)
 BY_POSTERIOR, BY_MEANING = range(2)

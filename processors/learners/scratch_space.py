@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.compiled import compiled
-from processors.learners.columns import ACTIONS, CONTEXT
+from processors.learners.kernel_columns import ACTIONS, CONTEXT
 
 
 @compiled()

@@ -15,8 +15,8 @@ from groundswell import exploration
 from groundswell.events import Action, FeatureValue, Impression, Interaction, Reward
 from groundswell.features import action_features, context_features, crossed, hashed
 from groundswell.policy import PolicySnapshot, Weights
-from processors.admission.interactions import Stretch
-from processors.learners import columns, reward_decoding, reward_rules, running_totals
+from processors.admission.interaction_records import Stretch
+from processors.learners import kernel_columns, reward_decoding, reward_rules, running_totals
 from processors.learners.learner import StateError
 from processors.learners.papers_learner import PapersLearner
 from processors.learners.stock_models import build_classifier, build_regressor
@@ -60,7 +60,7 @@ class StockLearner(PapersLearner):
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(interactions), columns.OUTPUTS))
+        outputs = np.empty((len(interactions), kernel_columns.OUTPUTS))
         for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
             negative = signal in self.model.definitely_negative
@@ -79,17 +79,17 @@ class StockLearner(PapersLearner):
         masses = [predicted.get(action.id, prior) for action in impression.actions]
         total = math.fsum(masses) or 1.0
         posterior = masses[impression.chosen] / total
-        out[columns.POSTERIOR] = posterior
-        out[columns.LOG_LOSS] = -math.log(max(posterior, 1e-300))
-        out[columns.CORRECT] = float(masses[impression.chosen] == max(masses))
+        out[kernel_columns.POSTERIOR] = posterior
+        out[kernel_columns.LOG_LOSS] = -math.log(max(posterior, 1e-300))
+        out[kernel_columns.CORRECT] = float(masses[impression.chosen] == max(masses))
         anchor = reward_rules.anchor(self.model, signal)
-        out[columns.STATE], out[columns.REWARD] = reward_decoding.judge(
+        out[kernel_columns.STATE], out[kernel_columns.REWARD] = reward_decoding.judge(
             count * posterior, 1.0, anchor, self._parameters
         )
         cap = self.model.inverse_kinematics.weight_cap
         self._classifier.learn_one(seen, shown.id, w=weight if cap is None else min(weight, cap))
         features = self._action_features(impression.context, shown)
-        self._regressor.learn_one(features, float(out[columns.REWARD]), w=_capped(weight, self.model.bandit))
+        self._regressor.learn_one(features, float(out[kernel_columns.REWARD]), w=_capped(weight, self.model.bandit))
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
         """Return the predicted reward of each action, as the snapshot of this moment would."""

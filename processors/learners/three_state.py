@@ -33,14 +33,14 @@ import numpy as np
 
 from processors.compiled import borrowing, compiled
 from processors.features.crosses import cross, first_feature, gather
-from processors.learners import columns, mark_rates, running_totals, weight_tables
+from processors.learners import kernel_columns, mark_rates, running_totals, weight_tables
 from processors.learners.scratch_space import crosses_needed
 
 # What is known of a signal beforehand, in the column ANCHOR of an interaction.
 OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
 # Columns of what is reported about an interaction, after those of every rule: the probabilities of the states.
-MINUS, ZERO, PLUS, DOUBT = range(columns.OUTPUTS, columns.OUTPUTS + 4)
-OUTPUTS: Final = columns.OUTPUTS + 4
+MINUS, ZERO, PLUS, DOUBT = range(kernel_columns.OUTPUTS, kernel_columns.OUTPUTS + 4)
+OUTPUTS: Final = kernel_columns.OUTPUTS + 4
 # Why a state may be called unknown: no definite signal came yet, so that +1 and -1 could change places; next to no
 # `none` comes, so that 0 rests on the commonest signal; what the signal means is not determined.
 SURE, NO_ANCHOR, NO_INDIFFERENCE, UNDETERMINED = range(4)
@@ -410,17 +410,21 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
 ):
     """Learn one interaction and write a row of outputs."""
     context_start, context_hash, _, set_start, set_rows, _, _, _ = features
-    context_row, signal, chosen = interaction[columns.CONTEXT], interaction[columns.SIGNAL], interaction[columns.CHOSEN]
+    context_row, signal, chosen = (
+        interaction[kernel_columns.CONTEXT],
+        interaction[kernel_columns.SIGNAL],
+        interaction[kernel_columns.CHOSEN],
+    )
     begin, end = context_start[context_row], context_start[context_row + 1]
-    first = set_start[interaction[columns.ACTIONS]]
-    actions = set_start[interaction[columns.ACTIONS] + 1] - first
-    shared = constant_needed(features, context_row, parameters[columns.SHARED])
+    first = set_start[interaction[kernel_columns.ACTIONS]]
+    actions = set_start[interaction[kernel_columns.ACTIONS] + 1] - first
+    shared = constant_needed(features, context_row, parameters[kernel_columns.SHARED])
     running_totals.notice(seen, totals, context_hash[begin:end], actions)
-    polarity = parameters[columns.POLARITY]
+    polarity = parameters[kernel_columns.POLARITY]
     crossed, own = begin + first_feature(end - begin, shared), own_begin(begin, end)
 
-    none = indifference(totals, interaction[columns.ANCHOR], weight)
-    kind = standing_in(signals, totals, signal, interaction[columns.ANCHOR], none, weight)
+    none = indifference(totals, interaction[kernel_columns.ANCHOR], weight)
+    kind = standing_in(signals, totals, signal, interaction[kernel_columns.ANCHOR], none, weight)
     felt = START_FELT * none / (none + FEW)
     by_minus, by_zero, by_plus, rows = meant(signals, features, own, end, signal, kind, felt)
     like_minus, like_zero, like_plus = math.exp(by_minus), math.exp(by_zero), math.exp(by_plus)
@@ -459,9 +463,9 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     )
     u_minus, u_zero, u_plus = like_minus * z_minus, like_zero * z_zero, like_plus * z_plus
     of_shown, of_all = u_minus + u_zero + u_plus, v_minus + v_zero + v_plus
-    out[columns.POSTERIOR] = scale * of_shown / of_all
-    out[columns.LOG_LOSS] = -math.log(max(out[columns.POSTERIOR], 1e-300))
-    out[columns.CORRECT] = 1.0 if best == chosen else 0.0
+    out[kernel_columns.POSTERIOR] = scale * of_shown / of_all
+    out[kernel_columns.LOG_LOSS] = -math.log(max(out[kernel_columns.POSTERIOR], 1e-300))
+    out[kernel_columns.CORRECT] = 1.0 if best == chosen else 0.0
 
     # The slope of the log of that: what the state is with the shown action known, against without.
     named = 1.0 if kind == ANCHORED else 0.0
@@ -501,8 +505,8 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     totals[MINUSES] += minus
     totals[ZEROS] += zero
     totals[PLUSES] += plus
-    out[columns.STATE] = polarity * (-1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0))
-    out[columns.REWARD] = polarity * (plus - minus)
+    out[kernel_columns.STATE] = polarity * (-1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0))
+    out[kernel_columns.REWARD] = polarity * (plus - minus)
     out[DOUBT] = doubt(totals, none, minus, zero, plus)
     out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
 
@@ -511,13 +515,13 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
         features,
         shared,
         context_row,
-        interaction[columns.ACTIONS],
+        interaction[kernel_columns.ACTIONS],
         chosen,
-        out[columns.REWARD],
+        out[kernel_columns.REWARD],
         1.0 - zero,
         named,
-        min(weight, parameters[columns.BANDIT_CAP]),
-        parameters[columns.BANDIT_RATE],
+        min(weight, parameters[kernel_columns.BANDIT_CAP]),
+        parameters[kernel_columns.BANDIT_RATE],
         index,
         value,
     )
@@ -533,6 +537,6 @@ def learn_batch(bandit, signals, seen, totals, sums, parameters, features, inter
         learn_one(
             bandit, signals, seen, totals, parameters, features, interactions[i], weights[i], index, value, outputs[i]
         )
-        row = interactions[i, columns.ACTIONS]
-        negative = interactions[i, columns.NEGATIVE]
+        row = interactions[i, kernel_columns.ACTIONS]
+        negative = interactions[i, kernel_columns.NEGATIVE]
         running_totals.tally(sums, negative, weights[i], set_start[row + 1] - set_start[row], outputs[i])

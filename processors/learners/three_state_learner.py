@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from groundswell.policy import PolicySnapshot
 from processors.features.ragged_rows import Arrays
-from processors.learners import columns, three_state, three_state_scores
+from processors.learners import kernel_columns, three_state, three_state_scores
 from processors.learners.learner import Learner
 
 DIGITS = 6
@@ -56,7 +56,7 @@ class ThreeStateLearner(Learner):
         return outputs
 
     def _score(self, arrays: Arrays, context: int, actions: int, out: NDArray[np.float64]) -> None:
-        shared = self._parameters[columns.SHARED]
+        shared = self._parameters[kernel_columns.SHARED]
         three_state_scores.action_scores(self._tables["bandit"], arrays, shared, context, actions, out)
 
     def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:

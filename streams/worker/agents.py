@@ -12,9 +12,9 @@ from processors.wire.log_records import LogRecord
 from streams.kafka.reading_progress import Reading, ReadingWatch, end_of_log
 from streams.kafka.record_batches import Cursor, Gap, RecordBatch
 from streams.observing.logs import bound_contextvars, get_log
-from streams.worker.groundswell import Groundswell
 from streams.worker.partition_join import PartitionJoin
 from streams.worker.partition_learner import PartitionLearner
+from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 TICK = 0.25

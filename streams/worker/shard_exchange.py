@@ -14,8 +14,8 @@ from collections import defaultdict
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from groundswell.chunks import assemble
-from processors.learners.choice import restored_learner
 from processors.learners.learner import StateError
+from processors.learners.learner_choice import restored_learner
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
@@ -23,8 +23,8 @@ from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
-from streams.worker.groundswell import Groundswell
 from streams.worker.partition_learner import CHECKPOINT_KEY
+from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 LOOK_SECONDS = 0.5

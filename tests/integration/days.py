@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from experiments.people.three_state import ThreeStateUsers
 from groundswell import policy
 from groundswell.events import Interaction
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
 from streams.worker.outputs import contract_partition

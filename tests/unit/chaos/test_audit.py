@@ -15,12 +15,12 @@ from experiments.chaos.input_logs import Line, write_input
 from experiments.chaos.join_definition import Entry
 from groundswell import policy
 from groundswell.events import Interaction, Reward, Watermark
-from processors.admission.events import readmit_feedback, readmit_impression
+from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction

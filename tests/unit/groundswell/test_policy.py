@@ -10,7 +10,7 @@ import pytest
 from groundswell.events import Action, Features
 from groundswell.exploration import Exploration
 from groundswell.policy import Policy, PolicyError, PolicySnapshot, Weights, decode, encode
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from groundswell.events import SHOWN_SIGNAL
-from processors.admission.events import readmit_feedback, readmit_impression
+from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
 from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, ShownImpression, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from processors.models.signal_reduction import MAX_SIGNAL_LENGTH, SeveralSignals, reduced_signal
 from processors.wire.envelopes import decode_interaction

@@ -20,8 +20,8 @@ from groundswell.policy import encode
 from processors.join.entries import Pending, ShownImpression
 from processors.join.written_interactions import shard_key
 from processors.learners import three_state
-from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import StateError
+from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner, ThreeStateShard
 from processors.learners.shard_mixing import Contribution, Rows
@@ -29,9 +29,9 @@ from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from state import checkpoints
 from streams.settings import Settings
-from streams.worker.groundswell import Groundswell
 from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.shard_exchange import ShardExchange
+from streams.worker.worker_app import Groundswell
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12, sharded_by="user")

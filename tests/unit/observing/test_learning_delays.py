@@ -7,7 +7,7 @@ from prometheus_client import Histogram
 
 from groundswell.events import Interaction, Reward
 from processors.join.config import JoinConfig
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from streams.observing.learning_delays import Delays
 from streams.observing.metrics import Metrics
 from tests.unit.rounds import interaction

@@ -10,8 +10,8 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from groundswell.events import Reward, Source
-from processors.learners.choice import learner_for
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for
 from processors.learners.statistics import Statistics
 from streams.observing.learning_metrics import MEMORY, LearningMetrics, RecentStatistics
 from streams.observing.metrics import MAX_SIGNALS, OTHER_SIGNAL, Metrics

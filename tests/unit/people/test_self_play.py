@@ -3,7 +3,7 @@ import numpy as np
 from experiments.papers import feeds
 from experiments.people.self_play import play
 from groundswell.events import Action
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from tests.unit.rounds import interaction
 
 

@@ -12,7 +12,7 @@ from groundswell.events import Action, Features, FeatureValue, Impression, Inter
 from groundswell.exploration import probabilities
 from groundswell.policy import Policy, PolicySnapshot, Weights
 from processors.features.cross_counts import count_crosses
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.policies.off_policy_value import ValueEstimate
 from processors.policies.policy_watch import COST_PER_STRETCH, HELD, MOST_COST, HeldPolicy, PolicyWatch
 from tests.unit.rounds import ACTIONS, interaction, uniform_log

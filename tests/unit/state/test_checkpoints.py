@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
 from state.checkpoints import MAGIC, VERSION, Checkpoint, CheckpointError, Publication, decode, encode

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from groundswell import chunks, policy
 from groundswell.events import Interaction
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams.kafka.record_batches import RecordBatch

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.events import LARGEST_WEIGHT, LEAST_PROPENSITY, MAX_FEATURES, Action, Features, Impression, Watermark
-from processors.admission.events import (
+from processors.admission.event_records import (
     FEW,
     MAX_CONTEXT_FEATURES,
     MAX_CROSSES,
@@ -24,7 +24,7 @@ from processors.features.action_set_texts import RESTS
 from processors.features.cross_counts import count_crosses
 from processors.join.entries import ObservedFeedback, Pending, ShownImpression
 from processors.join.written_interactions import encode_interaction
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
 from tests.factories import MODEL, Record, admitted, encode, feedback, impression, models
