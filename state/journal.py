@@ -14,7 +14,7 @@ from operator import itemgetter
 from struct import Struct
 from typing import TypeVar, cast
 
-from processors.admission.events import readmit_feedback, readmit_impression
+from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.join.fold import Join
 from processors.join.timed_entries import TimedEntries

@@ -13,14 +13,14 @@ from functools import cache
 from typing import Any
 
 from streams.http.endpoints import add_pages
-from streams.kafka.compression_level import compress_quickly
 from streams.kafka.faust_security import remove_unsafe_codecs
 from streams.kafka.patient_clients import make_clients_patient
+from streams.kafka.zstd_level import compress_quickly
 from streams.settings import Settings, load_settings
 from streams.worker.agents import add_agents, add_clock
-from streams.worker.groundswell import Groundswell
 from streams.worker.process import PunctualWorker
 from streams.worker.shard_exchange import add_shard_exchange
+from streams.worker.worker_app import Groundswell
 
 
 def create_app(settings: Settings) -> Groundswell:

@@ -6,12 +6,12 @@ import sys
 
 from streams.app import create_app
 from streams.http.endpoints import add_pages
-from streams.kafka.compression_level import compress_quickly
 from streams.kafka.faust_security import remove_unsafe_codecs
+from streams.kafka.zstd_level import compress_quickly
 from streams.settings import load_settings
 from streams.worker.agents import add_clock, add_join_agents
-from streams.worker.groundswell import Groundswell
 from streams.worker.process import PunctualWorker
+from streams.worker.worker_app import Groundswell
 
 
 def joining_app() -> Groundswell:

@@ -10,7 +10,7 @@ from kafka.admin import NewTopic
 
 from experiments.bench.race import Contender, Inputs
 from experiments.bench.workload import GRACE, WAIT
-from streams.kafka.embedded_broker import free_port
+from experiments.servers.embedded_broker import free_port
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.bench.workload import MODELS, PER_SECOND, LoggedRecord, impression
-from processors.admission.events import Admission
+from processors.admission.event_records import Admission
 from processors.join.config import JoinConfig
 from processors.join.entries import ShownImpression
 from processors.join.fold import Join

@@ -31,10 +31,10 @@ from experiments.chaos.phase import environment_of
 from experiments.chaos.topic_contents import end_offsets
 from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import free_port
 from groundswell.events import SCHEMA_VERSION, Watermark
 from processors.join.config import JoinConfig
 from streams.kafka.batch_writer import BatchWriter
-from streams.kafka.embedded_broker import free_port
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, Settings
 from streams.worker.outputs import contract_partition

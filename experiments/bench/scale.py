@@ -23,7 +23,7 @@ from experiments.bench.result import at_most, conclude
 from experiments.bench.turns import PATIENCE
 from experiments.bench.workload import Logs
 from experiments.servers.apache_kafka import ApacheKafka
-from processors.learners.choice import warm_up
+from processors.learners.learner_choice import warm_up
 from processors.models.config import ModelConfig
 from streams.worker.garbage_collection import collect_seldom
 

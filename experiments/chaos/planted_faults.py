@@ -23,8 +23,8 @@ from processors.wire.envelopes import decode_interaction
 from streams.app import run_worker
 from streams.kafka.record_batches import Cursor
 from streams.settings import load_settings
-from streams.worker.groundswell import Groundswell
 from streams.worker.outputs import Outputs
+from streams.worker.worker_app import Groundswell
 
 DROPPED = 1000
 SPARSE_CHECKPOINTS = 4.0

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from streams.kafka.embedded_broker import free_port
+from experiments.servers.embedded_broker import free_port
 
 UNREADY_SECONDS = 60.0
 """How long a worker may take to hold its partitions, after its start or after a rebalance, before it counts as hung."""

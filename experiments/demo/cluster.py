@@ -13,8 +13,8 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 
 from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from experiments.servers.worker_metrics import get
-from streams.kafka.embedded_broker import EmbeddedBroker, free_port
 from streams.kafka.topics import create_topics
 from streams.settings import Settings, TopicSettings, load_settings
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from experiments.people.faults import NO_FAULTS, Faults
+from experiments.people.app_faults import NO_FAULTS, Faults
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import NONE_SIGNAL, SCHEMA_VERSION, Action, Features, FeatureValue, Feedback, Impression
 

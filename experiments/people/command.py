@@ -54,8 +54,8 @@ def simulate(
     truth: Annotated[Path | None, typer.Option(help="Write what only the simulator knows here.")] = None,
 ) -> None:
     """Run the simulated apps against a broker until they have made their number, or are stopped."""
+    from experiments.people.app_faults import Faults  # noqa: PLC0415
     from experiments.people.app_sessions import AppSessions, Stream  # noqa: PLC0415
-    from experiments.people.faults import Faults  # noqa: PLC0415
     from experiments.people.policy_reader import PolicyReader  # noqa: PLC0415
     from experiments.people.simulated_apps import KafkaOutbox, SimulatedApps  # noqa: PLC0415
     from experiments.people.three_state import ThreeStateUsers  # noqa: PLC0415

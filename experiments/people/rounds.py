@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from experiments.people.self_play import draw
 from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, kernel, running_totals, weight_tables
+from processors.learners import exploration_kernel, kernel, kernel_columns, running_totals, weight_tables
 from processors.learners.exploration_schedule import KINDS
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.models.config import ModelConfig
@@ -93,17 +93,17 @@ def _play(
     index, value, start, posterior, order = kernel.scratch(widest[0] * widest[1] * widest[2], widest[0], widest[1])
     scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
     interaction = np.zeros(5, dtype=np.int64)
-    output = np.zeros(columns.OUTPUTS)
-    shared = parameters[columns.SHARED]
+    output = np.zeros(kernel_columns.OUTPUTS)
+    shared = parameters[kernel_columns.SHARED]
     for t in range(len(sets)):
         actions = features[3][sets[t] + 1] - features[3][sets[t]]
-        exploring.action_scores(bandit, features, shared, contexts[t], sets[t], scores)
-        if kind == exploring.EPSILON_GREEDY:
+        exploration_kernel.action_scores(bandit, features, shared, contexts[t], sets[t], scores)
+        if kind == exploration_kernel.EPSILON_GREEDY:
             size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             parameter = max(floor, min(1.0, (size / max(t, 1)) ** (1.0 / 3.0)))
         else:
             parameter = gamma * np.sqrt(max(t, 1))
-        exploring.explore(scores[:actions], kind, parameter, shown[:actions])
+        exploration_kernel.explore(scores[:actions], kind, parameter, shown[:actions])
         action = draw(rng, shown[:actions])
         state = states[sets[t], action]
         if noise > 0.0 and rng.random() < noise:
@@ -118,7 +118,7 @@ def _play(
                 ik, bandit, own, pooled, seen, totals, parameters, features, interaction, 1.0, weight,
                 index, value, start, posterior, order, output,
             )  # fmt: skip
-            record[t, 1] = np.int64(output[columns.STATE])
+            record[t, 1] = np.int64(output[kernel_columns.STATE])
         else:
             begin, end = features[0][contexts[t]], features[0][contexts[t] + 1]
             running_totals.notice(seen, totals, features[1][begin:end], actions)
@@ -126,6 +126,6 @@ def _play(
             row = features[4][features[3][sets[t]] + action]
             n = crosses.gather(features, contexts[t], row, -1, 1.0, shared, len(bandit), index, value, 0)
             error = weight_tables.score(bandit, index, value, 0, n) - reward
-            capped = min(weight, parameters[columns.BANDIT_CAP])
-            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[columns.BANDIT_RATE])
+            capped = min(weight, parameters[kernel_columns.BANDIT_CAP])
+            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[kernel_columns.BANDIT_RATE])
         record[t, 0], record[t, 2], propensities[t] = state, signal, shown[action]

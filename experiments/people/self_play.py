@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from groundswell.events import Action
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, kernel, running_totals
+from processors.learners import exploration_kernel, kernel, kernel_columns, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
@@ -151,7 +151,7 @@ def _play(
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
     interaction = np.zeros(5, dtype=np.int64)
-    output = np.zeros(columns.OUTPUTS)
+    output = np.zeros(kernel_columns.OUTPUTS)
     for t in range(len(values)):
         phase = 0 if 2 * t < len(values) else 1
         user = rng.integers(0, users)
@@ -159,7 +159,7 @@ def _play(
         if t:
             size = t0 if t0 > 0.0 else max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
             epsilon = min(1.0, (size / t) ** (1.0 / 3.0))
-        exploring.explore(scores[user], exploring.EPSILON_GREEDY, epsilon, shown)
+        exploration_kernel.explore(scores[user], exploration_kernel.EPSILON_GREEDY, epsilon, shown)
         action = draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
@@ -169,7 +169,9 @@ def _play(
             1.0 / (actions * shown[action]), index, value, start, posterior, order, output,
         )  # fmt: skip
         for other in range(users):
-            exploring.action_scores(bandit, features, parameters[columns.SHARED], other, 0, scores[other])
+            exploration_kernel.action_scores(
+                bandit, features, parameters[kernel_columns.SHARED], other, 0, scores[other]
+            )
         values[t] = _greedy_value(scores, states[phase])
         propensities[t] = shown[action]
-        record[t] = user, action, signal, state, np.int64(output[columns.STATE])
+        record[t] = user, action, signal, state, np.int64(output[kernel_columns.STATE])

@@ -19,7 +19,14 @@ from groundswell.events import Action, Features
 from groundswell.features import feature
 from processors.features import crosses
 from processors.features.feature_store import FeatureStore
-from processors.learners import columns, exploring, kernel, running_totals, spectral_embedding, weight_tables
+from processors.learners import (
+    exploration_kernel,
+    kernel,
+    kernel_columns,
+    running_totals,
+    spectral_embedding,
+    weight_tables,
+)
 from processors.learners.embedding_learner import wait
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.models.config import ModelConfig
@@ -98,13 +105,13 @@ def play(people: WordUsers, model: ModelConfig, seed: int, *, oracle: bool) -> W
             spectral_embedding.embedding(moments, weights, squares, float(people.actions), alone, meanings)
             wrong.append((end, _misplaced(meanings, rows, people)))
         begin = end
-    columns = record.T
+    kernel_columns = record.T
     return WordPlay(
-        true=columns[0].astype(np.int8),
-        decoded=columns[1].astype(np.int8),
-        users=columns[2],
-        words=columns[3],
-        chosen=columns[4],
+        true=kernel_columns[0].astype(np.int8),
+        decoded=kernel_columns[1].astype(np.int8),
+        users=kernel_columns[2],
+        words=kernel_columns[3],
+        chosen=kernel_columns[4],
         propensities=propensities,
         bandit=bandit,
         wrong=wrong,
@@ -169,7 +176,7 @@ def _play(
     features = (np.array([0, active + 2]), contexts, np.ones(active + 2), *action_arrays)
     seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
     index, value, start, posterior, order = kernel.scratch((active + 2) * actions, active + 2, actions)
-    scores, shown, output = np.empty(actions), np.empty(actions), np.empty(columns.OUTPUTS)
+    scores, shown, output = np.empty(actions), np.empty(actions), np.empty(kernel_columns.OUTPUTS)
     interaction = np.zeros(5, dtype=np.int64)
     cell, without, importance = np.zeros((1, 7), dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1)
     for t in range(begin, end):
@@ -177,9 +184,9 @@ def _play(
         for j in range(active):
             contexts[1 + j] = tile_hashes[tiles[t, j]]
         contexts[1 + active] = user_hashes[user]
-        exploring.action_scores(bandit, features, parameters[columns.SHARED], 0, 0, scores)
+        exploration_kernel.action_scores(bandit, features, parameters[kernel_columns.SHARED], 0, 0, scores)
         epsilon = min(1.0, (t0 / t) ** (1.0 / 3.0)) if t else 1.0
-        exploring.explore(scores, exploring.EPSILON_GREEDY, epsilon, shown)
+        exploration_kernel.explore(scores, exploration_kernel.EPSILON_GREEDY, epsilon, shown)
         action = draw(rng, shown)
         reward = (action - labels[t]) % actions < rewarded
         words = good_words if reward != bizarre[user] else bad_words
@@ -190,8 +197,8 @@ def _play(
         if oracle:
             n = crosses.gather(features, 0, action, -1, 1.0, False, len(bandit), index, value, 0)
             error = weight_tables.score(bandit, index, value, 0, n) - reward
-            capped = min(importance[0], parameters[columns.BANDIT_CAP])
-            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[columns.BANDIT_RATE])
+            capped = min(importance[0], parameters[kernel_columns.BANDIT_CAP])
+            weight_tables.estimate(bandit, index, value, n, error, capped, parameters[kernel_columns.BANDIT_RATE])
             continue
         user_row, new_user = _row(rows[0], user)
         word_row, new_word = _row(rows[1], word)
@@ -202,7 +209,7 @@ def _play(
             index, value, start, posterior, order, output,
         )  # fmt: skip
         if meaning != 0.0:
-            record[t, 1] = np.int64(output[columns.STATE])
+            record[t, 1] = np.int64(output[kernel_columns.STATE])
         cell[0, :] = user_row, word_row, 0, 0, action, new_user, new_word
         without[0] = user_hashes[user]
         spectral_embedding.add_batch(moments, weights, squares, features, without, cell, importance)

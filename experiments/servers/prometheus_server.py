@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import free_port
 from experiments.servers.worker_metrics import get
-from streams.kafka.embedded_broker import free_port
 
 START_SECONDS = 60.0
 

@@ -1,5 +1,6 @@
-"""What learns: inverse kinematics -> reward -> bandit, compiled or by River, alone or in shards, each once by a ledger.
+"""What learns: inverse kinematics -> reward -> bandit, compiled or by River, alone or in shards, each once by a
+ledger.
 
-Imports `admission` (interactions as they arrive), `features`, `models`, `wire` and `groundswell`. Read first:
-`learner.py`, one readable method; then `kernel.py`, the step itself, and `reward_rules.py`, the rules and where from.
+May import `admission` (interactions as they arrive), `features` and what is below them. Read first: `learner.py`, one
+readable method; then `kernel.py`, the step itself, and `reward_rules.py`, the rules and where from.
 """

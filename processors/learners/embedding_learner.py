@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from groundswell.events import Impression, Interaction, Reward
 from groundswell.features import feature, hashed
 from groundswell.policy import PolicySnapshot
-from processors.admission.interactions import Stretch
+from processors.admission.interaction_records import Stretch
 from processors.learners import running_totals, spectral_embedding
 from processors.learners.learner import Learner
 from processors.learners.recent_names import RecentNames

@@ -6,13 +6,13 @@ import math
 from typing import Final
 
 from groundswell.exploration import Exploration, ExplorationKind
-from processors.learners import exploring
+from processors.learners import exploration_kernel
 from processors.models.config import ExplorationConfig
 
 KINDS: Final[dict[ExplorationKind, int]] = {
-    "epsilon-greedy": exploring.EPSILON_GREEDY,
-    "squarecb": exploring.SQUARECB,
-    "softmax": exploring.SOFTMAX_SCORES,
+    "epsilon-greedy": exploration_kernel.EPSILON_GREEDY,
+    "squarecb": exploration_kernel.SQUARECB,
+    "softmax": exploration_kernel.SOFTMAX_SCORES,
 }
 """The kinds as the compiled kernel numbers them."""
 

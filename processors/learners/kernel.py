@@ -8,7 +8,7 @@ import numpy as np
 
 from processors.compiled import borrowing, compiled
 from processors.features.crosses import gather
-from processors.learners.columns import (
+from processors.learners.kernel_columns import (
     ACTIONS,
     ANCHOR,
     BANDIT_CAP,

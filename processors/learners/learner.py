@@ -14,10 +14,17 @@ from groundswell.events import Action, FeatureValue, Interaction, Reward
 from groundswell.exploration import Exploration
 from groundswell.features import hashed
 from groundswell.policy import PolicySnapshot, Weights
-from processors.admission.interactions import Stretch
+from processors.admission.interaction_records import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
-from processors.learners import columns, exploration_schedule, exploring, kernel, reward_rules, running_totals
+from processors.learners import (
+    exploration_kernel,
+    exploration_schedule,
+    kernel,
+    kernel_columns,
+    reward_rules,
+    running_totals,
+)
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.statistics import Statistics
 from processors.models.config import ModelConfig
@@ -125,10 +132,10 @@ class Learner:
         self._store.trim()
         row, actions_row = self._store.context(context), self._store.actions(actions)
         result = np.empty(len(actions))
-        exploring.action_scores(
+        exploration_kernel.action_scores(
             self._tables["bandit"],
             self._store.arrays,
-            self._parameters[columns.SHARED],
+            self._parameters[kernel_columns.SHARED],
             row,
             actions_row,
             result,
@@ -140,7 +147,7 @@ class Learner:
         scores = self.scores(context, actions)
         result = np.empty(len(actions))
         now = self.exploration
-        exploring.explore(scores, exploration_schedule.KINDS[now.kind], now.parameter, result)
+        exploration_kernel.explore(scores, exploration_schedule.KINDS[now.kind], now.parameter, result)
         return list(result.tolist())
 
     @property
@@ -227,7 +234,7 @@ class Learner:
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Learn and return, for each interaction, the outputs named in `columns.py`."""
+        """Learn and return, for each interaction, the outputs named in `kernel_columns.py`."""
         store = self._store
         store.trim()
         rows: list[int] = []
@@ -249,7 +256,7 @@ class Learner:
     def _learned(
         self, arrays: Arrays, rows: NDArray[np.int64], meanings: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(rows), columns.OUTPUTS))
+        outputs = np.empty((len(rows), kernel_columns.OUTPUTS))
         kernel.learn_batch(
             *self._tables.values(),
             self._seen,
@@ -276,8 +283,8 @@ class Learner:
     ) -> list[Reward]:
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, threshold, version = self.model.name, self.model.reward.threshold, self.version
-        states: list[Any] = outputs[:, columns.STATE].astype(int).tolist()
-        inferred, posteriors = outputs[:, [columns.REWARD, columns.POSTERIOR]].T.tolist()
+        states: list[Any] = outputs[:, kernel_columns.STATE].astype(int).tolist()
+        inferred, posteriors = outputs[:, [kernel_columns.REWARD, kernel_columns.POSTERIOR]].T.tolist()
         return [
             Reward(
                 schema_version=1,

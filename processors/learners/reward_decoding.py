@@ -7,8 +7,8 @@ from typing import Final
 
 from processors.compiled import borrowing
 from processors.features.crosses import cross
-from processors.learners.columns import ALPHA, EXTREMES, POLARITY, PRIOR, RULE, THRESHOLD
 from processors.learners.context_counts import backed_counts, count, narrowed
+from processors.learners.kernel_columns import ALPHA, EXTREMES, POLARITY, PRIOR, RULE, THRESHOLD
 from processors.learners.running_totals import (
     EXTREME,
     EXTREME_ANCHORED,

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from processors.compiled import borrowing
-from processors.learners.columns import CORRECT, LOG_LOSS, STATE
+from processors.learners.kernel_columns import CORRECT, LOG_LOSS, STATE
 
 # The totals.
 LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES, EXTREME_ANCHORED, EXTREME = range(5)

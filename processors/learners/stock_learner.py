@@ -15,8 +15,8 @@ from groundswell import exploration
 from groundswell.events import Action, FeatureValue, Impression, Interaction, Reward
 from groundswell.features import action_features, context_features, crossed, hashed
 from groundswell.policy import PolicySnapshot, Weights
-from processors.admission.interactions import Stretch
-from processors.learners import columns, reward_decoding, reward_rules, running_totals
+from processors.admission.interaction_records import Stretch
+from processors.learners import kernel_columns, reward_decoding, reward_rules, running_totals
 from processors.learners.learner import Learner, StateError
 from processors.learners.stock_models import build_classifier, build_regressor
 from processors.learners.stock_state import from_plain, to_plain
@@ -59,7 +59,7 @@ class StockLearner(Learner):
     def _step(
         self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(interactions), columns.OUTPUTS))
+        outputs = np.empty((len(interactions), kernel_columns.OUTPUTS))
         for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
             negative = signal in self.model.definitely_negative
@@ -78,14 +78,16 @@ class StockLearner(Learner):
         masses = [predicted.get(action.id, prior) for action in impression.actions]
         total = math.fsum(masses) or 1.0
         posterior = masses[impression.chosen] / total
-        out[columns.POSTERIOR] = posterior
-        out[columns.LOG_LOSS] = -math.log(max(posterior, 1e-300))
-        out[columns.CORRECT] = float(masses[impression.chosen] == max(masses))
-        out[columns.STATE], out[columns.REWARD] = self._decoded(impression, context, signal, posterior, weight)
+        out[kernel_columns.POSTERIOR] = posterior
+        out[kernel_columns.LOG_LOSS] = -math.log(max(posterior, 1e-300))
+        out[kernel_columns.CORRECT] = float(masses[impression.chosen] == max(masses))
+        out[kernel_columns.STATE], out[kernel_columns.REWARD] = self._decoded(
+            impression, context, signal, posterior, weight
+        )
         cap = self.model.inverse_kinematics.weight_cap
         self._classifier.learn_one(seen, shown.id, w=weight if cap is None else min(weight, cap))
         features = self._action_features(impression.context, shown)
-        self._regressor.learn_one(features, float(out[columns.REWARD]), w=_capped(weight, self.model.bandit))
+        self._regressor.learn_one(features, float(out[kernel_columns.REWARD]), w=_capped(weight, self.model.bandit))
 
     def _decoded(
         self, impression: Impression, context: NDArray[np.int64], signal: str, posterior: float, weight: float

@@ -20,9 +20,9 @@ from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Watermark
 from groundswell.policy import PolicyError
-from processors.admission.events import Admission, Refusal
-from processors.learners.choice import restored_learner
+from processors.admission.event_records import Admission, Refusal
 from processors.learners.learner import StateError
+from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
 from state import checkpoints
 from state.checkpoints import CheckpointError

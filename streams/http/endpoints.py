@@ -11,7 +11,7 @@ from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.http.live_page import SAMPLE_SECONDS, LivePage
-from streams.worker.groundswell import Groundswell
+from streams.worker.worker_app import Groundswell
 
 PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),

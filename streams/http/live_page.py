@@ -11,8 +11,8 @@ from prometheus_client import Counter, Gauge
 from streams.http.bounded_history import BoundedHistory
 from streams.observing.learning_metrics import MEMORY, STATES
 from streams.observing.metrics import Metrics
-from streams.worker.groundswell import Groundswell
 from streams.worker.outputs import contract_partition
+from streams.worker.worker_app import Groundswell
 
 SAMPLE_SECONDS = 1.0
 """Between looks at the metrics, and between the first points of a past."""

@@ -12,9 +12,9 @@ from groundswell.policy import PolicySnapshot
 from processors.join.config import JoinConfig
 from processors.learners.statistics import Statistics
 from processors.policies.policy_watch import PolicyWatch
+from streams.observing.context_segments import Segments
 from streams.observing.learning_delays import Delays
 from streams.observing.metrics import Metrics
-from streams.observing.segments import Segments
 from streams.settings import SegmentSettings
 
 MEMORY = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from processors.admission.events import Refusal
+from processors.admission.event_records import Refusal
 from streams.observing.logs import get_log
 
 SILENCE = 60.0

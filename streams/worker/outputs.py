@@ -11,7 +11,7 @@ import msgspec
 from kafka.partitioner.default import murmur2
 
 from groundswell.events import Reward
-from processors.admission.events import Refusal
+from processors.admission.event_records import Refusal
 from processors.join.entries import Stray
 from streams.kafka.batch_writer import BatchWriter
 from streams.observing.refusal_log import RefusalLog

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from processors.admission.events import Admission, Reason, Refusal
+from processors.admission.event_records import Admission, Reason, Refusal
 from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, ObservedFeedback, Outcome, Pending, ShownImpression, Step, Stray
 from processors.join.fold import Join

@@ -16,10 +16,10 @@ from typing import Any
 
 from groundswell import policy
 from groundswell.chunks import assemble, split, used_slot
-from processors.admission.events import Refusal
-from processors.admission.interactions import ArrivedInteractions, InteractionReader, Stretch
-from processors.learners.choice import learner_for, restored_learner
+from processors.admission.event_records import Refusal
+from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution

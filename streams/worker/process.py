@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 
 import faust
 
-from processors.admission.events import Admission
-from processors.learners.choice import warm_up
+from processors.admission.event_records import Admission
+from processors.learners.learner_choice import warm_up
 from streams.kafka.topics import check_topics
 from streams.observing.logs import get_log, set_up_logs
 from streams.worker.garbage_collection import collect_seldom
-from streams.worker.groundswell import Groundswell
+from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 STOP_SECONDS = 9.0

@@ -22,8 +22,8 @@ from state import checkpoints
 from state.checkpoints import CheckpointError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
-from streams.worker.groundswell import Groundswell
 from streams.worker.partition_learner import CHECKPOINT_KEY
+from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 LOOK_SECONDS = 0.5

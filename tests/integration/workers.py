@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.kafka.embedded_broker import free_port
+from experiments.servers.embedded_broker import free_port
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
 from tests.factories import encode

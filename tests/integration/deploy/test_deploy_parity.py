@@ -27,10 +27,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.child_process import ChildProcess
 from experiments.servers.compose_services import ComposeFile, Service
+from experiments.servers.embedded_broker import free_port
 from experiments.servers.kafka_distribution import PROJECT
 from experiments.servers.prometheus_server import PrometheusServer
 from experiments.servers.worker_metrics import get, join_outcomes
-from streams.kafka.embedded_broker import free_port
 from tests.integration.workers import until
 
 pytestmark = [

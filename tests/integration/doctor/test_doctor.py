@@ -14,6 +14,7 @@ from kafka.admin import NewTopic
 from typer.testing import CliRunner
 
 from experiments.servers.apache_kafka import ApacheKafka
+from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell.policy import encode as encode_policy
 from processors.learners.learner import Learner
 from state.checkpoints import Checkpoint, Publication
@@ -21,7 +22,6 @@ from state.checkpoints import encode as encode_checkpoint
 from streams.cli import cli
 from streams.doctor.examination import examine
 from streams.doctor.findings import Finding
-from streams.kafka.embedded_broker import EmbeddedBroker, free_port
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.partition_learner import CHECKPOINT_KEY

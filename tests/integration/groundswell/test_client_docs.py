@@ -7,10 +7,10 @@ from pathlib import Path
 
 from kafka.consumer.fetcher import ConsumerRecord
 
+from experiments.servers.embedded_broker import EmbeddedBroker
 from experiments.servers.topic_reader import TopicReader
-from processors.admission.events import Admission
+from processors.admission.event_records import Admission
 from processors.join.entries import ObservedFeedback, ShownImpression
-from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
 from streams.worker.outputs import contract_partition

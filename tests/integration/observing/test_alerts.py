@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import EmbeddedBroker
 from experiments.servers.kafka_distribution import PROJECT
 from experiments.servers.prometheus_server import PrometheusServer
-from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.settings import TopicSettings
 from tests.integration.workers import RunningWorker, until, with_topics
 

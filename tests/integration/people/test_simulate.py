@@ -12,10 +12,10 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from experiments.people.command import MODEL
 from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import EmbeddedBroker
 from experiments.servers.topic_reader import TopicReader
 from groundswell.events import Watermark
-from processors.admission.events import Admission, Refusal
-from streams.kafka.embedded_broker import EmbeddedBroker
+from processors.admission.event_records import Admission, Refusal
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
 from tests.factories import models

@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Interaction, Reward
 from processors.wire.envelopes import decode_interaction
-from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.replay.mapping_file import load_mapping
 from streams.replay.replay import replay
 from tests.integration.workers import TOPICS, RunningWorker, read_all, with_topics

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from streams.kafka.embedded_broker import EmbeddedBroker
+from experiments.servers.embedded_broker import EmbeddedBroker
 from tests.factories import feedback, impression
 from tests.integration.workers import Apps, RunningWorker, with_topics
 

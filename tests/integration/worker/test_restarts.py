@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.kafka.embedded_broker import EmbeddedBroker
+from experiments.servers.embedded_broker import EmbeddedBroker
 from streams.settings import load_settings
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.workers import RunningWorker, with_topics

@@ -11,10 +11,10 @@ import pytest
 
 from experiments.people.three_state import ThreeStateUsers
 from experiments.servers.apache_kafka import ApacheKafka
+from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell import policy
 from groundswell.events import Action
 from processors.wire.envelopes import decode_interaction
-from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.integration.days import ACTIONS, Day, first_deliveries, learned
 from tests.integration.workers import CONFIGURATION, TOPICS, RunningWorker, read_all, until, with_topics
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from experiments.servers.embedded_broker import EmbeddedBroker
 from processors.wire.envelopes import decode_interaction
-from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.worker.outputs import contract_partition
 from tests.factories import encode, feedback, impression
 from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, with_topics

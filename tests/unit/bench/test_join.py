@@ -11,7 +11,7 @@ from experiments.bench.join import ratios
 from experiments.bench.race import Measured, middle
 from experiments.bench.result import at_least, conclude
 from experiments.bench.workload import BEGIN, GRACE, MODELS, WAIT, Logs
-from processors.admission.events import Admission
+from processors.admission.event_records import Admission
 from processors.join.config import JoinConfig
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.join.fold import Join

@@ -10,7 +10,7 @@ import pytest
 from experiments.bench.growth import Size, Traffic, microseconds
 from experiments.bench.scale import bench_scale
 from experiments.bench.workload import FEEDBACK_SHARE
-from processors.admission.events import Admission
+from processors.admission.event_records import Admission
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from tests.factories import admitted

@@ -15,7 +15,7 @@ from experiments.chaos.input_logs import Line, write_input
 from experiments.chaos.join_definition import Entry
 from groundswell import policy
 from groundswell.events import Interaction, Reward, Watermark
-from processors.admission.events import readmit_feedback, readmit_impression
+from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, Step
 from processors.join.fold import Join

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundswell.exploration import Exploration, greedy, probabilities
-from processors.learners import exploring
+from processors.learners import exploration_kernel
 from processors.learners.exploration_schedule import KINDS, at
 from processors.models.config import ExplorationConfig
 
@@ -39,7 +39,7 @@ def test_equal_scores_get_equal_probabilities(values: list[float], exploration: 
 @given(scores, explorations)
 def test_the_learner_explores_as_the_policy_does(values: list[float], exploration: Exploration) -> None:
     compiled = np.empty(len(values))
-    exploring.explore(np.array(values), KINDS[exploration.kind], exploration.parameter, compiled)
+    exploration_kernel.explore(np.array(values), KINDS[exploration.kind], exploration.parameter, compiled)
     assert list(compiled) == pytest.approx(probabilities(values, exploration))
 
 

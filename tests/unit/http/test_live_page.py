@@ -18,8 +18,8 @@ from streams.http.bounded_history import POINTS, BoundedHistory
 from streams.http.live_page import MOST_SIGNALS, LivePage, RecentCounts, Value
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.settings import Settings
-from streams.worker.groundswell import Groundswell
 from streams.worker.outputs import contract_partition
+from streams.worker.worker_app import Groundswell
 from tests.unit.observing.test_metrics import reward
 from tests.unit.rounds import interaction
 

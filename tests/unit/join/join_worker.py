@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from groundswell.events import SHOWN_SIGNAL, Source
-from processors.admission.events import readmit_impression
+from processors.admission.event_records import readmit_impression
 from processors.join.config import JoinConfig
 from processors.join.entries import ObservedFeedback, ShownImpression, Step
 from processors.join.fold import Join

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from groundswell.events import Watermark
-from processors.admission.events import Admission, Refusal
+from processors.admission.event_records import Admission, Refusal
 from processors.join.config import JoinConfig
 from processors.join.entries import ObservedFeedback, Outcome, ShownImpression, Step
 from processors.join.fold import Join

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from groundswell.events import SHOWN_SIGNAL
-from processors.admission.events import readmit_feedback, readmit_impression
+from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
 from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, ShownImpression, Step
 from processors.join.fold import Join

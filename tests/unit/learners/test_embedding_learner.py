@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from groundswell.events import Action, Features, Interaction
 from groundswell.policy import Policy, decode, encode
-from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for, restored_learner
 from processors.models.config import ModelConfig
 from streams.kafka.record_batches import RecordBatch
 from streams.observing.learning_metrics import LearningMetrics

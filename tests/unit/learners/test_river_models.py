@@ -13,8 +13,8 @@ from river import checks
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Impression, Interaction, Source
 from groundswell.policy import Policy
-from processors.learners.choice import learner_for, restored_learner
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.river_estimators import HashedOneVersusRest, HashedRegressor
 from processors.learners.stock_learner import StockLearner
 from processors.learners.stock_models import EstimatorError

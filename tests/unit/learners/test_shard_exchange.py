@@ -26,9 +26,9 @@ from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
 from state import checkpoints
 from streams.settings import Settings
-from streams.worker.groundswell import Groundswell
 from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.shard_exchange import ShardExchange
+from streams.worker.worker_app import Groundswell
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12, sharded_by="user")

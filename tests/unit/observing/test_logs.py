@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from processors.admission.events import Refusal
+from processors.admission.event_records import Refusal
 from streams.app import create_app
 from streams.observing.logs import LogFormat, bound_contextvars, get_log, log_configuration, set_up_logs
 from streams.observing.refusal_log import SILENCE, RefusalLog

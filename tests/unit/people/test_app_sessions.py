@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pytest
 
+from experiments.people.app_faults import NO_FAULTS, Faults
 from experiments.people.app_sessions import AppSessions, Message, Mishaps, Stream
-from experiments.people.faults import NO_FAULTS, Faults
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import NONE_SIGNAL, Action, FeatureValue, Feedback, Impression, contradiction
 

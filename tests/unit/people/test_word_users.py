@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.people.word_users import USER, WordUsers, play
-from processors.learners.choice import learner_for
+from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from tests.unit.rounds import interaction
 

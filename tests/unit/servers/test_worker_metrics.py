@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import generate_latest
 
+from experiments.servers.embedded_broker import free_port
 from experiments.servers.worker_metrics import get, join_outcomes
-from streams.kafka.embedded_broker import free_port
 from streams.observing.metrics import Metrics
 
 

@@ -23,11 +23,11 @@ from groundswell import policy
 from groundswell.chunks import assemble, is_chunk
 from groundswell.events import Action, Feedback, Impression, Reward, Watermark
 from groundswell.policy import Policy, PolicyError
-from processors.admission.events import Admission
-from processors.admission.interactions import InteractionReader
+from processors.admission.event_records import Admission
+from processors.admission.interaction_records import InteractionReader
 from processors.join.entries import ObservedFeedback, ShownImpression
-from processors.learners.choice import restored_learner
 from processors.learners.learner import Learner, StateError
+from processors.learners.learner_choice import restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.models.config import ModelConfig

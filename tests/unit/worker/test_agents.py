@@ -12,7 +12,7 @@ from faust.types import TP
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.metrics import Metrics
 from streams.worker.agents import _read
-from streams.worker.groundswell import Groundswell
+from streams.worker.worker_app import Groundswell
 from tests.unit.stand_ins import batch, record
 
 INTERACTIONS = TP("interactions", 0)

@@ -16,7 +16,7 @@ from streams.app import create_app
 from streams.kafka.access_rights import changelog_topic
 from streams.settings import HttpSettings, Settings
 from streams.worker.faust_options import MAX_REQUEST_BYTES
-from streams.worker.groundswell import Groundswell
+from streams.worker.worker_app import Groundswell
 
 PROJECT = Path(__file__).parents[3]
 FOLDERS = ("processors", "state", "streams", "experiments")

@@ -13,7 +13,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.admission.events import Refusal
+from processors.admission.event_records import Refusal
 from streams.kafka.batch_writer import BatchWriter
 from streams.settings import TopicSettings
 from streams.worker.outputs import MAX_DEAD_LETTER_VALUE, Outputs, Place, contract_partition

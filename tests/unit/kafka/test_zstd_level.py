@@ -9,7 +9,7 @@ import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.kafka.compression_level import ZSTD_LEVEL, compress_quickly
+from streams.kafka.zstd_level import ZSTD_LEVEL, compress_quickly
 
 ZSTD = 4
 VALUES = [b"%b %d" % (b"as it was" * 10, random.Random(number).getrandbits(64)) for number in range(500)]

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from groundswell import policy
 from groundswell.events import MAX_FEATURES, Interaction
-from processors.admission.events import Reason, Refusal, unlearnable
-from processors.admission.interactions import ArrivedInteractions, InteractionReader, Stretch
+from processors.admission.event_records import Reason, Refusal, unlearnable
+from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
 from processors.features.context_features import ContextFeatures
-from processors.learners.choice import learner_for
 from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import UNREADABLE
 from streams.observing.learning_metrics import LearningMetrics

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from groundswell.events import FeatureValue
-from streams.observing.segments import MAX_LENGTH, MISSING, OTHER_SEGMENT, Segments
+from streams.observing.context_segments import MAX_LENGTH, MISSING, OTHER_SEGMENT, Segments
 from streams.settings import SegmentSettings, Settings
 
 

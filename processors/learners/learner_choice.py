@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from groundswell.events import NONE_SIGNAL, Action, Impression, Interaction, Source
-from processors.admission.interactions import InteractionReader
+from processors.admission.interaction_records import InteractionReader
 from processors.learners.embedding_learner import EmbeddingLearner
 from processors.learners.learner import Learner
 from processors.learners.shard_learner import ShardLearner

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.events import LARGEST_WEIGHT, LEAST_PROPENSITY, MAX_FEATURES, Action, Features, Impression, Watermark
-from processors.admission.events import (
+from processors.admission.event_records import (
     FEW,
     MAX_CONTEXT_FEATURES,
     MAX_CROSSES,

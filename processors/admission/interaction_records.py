@@ -15,7 +15,7 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from groundswell.events import LARGEST_WEIGHT, LEAST_PROPENSITY, LEAST_WEIGHT, Interaction, Source, bad_propensity
-from processors.admission.events import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
+from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
 from processors.features.action_set_features import ActionSetFeatures
 from processors.features.action_set_texts import Offered
 from processors.features.context_features import ContextFeatures, ContextRows
