@@ -2,55 +2,58 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN = .venv/bin
 
-.PHONY: install demo test nightly test-kafka check docs experiments screenshot lock clean
+.PHONY: help install demo test nightly test-kafka check docs experiments screenshot lock clean
 
-install: .venv/installed
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 
-.venv/installed: requirements.lock pyproject.toml
+install: .venv/installed ## make .venv with everything, tools included
+
+.venv/installed: requirements.lock pyproject.toml groundswell/pyproject.toml
 	@echo "Making .venv: some minutes, 1.3 GB"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable ./groundswell --editable .
 	touch $@
 
-demo: install
+demo: install ## the whole loop, live: simulated people, a broker, the worker, a report
 	$(BIN)/groundswell demo
 
-test: install
+test: install ## the tests that need no Apache Kafka
 	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
 
 # The properties of the join at 10,000 examples each, and what hangs on chance.
-nightly: install
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/test_join_machine.py tests/unit/test_join_oracle.py
+nightly: install ## the join's properties at 10,000 examples each, and what hangs on chance
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/join/test_join_machine.py tests/unit/join/test_join_oracle.py
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
-test-kafka: install
+test-kafka: install ## the tests on a real Apache Kafka (Java 17, Maven)
 	$(BIN)/python -m pytest -m "kafka and not nightly" tests/integration tests/e2e
 
-check: install
+check: install ## linters, strict types, the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
-docs: install
+docs: install ## write the documents that are made from the code
 	$(BIN)/python -m streams.documents
 
 # Every experiment on a few seeds, on one page: out/experiments/index.html. Takes half an hour; SEEDS=20 for more.
 SEEDS ?= 5
-experiments: install
+experiments: install ## every experiment on one page, out/experiments/index.html (SEEDS=5)
 	$(BIN)/groundswell evaluate all --seeds $(SEEDS) --out out/experiments
 
 # The picture of the live page in the README; needs Chromium.
-screenshot: install
+screenshot: install ## the picture of the live page in the README (Chromium)
 	GROUNDSWELL_SCREENSHOT=docs/page.png $(BIN)/python -m pytest tests/e2e/test_live_page.py -k explains
 
 # Versions and hashes of everything, tools included, for every Python that is supported.
-lock:
+lock: ## pin versions and hashes of everything anew (uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --extra dev --output-file requirements.lock pyproject.toml
+		--no-header --extra dev --no-emit-package groundswell --output-file requirements.lock pyproject.toml
 
-clean:
-	rm -rf .venv out build *.egg-info
+clean: ## remove what was made
+	rm -rf .venv out build groundswell/build *.egg-info groundswell/*.egg-info
 
 include deploy/check-deploy.mk

@@ -1,1 +1,5 @@
-"""Durability: what must survive a crash, and how it is written. May import processors, never streams."""
+"""Durability: what must survive a crash, and how it is written. May import processors, never streams.
+
+The join's segments and mark (`journal.py`, on the table of `segment_table.py`), payloads that wait on disk
+(`spill.py`), the learners' checkpoints (`checkpoints.py`). Read first: `journal.py`.
+"""

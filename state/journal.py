@@ -14,11 +14,12 @@ from operator import itemgetter
 from struct import Struct
 from typing import TypeVar, cast
 
-from processors.admission import readmit_feedback, readmit_impression
-from processors.join import BEFORE_TIME, Join, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
-from processors.timed import Timed
+from processors.admission.event_records import readmit_feedback, readmit_impression
+from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
+from processors.join.fold import Join
+from processors.join.timed_entries import TimedEntries
+from state.segment_table import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
 from state.spill import Spill
-from state.tables import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
 
 MAX_SEGMENT_BYTES = 500_000
 """Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""
@@ -120,7 +121,7 @@ class JoinJournal:
             for part in _chunks(spent):
                 self._put(window, Segment(spent=part))
 
-    def _windows_of(self, kept: Timed[T], forgotten_before: int) -> Iterator[tuple[int, list[T]]]:
+    def _windows_of(self, kept: TimedEntries[T], forgotten_before: int) -> Iterator[tuple[int, list[T]]]:
         """Yield the entries of each window, or of several where they are few, with the last of these windows."""
         windows = kept.after(forgotten_before).by(self._window_ms)
         last, entries = max(windows, default=0), list[T]()

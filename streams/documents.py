@@ -1,4 +1,4 @@
-"""The documents that are made from the code: wire schemas, AsyncAPI, configuration and metrics.
+"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics and the map of the rooms.
 
 `make docs` writes them into docs/; a test fails when they are stale.
 """
@@ -15,12 +15,14 @@ import msgspec
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from processors.chunks import Manifest
-from processors.events import Feedback, Impression, Interaction, Reward, Watermark
-from processors.policy import PolicySnapshot
-from streams.metrics import Metrics
+from groundswell.chunks import Manifest
+from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
+from groundswell.policy import PolicySnapshot
+from streams.observing.metrics import Metrics
+from streams.room_map import architecture
 from streams.settings import Settings, TopicSettings
 
+DOCS = Path(__file__).parent.parent / "docs"
 WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
     "impression": Impression,
     "feedback": Feedback,
@@ -59,6 +61,7 @@ def documents() -> dict[str, str]:
     made["asyncapi.json"] = _json(asyncapi())
     made["configuration.md"] = configuration()
     made["metrics.md"] = metrics()
+    made["architecture.md"] = architecture(DOCS / "architecture.md")
     return made
 
 
@@ -211,4 +214,4 @@ def write_documents(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_documents(Path(__file__).parent.parent / "docs")
+    write_documents(DOCS)

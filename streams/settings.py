@@ -18,8 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from processors.join import JoinConfig
-from processors.model import ModelConfig
+from processors.join.config import JoinConfig
+from processors.models.config import ModelConfig
 
 
 class KafkaSettings(BaseModel):
@@ -35,7 +35,7 @@ class KafkaSettings(BaseModel):
     )
     replication: int = Field(1, ge=1, description="replication factor of topics made by groundswell")
     compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field(
-        "zstd", description="of what is written; lz4 takes five times as long here and makes it no smaller"
+        "zstd", description="of what workers write; lz4 takes five times as long here and makes it no smaller"
     )
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")

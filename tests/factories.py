@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from processors.model import ModelConfig
-from processors.records import LogRecord
+from processors.models.config import ModelConfig
+from processors.wire.log_records import LogRecord
 
 MODEL = "feed"
 

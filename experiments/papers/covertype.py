@@ -14,11 +14,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
-from experiments import covertype
-from experiments.experiment import Bar, Experiment, Plot, Run, worst
+from experiments.papers.experiment import Bar, Experiment, Plot, Run, worst
 from experiments.papers.feeds import COLOURS
-from experiments.word_users import USER, WordUsers, play
-from processors.model import ModelConfig
+from experiments.people import covertype
+from experiments.people.word_users import USER, WordUsers, play
+from processors.models.config import ModelConfig
 
 USERS = WORDS = 100
 HORIZON = 500_000

@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments import measures
-from experiments.experiment import Bar, Experiment, Plot, Run
-from experiments.papers import feeds
-from experiments.self_play import People, play
+from experiments.papers import feeds, measures
+from experiments.papers.experiment import Bar, Experiment, Plot, Run
+from experiments.people.self_play import People, play
 
 HORIZON = 60_000
 CHANGE = HORIZON // 2

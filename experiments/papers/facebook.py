@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments import facebook
-from experiments.experiment import Bar, Experiment, Plot, Run, median
+from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
 from experiments.papers.feeds import COLOURS
-from experiments.rounds import GIVEN, INFERRED, TRUE, Rounds, played
-from processors.features import FeatureStore
-from processors.model import (
-    BanditConfig,
-    ExplorationConfig,
-    ModelConfig,
-    RewardConfig,
-)
+from experiments.people import facebook
+from experiments.people.rounds import GIVEN, INFERRED, TRUE, Rounds, played
+from processors.features.feature_store import FeatureStore
+from processors.models.config import BanditConfig, ExplorationConfig, ModelConfig, RewardConfig
 
 A_DAY = 300
 """Interactions a page and day."""

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from experiments import measures
-from experiments.experiment import Bar, Direction, Plot, Run, median, never_is_worst, worst
-from experiments.self_play import People, Play, play
-from experiments.three_state import SIGNALS, ThreeStateUsers
-from processors.model import ModelConfig
+from experiments.papers import measures
+from experiments.papers.experiment import Bar, Direction, Plot, Run, median, never_is_worst, worst
+from experiments.people.self_play import People, Play, play
+from experiments.people.three_state import SIGNALS, ThreeStateUsers
+from processors.models.config import ModelConfig
 
 USERS, ACTIONS, P_DISLIKE, HORIZON = 5, 11, 0.1, 150_000
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments import measures
-from experiments.experiment import Bar, Experiment, Plot, Run, median
-from experiments.papers import feeds
-from experiments.self_play import People, Play, play
+from experiments.papers import feeds, measures
+from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
+from experiments.people.self_play import People, Play, play
 
 HORIZON = 20_000
 EVERY = 25
@@ -23,7 +22,7 @@ class _Peer:
     """VowpalWabbit with the questions of these people kept as text."""
 
     def __init__(self, people: People) -> None:
-        from experiments.vowpal import Vowpal, question  # noqa: PLC0415 - an extra dependency
+        from experiments.papers.vowpal import Vowpal, question  # noqa: PLC0415 - an extra dependency
 
         self.people = people
         self.actions = [f"a{i}" for i in range(people.states.shape[1])]
@@ -31,7 +30,7 @@ class _Peer:
         self.vowpal = Vowpal()
 
     def learn(self, user: int, chosen: int, propensity: float, signal: str) -> None:
-        from experiments.vowpal import lesson  # noqa: PLC0415
+        from experiments.papers.vowpal import lesson  # noqa: PLC0415
 
         self.vowpal.learn(
             lesson(

@@ -1,6 +1,6 @@
 """ICLR 2023, Tables 1 and 2: lift of clicks, likes and dislikes in a feed of images, here a simulated one.
 
-The simulator and the hand-made weights (`experiments/image_feed.py`) were committed before the first
+The simulator and the hand-made weights (`experiments/people/image_feed.py`) were committed before the first
 comparison.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments import image_feed
-from experiments.experiment import Bar, Experiment, Plot, Run
+from experiments.papers.experiment import Bar, Experiment, Plot, Run
 from experiments.papers.facebook import MODEL as CHANGING_ACTIONS
 from experiments.papers.feeds import COLOURS
-from experiments.rounds import GIVEN, INFERRED, played
-from processors.model import ModelConfig, RewardConfig
+from experiments.people import image_feed
+from experiments.people.rounds import GIVEN, INFERRED, played
+from processors.models.config import ModelConfig, RewardConfig
 
 MODEL = CHANGING_ACTIONS.model_copy(update={"definitely_negative": frozenset({"dislike"})})
 TWO = MODEL.model_copy(update={"reward": RewardConfig(rule="two-state", extreme=MODEL.reward.extreme)})

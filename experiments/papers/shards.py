@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments import measures
-from experiments.experiment import Bar, Experiment, Plot, Run, median
-from experiments.papers import feeds
-from experiments.sharded_play import Spread, sharded_play
+from experiments.papers import feeds, measures
+from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
+from experiments.people.sharded_play import Spread, sharded_play
 
 SHARDS = 4
 PUBLISHED_EVERY = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.experiment import Bar, Experiment, Run
 from experiments.papers import feeds
+from experiments.papers.experiment import Bar, Experiment, Run
 
 P_DISLIKE = 0.2
 

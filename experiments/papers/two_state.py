@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.experiment import Bar, Experiment, Plot, Run, worst
 from experiments.papers import feeds
-from processors.model import ModelConfig, RewardConfig
+from experiments.papers.experiment import Bar, Experiment, Plot, Run, worst
+from processors.models.config import ModelConfig, RewardConfig
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), reward=RewardConfig(rule="two-state"))
 TWO, THREE = "two states", "three states"

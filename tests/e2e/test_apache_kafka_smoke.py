@@ -11,8 +11,8 @@ import pytest
 from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from experiments.apache_kafka import ApacheKafka
-from processors import policy
+from experiments.servers.apache_kafka import ApacheKafka
+from groundswell import policy
 from streams.settings import load_settings
 from tests.factories import encode, feedback, impression
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from experiments import demo
-from experiments.child_process import ChildProcess
-from experiments.demo_audit import Audit
-from experiments.demo_cluster import Cluster
-from processors.events import Reward
+from experiments.demo import run
+from experiments.demo.audit import Audit
+from experiments.demo.cluster import Cluster
+from experiments.servers.child_process import ChildProcess
+from groundswell.events import Reward
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_everything_that_is_shown_is_learned_once_and_the_policy_gets_better(out: Path) -> None:
     printed = io.StringIO()
-    status = demo.run_demo(2500, 11, out, rate=600, console=Console(file=printed, width=100))
+    status = run.run_demo(2500, 11, out, rate=600, console=Console(file=printed, width=100))
     assert status == 0, printed.getvalue()
     summary = json.loads((out / "summary.json").read_text())
     assert summary["impressions_produced"] == summary["interactions_learned"] == summary["policy_version"] == 2500
@@ -49,9 +49,9 @@ def test_a_lost_and_a_repeated_lesson_are_found(out: Path, monkeypatch: pytest.M
             add_reward(audit, reward)
 
     monkeypatch.setattr(Audit, "add_reward", one_lost_another_twice)
-    monkeypatch.setattr(demo, "STALL_SECONDS", 12.0)
+    monkeypatch.setattr(run, "STALL_SECONDS", 12.0)
     printed = io.StringIO()
-    assert demo.run_demo(1000, 12, out, rate=600, console=Console(file=printed, width=100)) == 1
+    assert run.run_demo(1000, 12, out, rate=600, console=Console(file=printed, width=100)) == 1
     assert "1 impressions are not learned" in printed.getvalue()
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["lost"], summary["learned_twice"]) == (1, 1)
@@ -66,7 +66,7 @@ def test_a_worker_that_dies_is_named_with_the_end_of_its_log(out: Path, monkeypa
 
     printed = io.StringIO()
     monkeypatch.setattr(Cluster, "metrics", die)  # which the demo asks for once a second
-    assert demo.run_demo(2500, 11, out, console=Console(file=printed, width=100)) == 1
+    assert run.run_demo(2500, 11, out, console=Console(file=printed, width=100)) == 1
     assert "the worker has ended" in printed.getvalue()
     assert "the apps have not finished" in printed.getvalue()
     assert "Closing event loop" in printed.getvalue()

@@ -14,8 +14,8 @@ from kafka import KafkaProducer
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
-from experiments.child_process import ChildProcess
-from experiments.demo_cluster import Cluster, running_cluster
+from experiments.demo.cluster import Cluster, running_cluster
+from experiments.servers.child_process import ChildProcess
 from tests.factories import encode, feedback, impression
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -46,7 +46,7 @@ def people(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Simulated people who use an app until the end of the tests."""
     directory, join = tmp_path_factory.mktemp("people"), cluster.settings.join
     command = [
-        sys.executable, "-m", "experiments.simulated_apps", "--bootstrap-servers", cluster.bootstrap_servers,
+        sys.executable, "-m", "streams.cli", "simulate", "--bootstrap-servers", cluster.bootstrap_servers,
         "--seed", "3", "--rate", "100", "--wait", str(join.wait), "--grace", str(join.grace),
         "--truth", str(directory / "truth.jsonl"),
     ]  # fmt: skip

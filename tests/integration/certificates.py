@@ -7,7 +7,7 @@ from pathlib import Path
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from experiments.kafka_security import Certificates
+from experiments.servers.kafka_security import Certificates
 
 
 def certificates(folder: Path) -> Certificates:

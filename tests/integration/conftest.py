@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.embedded_broker import EmbeddedBroker
+from experiments.servers.embedded_broker import EmbeddedBroker
 
 
 @pytest.fixture

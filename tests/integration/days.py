@@ -8,13 +8,13 @@ import random
 import time
 from collections.abc import Iterator
 
-from experiments.three_state import ThreeStateUsers
-from processors import policy
-from processors.envelopes import decode_interaction
-from processors.events import Interaction
-from processors.learner import Learner
-from processors.model import ModelConfig
-from streams.outputs import contract_partition
+from experiments.people.three_state import ThreeStateUsers
+from groundswell import policy
+from groundswell.events import Interaction
+from processors.learners.learner import Learner
+from processors.models.config import ModelConfig
+from processors.wire.envelopes import decode_interaction
+from streams.worker.outputs import contract_partition
 from tests.factories import feedback, impression
 from tests.integration.workers import TOPICS, Apps, read_all
 

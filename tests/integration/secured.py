@@ -12,9 +12,9 @@ from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
 
-from experiments.apache_kafka import ApacheKafka
-from experiments.child_process import ChildProcess
-from streams.embedded_broker import free_port
+from experiments.servers.apache_kafka import ApacheKafka
+from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import free_port
 
 USERS = {"worker": "worker-s3cret", "operator": "operator-s3cret", "app": "app-s3cret"}
 ROWS = 300

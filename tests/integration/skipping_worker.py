@@ -6,8 +6,9 @@ import itertools
 
 from faust.types import ConsumerMessage
 
-from streams.record_batches import RecordBatch, RecordBatchConsumer, RecordBatchTransport
-from streams.run import run_worker
+from streams.app import run_worker
+from streams.kafka.record_batch_app import RecordBatchConsumer, RecordBatchTransport
+from streams.kafka.record_batches import RecordBatch
 from streams.settings import load_settings
 
 SKIPPED = {5, 10, 15}

@@ -19,9 +19,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.embedded_broker import free_port
+from experiments.servers.embedded_broker import free_port
+from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
-from streams.topics import create_topics
 from tests.factories import encode
 
 PATIENCE = 120.0

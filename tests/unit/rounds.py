@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from experiments.three_state import ThreeStateUsers
-from processors.events import Action, Features, Impression, Interaction, Source
+from experiments.people.three_state import ThreeStateUsers
+from groundswell.events import Action, Features, Impression, Interaction, Source
 
 ACTIONS = [Action(f"a{i}") for i in range(5)]
 

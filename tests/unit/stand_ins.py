@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from processors.join import JoinConfig
-from streams.batch_writer import BatchWriter, Headers, KeyAndValue
-from streams.outputs import Outputs
-from streams.record_batches import RecordBatch
+from processors.join.config import JoinConfig
+from streams.kafka.batch_writer import BatchWriter, Headers, KeyAndValue
+from streams.kafka.record_batches import RecordBatch
 from streams.settings import Settings, TopicSettings
+from streams.worker.outputs import Outputs
 from tests.factories import MODEL
 
 

@@ -1,0 +1,111 @@
+"""What flows while things die: files of impressions and feedback, and the process that sends one of them.
+
+The files are a function of the seed. Event time begins at a fixed moment of the past and goes at `RATE`; the two
+logs hold what real delivery brings: repeats, disorder, feedback that comes early or late.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from experiments.people.app_sessions import AppSessions, Message, Mishaps, Stream
+from experiments.people.three_state import ThreeStateUsers
+from groundswell.events import SCHEMA_VERSION, Watermark
+from groundswell.policy import Policy
+from processors.join.config import JoinConfig
+from streams.kafka.acknowledged_producer import AcknowledgedProducer
+
+RATE = 500
+"""Impressions per second of event time."""
+BEGINNING = 1_700_000_000_000
+"""The event time of the first impression, in milliseconds."""
+PATIENCE = 600.0
+"""Seconds that a message may take: the broker dies again and again, and what is judged is not its producers."""
+USERS, ACTIONS, P_DISLIKE = 5, 5, 0.2
+MISHAPS = Mishaps(repeated_impression=0.01, repeated_feedback=0.05, held=0.05, early=0.05, late=0.05)
+
+
+class Line(msgspec.Struct, array_like=True):
+    """One message of a file; without a key it goes to every partition. `due` is in ms since the beginning."""
+
+    due: int
+    key: str | None
+    value: str
+
+
+def write_input(folder: Path, impressions: int, models: Sequence[str], seed: int, join: JoinConfig) -> float:
+    """Write `impressions.jsonl` and `feedback.jsonl`, each closed by a watermark; return how long they go on (s)."""
+    wait, grace = round(join.wait * 1000), round(join.grace * 1000)
+    sessions = [
+        AppSessions(
+            ThreeStateUsers(USERS, ACTIONS, P_DISLIKE, seed + number),
+            model=model,
+            run=model,
+            seed=seed + number,
+            wait=wait,
+            grace=grace,
+            mishaps=MISHAPS,
+        )
+        for number, model in enumerate(models)
+    ]
+    last = BEGINNING
+    with (folder / "impressions.jsonl").open("wb") as shown, (folder / "feedback.jsonl").open("wb") as seen:
+        files = {Stream.IMPRESSIONS: shown, Stream.FEEDBACK: seen}
+        for message in _in_order(sessions, impressions):
+            last = message.due
+            line = Line(message.due - BEGINNING, message.key.decode(), message.value.decode())
+            files[message.stream].write(msgspec.json.encode(line) + b"\n")
+        closing = last + wait + grace + round(join.backward * 1000) + 1000
+        marker = msgspec.json.encode(Watermark(schema_version=SCHEMA_VERSION, watermark=closing)).decode()
+        for file in files.values():
+            file.write(msgspec.json.encode(Line(last - BEGINNING, None, marker)) + b"\n")
+    return (last - BEGINNING) / 1000
+
+
+def _in_order(sessions: Sequence[AppSessions], impressions: int) -> Iterator[Message]:
+    """Yield all messages in the order in which they are due."""
+    policy = Policy.uniform()
+    due: list[tuple[int, int, Message]] = []
+    order = 0
+    for number in range(impressions):
+        now = BEGINNING + number * 1000 // RATE
+        while due and due[0][0] < now:
+            yield heapq.heappop(due)[2]
+        for message in sessions[number % len(sessions)].show(now, policy):
+            heapq.heappush(due, (message.due, order, message))
+            order += 1
+    while due:
+        yield heapq.heappop(due)[2]
+
+
+def send(
+    file: Path,
+    topic: str,
+    bootstrap_servers: Annotated[str, typer.Option()],
+    seconds: Annotated[float, typer.Option(help="How long sending takes at least.")] = 0.0,
+) -> None:
+    """Send a file in its order, spread over `seconds`, with every message acknowledged."""
+    lines = [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
+    pace = seconds / max(1, lines[-1].due)
+    began = time.monotonic()
+    with AcknowledgedProducer(bootstrap_servers, patience=PATIENCE) as producer:
+        partitions = producer.partitions(topic)
+        for line in lines:
+            time.sleep(max(0.0, began + line.due * pace - time.monotonic()))
+            if line.key is not None:
+                producer.send(topic, line.value.encode(), key=line.key.encode())
+                continue
+            producer.wait_for_acknowledgements()  # so that no marker overtakes a message
+            for partition in partitions:
+                producer.send(topic, line.value.encode(), partition=partition)
+
+
+if __name__ == "__main__":
+    typer.run(send)

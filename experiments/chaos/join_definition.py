@@ -1,0 +1,88 @@
+"""What the join should have made of two logs, read off its definition by brute force (processors/join/fold.py).
+
+No state, no order of reading, no windows: each impression is judged by itself. Nothing here is shared with what is
+judged but the wire format. Impressions that are deferred do not occur here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from processors.join.config import JoinConfig
+
+
+class Entry(NamedTuple):
+    """One record of a log."""
+
+    offset: int
+    key: bytes | None
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one impression should have become, and when (ms of event time)."""
+
+    offset: int
+    impression_id: str
+    model: str
+    closes_at: int
+    feedback: tuple[str, ...]
+    """The ids, sorted."""
+
+
+class _Seen(NamedTuple):
+    """A message with the largest event time of its log before it, in ms."""
+
+    body: dict[str, Any]
+    offset: int
+    log_time: float
+
+
+def expected_interactions(
+    impressions: Sequence[Entry], feedback: Sequence[Entry], join: JoinConfig
+) -> dict[int, Expected]:
+    """Return what one pair of partitions should become, by the offset of the impression."""
+    wait, grace, backward = (round(seconds * 1000) for seconds in (join.wait, join.grace, join.backward))
+    answers: defaultdict[str, list[_Seen]] = defaultdict(list)
+    for one in _with_log_time(feedback):
+        answers[one.body["impression_id"]].append(one)
+    expected: dict[str, Expected] = {}
+    for shown in _with_log_time(impressions):
+        impression_id = shown.body["impression_id"]
+        if impression_id in expected:
+            continue  # repeated: the first counts
+        effective = round(max(shown.body["occurred_at"], shown.log_time - grace))
+        closes_at = effective + wait + grace
+        belongs = {
+            one.body["feedback_id"]
+            for one in answers[impression_id]
+            if effective - backward <= one.body["occurred_at"] <= effective + wait and one.log_time < closes_at
+        }
+        expected[impression_id] = Expected(
+            shown.offset, impression_id, shown.body["model"], closes_at, tuple(sorted(belongs))
+        )
+    return {one.offset: one for one in expected.values()}
+
+
+def feedback_ids(feedback: Sequence[Entry]) -> set[str]:
+    """Return the ids of all feedback in a log."""
+    return {one.body["feedback_id"] for one in _with_log_time(feedback)}
+
+
+def _with_log_time(log: Sequence[Entry]) -> list[_Seen]:
+    """Return the messages of a log; its watermarks only move its time."""
+    seen: list[_Seen] = []
+    log_time = float("-inf")
+    for entry in log:
+        body = json.loads(entry.value)
+        if entry.key is None:
+            log_time = max(log_time, body["watermark"])
+            continue
+        seen.append(_Seen(body, entry.offset, log_time))
+        log_time = max(log_time, body["occurred_at"])
+    return seen

@@ -1,0 +1,110 @@
+"""What the demo runs on: a broker of its own (or the one that is given), the topics, and one worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafka import KafkaAdminClient
+
+from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import EmbeddedBroker, free_port
+from experiments.servers.worker_metrics import get
+from streams.kafka.topics import create_topics
+from streams.settings import Settings, TopicSettings, load_settings
+
+CONFIG = Path(__file__).with_name("demo.toml")
+READY_SECONDS = 90.0
+
+
+class DemoError(Exception):
+    """The demo did not come to its end; the message says what is missing, and what the log says."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running broker with topics and a worker."""
+
+    settings: Settings
+    worker: ChildProcess
+    page: str
+    """The worker's own address, with /metrics below it."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The broker's address."""
+        return self.settings.kafka.bootstrap_servers
+
+    def metrics(self) -> str | None:
+        """Return the worker's metrics, or None where it does not answer."""
+        return get(f"{self.page}/metrics")
+
+    def is_ready(self) -> bool:
+        """Say whether the worker holds its partitions and reads."""
+        return get(f"{self.page}/readyz") is not None
+
+
+@contextmanager
+def running_cluster(directory: Path, log: Path) -> Iterator[Cluster]:
+    """Start everything and wait until the worker is ready; end it all with the block.
+
+    With KAFKA_BOOTSTRAP_SERVERS set, that broker is used, with topics of this run's own that are deleted in the
+    end. Raises `DemoError` if the worker does not start.
+    """
+    with ExitStack() as stack:
+        environment = {"GROUNDSWELL_CONFIG": str(CONFIG), "GROUNDSWELL_HTTP__PORT": str(free_port())}
+        given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        if given:
+            prefix = f"groundswell-demo-{time.time_ns() // 1_000_000}"
+            environment |= {
+                f"GROUNDSWELL_TOPICS__{name.upper()}": f"{prefix}-{topic}"
+                for name, topic in TopicSettings().model_dump().items()
+                if isinstance(topic, str)
+            }
+            environment |= {"GROUNDSWELL_KAFKA__GROUP": prefix}
+            stack.callback(_delete_topics, given, prefix)
+        else:
+            broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
+            environment |= {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+            # The embedded broker forgets no member by itself: a fixed name lets the same one come back.
+            environment |= {"GROUNDSWELL_KAFKA__INSTANCE": "demo"}
+        stack.enter_context(_environment(environment))
+        settings = load_settings()
+        create_topics(settings.kafka, settings.topics)
+        worker = stack.enter_context(ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log))
+        cluster = Cluster(settings, worker, f"http://127.0.0.1:{settings.http.port}")
+        _wait_until_ready(cluster)
+        yield cluster
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables for settings and children, and put things back afterwards."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _wait_until_ready(cluster: Cluster) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not cluster.is_ready():
+        if cluster.worker.exit_code is not None or time.monotonic() > deadline:
+            raise DemoError(f"the worker did not start; its log says:\n{cluster.worker.tail()}")
+        time.sleep(0.1)
+
+
+def _delete_topics(bootstrap_servers: str, prefix: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(prefix)])
+    finally:
+        admin.close()

@@ -1,0 +1,22 @@
+"""`groundswell demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.command_line import console
+
+
+def demo(
+    interactions: Annotated[int, typer.Option(min=1, help="Impressions to simulate.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Of the simulated people.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")] = Path("out/demo"),
+    serve: Annotated[bool, typer.Option(help="Keep people coming until Ctrl-C.")] = False,
+) -> None:
+    """Watch the whole loop: simulated apps, broker, worker, policies back to the apps, and an audit."""
+    from experiments.demo.run import run_demo  # noqa: PLC0415
+
+    raise typer.Exit(run_demo(interactions, seed, out, serve=serve, console=console))

@@ -1,0 +1,215 @@
+"""What simulated apps write when people use them: impressions, feedback and the mishaps of real delivery.
+
+Pure: the time is passed in, randomness is seeded, and messages come out with the moment at which each is due
+to be sent. `simulated_apps` sends them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from experiments.people.app_faults import NO_FAULTS, Faults
+from experiments.people.three_state import ThreeStateUsers
+from groundswell.events import NONE_SIGNAL, SCHEMA_VERSION, Action, Features, FeatureValue, Feedback, Impression
+
+
+def known_context(user: int) -> Features:
+    """Return what the apps know about a user."""
+    return {"user": f"user-{user}"}
+
+
+def offered_actions(count: int) -> list[Action]:
+    """Return what the apps can show."""
+    return [Action(id=f"action-{number}") for number in range(count)]
+
+
+class ActingPolicy(Protocol):
+    """What apps act by, and what can be said of its worth."""
+
+    @property
+    def version(self) -> int:
+        """The number of interactions that the policy has learned from."""
+
+    def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> Sequence[float]:
+        """Return how likely each action is to be shown, exploration included."""
+
+    def greedy(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> Sequence[float]:
+        """Return the same without exploration, what is ranked first equally sharing it."""
+
+
+class Stream(StrEnum):
+    """The two topics that apps write."""
+
+    IMPRESSIONS = "impressions"
+    FEEDBACK = "feedback"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message and the time (milliseconds) at which it is due to be sent."""
+
+    due: int
+    stream: Stream
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mishaps:
+    """How often delivery goes wrong, as probabilities per message.
+
+    `repeated_*`: sent twice, byte for byte. `held`: sent after messages that occurred later. `early`: the
+    feedback is sent before its impression. `late`: the user answers after the join's wait and grace.
+    """
+
+    repeated_impression: float = 0.005
+    repeated_feedback: float = 0.02
+    held: float = 0.03
+    early: float = 0.02
+    late: float = 0.005
+
+
+class Produced(msgspec.Struct):
+    """How much the apps have made, each id counted once unless the name says otherwise."""
+
+    impressions: int = 0
+    feedback: int = 0
+    repeated_impressions: int = 0
+    repeated_feedback: int = 0
+    held: int = 0
+    early: int = 0
+    late: int = 0
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class AppSessions:
+    """The sessions of all simulated people with all simulated apps.
+
+    `wait` and `grace` (milliseconds) are the join's: feedback comes within .8 of the wait, messages are held
+    back for less than .6 of the grace, and late feedback comes after both. `run` starts every impression id and
+    makes it unique across runs against one broker. With more than one of `platforms` the apps also know by which one
+    people come, the first of them by the first.
+    """
+
+    def __init__(
+        self,
+        users: ThreeStateUsers,
+        *,
+        model: str,
+        run: str,
+        seed: int,
+        wait: int,
+        grace: int,
+        mishaps: Mishaps = Mishaps(),
+        faults: Faults = NO_FAULTS,
+        platforms: int = 1,
+    ) -> None:
+        self.users = users
+        self.produced = Produced()
+        self.last_occurred_at = 0
+        """The latest event time of anything made so far, in milliseconds."""
+        self._model = model
+        self._run = run
+        self._random = random.Random(seed)
+        self._wait = wait
+        self._grace = grace
+        self._mishaps = mishaps
+        self._faults = faults
+        self._platforms = platforms
+        self._actions = offered_actions(users.actions)
+
+    def show(self, now: int, policy: ActingPolicy) -> list[Message]:
+        """Show the next person one action at time `now` and return all messages that come of it."""
+        faults = self._faults if self.produced.impressions >= self._faults.after else NO_FAULTS
+        user = self.users.arrive()
+        context = self.context(user)
+        probabilities = policy.probabilities(context, self._actions)
+        [chosen] = self._random.choices(range(len(self._actions)), weights=probabilities)
+        impression = Impression(
+            schema_version=SCHEMA_VERSION,
+            impression_id=f"{self._run}-{self.produced.impressions}",
+            occurred_at=now,
+            model=self._model,
+            context=context,
+            actions=self._actions,
+            chosen=chosen,
+            probabilities=faults.logged(probabilities),
+            policy_version=policy.version,
+        )
+        self.produced.impressions += 1
+        honest = self.users.signal(user, chosen)
+        signal = faults.seen(honest, self.users.state(user, chosen), user, self.users.users)
+        return self._deliver(impression, signal, faults.feedback_delay)
+
+    def context(self, user: int) -> Features:
+        """Return what the apps know about a user."""
+        if self._platforms == 1:
+            return known_context(user)
+        return {**known_context(user), "platform": f"platform-{user * self._platforms // self.users.users}"}
+
+    def _deliver(self, impression: Impression, signal: str, extra_delay: int) -> list[Message]:
+        shown = impression.occurred_at
+        answered = signal != NONE_SIGNAL
+        early = answered and self._happens(self._mishaps.early)
+        late = answered and not early and self._happens(self._mishaps.late)
+        impression_due = shown + (self._held_back(at_least=0.3) if early else self._maybe_held())
+        messages = [_message(impression_due, Stream.IMPRESSIONS, impression)]
+        if self._happens(self._mishaps.repeated_impression):
+            self.produced.repeated_impressions += 1
+            messages.append(_message(impression_due + self._held_back(), Stream.IMPRESSIONS, impression))
+        if answered:
+            if early:
+                self.produced.early += 1
+                delay = self._random.randrange(impression_due - shown)
+            elif late:
+                self.produced.late += 1
+                delay = self._wait + self._grace + self._between(0.2, 1.0, self._wait)
+            else:
+                delay = self._between(0.0, 0.8, self._wait)
+            messages += self._answer(impression, signal, shown + delay + extra_delay, hold=not early)
+        self.last_occurred_at = max(self.last_occurred_at, shown)
+        return messages
+
+    def _answer(self, impression: Impression, signal: str, occurred_at: int, *, hold: bool) -> list[Message]:
+        feedback = Feedback(
+            schema_version=SCHEMA_VERSION,
+            impression_id=impression.impression_id,
+            feedback_id=f"{impression.impression_id}-{signal}",
+            occurred_at=occurred_at,
+            signal=signal,
+        )
+        self.produced.feedback += 1
+        self.last_occurred_at = max(self.last_occurred_at, occurred_at)
+        due = occurred_at + (self._maybe_held() if hold else 0)
+        messages = [_message(due, Stream.FEEDBACK, feedback)]
+        if self._happens(self._mishaps.repeated_feedback):
+            self.produced.repeated_feedback += 1
+            messages.append(_message(due + self._held_back(), Stream.FEEDBACK, feedback))
+        return messages
+
+    def _maybe_held(self) -> int:
+        if not self._happens(self._mishaps.held):
+            return 0
+        self.produced.held += 1
+        return self._held_back()
+
+    def _held_back(self, at_least: float = 0.0) -> int:
+        return 1 + self._between(at_least, 0.6, self._grace)
+
+    def _happens(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def _between(self, low: float, high: float, milliseconds: int) -> int:
+        return round(self._random.uniform(low, high) * milliseconds)
+
+
+def _message(due: int, stream: Stream, body: Impression | Feedback) -> Message:
+    return Message(due, stream, body.impression_id.encode(), _ENCODER.encode(body))

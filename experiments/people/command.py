@@ -1,0 +1,105 @@
+"""`groundswell simulate`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+USERS = 5
+ACTIONS = 11
+MODEL = "three-state"
+FAULTS = "Faults, for alarms to find"
+
+
+def simulate(
+    *,
+    bootstrap_servers: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="host:port,…")],
+    interactions: Annotated[int | None, typer.Option(min=1, help="End after so many; default: never.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the people, their answers and the mishaps.")] = 0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Impressions per second.")] = 400.0,
+    model: Annotated[str, typer.Option(help="The model that impressions name.")] = MODEL,
+    wait: Annotated[float, typer.Option(min=0.1, help="The join's wait for feedback, seconds.")] = 1.0,
+    grace: Annotated[float, typer.Option(min=0.0, help="The join's grace for disorder, seconds.")] = 0.5,
+    impressions_topic: Annotated[str, typer.Option()] = "impressions",
+    feedback_topic: Annotated[str, typer.Option()] = "feedback",
+    policies_topic: Annotated[str, typer.Option()] = "policies",
+    p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
+    platforms: Annotated[
+        int, typer.Option(min=1, max=USERS, help="By how many people come; more than one is in the context.")
+    ] = 1,
+    sarcastic: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of users whose like means hate.", rich_help_panel=FAULTS)
+    ] = 0.0,
+    uniform_propensities: Annotated[
+        bool, typer.Option("--uniform-propensities", help="1/K is logged.", rich_help_panel=FAULTS)
+    ] = False,
+    no_dislike_button: Annotated[
+        bool, typer.Option("--no-dislike-button", help="Every dislike becomes a skip.", rich_help_panel=FAULTS)
+    ] = False,
+    feedback_delay: Annotated[
+        float, typer.Option(min=0, help="Further delay of all feedback, seconds.", rich_help_panel=FAULTS)
+    ] = 0.0,
+    fault_after: Annotated[
+        int, typer.Option(min=0, help="Impressions before the faults begin.", rich_help_panel=FAULTS)
+    ] = 0,
+    end_of_input: Annotated[
+        bool, typer.Option("--end-of-input", help="Close every partition at the end; for a sole producer.")
+    ] = False,
+    truth: Annotated[Path | None, typer.Option(help="Write what only the simulator knows here.")] = None,
+) -> None:
+    """Run the simulated apps against a broker until they have made their number, or are stopped."""
+    from experiments.people.app_faults import Faults  # noqa: PLC0415
+    from experiments.people.app_sessions import AppSessions, Stream  # noqa: PLC0415
+    from experiments.people.policy_reader import PolicyReader  # noqa: PLC0415
+    from experiments.people.simulated_apps import KafkaOutbox, SimulatedApps  # noqa: PLC0415
+    from experiments.people.three_state import ThreeStateUsers  # noqa: PLC0415
+    from experiments.people.truth_log import TruthWriter  # noqa: PLC0415
+    from streams.kafka.security import security_arguments  # noqa: PLC0415
+    from streams.settings import load_settings  # noqa: PLC0415
+
+    wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
+    sessions = AppSessions(
+        ThreeStateUsers(USERS, ACTIONS, p_dislike, seed),
+        model=model,
+        run=f"{seed}-{time.time_ns() // 1_000_000}",
+        seed=seed,
+        wait=wait_ms,
+        grace=grace_ms,
+        faults=Faults(
+            sarcastic=sarcastic,
+            uniform_propensities=uniform_propensities,
+            no_dislike_button=no_dislike_button,
+            feedback_delay=round(feedback_delay * 1000),
+            after=fault_after,
+        ),
+        platforms=platforms,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    security = security_arguments(load_settings().kafka)
+    with ExitStack() as stack:
+        outbox = KafkaOutbox(
+            bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}, security
+        )
+        stack.callback(outbox.close)
+        policies = stack.enter_context(
+            PolicyReader(bootstrap_servers, topic=policies_topic, model=model, security=security)
+        )
+        SimulatedApps(
+            sessions=sessions,
+            outbox=outbox,
+            newest_policy=policies.newest,
+            truth=stack.enter_context(TruthWriter(truth)),
+            rate=rate,
+            interactions=interactions,
+            closing=wait_ms + grace_ms,
+            end_of_input=end_of_input,
+            pause=stop.wait,
+        ).run()

@@ -1,0 +1,38 @@
+"""What apps import: the messages they write and the policy they decide by. Needs msgspec and NumPy, nothing else.
+
+An app reads the topic `policies` with the Kafka client of its choice, hands the records to `NewestSnapshot`, decides by
+the `Policy` of its snapshot, and writes `Impression` and `Feedback` as JSON (`msgspec.json.encode`):
+
+    newest = NewestSnapshot("feed")
+    if newest.offer(record.key, record.value):
+        policy = Policy(newest.snapshot)
+    probabilities = policy.probabilities({"user": "ann"}, [Action("a"), Action("b")])
+
+Public is what `__all__` names, and nothing else: it changes with a note under "Behaviour change" in the change log. The
+modules below are the worker's as well, and change without.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from groundswell.events import SCHEMA_VERSION, Action, Feedback, Impression, Watermark
+from groundswell.newest_snapshot import NewestSnapshot
+from groundswell.policy import Policy, PolicyError, PolicySnapshot, decode
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Action",
+    "Feedback",
+    "Impression",
+    "NewestSnapshot",
+    "Policy",
+    "PolicyError",
+    "PolicySnapshot",
+    "Watermark",
+    "__version__",
+    "decode",
+]
+
+try:
+    __version__ = version("groundswell")
+except PackageNotFoundError:  # run from its folder
+    __version__ = "unknown"

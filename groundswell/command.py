@@ -1,0 +1,26 @@
+"""The script `groundswell`: runs the worker's command line, or says how to get it."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from typing import Final
+
+PROGRAM: Final = "groundswell.program"
+"""The group of entry points that names the command line; the distribution groundswell-worker is in it."""
+
+WHAT_TO_INSTALL: Final = """\
+groundswell: what apps import is installed; commands come with the worker.
+  pip install "groundswell[worker]"   worker, topics, doctor, replay, simulate, demo, evaluate, chaos, kafka
+  pip install "groundswell[bench]"    these, and bench with the peers that it measures against
+From a checkout: pip install ./groundswell . (or '.[bench]').
+"""
+
+
+def main() -> None:
+    """Run the command line; without the worker, say what to install for what and exit with 2."""
+    for program in entry_points(group=PROGRAM):
+        program.load()()
+        return
+    sys.stderr.write(WHAT_TO_INSTALL)
+    sys.exit(2)

@@ -1,0 +1,196 @@
+"""The wire contract: what is written on the topics, as types that decode and check themselves.
+
+Every value is JSON. Decoding with these types refuses what does not fit (unknown `schema_version`, wrong
+types, overlong ids); `contradiction` finds what fits the types and still cannot be true.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+SCHEMA_VERSION: Literal[1] = 1
+NONE_SIGNAL = "none"
+"""The signal of an impression for which no feedback came: something to learn from, not a reward of 0."""
+SHOWN_SIGNAL = "shown"
+"""The signal that says when a deferred impression was shown; for other impressions a signal like any other."""
+
+Identifier = Annotated[str, Meta(min_length=1, max_length=256)]
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Milliseconds = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970-01-01 UTC")]
+FeatureValue = str | bool | int | float
+MAX_FEATURES, MAX_ACTIONS = 1_024, 10_000
+Features = Annotated[dict[Name, FeatureValue], Meta(max_length=MAX_FEATURES)]
+
+
+class Action(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One of the things that could have been shown."""
+
+    id: Identifier
+    features: Features = {}
+
+
+class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+    """What an app showed, and how likely it was to show just that.
+
+    `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given.
+    `weight` is the inverse of the rate at which a sub-sampled log was kept. A `deferred` impression was logged
+    before it was known whether it would be shown (prefetched, or below the fold): it counts from the feedback `shown`
+    on, and not at all without it.
+    """
+
+    schema_version: Literal[1]
+    impression_id: Identifier
+    occurred_at: Milliseconds
+    model: Name
+    context: Features
+    actions: Annotated[list[Action], Meta(min_length=1, max_length=MAX_ACTIONS)]
+    chosen: Annotated[int, Meta(ge=0)]
+    probabilities: list[float] | None = None
+    propensity: float | None = None
+    policy_version: Annotated[int, Meta(ge=0)] | None = None
+    weight: float = 1.0
+    deferred: bool = False
+
+    @property
+    def chosen_propensity(self) -> float:
+        """The logged probability of the chosen action, in (0, 1]."""
+        if self.probabilities is not None:
+            return self.probabilities[self.chosen]
+        assert self.propensity is not None  # `contradiction` refuses an impression with neither
+        return self.propensity
+
+
+class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+    """One signal that came back for an impression. Whether it is good or bad is not the producer's to say."""
+
+    schema_version: Literal[1]
+    impression_id: Identifier
+    feedback_id: Identifier
+    occurred_at: Milliseconds
+    signal: Name
+    value: float | None = None
+
+
+LogNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Source(Struct, frozen=True, gc=False):
+    """Where an impression lies in the impressions topic: the identity of its interaction.
+
+    `floor` is the lowest offset of that partition which was still pending when the interaction was written:
+    everything below it has been written before.
+    """
+
+    partition: LogNumber
+    offset: LogNumber
+    floor: LogNumber
+
+
+class Interaction(Struct, frozen=True, kw_only=True, gc=False):
+    """An impression joined with all feedback of its window; `signals` is `["none"]` when nothing came.
+
+    `signals` are the distinct signals in the order in which they occurred.
+    """
+
+    schema_version: Literal[1]
+    source: Source
+    impression: Impression
+    feedback: list[Feedback]
+    signals: Annotated[list[Name], Meta(min_length=1)]
+
+
+RewardState = Literal[-1, 0, 1]
+
+
+class Reward(Struct, frozen=True, kw_only=True, gc=False):
+    """The inferred reward of one impression, with its provenance.
+
+    `posterior` is the inverse-kinematics probability of the chosen action given context and feedback; the event
+    is extreme where it exceeds `threshold` (twice the prior, 2/K). `reward` is what the bandit was trained on,
+    `weight` the importance weight, 1/(K p) times the impression's own, before any cap. `ik_version` and
+    `policy_version` count the interactions that the classifier and the bandit had learned when they judged this one;
+    `logged_policy_version` is the version by which the app says it acted.
+    """
+
+    schema_version: Literal[1]
+    impression_id: Identifier
+    model: Name
+    occurred_at: Milliseconds
+    source: Source
+    action: Identifier
+    signal: Name
+    state: RewardState
+    reward: float
+    posterior: float
+    threshold: float
+    weight: float
+    ik_version: int
+    policy_version: int
+    logged_policy_version: int | None = None
+
+
+PROBABILITY_TOLERANCE = 1e-3
+"""How far logged probabilities may be from summing to 1: producers round."""
+LEAST_PROPENSITY = 1e-9
+LEAST_WEIGHT = 1e-6
+LARGEST_WEIGHT = 1e9
+"""Bounds within which importance weights and the sums of their squares stay finite."""
+
+
+def contradiction(impression: Impression) -> tuple[str, str] | None:
+    """Return (reason, detail) if the impression contradicts itself, else None.
+
+    The reason is one of a fixed set and fit for a metric label; the detail is for a reader.
+    """
+    count = len(impression.actions)
+    if impression.chosen >= count:
+        return "chosen_out_of_range", f"chosen is {impression.chosen}, but there are {count} actions"
+    if len({action.id for action in impression.actions}) != count:
+        return "duplicate_actions", "two actions have the same id"
+    if not LEAST_WEIGHT <= impression.weight <= LARGEST_WEIGHT:
+        return "bad_weight", f"weight is {impression.weight}, expected within [{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
+    return bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
+
+
+def bad_propensity(
+    probabilities: Sequence[float] | None, propensity: float | None, chosen: int, count: int
+) -> tuple[str, str] | None:
+    """Return (reason, detail) if what is said of the probabilities of `count` actions contradicts itself, else None."""
+    if probabilities is not None:
+        wrong = _bad_probabilities(probabilities, count)
+        if wrong is not None:
+            return wrong
+        if propensity is not None and abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
+            return "bad_propensity", f"propensity {propensity} is not probabilities[chosen], {probabilities[chosen]}"
+        propensity = probabilities[chosen]  # which is what `chosen_propensity` goes by
+    if propensity is None:
+        return "no_propensity", "neither probabilities nor propensity is given"
+    if not LEAST_PROPENSITY <= propensity <= 1:
+        detail = f"expected within (0, 1] and no less than {LEAST_PROPENSITY:g}"
+        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}"
+    return None
+
+
+def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str, str] | None:
+    if len(probabilities) != count:
+        return "probabilities_length", f"{len(probabilities)} probabilities for {count} actions"
+    if not all(0 <= one <= 1 for one in probabilities):
+        return "bad_probabilities", "probabilities must lie in [0, 1]"
+    total = math.fsum(probabilities)
+    if abs(total - 1) > PROBABILITY_TOLERANCE:
+        return "bad_probabilities", f"probabilities must sum to 1; they sum to {total}"
+    return None
+
+
+class Watermark(Struct, frozen=True, forbid_unknown_fields=True):
+    """A producer's promise that nothing with an earlier event time follows on this partition.
+
+    Written to every partition of both topics at the end of a replay, so that the last windows close.
+    """
+
+    schema_version: Literal[1]
+    watermark: Milliseconds

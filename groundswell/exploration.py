@@ -1,0 +1,44 @@
+"""Exploration: from scores to the probabilities with which actions are shown (the propensities to log)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
+
+
+class Exploration(Struct, frozen=True):
+    """An exploration at one moment: its kind and its one parameter.
+
+    epsilon-greedy (epsilon in [0, 1]): p_a = epsilon / K, the rest shared by the best.
+    squarecb (gamma > 0; Foster & Rakhlin 2020): p_a = 1 / (K + gamma (best - s_a)), the rest for the best.
+    softmax (temperature > 0): p_a proportional to exp(s_a / temperature).
+    """
+
+    kind: ExplorationKind
+    parameter: float
+
+
+def greedy(scores: Sequence[float]) -> list[float]:
+    """Return equal probabilities for the actions of the highest score and 0 for the others."""
+    best = max(scores)
+    ties = sum(score == best for score in scores)
+    return [1 / ties if score == best else 0.0 for score in scores]
+
+
+def probabilities(scores: Sequence[float], exploration: Exploration) -> list[float]:
+    """Return the probability of each action, summing to 1; equal scores get equal probabilities."""
+    count, best, parameter = len(scores), max(scores), exploration.parameter
+    if exploration.kind == "softmax":
+        odds = [math.exp((score - best) / parameter) for score in scores]
+        total = math.fsum(odds)
+        return [odd / total for odd in odds]
+    if exploration.kind == "epsilon-greedy":
+        return [parameter / count + (1 - parameter) * share for share in greedy(scores)]
+    others = [0.0 if score == best else 1 / (count + parameter * (best - score)) for score in scores]
+    rest = 1 - math.fsum(others)
+    return [other + rest * share for other, share in zip(others, greedy(scores), strict=True)]

@@ -1,0 +1,106 @@
+"""Features as hashes that any language can compute.
+
+A feature is a string with a value: `name=value` with value 1 for text and booleans (`true`, `false`), `name`
+with the number itself for numbers. An action's id is the feature `=id`. Every context has the constant
+feature, the empty string. Then
+
+    h(s)         = fmix32(crc32(utf8(s)))
+    cross(g, h)  = fmix32((g * 0x9E3779B1 + h) mod 2^32)
+    index        = cross mod 2^bits
+
+with fmix32 the finaliser of MurmurHash3 (Appleby) and crc32 that of zlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, Final, TypeVar, cast
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundswell.events import Action, FeatureValue
+
+CONSTANT: Final = ""
+LARGEST_VALUE: Final = 1e9
+LEAST_VALUE: Final = 1e-9
+"""Numbers are clamped to this size, so that no single feature can overflow a score."""
+_MASK: Final = 0xFFFFFFFF
+
+Feature = tuple[int, float]
+"""Hash and value."""
+Hash = TypeVar("Hash", int, NDArray[np.uint64])
+Count = TypeVar("Count", int, NDArray[np.int64])
+
+
+def fmix32(h: Hash) -> Hash:
+    """Return the 32-bit finaliser of MurmurHash3, of a number or of each in an array."""
+    mixed: Any = h  # NumPy's types take what is shifted by a plain number for signed
+    mixed = mixed ^ (mixed >> 16)
+    mixed = (mixed * 0x85EBCA6B) & _MASK
+    mixed = mixed ^ (mixed >> 13)
+    mixed = (mixed * 0xC2B2AE35) & _MASK
+    return cast("Hash", mixed ^ (mixed >> 16))
+
+
+def hashed(text: str) -> int:
+    """Return h(text), an unsigned 32-bit number."""
+    return fmix32(crc32(text.encode()))
+
+
+def hashed_all(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """Return `hashed` of each text; of many it takes half the time."""
+    return fmix32(np.array([crc32(text.encode()) for text in texts], dtype=np.uint64))
+
+
+def crossed(left: int, right: int) -> int:
+    """Return the hash of two features together; the order matters."""
+    return fmix32((left * 0x9E3779B1 + right) & _MASK)
+
+
+def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return `crossed` of each pair, a table of the shape (left, right)."""
+    return fmix32((left[:, None] * np.uint64(0x9E3779B1) + right) & np.uint64(_MASK))
+
+
+CONSTANT_HASH: Final = hashed(CONSTANT)
+_CONSTANT_FEATURE: Final = CONSTANT_HASH, 1.0
+_of_name = lru_cache(maxsize=4_096)(hashed)
+
+
+def feature(name: str, value: FeatureValue) -> Feature:
+    """Return hash and value of one named feature."""
+    text, amount = text_and_value(name, value)
+    return (_of_name(text) if text == name else hashed(text)), amount
+
+
+def text_and_value(name: str, value: FeatureValue) -> tuple[str, float]:
+    """Return the text by whose hash a named feature goes, and its value."""
+    if isinstance(value, str):
+        return f"{name}={value}", 1.0
+    if isinstance(value, bool):
+        return f"{name}={'true' if value else 'false'}", 1.0
+    if -LEAST_VALUE < value < LEAST_VALUE:
+        return name, 0.0
+    if -LARGEST_VALUE <= value <= LARGEST_VALUE:
+        return name, float(value)
+    return name, -LARGEST_VALUE if value < 0 else LARGEST_VALUE
+
+
+def context_features(context: Mapping[str, FeatureValue], crosses: bool) -> list[Feature]:
+    """Return the constant, the single features without zeros, and their pairs if `crosses`."""
+    singles = _without_zeros(context)
+    pairs = [(crossed(g, h), x * y) for (g, x), (h, y) in combinations(singles, 2)] if crosses else []
+    return [_CONSTANT_FEATURE, *singles, *pairs]
+
+
+def action_features(action: Action) -> list[Feature]:
+    """Return the feature of the action's id, then its other features without zeros."""
+    return [(hashed(f"={action.id}"), 1.0), *_without_zeros(action.features)]
+
+
+def _without_zeros(features: Mapping[str, FeatureValue]) -> list[Feature]:
+    return [pair for name in sorted(features) if (pair := feature(name, features[name]))[1]]

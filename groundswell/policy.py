@@ -1,0 +1,152 @@
+"""The policy snapshot: weights as plain JSON that any language can evaluate.
+
+How to evaluate one, for a context (name -> value) and a list of actions (id, name -> value):
+
+1. Features, hashes and crosses are those of `groundswell/features.py`; `features` in the snapshot repeats the recipe.
+2. The score of an action is the sum, over all pairs of a context feature (hash g, value x) and an action
+   feature (hash h, value y), of bandit[cross(g, h) mod 2^bits] * x * y, where an index that is not listed
+   weighs 0.
+3. `exploration` turns scores into probabilities (`groundswell/exploration.py` has the three formulas).
+
+A worked example, bits 8: context {"user": "ann"} has the one feature "user=ann" (the constant is left out
+where others exist, unless `shared_weights`), h = 2965408903; action a1 has "=a1", h = 3553094021; their cross
+is 650745031, whose low 8 bits are 199. With bandit {"indices": [199], "values": [0.75]} action a1 scores 0.75,
+any other 0. tests/unit/groundswell/test_policy.py evaluates snapshots by an independent reading of this text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Literal, Self
+
+import msgspec
+from msgspec import Struct
+
+from groundswell import exploration
+from groundswell.events import Action, FeatureValue
+from groundswell.exploration import Exploration
+from groundswell.features import Feature, action_features, context_features, crossed
+
+RECIPE = (
+    'text and booleans: "name=value", 1; numbers of 1e-9 and more: "name", the number clamped to +-1e9; '
+    'action id: "=id", 1; '
+    "h = fmix32(crc32(utf8)); cross(g, h) = fmix32((g * 2654435761 + h) mod 2^32); index = cross mod 2^bits; "
+    "context_crosses: also cross(g, h), x * y of each pair of context features in the order of their names; "
+    'shared_weights, or no other feature: also "", 1 in the context'
+)
+
+
+class PolicyError(Exception):
+    """A snapshot that cannot be used; the message says what to do."""
+
+
+class Weights(Struct, frozen=True):
+    """A sparse vector: the weights that are not 0, by ascending index."""
+
+    indices: list[int]
+    values: list[float]
+
+
+class PolicySnapshot(Struct, frozen=True, kw_only=True):
+    """A policy as of `version` interactions, with the inverse kinematics it was learned from.
+
+    `parent` is the version published before. `inverse_kinematics` is None where a stock estimator has no linear
+    weights. `configuration` is the SHA-256 of the model's configuration. `checksum` is empty but on the wire:
+    there it is the SHA-256 of the JSON with an empty one.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["policy"] = "policy"
+    model: str
+    version: int
+    parent: int | None
+    features: str = RECIPE
+    bits: int
+    context_crosses: bool
+    shared_weights: bool
+    exploration: Exploration
+    bandit: Weights
+    inverse_kinematics: Weights | None
+    configuration: str
+    checksum: str = ""
+
+    @property
+    def occupancy(self) -> float:
+        """The share of the fuller weight table that is in use: features that share a row spoil one another."""
+        tables = (self.bandit, self.inverse_kinematics)
+        return max(len(table.indices) for table in tables if table is not None) / (1 << self.bits)
+
+
+def encode(snapshot: PolicySnapshot) -> bytes:
+    """Return the snapshot as JSON, with its checksum: the same snapshot gives the same bytes."""
+    text = msgspec.json.encode(msgspec.structs.replace(snapshot, checksum=""))
+    # A policy may take megabytes: it is copied once.
+    return b"".join((memoryview(text)[:-2], sha256(text).hexdigest().encode(), b'"}'))
+
+
+def decode(content: bytes) -> PolicySnapshot:
+    """Return the snapshot in `content`.
+
+    Raises:
+        PolicyError: it is no snapshot of a known schema, or not the one that was published.
+    """
+    try:
+        snapshot = msgspec.json.decode(content, type=PolicySnapshot)
+    except msgspec.MsgspecError as error:
+        raise PolicyError(f"not a policy snapshot of schema 1 ({error}): update the reader, or the topic") from error
+    unchecked = msgspec.structs.replace(snapshot, checksum="")
+    if snapshot.checksum != sha256(msgspec.json.encode(unchecked)).hexdigest():
+        raise PolicyError(
+            f"checksum of {snapshot.model!r} version {snapshot.version} does not fit its content: "
+            "keep the policy you have and wait for the next one"
+        )
+    return unchecked
+
+
+class Policy:
+    """Decides by a snapshot; without one, uniformly at random."""
+
+    def __init__(self, snapshot: PolicySnapshot | None) -> None:
+        self.version = 0 if snapshot is None else snapshot.version
+        self._snapshot = snapshot
+        self._weights: Mapping[int, float] = {}
+        if snapshot is not None:
+            self._weights = dict(zip(snapshot.bandit.indices, snapshot.bandit.values, strict=True))
+
+    @classmethod
+    def uniform(cls) -> Self:
+        """Return the policy to act by until a snapshot arrives."""
+        return cls(None)
+
+    def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        """Return the predicted reward of each action."""
+        if self._snapshot is None:
+            return [0.0] * len(actions)
+        features = active_features(self._snapshot, context)
+        mask = (1 << self._snapshot.bits) - 1
+        weights = self._weights
+        scores = []
+        for action in actions:
+            of_action = action_features(action)
+            scores.append(
+                sum(weights.get(crossed(g, h) & mask, 0.0) * (x * y) for g, x in features for h, y in of_action)
+            )
+        return scores
+
+    def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        """Return the probability with which to show each action: log that of the one shown."""
+        now = self._snapshot.exploration if self._snapshot else Exploration("epsilon-greedy", 1.0)
+        return exploration.probabilities(self.scores(context, actions), now)
+
+    def greedy(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        """Return the probabilities without exploration, ties averaged."""
+        return exploration.greedy(self.scores(context, actions))
+
+
+def active_features(snapshot: PolicySnapshot, context: Mapping[str, FeatureValue]) -> list[Feature]:
+    """Return the features of a context by which this policy decides."""
+    features = context_features(context, snapshot.context_crosses)
+    if len(features) > 1 and not snapshot.shared_weights:
+        del features[0]
+    return features

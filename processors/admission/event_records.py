@@ -1,0 +1,297 @@
+"""What is let in: raw records become impressions and feedback, or are refused with a reason.
+
+A refusal never raises: a log holds whatever producers write, and the good records beside a bad one must live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from sys import intern
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from groundswell.events import (
+    LARGEST_WEIGHT,
+    LEAST_WEIGHT,
+    MAX_ACTIONS,
+    Feedback,
+    Impression,
+    Watermark,
+    bad_propensity,
+    contradiction,
+)
+from processors.features.action_set_texts import ActionSetTexts, Candidate
+from processors.features.cross_counts import count_crosses, count_crosses_of
+from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
+from processors.join.entries import ObservedFeedback, ShownImpression
+from processors.models.config import ModelConfig
+from processors.wire.envelopes import UNREADABLE
+from processors.wire.log_records import LogRecord, parts
+
+MAX_IMPRESSION_BYTES = 600_000
+MAX_FEEDBACK_BYTES = 4_096
+"""The largest values let in. An interaction carries an impression with all its feedback
+(`join.MAX_FEEDBACK` pieces), and must stay below the 1 MB that brokers take by default."""
+MAX_CONTEXT_FEATURES, MAX_CROSSES = 2_000, 2_000_000
+"""The most that is learned from one impression: a few tens of milliseconds' work."""
+FEW = 14
+"""With so many context features, crossed with one another, and so many actions that have all the features they may, an
+impression is within these bounds still."""
+
+
+class Refusal(Struct, frozen=True):
+    """Why a record was refused. `reason` is one of a fixed set, fit for a metric's label."""
+
+    reason: str
+    detail: str
+
+
+class Reason(StrEnum):
+    """The reasons for which a record is refused, beside those of `events.contradiction`."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    KEY = "key_is_not_impression_id"
+    UNKNOWN_MODEL = "unknown_model"
+    FUTURE = "from_the_future"
+    TOO_MANY_FEATURES = "too_many_features"
+    EVICTED = "evicted"
+
+
+class _Outline(Struct, gc=False):
+    """Of an impression that was let in before, what the join needs."""
+
+    impression_id: str
+    occurred_at: int
+    model: str
+    deferred: bool = False
+
+
+class _Applicant(Impression, frozen=True, kw_only=True, gc=False):
+    """An impression as it is checked."""
+
+    actions: Annotated[list[Candidate], Meta(min_length=1, max_length=MAX_ACTIONS)]  # type: ignore[assignment]
+
+
+class _Envelope(Impression, frozen=True, kw_only=True, gc=False):
+    """An impression whose actions are as they came."""
+
+    actions: msgspec.Raw  # type: ignore[assignment]
+
+
+T = TypeVar("T")
+
+_impression = msgspec.json.Decoder(_Applicant)
+_envelope = msgspec.json.Decoder(_Envelope)
+_feedback = msgspec.json.Decoder(Feedback)
+_watermark = msgspec.json.Decoder(Watermark)
+_outline = msgspec.json.Decoder(_Outline)
+_undecoded = msgspec.json.Decoder(msgspec.Raw)
+
+
+class Admission:
+    """Decides which records are let in.
+
+    `models` are the known models; `max_ahead_ms` is how far an event time may lie ahead of the time at which
+    the broker (or the producer) stamped the record. Without it one wrong clock would close every window.
+    """
+
+    def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
+        self._models = models
+        self._max_ahead_ms = max_ahead_ms
+        self._offered = ActionSetTexts()
+
+    def impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
+        """Return what each record of a stretch of the impressions topic is.
+
+        Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
+        """
+        return [one for part in parts(records) for one in self._impressions(part)]
+
+    def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
+        opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
+        counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
+        some_repeat = _may_repeat_actions([record.value for record, one in zip(records, opened, strict=True) if one])
+        return [
+            _shown(one, record.offset, record.value or b"")
+            if one is not None
+            and self._surely_fine(record, one, *next(counts))
+            and not (some_repeat and _may_repeat_actions([record.value]))
+            else self._impression(record)
+            for record, one in zip(records, opened, strict=True)
+        ]
+
+    def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
+        """Return what each record of a stretch of the feedback topic is."""
+        opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
+        return [
+            _observed(one, record.offset, record.value or b"")
+            if one is not None
+            and record.key == one.impression_id.encode()
+            and one.occurred_at - record.timestamp <= self._max_ahead_ms
+            else self._one_of_feedback(record)
+            for record, one in zip(records, opened, strict=True)
+        ]
+
+    def _surely_fine(self, record: LogRecord, opened: _Envelope, actions: int, described: int) -> bool:
+        """Say whether nothing is wrong with an impression of well-formed actions that have `described` features.
+
+        That its members fit their types was seen when it was opened.
+        """
+        model = self._models.get(opened.model)
+        return (
+            model is not None
+            and opened.chosen < actions
+            and record.key == opened.impression_id.encode()
+            and opened.occurred_at - record.timestamp <= self._max_ahead_ms
+            and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
+            and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
+            and _bounded(len(opened.context), actions, described, model)
+        )
+
+    def _impression(self, record: LogRecord) -> ShownImpression | Watermark | Refusal:
+        """Return what a record is that is not surely a good impression."""
+        if record.key is None:
+            return self._marker(record)
+        decoded = _decode(_impression, record.value, MAX_IMPRESSION_BYTES)
+        if isinstance(decoded, Refusal):
+            return decoded
+        refusal = self._refusal(record, decoded) or unlearnable(decoded, self._models)
+        return _shown(decoded, record.offset, record.value or b"") if refusal is None else refusal
+
+    def _one_of_feedback(self, record: LogRecord) -> ObservedFeedback | Watermark | Refusal:
+        """Return what a record is that is not surely good feedback."""
+        if record.key is None:
+            return self._marker(record)
+        decoded = _decode(_feedback, record.value, MAX_FEEDBACK_BYTES)
+        if isinstance(decoded, Refusal):
+            return decoded
+        refusal = self._refusal(record, decoded)
+        return _observed(decoded, record.offset, record.value or b"") if refusal is None else refusal
+
+    def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
+        key, impression_id = record.key or b"", decoded.impression_id
+        if key != impression_id.encode():
+            return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}")
+        return self._from_the_future(decoded.occurred_at, record.timestamp)
+
+    def _from_the_future(self, occurred_at: int, timestamp_ms: int) -> Refusal | None:
+        ahead = occurred_at - timestamp_ms
+        if ahead > self._max_ahead_ms:
+            return Refusal(Reason.FUTURE, f"event time is {ahead} ms ahead of the record's own time")
+        return None
+
+    def _marker(self, record: LogRecord) -> Watermark | Refusal:
+        marker = _decode(_watermark, record.value, MAX_FEEDBACK_BYTES)
+        if isinstance(marker, Refusal):
+            return Refusal(Reason.KEY, "no key, and not a watermark: " + marker.detail)
+        return self._from_the_future(marker.watermark, record.timestamp) or marker
+
+
+def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Refusal | None:
+    """Return why none of these models can learn from an impression that fits the types, or None if one can."""
+    model = models.get(impression.model)
+    if model is None:
+        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured")
+    wrong = contradiction(impression) or _too_many_features(impression, model)
+    return None if wrong is None else Refusal(*wrong)
+
+
+def _may_repeat_actions(values: Sequence[bytes | None]) -> bool:
+    """Say whether an impression among these may have two members of that name.
+
+    The first, which does not count, has to be well-formed too. A name may be written with escapes, those of small
+    letters among them.
+    """
+    whole = b"".join([value or b"" for value in values])
+    # One byte is found ten times as fast as several, and mostly there is none.
+    escaped = b"\\" in whole and (b"\\u006" in whole or b"\\u007" in whole)
+    return escaped or whole.count(b'"actions"') > len(values)
+
+
+def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:
+    """Say whether learning from so many features takes no longer than it may."""
+    if context <= FEW and actions <= FEW:
+        return True  # whatever features the actions have
+    contexts, crosses = count_crosses_of(context, actions, described, model.context_crosses)
+    return contexts <= MAX_CONTEXT_FEATURES and crosses <= MAX_CROSSES
+
+
+def _opened(decoder: msgspec.json.Decoder[T], records: Sequence[LogRecord], max_bytes: int) -> list[T | None]:
+    """Return what is in each record that has a key, or None where it cannot be read on its own or is too large."""
+    values = [record.value or b"" for record in records]
+    decode, opened = decoder.decode, list[T | None]()
+    for record, value, brackets in zip(records, values, openings(values), strict=True):
+        try:
+            decoded = decode(value) if len(value) <= max_bytes and record.key is not None else None
+            if brackets > NESTING_TO_SPARE or not value.isascii():
+                _check_what_is_skipped(value)
+        except UNREADABLE:
+            decoded = None
+        opened.append(decoded)
+    return opened
+
+
+def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
+    """Return (reason, detail) if learning from the impression would take too long, else None."""
+    if len(impression.context) <= FEW and len(impression.actions) <= FEW:
+        return None  # whatever features the actions have
+    contexts, crosses = count_crosses(impression.context, impression.actions, model.context_crosses)
+    if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
+        return (
+            Reason.TOO_MANY_FEATURES,
+            f"{contexts} features of the context, {crosses} crosses with those of the actions",
+        )
+    return None
+
+
+def readmit_impression(value: bytes, offset: int) -> ShownImpression:
+    """Return an impression that was let in before. Raises `msgspec.DecodeError` if it never was."""
+    return _shown(_outline.decode(value), offset, value)
+
+
+def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedback:
+    """Return feedback that was let in before. Raises `msgspec.DecodeError` if it never was."""
+    observed = _observed(_feedback.decode(value), offset, value)
+    observed.log_time = log_time
+    return observed
+
+
+def _observed(decoded: Feedback, offset: int, value: bytes) -> ObservedFeedback:
+    return ObservedFeedback(
+        decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value
+    )
+
+
+def _shown(decoded: Impression | _Outline, offset: int, value: bytes) -> ShownImpression:
+    # There are millions of impressions and few models: one string for each of them will do.
+    model = intern(decoded.model)
+    return ShownImpression(decoded.impression_id, decoded.occurred_at, model, offset, value, decoded.deferred)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:
+    if not value:
+        return Refusal(Reason.EMPTY, "the record has no value")
+    if len(value) > max_bytes:
+        return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {max_bytes}")
+    try:
+        decoded = decoder.decode(value)
+        _check_what_is_skipped(value)
+    except msgspec.ValidationError as error:
+        return Refusal(Reason.SCHEMA, str(error))
+    except UNREADABLE as error:
+        return Refusal(Reason.NOT_JSON, str(error))
+    return decoded
+
+
+def _check_what_is_skipped(value: bytes) -> None:
+    """Raise where fields that no type names would make the interaction unreadable: they travel on with the rest."""
+    if not value.isascii():
+        value.decode()
+    if len(value) > 2 * NESTING_TO_SPARE and opened_by(value) > NESTING_TO_SPARE:
+        _undecoded.decode(b"[" * NESTING_TO_SPARE + value + b"]" * NESTING_TO_SPARE)

@@ -1,0 +1,42 @@
+"""How long the join waits, and how much it holds."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class JoinConfig(BaseModel):
+    """How long to wait for feedback. All times in seconds of event time unless said otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wait: float = Field(600.0, gt=0, description="how long after an impression its feedback counts")
+    grace: float = Field(30.0, ge=0, description="how far out of order a log may be")
+    backward: float = Field(
+        60.0,
+        ge=0,
+        description="how long before its impression feedback may have occurred (clocks of apps differ)",
+    )
+    activation: float = Field(
+        600.0,
+        ge=0,
+        description="how long after a deferred impression it may be shown; one that never is is not learned",
+    )
+    remember: float = Field(
+        600.0,
+        ge=0,
+        description="how long after closing an impression is known, to tell late feedback and duplicates",
+    )
+    idle: float | None = Field(
+        5.0,
+        gt=0,
+        description="wall-clock seconds after which a log read to its end advances with the clock; none: never",
+    )
+    max_pending: int = Field(
+        5_000_000, gt=0, description="pending impressions of a partition beyond which the oldest are evicted"
+    )
+    max_early: int = Field(
+        1_000_000,
+        gt=0,
+        description="feedback of a partition waiting for its impression beyond which the oldest is given up",
+    )

@@ -1,0 +1,92 @@
+"""Feedback that waits for its impression."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from processors.join.config import JoinConfig
+from processors.join.deadlines import Deadlines
+from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, Step, Stray
+from processors.join.timed_entries import TimedEntries
+
+
+class EarlyFeedback:
+    """Feedback that came before its impression, by the impression's id. What waits in vain is an orphan.
+
+    The last impression that it may belong to waits since `backward` after it occurred.
+    """
+
+    def __init__(self, config: JoinConfig) -> None:
+        self._wait = round(config.wait * 1000)
+        self._backward = round(config.backward * 1000)
+        self._most = config.max_early
+        self._count = 0
+        self.waiting: dict[str, tuple[ObservedFeedback, ...]] = {}
+        self._expiring = Deadlines[ObservedFeedback](attrgetter("offset"))
+
+    def __len__(self) -> int:
+        """Return the number of pieces of feedback that wait for their impression."""
+        return self._count
+
+    def add(self, feedback: ObservedFeedback, added: list[ObservedFeedback], step: Step) -> None:
+        """Let feedback wait, and add it to what was `added`, unless it already waits. `expect` has to follow."""
+        waiting = self.waiting.get(feedback.impression_id)
+        if waiting is None:
+            self.waiting[feedback.impression_id] = (feedback,)
+        elif any(one.id == feedback.id for one in waiting):
+            step.count(Outcome.DUPLICATE_FEEDBACK)
+            return
+        elif len(waiting) >= MAX_FEEDBACK:
+            step.strays.append(Stray(feedback, Outcome.TOO_MANY, None))
+            return
+        else:
+            self.waiting[feedback.impression_id] = (*waiting, feedback)
+        added.append(feedback)
+
+    def expect(self, added: list[ObservedFeedback], step: Step) -> None:
+        """Let what was added be kept, and expire when its impression can come no more."""
+        last = [feedback.occurred_at + self._backward for feedback in added]
+        step.kept.early.extend(TimedEntries(last, added))
+        # None of these can come any more once the watermark is beyond that and the grace.
+        self._expiring.extend(TimedEntries([since - self._wait for since in last], added))
+        self._count += len(added)
+
+    def expected(self, feedback: ObservedFeedback, horizon: int) -> bool:
+        """Say whether its impression may still come when those have just closed that waited since `horizon`."""
+        return feedback.occurred_at + self._backward - self._wait >= horizon
+
+    def take(self, impression_id: str) -> tuple[ObservedFeedback, ...]:
+        """Take out what waits for an impression; there has to be some."""
+        taken = self.waiting.pop(impression_id)
+        self._count -= len(taken)
+        return taken
+
+    def spend(self, feedback: ObservedFeedback, step: Step) -> None:
+        """Make durable that feedback which was taken waits no longer."""
+        step.kept.spent.add(feedback.occurred_at + self._backward, feedback.offset)
+
+    def expire(self, horizon: int, step: Step) -> None:
+        """Give up what is no longer `expected`, and the oldest where too much waits."""
+        self._give_up(self._expiring.take_until(horizon - 1), step)
+        while self._count > self._most:
+            for feedback in self._give_up(self._expiring.take_first(self._count - self._most), step):
+                self.spend(feedback, step)
+
+    def _give_up(self, expired: TimedEntries[ObservedFeedback], step: Step) -> list[ObservedFeedback]:
+        """Let what of this still waits for its impression wait no longer, and return it."""
+        given_up: list[ObservedFeedback] = []
+        for feedback in expired.entries:
+            waiting = self.waiting.get(feedback.impression_id)
+            if waiting is None:
+                continue  # its impression came
+            left = tuple([one for one in waiting if one is not feedback])
+            if len(left) == len(waiting):
+                continue  # its impression came, and more feedback to the next that is called so
+            self._count -= 1
+            if left:
+                self.waiting[feedback.impression_id] = left
+            else:
+                del self.waiting[feedback.impression_id]
+            given_up.append(feedback)
+        step.strays += [Stray(feedback, Outcome.ORPHAN, None) for feedback in given_up]
+        return given_up

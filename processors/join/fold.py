@@ -1,0 +1,405 @@
+"""The join of impressions with their feedback: a fold over event time, pure and alone.
+
+One `Join` per pair of co-partitioned partitions. What it decides depends on the two logs only, not on how
+reading them was interleaved. With M(x) the largest event time in x's own log before x:
+
+- an impression i counts as having occurred at e(i) = max(occurred_at(i), M(i) - grace): one that comes more out
+  of order than the grace allows is moved forward, never dropped;
+- feedback f belongs to i when e(i) - backward <= occurred_at(f) <= e(i) + wait, the same wait for everyone, and
+  M(f) < e(i) + wait + grace; otherwise it is late (or too early);
+- i closes when the watermark, the minimum over both logs, reaches e(i) + wait + grace, in the order of
+  (closing time, offset). Exactly one interaction comes of it, with whatever feedback it has, or none.
+
+A deferred impression was logged before it was known whether it would be shown; feedback whose signal is `shown`
+says that and when. The first such a in the feedback log counts when e(i) - backward <= occurred_at(a) <=
+e(i) + activation and M(a) < min(e(i) + activation, s + wait) + grace, where s = max(e(i), occurred_at(a)); from
+then on all of the above holds with s in place of e(i), also for feedback that lies before a in the log. Without
+it, i was not shown: at e(i) + activation + grace it is given up, and no interaction comes of it.
+
+Left outer join with one wait: mwt-ds#90; no spurious `none`: KAFKA-10847; backward buffer for feedback that comes
+before its impression; duplicates: Photon (SIGMOD 2013); deferred impressions: the action flags of RLClientLib.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+
+from groundswell.events import SHOWN_SIGNAL
+from processors.join.config import JoinConfig
+from processors.join.deadlines import Deadlines
+from processors.join.early_feedback import EarlyFeedback
+from processors.join.entries import (
+    BEFORE_TIME,
+    MAX_FEEDBACK,
+    Deferred,
+    ObservedFeedback,
+    Outcome,
+    Pending,
+    ShownImpression,
+    Step,
+    Stray,
+    empty_step,
+    kept_since,
+)
+from processors.join.timed_entries import TimedEntries
+
+
+class Join:
+    """The state of one partition: what is pending, what came early, what has closed, and how far time is.
+
+    Every method that changes it returns a `Step`, except `restore_*`, which refold what a step had kept.
+
+    An impression *waits since* the moment from which it takes the wait and the grace for it to close: e(i), or s(i)
+    once it was shown; until then, a moment for which that comes out at the end of its activation and the grace, and
+    which lies before e(i) where the activation is shorter than the wait. The *horizon* is since when those have waited
+    that have just closed.
+
+    With a wait of 600 s, a grace of 30 s and an activation of 60 s, one that was logged at 1000 s closes at 1630 s. A
+    deferred one waits since 1000 + 60 - 600 = 460 s, and is given up at 460 + 630 = 1090 s; once shown at 1050 s, it
+    waits since then, and closes at 1680 s. When the watermark is at 1090 s, so is the horizon at 460 s.
+    """
+
+    def __init__(self, config: JoinConfig) -> None:
+        self._wait = round(config.wait * 1000)
+        self._grace = round(config.grace * 1000)
+        self._backward = round(config.backward * 1000)
+        self._activation = round(config.activation * 1000)
+        # So that feedback is needed no longer when its impression has just been forgotten, nor by the next of that id.
+        self._remember = max(round(config.remember * 1000), self._backward + 1)
+        self._max_pending = config.max_pending
+        self.impressions_time = BEFORE_TIME
+        self.feedback_time = BEFORE_TIME
+        self.watermark = BEFORE_TIME
+        """The largest watermark up to which interactions have been emitted."""
+        self._known: dict[str, Pending | int] = {}
+        """What is pending, and since when it waited of what has closed, by the impression's id."""
+        self._closing = Deadlines[Pending](attrgetter("impression.offset"))
+        self._offsets: deque[int] = deque()
+        """The offsets of all pending impressions, in the order of the log, and of some that are not:"""
+        self._gone: set[int] = set()
+        self._early = EarlyFeedback(config)
+        self._forgetting = Deadlines[str]()
+
+    def __len__(self) -> int:
+        """Return the number of pending impressions."""
+        return len(self._offsets) - len(self._gone)
+
+    @property
+    def early(self) -> int:
+        """The number of pieces of feedback that wait for their impression."""
+        return len(self._early)
+
+    @property
+    def floor(self) -> int | None:
+        """The lowest offset of a pending impression; None when nothing is pending."""
+        return self._offsets[0] if self._offsets else None
+
+    @property
+    def forgotten_before(self) -> int:
+        """Nothing kept of what waits since this time (ms), or longer, is needed any more."""
+        return self._horizon - self._remember
+
+    @property
+    def _horizon(self) -> int:
+        return self.watermark - self._wait - self._grace
+
+    # -- the fold ---------------------------------------------------------------------------------------------
+
+    def add_impressions(self, impressions: Iterable[ShownImpression]) -> Step:
+        """Add a stretch of the impressions log, in its order, and close what is due."""
+        step = empty_step()
+        waiting, known, early, offsets = step.kept.impressions, self._known, self._early.waiting, self._offsets
+        add_time, add_entry = waiting.times.append, waiting.entries.append
+        newest, grace = self.impressions_time, self._grace
+        deferred: list[Deferred] = []
+        for impression in impressions:
+            effective, log_time = impression.occurred_at, newest
+            if effective > newest:
+                newest = effective
+            elif effective < newest - grace:
+                effective = newest - grace
+            pending = Pending(impression, effective, ())
+            earlier = known.setdefault(impression.id, pending)
+            if earlier is not pending:
+                repeated = self._repeated(impression, earlier, log_time)
+                if repeated is not None:
+                    step.count(repeated)
+                    continue
+                known[impression.id] = pending
+            offsets.append(impression.offset)
+            if impression.deferred:
+                pending = self._defer(impression, effective)
+                deferred.append(pending)
+            else:
+                add_time(effective)
+                add_entry(pending)
+            if early and impression.id in early:
+                self._take_early(pending, step)
+        self.impressions_time = newest
+        self._closing.extend(waiting)
+        for one in deferred:
+            waiting.add(one.kept_since, one)
+        return self._close_due(step)
+
+    def add_feedback(self, feedback: Iterable[ObservedFeedback]) -> Step:
+        """Add a stretch of the feedback log, in its order, and close what is due."""
+        step = empty_step()
+        early: list[ObservedFeedback] = []
+        known, kept = self._known, step.kept.feedback
+        add_time, add_entry = kept.times.append, kept.entries.append
+        newest, wait, backward, closes_after = self.feedback_time, self._wait, self._backward, self._wait + self._grace
+        for one in feedback:
+            one.log_time = log_time = newest
+            newest = one.occurred_at if one.occurred_at > newest else newest
+            pending = known.get(one.impression_id)
+            if type(pending) is Pending and not pending.feedback:
+                since = pending.effective
+                if -backward <= one.occurred_at - since <= wait and log_time - since < closes_after:
+                    pending.feedback = (one,)
+                    add_time(since)
+                    add_entry(one)
+                    continue
+            if pending is None:
+                self._early.add(one, early, step)
+            elif isinstance(pending, int):
+                step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - pending - wait))
+            elif self._judge(one, pending, step):
+                self._keep(one, pending, step)
+        self.feedback_time = newest
+        self._early.expect(early, step)
+        return self._close_due(step)
+
+    def advance(self, impressions_time: int | None = None, feedback_time: int | None = None) -> Step:
+        """Take it that a log has reached this time (ms) without a record to show for it, and close what is due."""
+        if impressions_time is not None:
+            self.impressions_time = max(self.impressions_time, impressions_time)
+        if feedback_time is not None:
+            self.feedback_time = max(self.feedback_time, feedback_time)
+        return self._close_due(empty_step())
+
+    def _repeated(self, impression: ShownImpression, known: Pending | int, log_time: int) -> Outcome | None:
+        """Return what to count where this id is known, or None where it was to be remembered no longer than this."""
+        if isinstance(known, Pending):
+            same = bytes(known.impression.value) == bytes(impression.value)
+            return Outcome.DUPLICATE_IMPRESSION if same else Outcome.CONFLICTING_IMPRESSION
+        closed_at = known + self._wait + self._grace
+        return Outcome.DUPLICATE_IMPRESSION if log_time < closed_at + self._remember else None
+
+    def _defer(self, impression: ShownImpression, effective: int) -> Deferred:
+        """Let a deferred impression wait to be shown."""
+        pending = Deferred(impression, effective, (), effective, effective + self._activation)
+        self._known[impression.id] = pending
+        self._closing.add(self._since(pending), pending)
+        return pending
+
+    def _belongs(self, feedback: ObservedFeedback, pending: Pending) -> bool:
+        """Say whether feedback came in time to an impression whose wait has begun, if it is not held already."""
+        since = pending.effective
+        delay, logged_after = feedback.occurred_at - since, feedback.log_time - since
+        return -self._backward <= delay <= self._wait and logged_after < self._wait + self._grace
+
+    def _since(self, pending: Pending) -> int:
+        """Return since when it waits (ms)."""
+        if isinstance(pending, Deferred) and pending.awaits_showing:
+            return pending.effective + self._activation - self._wait
+        return pending.effective
+
+    def _take_early(self, pending: Pending, step: Step) -> None:
+        """Judge the feedback that came before its impression."""
+        early = self._early.take(pending.impression.id)
+        if type(pending) is Pending and len(early) == 1 and self._belongs(early[0], pending):
+            pending.feedback = early
+            return
+        deferred = isinstance(pending, Deferred)
+        for feedback in early:
+            joined = self._judge(feedback, pending, step)
+            if deferred or not joined:
+                self._early.spend(feedback, step)
+        if deferred:  # it may still wait when the feedback is needed no longer for any other
+            for feedback in pending.feedback:
+                self._keep(feedback, pending, step)
+
+    def _keep(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> None:
+        """Make durable that feedback was joined to this impression."""
+        if isinstance(pending, Deferred):
+            step.kept.held.add(pending.kept_since, (pending.impression.offset, feedback))
+        else:
+            step.kept.feedback.add(pending.effective, feedback)
+
+    def _judge(self, feedback: ObservedFeedback, pending: Pending, step: Step) -> bool:
+        """Attach the feedback to its impression if it belongs there, or may; say whether it does."""
+        since = self._since(pending)
+        in_time = feedback.log_time < since + self._wait + self._grace
+        if in_time and pending.feedback and any(one.id == feedback.id for one in pending.feedback):
+            step.count(Outcome.DUPLICATE_FEEDBACK)
+            return False
+        deferred = pending if isinstance(pending, Deferred) else None
+        if deferred is not None and feedback.signal == SHOWN_SIGNAL:
+            return self._judge_showing(feedback, deferred, step)
+        delay = feedback.occurred_at - pending.effective
+        held = deferred is not None and deferred.awaits_showing
+        in_time = in_time and (held or -self._backward <= delay <= self._wait)
+        if in_time and len(pending.feedback) < MAX_FEEDBACK:
+            pending.feedback += (feedback,)
+            return True
+        reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
+        step.strays.append(Stray(feedback, reason, feedback.occurred_at - since - self._wait))
+        return False
+
+    def _judge_showing(self, showing: ObservedFeedback, pending: Deferred, step: Step) -> bool:
+        """Start the wait of a deferred impression if this is the first that says in time when it was shown."""
+        delay, since = showing.occurred_at - pending.effective, self._since(pending)
+        closes_after = self._wait + self._grace
+        if not pending.awaits_showing:
+            if showing.log_time < since + closes_after:
+                step.count(Outcome.DUPLICATE_FEEDBACK)
+            else:
+                step.strays.append(Stray(showing, Outcome.LATE, delay - self._wait))
+            return False
+        shown_at = max(pending.effective, showing.occurred_at)
+        in_time = showing.log_time < min(since, shown_at) + closes_after
+        if not (in_time and -self._backward <= delay <= self._activation):
+            reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
+            step.strays.append(Stray(showing, reason, delay - self._activation))
+            return False
+        held = pending.feedback
+        self._closing.remove(since, pending)
+        pending.awaits_showing, pending.effective = False, shown_at
+        self._closing.add(shown_at, pending)
+        pending.feedback = (showing,)
+        for feedback in held:
+            self._judge(feedback, pending, step)
+        return True
+
+    def _close_due(self, step: Step) -> Step:
+        self.watermark = max(self.watermark, min(self.impressions_time, self.feedback_time))
+        due = self._closing.take_until(self._horizon)
+        if due.entries:
+            self._take(due)
+            self._close(due.entries, step)
+        excess = len(self) - self._max_pending
+        if excess > 0:
+            self._evict(excess, step)
+        self._early.expire(self._horizon, step)
+        self._forget_closed()
+        return step
+
+    def _close(self, due: list[Pending], step: Step) -> None:
+        """Let interactions come of these, but not of those that were never shown."""
+        unshown = [one for one in due if isinstance(one, Deferred) and one.awaits_showing]
+        if unshown:
+            due = [one for one in due if not (isinstance(one, Deferred) and one.awaits_showing)]
+            step.count(Outcome.NOT_SHOWN, len(unshown))
+            step.strays += _stray_feedback(unshown, Outcome.FEEDBACK_NOT_SHOWN)
+        step.closed += due
+        answered = [one for one in due if one.feedback]
+        # One piece of feedback to a deferred impression says when it was shown.
+        only_shown = sum([type(one) is Deferred and len(one.feedback) == 1 for one in answered])
+        step.count(Outcome.MATCHED, len(answered) - only_shown)
+        step.count(Outcome.NONE, len(due) - len(answered) + only_shown)
+        step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
+
+    def _evict(self, excess: int, step: Step) -> None:
+        """Give up those that would have closed first."""
+        lost = self._closing.take_first(excess)
+        self._take(lost)
+        step.evicted += lost.entries
+        step.count(Outcome.EVICTED, excess)
+        step.strays += _stray_feedback(lost.entries, Outcome.FEEDBACK_EVICTED)
+        for since, pending in zip(lost.times, lost.entries, strict=True):
+            step.kept.evicted.add(kept_since(pending), (pending.impression.offset, since))
+
+    def _forget_closed(self) -> None:
+        known, forgotten = self._known, self._forgetting.take_until(self.forgotten_before)
+        for since, impression_id in zip(forgotten.times, forgotten.entries, strict=True):
+            if known.get(impression_id) == since:  # and not pending again
+                del known[impression_id]
+
+    def _take(self, taken: TimedEntries[Pending]) -> None:
+        """Let none of these be pending any more, and remember them."""
+        impressions = [pending.impression for pending in taken.entries]
+        self._let_go([impression.offset for impression in impressions])
+        self._remember_closed(TimedEntries(taken.times, [impression.id for impression in impressions]))
+
+    def _let_go(self, taken: Sequence[int]) -> None:
+        offsets, gone = self._offsets, self._gone
+        for offset in taken:
+            if offset == offsets[0]:
+                offsets.popleft()
+            else:
+                gone.add(offset)
+        while gone and offsets[0] in gone:
+            gone.remove(offsets.popleft())
+
+    def _remember_closed(self, ids: TimedEntries[str]) -> None:
+        self._known.update(zip(ids.entries, ids.times, strict=True))
+        self._forgetting.extend(ids)
+
+    # -- restoring --------------------------------------------------------------------------------------------
+
+    def restore_times(self, impressions_time: int, feedback_time: int, watermark: int) -> None:
+        """Set how far time was. Call it before anything else is restored."""
+        self.impressions_time = impressions_time
+        self.feedback_time = feedback_time
+        self.watermark = watermark
+
+    def restore_impressions(self, impressions: Iterable[tuple[ShownImpression, int, int | None]]) -> None:
+        """Refold kept impressions, in the order of offsets.
+
+        Each comes with the time at which it counts as having occurred and, if it was evicted, since when it had waited.
+        Each is pending, or known as closed if it was given up or due by the restored watermark.
+        """
+        waiting, closed = TimedEntries[Pending]([], []), TimedEntries[str]([], [])
+        for impression, effective, evicted in impressions:
+            earlier = self._known.get(impression.id)
+            if isinstance(earlier, Pending):
+                # A deferred one, which had closed and was to be remembered no longer when its id came again. It
+                # is only marked as removed, so it need not be there yet: one still in `waiting` goes as well.
+                self._closing.remove(self._since(earlier), earlier)
+                self._let_go([earlier.impression.offset])
+                del self._known[impression.id]
+            since = effective if evicted is None else evicted
+            if evicted is not None or (effective <= self._horizon and not impression.deferred):
+                if since > self.forgotten_before:
+                    self._known[impression.id] = since
+                    closed.add(since, impression.id)
+                continue
+            self._offsets.append(impression.offset)
+            if impression.deferred:
+                self._defer(impression, effective)
+            else:
+                self._known[impression.id] = pending = Pending(impression, effective, ())
+                waiting.add(effective, pending)
+        self._closing.extend(waiting)
+        self._forgetting.extend(closed)
+
+    def restore_held(self, held: Iterable[tuple[int, ObservedFeedback]]) -> None:
+        """Refold the feedback of deferred impressions, with their offsets, and let go of those that had closed.
+
+        Call it when all impressions have been restored, with feedback in the order of its offsets.
+        """
+        for offset, feedback in held:
+            known = self._known.get(feedback.impression_id)
+            if isinstance(known, Deferred) and known.impression.offset == offset:
+                self._judge(feedback, known, empty_step())
+        self._take(self._closing.take_until(self._horizon))
+        self._forget_closed()
+
+    def restore_feedback(self, feedback: ObservedFeedback, *, early: bool) -> None:
+        """Refold all other feedback, in the order of offsets, when it is known again what is pending.
+
+        What was kept as `early` may have been joined since, to an impression that is not deferred.
+        """
+        known = self._known.get(feedback.impression_id)
+        if type(known) is Pending:
+            self._judge(feedback, known, empty_step())
+        elif early and known is None and self._early.expected(feedback, self._horizon):
+            waiting: list[ObservedFeedback] = []
+            self._early.add(feedback, waiting, empty_step())
+            self._early.expect(waiting, empty_step())
+
+
+def _stray_feedback(lost: Sequence[Pending], reason: Outcome) -> list[Stray]:
+    return [Stray(feedback, reason, None) for pending in lost for feedback in pending.feedback]

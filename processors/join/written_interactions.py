@@ -1,0 +1,85 @@
+"""Interactions as they are written: spliced from the bytes that came in, so that nothing is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from groundswell.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue
+from processors.join.entries import ObservedFeedback, Pending
+
+_encode_json = msgspec.json.Encoder().encode
+
+
+class _Context(msgspec.Struct):
+    """As much of an impression as it takes to find its shard."""
+
+    impression_id: str
+    context: Mapping[str, FeatureValue]
+
+
+_context = msgspec.json.Decoder(_Context)
+
+
+def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
+    """Return the interaction that a closed impression became, as JSON (`groundswell.events.Interaction`)."""
+    (value,) = encode_interactions([pending], partition, floor)
+    return value
+
+
+def encode_interactions(closed: Iterable[Pending], partition: int, floor: int) -> Iterator[bytes]:
+    """Yield the interactions that closed impressions became, each as JSON (`groundswell.events.Interaction`)."""
+    interaction = (
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d},"impression":%%b,"feedback":[%%b],"signals":%%b}'
+        % (partition, floor)
+    )
+    nothing = _distinct((), deferred=False)
+    for pending in closed:
+        impression, feedback = pending.impression, pending.feedback
+        if not feedback:
+            answers, signals = b"", nothing
+        elif len(feedback) == 1:
+            answers, signals = feedback[0].value, _distinct((feedback[0].signal,), impression.deferred)
+        else:
+            feedback = tuple(sorted(feedback, key=_when))
+            answers = b",".join([one.value for one in feedback])
+            signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
+        # A value that lies elsewhere is fetched by `%b`.
+        yield interaction % (impression.offset, impression.value, answers, signals)
+
+
+@lru_cache(maxsize=1024)
+def _distinct(signals: tuple[str, ...], deferred: bool) -> bytes:
+    """Return the signals to learn from as JSON, given all in the order of occurrence."""
+    distinct = dict.fromkeys(signals)
+    if deferred:
+        distinct.pop(SHOWN_SIGNAL, None)
+    return _encode_json(list(distinct) or [NONE_SIGNAL])
+
+
+def _when(feedback: ObservedFeedback) -> tuple[int, int]:
+    return feedback.occurred_at, feedback.offset
+
+
+def shard_key(pending: Pending, feature: str) -> bytes:
+    """Return by what the interactions of a sharded model are spread: the value of a context feature.
+
+    An impression without that feature goes by its own id, and so to any shard.
+    """
+    impression = _context.decode(bytes(pending.impression.value))
+    value = impression.context.get(feature)
+    if value is None:
+        return impression.impression_id.encode()
+    # 3 and 3.0 are the same feature.
+    return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
+
+
+def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:
+    """Return the offset below which everything has been written before this step.
+
+    Interactions of one step share it, so none of them may lie below it.
+    """
+    lowest = min([one.impression.offset for one in closed], default=next_offset)
+    return min(lowest, next_offset if pending_floor is None else pending_floor)

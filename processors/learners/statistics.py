@@ -1,0 +1,59 @@
+"""What a learner counts about itself, for metrics and for trust."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+import numpy as np
+from msgspec import Struct, field
+from numpy.typing import NDArray
+
+_SUMS: Final = (
+    "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration", "weights", "squared_weights",
+    "largest_weight",
+)  # fmt: skip
+
+
+class Statistics(Struct):
+    """Counters and sums since the model began; `states` is keyed by "-1", "0" and "1".
+
+    `weights` are importance weights, 1/(K p) times the weight of the impression. Log losses are in nats and, like
+    the correct counts, weighted with them as the inverse kinematics is; the prior is 1/K for each action, which is
+    right under those weights. Divide by `weights` for a mean.
+
+    `ik_calibration` sums w / P over the interactions whose shown action the posterior P ranked first. Where posteriors
+    mean what they say its mean is sum_a P(a) 1[a first] / P(a) = 1; below it they are too sure of themselves, above
+    it not sure enough. P of a first-ranked action is at least 1/K, so that no single term is large.
+    """
+
+    learned: int = 0
+    skipped: int = 0
+    states: dict[str, int] = field(default_factory=lambda: {"-1": 0, "0": 0, "1": 0})
+    definitely_negative: int = 0
+    ik_log_loss: float = 0.0
+    prior_log_loss: float = 0.0
+    ik_correct: float = 0.0
+    prior_correct: float = 0.0
+    ik_calibration: float = 0.0
+    weights: float = 0.0
+    squared_weights: float = 0.0
+    largest_weight: float = 0.0
+
+    @classmethod
+    def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:
+        """Return the statistics whose `sums` in the order of `running_totals.py` these are."""
+        negative, zero, positive, definitely_negative, *others = sums.tolist()
+        states = {"-1": int(negative), "0": int(zero), "1": int(positive)}
+        named = dict(zip(_SUMS, others, strict=True))
+        return cls(
+            learned=sum(states.values()),
+            skipped=skipped,
+            states=states,
+            definitely_negative=int(definitely_negative),
+            **named,
+        )
+
+    def sums(self) -> NDArray[np.float64]:
+        """Return the sums in the order of `running_totals.py`."""
+        others = [getattr(self, name) for name in _SUMS]
+        return np.array([*self.states.values(), self.definitely_negative, *others], dtype=np.float64)

@@ -1,0 +1,70 @@
+"""Tables of weights by hashed index: what the features in them come to, and two ways to move them.
+
+A weight table has one row per hashed index: weight, sum of squared gradients (AdaGrad: Duchi, Hazan & Singer
+2011) and largest feature value met (scale invariance: Ross, Mineiro & Langford 2013). A step is divided by the
+number of active features, so that the first one moves a score by `rate` whatever their number.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from processors.compiled import borrowing
+
+BANDIT_POWER: Final = 0.75
+
+
+@borrowing
+def logistic(x):
+    """Return the probability whose log odds are x."""
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@borrowing
+def score(table, index, value, begin, end):
+    """Return the inner product of the weights with the features [begin, end)."""
+    total = 0.0
+    for j in range(begin, end):
+        total += table[index[j], 0] * value[j]
+    return total
+
+
+@borrowing
+def step(table, index, value, begin, end, gradient, rate):
+    """Move the weights of the features [begin, end) against `gradient`, the slope of the loss by the score."""
+    if gradient == 0.0:
+        return
+    for j in range(begin, end):
+        i, x = index[j], value[j]
+        if x == 0.0:
+            continue
+        size = abs(x)
+        if size > table[i, 2]:
+            table[i, 0] *= table[i, 2] / size
+            table[i, 2] = size
+        slope = gradient * x
+        if slope * slope == 0.0:
+            continue  # too small to be squared
+        table[i, 1] += slope * slope
+        table[i, 0] -= rate * slope / ((end - begin) * table[i, 2] * math.sqrt(table[i, 1]))
+
+
+@borrowing
+def estimate(table, index, value, n, error, weight, rate):
+    """Move n weights against `error`, the score minus its target: between a weighted mean and AdaGrad.
+
+    The second column is the sum of weighted squared values. With the power 1 a lone feature would hold the
+    exact weighted mean of its targets; a smaller one forgets the targets of its youth, when labels were worse.
+    """
+    for j in range(n):
+        i, x = index[j], value[j]
+        if x == 0.0:
+            continue
+        size = abs(x)
+        if size > table[i, 2]:
+            table[i, 0] *= table[i, 2] / size
+            table[i, 2] = size
+        x /= table[i, 2]
+        table[i, 1] += weight * x * x
+        table[i, 0] -= rate * weight * error * x / (n * table[i, 2] * table[i, 1] ** BANDIT_POWER)

@@ -1,0 +1,89 @@
+"""What the commands share: the option that names the settings, errors in words, groups, the terminal.
+
+Every command lies beside the code that it runs, in a module `command` that the entry points of the group
+`groundswell.commands` name (pyproject.toml); `streams/cli.py` collects them. All of these modules are imported for each
+command, so what takes long to import is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+DISTRIBUTION: Final = "groundswell-worker"
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="GROUNDSWELL_CONFIG", help="TOML file with the settings.")
+]
+console = Console()
+
+
+class CommandGroup(TyperGroup):
+    """Commands that say in words which extra they need, where one of its packages is not installed."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer has a context class of its own
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            module = (error.name or "").partition(".")[0]
+            extra = extra_with(module)
+            if extra is None:
+                raise
+            command = f"{ctx.info_name} " if ctx.parent else ""
+            fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "{DISTRIBUTION}[{extra}]"')
+
+
+def command_group(help_text: str) -> typer.Typer:
+    """Return a group of commands, yet without any."""
+    return typer.Typer(cls=CommandGroup, no_args_is_help=True, help=help_text)
+
+
+def load_or_fail(config: Path | None) -> Settings:
+    """Return the settings; where they are wrong, end and say what is wrong with them."""
+    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic_settings import SettingsError  # noqa: PLC0415
+
+    from streams.observing.logs import set_up_logs  # noqa: PLC0415
+    from streams.settings import load_settings  # noqa: PLC0415
+
+    set_up_logs("WARNING", "auto", "stderr")
+    try:
+        return load_settings(config)
+    except (ValidationError, SettingsError, FileNotFoundError) as error:
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """End with the message and exit code 2."""
+    # Messages speak of [sections], which are not markup; broken lines could not be searched for.
+    Console(stderr=True).print(f"[bold red]groundswell:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def extra_with(module: str) -> str | None:
+    """Return the first extra of the worker that installs what is named like this module, None if there is none."""
+    try:
+        requirements = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return None
+    for requirement in requirements:
+        required = re.match(r"[\w.-]+", requirement)
+        extra = re.search(r"""\bextra *== *["']([\w.-]+)["']""", requirement)
+        if required and extra and _normalised(required[0]) == _normalised(module):
+            return extra[1]
+    return None
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,261 @@
+"""`groundswell doctor`: looks at Kafka and at what lies on it, and says what keeps groundswell from working well.
+
+It needs no worker, changes nothing, and reads no more than a worker may.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import msgspec
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError
+
+from groundswell import policy
+from groundswell.chunks import assemble
+from groundswell.events import Watermark
+from groundswell.policy import PolicyError
+from processors.admission.event_records import Admission, Refusal
+from processors.learners.learner import StateError
+from processors.learners.learner_choice import restored_learner
+from processors.learners.stock_models import EstimatorError
+from state import checkpoints
+from state.checkpoints import CheckpointError
+from streams.doctor import findings
+from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
+from streams.kafka.access_check import check_connection
+from streams.kafka.access_rights import check_rights, worker_rights
+from streams.kafka.security import SecurityError, connection_arguments
+from streams.kafka.topic_inspector import TopicInspector
+from streams.kafka.topics import TopicLayout, topic_layouts
+from streams.settings import Settings
+from streams.worker.outputs import contract_partition
+from streams.worker.partition_learner import CHECKPOINT_KEY
+
+SAMPLE = 200
+"""How many of the last messages of a partition are looked at."""
+LATE_CHECKPOINTS = 10
+"""How many intervals a checkpoint may be late."""
+BROKER_SECONDS = 5.0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield findings as they are made; where Kafka cannot be reached, nothing more can be found."""
+    if not settings.models:
+        yield warned("models", "none is configured", 'add a section [models.NAME] with definitely_negative = ["…"]')
+    yield findings.of_security(settings.kafka)
+    try:
+        check_connection(settings.kafka, BROKER_SECONDS)
+    except SecurityError as error:
+        yield failed("broker", "cannot be used", str(error))
+        return
+    yield passed("broker", f"{settings.kafka.bootstrap_servers} answers")
+    with (
+        closing(KafkaAdminClient(**connection_arguments(settings.kafka), client_id="groundswell-doctor")) as admin,
+        TopicInspector(settings.kafka) as logs,
+    ):
+        yield from _Examination(settings, admin, logs).findings()
+
+
+class _Examination:
+    """One look at a cluster that answers."""
+
+    def __init__(self, settings: Settings, admin: KafkaAdminClient, logs: TopicInspector) -> None:
+        self._settings = settings
+        self._admin = admin
+        self._logs = logs
+        self._now = time.time() * 1000
+        self._layouts = topic_layouts(settings.kafka, settings.topics)
+        self._whole: set[str] = set()
+        self._configs: dict[str, Mapping[str, str]] = {}
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found, topic by topic."""
+        topics = self._settings.topics
+        yield from _guarded("rights", self._rights)
+        yield from _guarded("topics", self._topics)
+        for layout in self._layouts:
+            if layout.name in self._whole:
+                yield from _guarded(f"layout of {layout.name}", self._layout, layout)
+        for topic in (topics.impressions, topics.feedback):
+            if topic in self._whole:
+                yield from _guarded(f"messages of {topic}", self._messages, topic)
+        yield from _guarded("group", self._group)
+        for partition in range(topics.interaction_partitions):
+            if {topics.checkpoints, topics.interactions} <= self._whole:
+                yield from _guarded(f"checkpoint {partition}", self._checkpoint, partition)
+        if topics.policies in self._whole:
+            yield from _guarded("policies", self._policies)
+
+    def _rights(self) -> Iterator[Finding]:
+        try:
+            check_rights(self._admin, self._settings.kafka, worker_rights(self._settings.kafka, self._settings.topics))
+        except SecurityError as error:
+            yield failed("rights", "some are missing", str(error))
+        else:
+            yield passed("rights", "all that a worker needs")
+
+    def _topics(self) -> Iterator[Finding]:
+        described = {one["name"]: one for one in self._admin.describe_topics([one.name for one in self._layouts])}
+        for layout in self._layouts:
+            finding = findings.of_topic(layout, described.get(layout.name, {}), self._settings.kafka.replication)
+            if finding.status is not findings.Status.FAIL:
+                self._whole.add(layout.name)
+            yield finding
+
+    def _layout(self, layout: TopicLayout) -> Iterator[Finding]:
+        config = self._configs[layout.name] = self._config(layout.name)
+        if not config:
+            yield warned(
+                f"layout of {layout.name}",
+                "Kafka does not tell",
+                "give the right DescribeConfigs, or look with another",
+            )
+            return
+        yield findings.of_layout(layout, config)
+        topics = self._settings.topics
+        if layout.name in {topics.impressions, topics.feedback, topics.interactions}:
+            yield findings.of_retention(layout.name, config, self._settings.join)
+
+    def _config(self, topic: str) -> dict[str, str]:
+        described = self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+        return {name: one["value"] for name, one in described["topic"][topic].items()}
+
+    def _messages(self, topic: str) -> Iterator[Finding]:
+        settings = self._settings
+        admission = Admission(settings.models, settings.max_ahead_ms)
+        admit = admission.impressions if topic == settings.topics.impressions else admission.feedback
+        refusals: list[str | None] = []
+        delays: list[int] = []
+        misplaced = 0
+        records = list(self._last(topic))
+        for record, admitted in zip(records, admit(records), strict=True):
+            if isinstance(admitted, Watermark):
+                continue
+            refusals.append(admitted.reason if isinstance(admitted, Refusal) else None)
+            if record.key is not None and not isinstance(admitted, Refusal):
+                misplaced += contract_partition(record.key, settings.topics.event_partitions) != record.partition
+            occurred_at = _event_time(record.value)
+            if occurred_at is not None:
+                delays.append(record.timestamp - occurred_at)
+        yield findings.of_sample(topic, refusals, misplaced)
+        stamps = self._configs.get(topic, {}).get("message.timestamp.type") == "LogAppendTime"
+        if delays:
+            yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
+
+    def _last(self, topic: str) -> Iterator[ConsumerRecord]:
+        for partition, (first, end) in self._logs.bounds(topic, self._settings.topics.event_partitions).items():
+            yield from self._logs.read(topic, partition, max(first, end - SAMPLE))
+
+    def _group(self) -> Iterator[Finding]:
+        group, topics = self._settings.kafka.group, self._settings.topics
+        yield findings.of_group(group, len(self._admin.describe_groups([group])[group]["members"]))
+        committed = {
+            (place.topic, place.partition): one.offset
+            for place, one in self._admin.list_group_offsets(group)[group].items()
+        }
+        for topic, count in {
+            topics.impressions: topics.event_partitions,
+            topics.feedback: topics.event_partitions,
+            topics.interactions: topics.interaction_partitions,
+        }.items():
+            if topic in self._whole:
+                unread = [
+                    self._unread(topic, partition, first, committed.get((topic, partition)), end)
+                    for partition, (first, end) in self._logs.bounds(topic, count).items()
+                ]
+                retention = int(self._configs.get(topic, {}).get("retention.ms", 7 * DAY_MS))
+                yield findings.of_lag(topic, unread, retention)
+
+    def _unread(self, topic: str, partition: int, first: int, committed: int | None, end: int) -> Unread:
+        start = max(first, committed or 0)
+        oldest = next(self._logs.read(topic, partition, start), None) if start < end else None
+        return Unread(partition, first, committed, end, 0 if oldest is None else self._age(oldest))
+
+    def _age(self, record: ConsumerRecord) -> int:
+        return max(0, round(self._now - int(record.timestamp)))
+
+    def _checkpoint(self, partition: int) -> Iterator[Finding]:
+        check, topics = f"checkpoint {partition}", self._settings.topics
+        again = "restore the topic, or delete the record to learn again from the start"
+        records = self._logs.newest(topics.checkpoints, partition)
+        first, end = self._logs.bounds(topics.interactions, topics.interaction_partitions)[partition]
+        head = records.get(CHECKPOINT_KEY)
+        if head is None:
+            if first == end:
+                yield passed(check, "none, and no interaction to learn from")
+            else:
+                unread = self._unread(topics.interactions, partition, first, None, end)
+                yield findings.of_age(check, "there is none", 0, unread.age, self._patience_ms)
+            return
+        value, _ = assemble(CHECKPOINT_KEY, _values(records))
+        if value is None:
+            yield failed(check, "is not complete: chunks are missing", again)
+            return
+        try:
+            checkpoint = checkpoints.decode(value)
+            for name in sorted(checkpoint.models.keys() & self._settings.models.keys()):
+                restored_learner(self._settings.models[name], checkpoint.models[name])
+        except CheckpointError as error:
+            yield failed(check, str(error), again)
+        except (StateError, EstimatorError) as error:
+            yield failed(check, str(error), "a worker with this configuration would not start")
+        else:
+            unread = self._unread(topics.interactions, partition, first, checkpoint.offset, end)
+            if unread.is_cut:
+                yield findings.of_cut_log(check, topics.interactions, unread)
+                return
+            models = ", ".join(sorted(checkpoint.models)) or "no model"
+            seen = f"{models} up to interaction {checkpoint.offset}, {len(value):,} bytes"
+            yield findings.of_age(check, seen, self._age(head), unread.age, self._patience_ms)
+
+    @property
+    def _patience_ms(self) -> int:
+        return round(1000 * LATE_CHECKPOINTS * self._settings.learning.checkpoint_seconds) + findings.OLD_MS
+
+    def _policies(self) -> Iterator[Finding]:
+        records = self._logs.newest(self._settings.topics.policies, 0)
+        values = _values(records)
+        for name in self._settings.models:
+            check, value = f"policy of {name}", assemble(name.encode(), values)[0]
+            if name.encode() not in records:
+                yield warned(check, "none has been published", "nothing, if nothing has been learned yet")
+                continue
+            try:
+                snapshot = policy.decode(value or b"")
+            except PolicyError as error:
+                yield failed(check, str(error), "wait for the next one; if it stays, see who else writes the topic")
+            else:
+                yield passed(check, f"version {snapshot.version}, {self._age(records[name.encode()]) / 1000:.0f} s old")
+
+
+def _guarded(check: str, look: Callable[..., Iterator[Finding]], *arguments: Any) -> Iterator[Finding]:
+    """Yield the findings of one look; where Kafka does not let us look, say so and go on."""
+    try:
+        yield from look(*arguments)
+    except (KafkaError, TimeoutError) as error:
+        yield warned(
+            check,
+            f"could not be looked at: {type(error).__name__}: {error}",
+            "see whether this user may describe and read it",
+        )
+
+
+def _values(records: Mapping[bytes, ConsumerRecord]) -> dict[bytes, bytes | None]:
+    return {key: record.value for key, record in records.items()}
+
+
+class _Occurrence(msgspec.Struct):
+    occurred_at: int
+
+
+def _event_time(value: bytes | None) -> int | None:
+    try:
+        return msgspec.json.decode(value or b"", type=_Occurrence).occurred_at
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,318 @@
+"""What `groundswell doctor` makes of what it saw: each a finding with what to do. Pure; `examination.py` looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from ipaddress import ip_address
+from statistics import median
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from rich.text import Text
+
+from processors.join.config import JoinConfig
+from streams.kafka.topics import TopicLayout
+from streams.settings import KafkaSettings
+
+DAY_MS = 86_400_000
+SKEW_MS = 1_000
+"""How far ahead of the broker a producer's clock may be without a word."""
+OLD_MS = 60_000
+"""How old the freshest of a producer's messages may be when it is logged, and an unread record, without a word."""
+MANY = 0.05
+"""A share of refused messages that is more than accidents."""
+
+
+class Status(StrEnum):
+    """How a check ended."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+STYLES = {Status.PASS: "green", Status.WARN: "bold yellow", Status.FAIL: "bold red"}
+
+
+class Finding(Struct, frozen=True):
+    """One line: what was checked, how it ended, what was seen, and what to do about it."""
+
+    check: str
+    status: Status
+    seen: str
+    remedy: str = ""
+
+
+def passed(check: str, seen: str) -> Finding:
+    """Return the finding of a check with nothing to do."""
+    return Finding(check, Status.PASS, seen)
+
+
+def warned(check: str, seen: str, remedy: str) -> Finding:
+    """Return the finding of something that works and may not go on to."""
+    return Finding(check, Status.WARN, seen, remedy)
+
+
+def failed(check: str, seen: str, remedy: str) -> Finding:
+    """Return the finding of something that keeps groundswell from working."""
+    return Finding(check, Status.FAIL, seen, remedy)
+
+
+def is_well(found: Sequence[Finding]) -> bool:
+    """Say whether nothing failed."""
+    return all(one.status is not Status.FAIL for one in found)
+
+
+def in_words(finding: Finding) -> Text:
+    """Return a finding for a terminal."""
+    text = Text(f"{finding.status:<5}", STYLES[finding.status]).append(f"{finding.check}: {finding.seen}", "default")
+    return text.append(f"\n      -> {finding.remedy}", "italic default") if finding.remedy else text
+
+
+def in_json(found: Sequence[Finding]) -> str:
+    """Return findings for scripts."""
+    return msgspec.json.encode({"well": is_well(found), "findings": found}).decode()
+
+
+def of_security(kafka: KafkaSettings) -> Finding:
+    """Say whether others can listen."""
+    protocol = kafka.security_protocol
+    if kafka.tls and not kafka.check_hostname:
+        return warned("security", f"{protocol}, without looking at the broker's name", "set kafka.check_hostname")
+    if kafka.tls or all(_is_loopback(server) for server in kafka.bootstrap_servers.split(",")):
+        return passed("security", protocol if kafka.tls else f"{protocol}, on this machine only")
+    return warned(
+        "security",
+        f"{protocol}: whoever reaches the network can read everything on the way, and alter it",
+        "set kafka.security_protocol to SASL_SSL or SSL (docs/security.md)",
+    )
+
+
+def _is_loopback(server: str) -> bool:
+    host = server.strip().rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int) -> Finding:
+    """Compare a topic, as Kafka describes it, with what it should be."""
+    check, partitions = f"topic {layout.name}", described.get("partitions") or []
+    if not partitions:
+        return failed(check, "is missing", "run `groundswell topics create`")
+    if len(partitions) != layout.partitions:
+        return failed(
+            check,
+            f"has {len(partitions)} partitions, expected {layout.partitions}",
+            "set topics.event_partitions or topics.interaction_partitions to what the cluster has, or make the topic "
+            "anew; impressions, feedback and the changelog must have the same number",
+        )
+    if any(one["leader_id"] < 0 for one in partitions):
+        return failed(check, "has a partition without a leader", "see why its brokers are down")
+    copies = min(len(one["replica_nodes"]) for one in partitions)
+    if any(len(one["isr_nodes"]) < len(one["replica_nodes"]) for one in partitions):
+        return warned(check, "has copies that are behind", "see whether a broker is down or slow")
+    if copies < replication:
+        return warned(
+            check, f"has {copies} copies, kafka.replication is {replication}", "move it with kafka-reassign-partitions"
+        )
+    return passed(
+        check, f"{_counted(len(partitions), 'partition', 'partitions')}, {_counted(copies, 'copy', 'copies')}"
+    )
+
+
+def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:
+    """Compare how Kafka cleans and stamps a topic with how it should; `config` as Kafka has it."""
+    check = f"layout of {layout.name}"
+    if policy := layout.wrong_cleanup(config):
+        wanted = layout.config["cleanup.policy"]
+        lost = (
+            "old policies and checkpoints pile up, or are deleted by age"
+            if wanted == "compact"
+            else "messages of one key replace another"
+        )
+        return failed(check, f"cleanup.policy is {policy}: {lost}", f"set it to {wanted} with kafka-configs")
+    if stamp := layout.wrong_stamp(config):
+        return warned(
+            check,
+            f"message.timestamp.type is {stamp}: retention and the check against the future go by producers' clocks",
+            "set it to LogAppendTime with kafka-configs",
+        )
+    return passed(check, ", ".join(f"{key} {config[key]}" for key in layout.config if key in config))
+
+
+def of_retention(topic: str, config: Mapping[str, str], join: JoinConfig) -> Finding:
+    """Say whether a log keeps its records for as long as the join may need them, and a worker may be away."""
+    check = f"retention of {topic}"
+    needed = round(1000 * (join.wait + join.grace + join.backward + join.activation))
+    kept = int(config.get("retention.ms", 7 * DAY_MS))
+    if int(config.get("retention.bytes", -1)) >= 0:
+        return warned(
+            check,
+            f"retention.bytes is {config['retention.bytes']}: how long records are kept depends on the traffic",
+            "set it to -1, or see that it is many times what comes in while the join waits",
+        )
+    if kept < 0:
+        return passed(check, "for ever")
+    if kept < needed:
+        return failed(
+            check,
+            f"{_span(kept)}, the join waits up to {_span(needed)}: feedback can be deleted before it is read",
+            f"set retention.ms to {needed + DAY_MS} or more",
+        )
+    if kept < needed + DAY_MS:
+        return warned(
+            check,
+            f"{_span(kept)}: a worker that is away for {_span(kept - needed)} loses records",
+            f"set retention.ms to {needed + DAY_MS} or more",
+        )
+    return passed(check, _span(kept))
+
+
+def of_sample(topic: str, refusals: Sequence[str | None], misplaced: int) -> Finding:
+    """Judge a sample of messages: for each why it would be refused, or None; how many lie on a wrong partition."""
+    check, count = f"messages of {topic}", len(refusals)
+    refused = Counter(reason for reason in refusals if reason is not None)
+    if not count:
+        return warned(check, "there are none", "see that the apps write to this topic (docs/clients.md)")
+    if misplaced:
+        return failed(
+            check,
+            f"{misplaced} of {count} lie on another partition than their key's: the join does not find them",
+            "set the producers' partitioner to murmur2 (librdkafka: murmur2_random) and key by impression_id",
+        )
+    if not refused:
+        return passed(check, f"the last {count} are valid")
+    reasons = ", ".join(f"{reason} {number}" for reason, number in refused.most_common(5))
+    make = failed if refused.total() > MANY * count else warned
+    return make(
+        check,
+        f"{refused.total()} of the last {count} are refused: {reasons}",
+        "read their details in the headers of the topic dead-letter; docs/schemas says what is expected",
+    )
+
+
+def of_clocks(topic: str, delays: Sequence[int], max_ahead_ms: int, *, broker_stamps: bool) -> Finding:
+    """Judge producers' clocks by how long after its event time each message was logged, in ms; at least one."""
+    check = f"clocks of producers of {topic}"
+    if not broker_stamps:
+        return warned(
+            check,
+            "records are stamped by the producers, so that nothing can be said of their clocks",
+            "set message.timestamp.type of the topic to LogAppendTime",
+        )
+    ahead = -min(delays)
+    if ahead > max_ahead_ms:
+        return failed(
+            check,
+            f"up to {_span(ahead)} ahead of the broker's: such messages are refused",
+            "set the clocks of the machines that run the apps (NTP), and of the brokers",
+        )
+    if ahead > SKEW_MS:
+        return warned(check, f"up to {_span(ahead)} ahead of the broker's", "set the clocks of the apps (NTP)")
+    if ahead < -OLD_MS:
+        return warned(
+            check,
+            f"the freshest message was logged {_span(-ahead)} after its event time",
+            "nothing, if a log is being replayed; otherwise look for clocks that are behind, or what holds messages up",
+        )
+    return passed(check, f"messages are logged {_span(round(median(delays)))} after their event time (median)")
+
+
+class Unread(Struct, frozen=True):
+    """One partition as its group reads it: offsets, and the age in ms of the oldest record that is not read."""
+
+    partition: int
+    first: int
+    committed: int | None
+    end: int
+    age: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many records are not read."""
+        return max(0, self.end - (self.first if self.committed is None else self.committed))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more has been read than there is."""
+        return self.committed is not None and self.committed > self.end
+
+
+def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Finding:
+    """Judge how far behind the group is; a negative retention means for ever."""
+    check = f"lag on {topic}"
+    for one in partitions:
+        if one.is_cut:
+            return of_cut_log(check, topic, one)
+    lost = [one for one in partitions if one.committed is not None and one.committed < one.first]
+    if lost:
+        count = sum(one.first - (one.committed or 0) for one in lost)
+        return failed(
+            check,
+            f"{count} records were deleted before they were read (partition {_list(lost)})",
+            "start more workers, or keep records for longer; what was deleted is lost",
+        )
+    count = sum(one.count for one in partitions)
+    if not count:
+        return passed(check, "everything is read")
+    oldest = max((one.age for one in partitions if one.count), default=0)
+    seen = f"{count} records are not read, the oldest for {_span(oldest)}"
+    if 0 <= retention_ms < 2 * oldest:
+        return failed(check, f"{seen}: soon they will be deleted", "start workers now, or raise retention.ms")
+    if oldest > OLD_MS:
+        return warned(check, seen, "see whether a worker runs, and whether it keeps up (its log, and its page at /)")
+    return passed(check, seen)
+
+
+def of_cut_log(check: str, topic: str, partition: Unread) -> Finding:
+    """Say what to do about a partition that ends before the place up to which it has been read."""
+    where = f"{topic}[{partition.partition}]"
+    return failed(
+        check,
+        f"{where} ends at {partition.end}, but has been read up to {partition.committed}: it was deleted and made "
+        "again, or cut, and a worker would end here",
+        "restore the topic, or begin anew with a new kafka.group and new names for the topics of interactions and "
+        "checkpoints",
+    )
+
+
+def of_group(group: str, members: int) -> Finding:
+    """Say whether any worker runs."""
+    if not members:
+        return warned(f"group {group}", "no worker runs", "start one: `groundswell worker`")
+    return passed(f"group {group}", _counted(members, "worker runs", "workers run"))
+
+
+def of_age(check: str, seen: str, age_ms: int, unread_ms: int, patience_ms: int) -> Finding:
+    """Judge a checkpoint or a policy that can be used: old is bad where there is something newer to learn.
+
+    `unread_ms` is the age of the oldest interaction that it does not include, 0 where it includes all.
+    """
+    if unread_ms > patience_ms:
+        return warned(
+            check,
+            f"{seen}, and leaves out interactions that are {_span(unread_ms)} old",
+            "see whether a worker runs, and what its log says",
+        )
+    return passed(check, f"{seen}, {_span(age_ms)} old")
+
+
+def _list(partitions: Sequence[Unread]) -> str:
+    return ", ".join(str(one.partition) for one in partitions)
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
+def _span(ms: int) -> str:
+    """Return a length of time for people."""
+    for unit, length in (("days", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
+        if ms >= 2 * length:
+            return f"{ms / length:.3g} {unit}"
+    return f"{ms} ms"

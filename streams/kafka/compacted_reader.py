@@ -1,0 +1,31 @@
+"""Reads a compacted topic's partition to its end, outside of any group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.kafka.security import connection_arguments
+from streams.settings import KafkaSettings
+
+
+async def read_newest(
+    kafka: KafkaSettings, topic: str, partition: int, wanted: Callable[[bytes], bool] = lambda key: True
+) -> dict[bytes, bytes | None]:
+    """Return the newest record of each wanted key as of now."""
+    consumer = AIOKafkaConsumer(**connection_arguments(kafka), enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        tp = TopicPartition(topic, partition)
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        await consumer.seek_to_beginning(tp)
+        newest: dict[bytes, bytes | None] = {}
+        while await consumer.position(tp) < end:
+            for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, ()):
+                if wanted(record.key):
+                    newest[record.key] = record.value
+        return newest
+    finally:
+        await consumer.stop()

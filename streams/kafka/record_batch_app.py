@@ -1,0 +1,232 @@
+"""Faust on record batches: an agent receives what one poll brought of one partition as one event.
+
+Faust's own loop spends most of its time on single messages (it builds four asyncio tasks for each). This module,
+and no other, leans on private methods of Faust; the version is pinned and a contract test watches them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer.fetcher import FetchResult
+from faust.serializers.codecs import Codec
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
+from faust.types import TP, ConsumerMessage
+from mode import ServiceT
+
+from processors.wire.log_records import LogRecord
+from streams.kafka.membership_lease import MembershipLease
+from streams.kafka.record_batches import RecordBatch
+from streams.kafka.whole_batches import PlainRecords, one_by_one
+
+LOG_APPEND_TIME = 1
+LONGEST_FETCH_MS = 100
+"""How long a broker may wait for something new. While it does aiokafka asks it for nothing else, so what comes on
+a partition that was not asked for waits as well. Faust takes 1,500; with 50 an idle worker takes twice the time."""
+LONGEST_POLL = 0.25
+"""Seconds until the reader looks again at which partitions it may hand out: it is not told of it meanwhile."""
+
+
+class RecordBatchCodec(Codec):
+    """Lets a batch pass where Faust expects bytes to decode."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, obj: Any) -> Any:
+        return obj
+
+
+class CommittedRecordsThread(AIOKafkaConsumerThread):
+    """Reads what transactions have committed and nothing that they took back; Faust would do so with its own only.
+
+    When it joins the group, and its heartbeats, are followed, for `app.membership`.
+    """
+
+    async def on_start(self) -> None:
+        """Connect. The group is joined later, when there is something to subscribe to."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        following = cast(RecordBatchApp, self.app).membership.following
+        coordinator._do_heartbeat = following(coordinator._do_heartbeat)
+        coordinator._do_rejoin_group = following(coordinator._do_rejoin_group)
+
+    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = LONGEST_FETCH_MS
+        return consumer
+
+
+class RecordBatchThread(CommittedRecordsThread):
+    """The thread that reads, unpacking no more than what agents use."""
+
+    app: RecordBatchApp
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # as Faust has it
+        max_records: int | None = None,
+    ) -> Any:
+        fetched = await self._at_hand(consumer, active_partitions, max_records)
+        if fetched or not timeout:
+            return fetched
+        # Waited for here: what aiokafka gets while it waits itself it unpacks in full.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(consumer._fetcher._create_fetch_waiter(), timeout)
+        if consumer._fetcher._subscriptions.reassignment_in_progress:
+            return {}  # or it would wait for the group, and what else this thread has to do with it
+        return await self._at_hand(consumer, active_partitions, max_records)
+
+    async def _at_hand(self, consumer: AIOKafkaConsumer, active_partitions: set[TP], max_records: int | None) -> Any:
+        """Return what has been fetched, without waiting for more."""
+        for tp, result in consumer._fetcher._records.items():
+            if tp.topic in self.app.batched_topics and isinstance(result, FetchResult) and result.has_more():
+                PlainRecords.instead_of(result._partition_records)
+        fetched = await super()._fetch_records(consumer, active_partitions, 0.0, max_records)
+        return {tp: one_by_one(records) for tp, records in fetched.items()}
+
+
+class RecordBatchConsumer(Consumer):
+    """Delivers whole batches of the topics in `app.batched_topics`, and single messages of all others.
+
+    `app.known_positions` says where to read on after a rebalance; it is asked when Faust seeks, since the
+    assignment's own hooks come too early.
+    """
+
+    app: RecordBatchApp
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return RecordBatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self._drain_once()
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _drain_once(self) -> None:
+        records, _ = await self._wait_next_records(timeout=LONGEST_POLL)
+        await self.sleep(0)
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            return  # a rebalance has begun; when it is over, reading goes on from where it is known to be
+        generation = self.app.consumer_generation_id
+        for aiokafka_tp, batch in records.items():
+            tp = ensure_TP(aiokafka_tp)
+            if tp.topic in self.app.batched_topics:
+                self.app.handed_out[tp] = batch[-1].offset + 1
+                await self._deliver(self._batch_message(tp, batch))
+            else:
+                for record in batch:
+                    await self._deliver(self._to_message(tp, record))
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+
+    async def _deliver(self, message: ConsumerMessage) -> None:
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    def _batch_message(self, tp: TP, records: Sequence[LogRecord]) -> ConsumerMessage:
+        last = records[-1]
+        return ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, LOG_APPEND_TIME, [],
+            None, cast(bytes, RecordBatch(tp, records)), None, -1, -1, tp,
+            generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    async def perform_seek(self) -> None:
+        """Seek to what was committed, and then to what is known better; let nothing through until then."""
+        reading = {tp for tp in self._get_active_partitions() if tp.topic in self.app.batched_topics}
+        self.pause_partitions(reading)
+        self.app.seeking = True
+        try:
+            await super().perform_seek()
+            for tp, offset in (await self.app.known_positions(self.assignment())).items():
+                await self.seek(tp, offset)
+            self.app.seeking = False
+        finally:
+            self.resume_partitions(reading & self.assignment())
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        # Faust would seek from this thread while aiokafka hands out records in another, which then finds them gone.
+        async def seek() -> None:
+            self._thread.seek(partition, offset)
+
+        await self._thread.call_thread(seek)
+        self.app.handed_out.pop(partition, None)
+
+
+class RecordBatchTransport(Transport):
+    """The aiokafka transport with the consumer above."""
+
+    Consumer = RecordBatchConsumer
+
+
+class RecordBatchApp(faust.App):
+    """A Faust app whose agents receive batches of the topics made with `batched_topic`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.batched_topics: set[str] = set()
+        self.handed_out: dict[TP, int] = {}
+        """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
+        self.seeking = False
+        """Whether partitions are being restored, and nothing is let through."""
+        super().__init__(*arguments, **options)
+        self.membership: Final = MembershipLease(self.conf.broker_session_timeout, lambda: self.rebalancing)
+
+    def batched_topic(self, name: str, partitions: int) -> Any:
+        """Return a topic whose events are `RecordBatch`. It is not acknowledged: offsets are committed by hand."""
+        self.batched_topics.add(name)
+        return self.topic(name, partitions=partitions, value_serializer=RecordBatchCodec(), acks=False)
+
+    async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
+        """Return the offsets to read on from; Faust's committed ones hold for partitions that are not in it."""
+        return {}
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit low-water marks: nothing below them will be asked for again.
+
+        Returns whether the broker has taken them; False where none is of a partition that is held.
+        """
+        assignment = self.consumer.assignment()
+        held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        return bool(held) and await self._record_consumer._commit(held)
+
+    async def reach_consumer(self) -> None:
+        """Return when the thread that reads has answered."""
+
+        async def answer() -> None:
+            """Say nothing: to have been called is the answer."""
+
+        await self._record_consumer._thread.call_thread(answer)
+
+    @property
+    def flowing(self) -> bool:
+        """Whether records are being read: not so during a rebalance or recovery."""
+        return not self.rebalancing and self._record_consumer.flow_active
+
+    @property
+    def kafka_producer(self) -> AIOKafkaProducer:
+        """The producer behind Faust's, for whole batches."""
+        producer = cast(Producer, self.producer)._producer
+        if producer is None:
+            raise RuntimeError("the producer has not been started: nothing can be written before the worker runs")
+        return producer
+
+    @property
+    def _record_consumer(self) -> RecordBatchConsumer:
+        return cast(RecordBatchConsumer, self.consumer)
+
+    def _new_transport(self) -> Transport:
+        return RecordBatchTransport(self.conf.broker_consumer, self)

@@ -1,0 +1,62 @@
+"""Looks at topics from outside of any group, for people who want to know what lies on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+from streams.kafka.security import connection_arguments
+from streams.settings import KafkaSettings
+
+PATIENCE = 15.0
+"""Seconds for one partition."""
+
+
+class TopicInspector:
+    """`with TopicInspector(kafka) as logs:` looks; it commits nothing and joins no group."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._consumer = KafkaConsumer(
+            **connection_arguments(kafka),
+            group_id=None,
+            enable_auto_commit=False,
+            max_poll_records=5_000,
+            isolation_level="read_committed",
+        )
+
+    def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
+        """Return the first offset and the one after the last, by partition."""
+        places = [TopicPartition(topic, number) for number in range(partitions)]
+        first, end = self._consumer.beginning_offsets(places), self._consumer.end_offsets(places)
+        return {place.partition: (first[place], end[place]) for place in places}
+
+    def read(self, topic: str, partition: int, start: int) -> Iterator[ConsumerRecord]:
+        """Yield the records from an offset to the end as of now. Raises TimeoutError where they do not come."""
+        place, consumer = TopicPartition(topic, partition), self._consumer
+        end = consumer.end_offsets([place])[place]
+        consumer.assign([place])
+        consumer.seek(place, start)
+        deadline = time.monotonic() + PATIENCE
+        while consumer.position(place) < end:
+            for records in consumer.poll(timeout_ms=500).values():
+                yield from (record for record in records if record.offset < end)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{topic}[{partition}] cannot be read to its end within {PATIENCE:.0f} s")
+
+    def newest(self, topic: str, partition: int) -> dict[bytes, ConsumerRecord]:
+        """Return the newest record of each key of a compacted topic."""
+        first, _ = self.bounds(topic, partition + 1)[partition]
+        return {record.key: record for record in self.read(topic, partition, first) if record.key is not None}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()

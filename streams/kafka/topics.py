@@ -1,0 +1,194 @@
+"""The topics: what they are called, how they are laid out, and how they are made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
+
+from streams.kafka.access_check import check_connection
+from streams.kafka.access_rights import changelog_topic, check_rights, refused, worker_rights
+from streams.kafka.security import connection_arguments
+from streams.observing.logs import get_log
+from streams.settings import KafkaSettings, TopicSettings
+
+LOG = get_log(__name__)
+PATIENCE = 10.0
+"""Seconds until a topic that was made is known to every broker: any of them may be the one that is asked."""
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class TopicLayout:
+    """One topic as it should be."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+    def wrong_cleanup(self, config: Mapping[str, str]) -> str | None:
+        """Return how Kafka cleans up the topic, where that would lose what is needed or keep what is not.
+
+        `config` as Kafka has it, empty where it does not tell.
+        """
+        found = config.get("cleanup.policy", "delete")
+        return None if not config or found == self.config["cleanup.policy"] else found
+
+    def wrong_stamp(self, config: Mapping[str, str]) -> str | None:
+        """Return whose clock the times of records go by, where that is not as it should be."""
+        found = config.get("message.timestamp.type", "CreateTime")
+        return None if not config or found == self.config.get("message.timestamp.type", found) else found
+
+
+class TopicError(Exception):
+    """A topic is not as it has to be; the message says which, why, and what to do."""
+
+
+class PartitionCountError(TopicError):
+    """A topic exists with another number of partitions than the join or the learner needs."""
+
+
+class CleanupError(TopicError):
+    """A topic is cleaned up in a way that would lose what is needed."""
+
+
+def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
+    """Return every topic. Logs are deleted by age; the changelog, policies and checkpoints are compacted by key.
+
+    Records are stamped by the broker, so that neither retention nor the check for event times in the future
+    depends on the clock of a producer.
+    """
+    log = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(round(topics.retention_hours * 3_600_000)),
+        "message.timestamp.type": "LogAppendTime",
+    }
+    compacted = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
+    # Most of its keys are deleted within minutes, and nobody needs to hear of it for a day.
+    changelog = compacted | {"min.cleanable.dirty.ratio": "0.2", "delete.retention.ms": "3600000"}
+    return [
+        TopicLayout(topics.impressions, topics.event_partitions, log),
+        TopicLayout(topics.feedback, topics.event_partitions, log),
+        TopicLayout(changelog_topic(kafka), topics.event_partitions, changelog),
+        TopicLayout(topics.interactions, topics.interaction_partitions, log),
+        TopicLayout(topics.rewards, topics.interaction_partitions, log),
+        TopicLayout(topics.policies, 1, compacted),
+        TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted),
+        TopicLayout(topics.late_feedback, topics.event_partitions, log),
+        TopicLayout(topics.dead_letter, 1, log),
+    ]
+
+
+def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
+    """Make the topics that are missing; return their names.
+
+    Raises `TopicError` where an existing topic has another number of partitions or another way of cleaning up, and
+    `SecurityError` where Kafka lets us not in, or not make or see a topic.
+    """
+    layouts = topic_layouts(kafka, topics)
+    with _administration(kafka, "groundswell-topics") as admin:
+        existing = set(admin.list_topics())
+        made, refusals = [], []
+        for layout in layouts:
+            if layout.name in existing:
+                continue
+            try:
+                admin.create_topics(
+                    [NewTopic(layout.name, layout.partitions, kafka.replication, topic_configs=layout.config)]
+                )
+                made.append(layout.name)
+            except TopicAlreadyExistsError:
+                pass  # another one made it meanwhile; its partitions are checked below
+            except TopicAuthorizationFailedError:
+                refusals.append(f"Create topic {layout.name}")
+        if refusals:
+            raise refused(kafka, refusals)
+        hidden = [one["name"] for one in admin.describe_topics([layout.name for layout in layouts]) if _hidden(one)]
+        if hidden:
+            raise refused(kafka, [f"Describe topic {name}" for name in hidden])
+        admin.wait_for_topics([layout.name for layout in layouts])
+        _check_partitions(admin, layouts)
+        _check_configurations(admin, layouts)
+        return made
+
+
+def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
+    """Check that every topic is there with the right number of partitions, and that a worker may use it.
+
+    How topics are configured is checked where this client may ask (with `DescribeConfigs`). Raises `TopicError` and
+    `SecurityError` with what is missing and what to do.
+    """
+    layouts = topic_layouts(kafka, topics)
+    with _administration(kafka, "groundswell-check") as admin:
+        check_rights(admin, kafka, worker_rights(kafka, topics))
+        _check_partitions(admin, layouts)
+        _check_configurations(admin, layouts)
+
+
+@contextmanager
+def _administration(kafka: KafkaSettings, client: str) -> Iterator[KafkaAdminClient]:
+    check_connection(kafka)
+    admin = KafkaAdminClient(**connection_arguments(kafka), client_id=client)
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def _hidden(described: dict[str, Any]) -> bool:
+    return bool(described["error_code"] == TopicAuthorizationFailedError.errno)
+
+
+def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
+    """Compare the numbers of partitions. A topic that is missing may have been made a moment ago: it is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    found = _partitions(admin, layouts)
+    while any(layout.name not in found for layout in layouts) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        found = _partitions(admin, layouts)
+    wrong = [
+        f"{layout.name} has {found.get(layout.name, 0)} partitions, expected {layout.partitions}"
+        for layout in layouts
+        if found.get(layout.name, 0) != layout.partitions
+    ]
+    if wrong:
+        raise PartitionCountError(
+            "; ".join(wrong) + ". Run `groundswell topics create`, or set GROUNDSWELL_TOPICS__EVENT_PARTITIONS and "
+            "GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS to what the cluster has. Impressions and feedback must have "
+            "the same number, or the join cannot find what belongs together."
+        )
+
+
+def _partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> dict[str, int]:
+    """Return how many partitions each topic has that the broker which was asked knows of."""
+    described = admin.describe_topics([layout.name for layout in layouts])
+    return {one["name"]: len(one["partitions"]) for one in described if one["partitions"]}
+
+
+def _check_configurations(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, layout.name) for layout in layouts]
+    described = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    unfit = []
+    for layout in layouts:
+        found = {name: one["value"] for name, one in described.get(layout.name, {}).items()}
+        if policy := layout.wrong_cleanup(found):
+            unfit.append(f"{layout.name} has cleanup.policy={policy}, expected {layout.config['cleanup.policy']}")
+        if stamp := layout.wrong_stamp(found):
+            LOG.warning(
+                "the records of a topic carry their producers' times, and a wrong clock there may let retention delete "
+                "them early, or event times of the future in: set message.timestamp.type with kafka-configs",
+                topic=layout.name,
+                found=stamp,
+                expected=layout.config["message.timestamp.type"],
+            )
+    if unfit:
+        raise CleanupError(
+            "; ".join(unfit) + ". Compaction would take feedback away with its neighbours' key, deletion by age what "
+            "was learned: alter it with kafka-configs, or let `groundswell topics create` make the topic"
+        )

@@ -1,0 +1,214 @@
+"""What the learners say to Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+
+import msgspec
+
+from groundswell.events import Interaction, Reward
+from groundswell.policy import PolicySnapshot
+from processors.join.config import JoinConfig
+from processors.learners.statistics import Statistics
+from processors.policies.policy_watch import PolicyWatch
+from streams.observing.context_segments import Segments
+from streams.observing.learning_delays import Delays
+from streams.observing.metrics import Metrics
+from streams.settings import SegmentSettings
+
+MEMORY = 1000
+"""Of how many interactions the gauges speak: one that many interactions ago counts 1/e of the newest."""
+STATES = ("-1", "0", "1")
+FADING = (
+    "weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration",
+)  # fmt: skip
+
+
+class LearningMetrics:
+    """Translates what learners counted into metrics."""
+
+    def __init__(self, metrics: Metrics, segments: Mapping[str, SegmentSettings] | None = None) -> None:
+        self._metrics = metrics
+        self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
+        self._recent: dict[str, RecentStatistics] = {}
+        self._watches: dict[str, PolicyWatch] = {}
+
+    def delays(self, join: JoinConfig) -> Delays:
+        """Return what a partition tells its delays."""
+        return Delays(self._metrics, join)
+
+    def repeated(self) -> None:
+        """Count an interaction that had been learned before."""
+        self._metrics.relearned.inc()
+
+    def refused(self, topic: str, reason: str) -> None:
+        """Count a record that could not be learned from."""
+        self._metrics.dead_letters.labels(topic, reason).inc()
+
+    def follow(self, partition: int, model: str, statistics: Statistics) -> None:
+        """Begin with a model's learner on a partition, whose history so far is `statistics`."""
+        self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)
+        self._watches.setdefault(model, PolicyWatch())
+
+    def learned(
+        self,
+        partition: int,
+        model: str,
+        interactions: Sequence[Interaction],
+        rewards: Sequence[Reward | None],
+        statistics: Statistics,
+    ) -> None:
+        """Count what came of a stretch; the model's `statistics` already include it.
+
+        Call it before the policy that includes the stretch is published.
+        """
+        self._count(model, interactions, rewards)
+        self._speak_of_recent(partition, model, statistics)
+        self._watch(model, interactions, rewards)
+
+    def forgot(self, model: str, forgotten: Mapping[str, int]) -> None:
+        """Note how many users and signals of an embedding have given way to new ones so far."""
+        for setting, number in forgotten.items():
+            self._metrics.forgotten.labels(model, setting).set(number)
+
+    def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+        metrics = self._metrics
+        meanings = Counter([(one.signal, one.state) for one in rewards if one is not None])
+        states: Counter[str] = Counter()
+        for (signal, number_of_state), number in meanings.items():
+            state = STATES[number_of_state + 1]
+            states[state] += number
+            metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(number)
+        for state, number in states.items():
+            metrics.rewards.labels(model, state).inc(number)
+        metrics.skipped.labels(model).inc(len(rewards) - states.total())
+        metrics.extreme.labels(model).inc(states.total() - states["0"])
+        if model in self._segments:
+            self._count_by_segment(model, self._segments[model], interactions, rewards)
+
+    def _count_by_segment(
+        self, model: str, segments: Segments, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]
+    ) -> None:
+        metrics = self._metrics
+        meanings = Counter(
+            [
+                (segments.label(interaction.impression.context), one.signal, STATES[one.state + 1])
+                for interaction, one in zip(interactions, rewards, strict=True)
+                if one is not None
+            ]
+        )
+        for (segment, signal, state), number in meanings.items():
+            label = metrics.signal_label(model, signal)
+            metrics.segment_signal_states.labels(model, segment, label, state).inc(number)
+
+    def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
+        metrics, recent = self._metrics, self._recent[model]
+        metrics.definitely_negative.labels(model).inc(recent.add(partition, statistics))
+        if not recent.weights:
+            return
+        for state in STATES:
+            metrics.state_rate.labels(model, state).set(recent.states[state] / recent.learned)
+        metrics.ik_log_loss.labels(model).set(recent.ik_log_loss / recent.weights)
+        metrics.ik_prior_log_loss.labels(model).set(recent.prior_log_loss / recent.weights)
+        metrics.ik_accuracy.labels(model).set(recent.ik_correct / recent.weights)
+        metrics.ik_prior_accuracy.labels(model).set(recent.prior_correct / recent.weights)
+        metrics.ik_calibration.labels(model).set(recent.ik_calibration / recent.weights)
+        metrics.mean_weight.labels(model).set(recent.weights / recent.learned)
+        metrics.effective_share.labels(model).set(
+            recent.weights**2 / max(recent.squared_weights, 1e-300) / recent.learned
+        )
+        metrics.largest_weight.labels(model).set(statistics.largest_weight)
+
+    def _watch(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+        metrics, watch = self._metrics, self._watches[model]
+        checked = watch.propensities.checked
+        watch.observe(interactions, rewards)
+        metrics.propensity_checks.labels(model).inc(watch.propensities.checked - checked)
+        if (rates := watch.propensities.rates()) is not None:
+            shown, logged = rates
+            metrics.ranked_first_shown.labels(model).set(shown)
+            metrics.ranked_first_logged.labels(model).set(logged)
+        if (value := watch.value.value()) is not None:
+            estimates = {**value._asdict(), "logged": watch.value.logged}
+            for estimate, number in estimates.items():
+                metrics.policy_value.labels(model, estimate).set(number)
+
+    def restored(self, model: str, version: int, published_at: float | None) -> None:
+        """Note the policy that was published before a restart, and when (seconds since 1970), if that is known."""
+        self._metrics.policy_version.labels(model).set(version)
+        if published_at is not None:
+            self._metrics.policy_published.labels(model).set(published_at)
+
+    def published(self, snapshot: PolicySnapshot, published_at: float) -> None:
+        """Note a published policy."""
+        self._watches[snapshot.model].published(snapshot)
+        self._metrics.policies_published.labels(snapshot.model).inc()
+        self._metrics.policy_version.labels(snapshot.model).set(snapshot.version)
+        self._metrics.policy_published.labels(snapshot.model).set(published_at)
+        self._metrics.occupancy.labels(snapshot.model).set(snapshot.occupancy)
+
+    def unsaved(self, partition: int) -> None:
+        """Note that from now on something learned waits for a checkpoint."""
+        self._metrics.unsaved.labels(str(partition)).set_to_current_time()
+
+    def checkpointed(self, partition: int, size: int, seconds: float) -> None:
+        """Note a checkpoint of so many bytes, and how long it took to be durable."""
+        self._metrics.all_saved(partition)
+        self._metrics.checkpoint_seconds.observe(seconds)
+        self._metrics.checkpoint.labels(str(partition)).set_to_current_time()
+        self._metrics.checkpoint_bytes.labels(str(partition)).set(size)
+
+    def drop(self, partition: int, models: Sequence[str], published: Container[str]) -> None:
+        """Withdraw the gauges of a partition that has gone to another worker.
+
+        `models` were learned there, those of `published` published too.
+        """
+        self._metrics.drop_interaction_partition(partition)
+        for model in models:
+            # Of a sharded model this worker may hold other partitions still.
+            if self._recent[model].leave(partition):
+                self._metrics.drop_model(model)
+                del self._recent[model], self._watches[model]
+            elif model in published:
+                self._metrics.drop_policy(model)
+                self._watches[model] = PolicyWatch()
+
+
+class RecentStatistics:
+    """The sums of a model's `Statistics`, fading: each interaction makes the earlier ones count a little less.
+
+    Of a sharded model they are over all of its partitions that this worker holds.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Statistics] = {}
+        self.states = dict.fromkeys(STATES, 0.0)
+        self.learned = 0.0
+        self.weights = self.squared_weights = 0.0
+        self.ik_log_loss = self.prior_log_loss = self.ik_correct = self.prior_correct = self.ik_calibration = 0.0
+
+    def follow(self, partition: int, so_far: Statistics) -> None:
+        """Begin with a learner on a partition."""
+        self._before[partition] = _copy(so_far)
+
+    def leave(self, partition: int) -> bool:
+        """End with a partition; return whether no other is left."""
+        self._before.pop(partition, None)
+        return not self._before
+
+    def add(self, partition: int, now: Statistics) -> int:
+        """Take in what a learner has counted since the last call; return how many signals were definitely negative."""
+        before, self._before[partition] = self._before[partition], _copy(now)
+        new = now.learned - before.learned
+        fading = (1 - 1 / MEMORY) ** new
+        self.learned = fading * self.learned + new
+        for state in STATES:
+            self.states[state] = fading * self.states[state] + now.states[state] - before.states[state]
+        for name in FADING:
+            setattr(self, name, fading * getattr(self, name) + getattr(now, name) - getattr(before, name))
+        return now.definitely_negative - before.definitely_negative
+
+
+def _copy(statistics: Statistics) -> Statistics:
+    return msgspec.convert(msgspec.to_builtins(statistics), Statistics)

@@ -1,0 +1,305 @@
+"""Every metric, declared once: name, kind, labels, meaning. The table in the docs is made from this file.
+
+Labels are bounded whatever producers send: models are the configured ones, reasons are fixed sets, and signals
+beyond the first `MAX_SIGNALS` of a model are counted as "other".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import partial
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from processors.join.entries import Outcome
+from streams.observing.bulk_histogram import BulkHistogram
+
+MAX_SIGNALS = 50
+OTHER_SIGNAL = "other"
+ESTIMATES = ("ips", "snips", "low", "high", "logged")
+MISPLACED_ORPHAN = "misplaced_orphan"
+"""The outcome of orphans on a partition where their key does not belong: their producer partitions otherwise."""
+
+BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+CHECKPOINT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LATENCY_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0,
+    300.0, 3600.0,
+)  # fmt: skip
+DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+
+
+class Declared(NamedTuple):
+    """A metric as the documents list it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+class Metrics:
+    """The metrics of one worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
+
+        self.started = gauge("groundswell_started_timestamp_seconds", "when this worker started")
+
+        # what comes in
+        self.received = counter("groundswell_received", "records read, by topic", ["topic"])
+        self.dead_letters = counter(
+            "groundswell_dead_letters", "records refused, by topic and reason", ["topic", "reason"]
+        )
+        self.batch_seconds = histogram(
+            "groundswell_batch_seconds",
+            "time to work through one batch of a topic and have its outputs acknowledged",
+            ["topic"],
+            buckets=BATCH_BUCKETS,
+        )
+        self.gaps = counter(
+            "groundswell_gaps",
+            "times records were missing between batches or after the last one, and reading went back",
+            ["topic"],
+        )
+
+        # the join
+        self.join = counter(
+            "groundswell_join",
+            "what became of impressions (matched, none, not_shown, evicted, duplicate_impression, "
+            "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_evicted, "
+            "duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
+            ["outcome"],
+        )
+        self.feedback_delay = bulk_histogram(
+            "groundswell_feedback_delay_seconds", "event time from an impression to its feedback", buckets=DELAY_BUCKETS
+        )
+        self.lateness = histogram(
+            "groundswell_feedback_lateness_seconds",
+            "event time by which late feedback missed the wait; 0 where it occurred in time and was logged too late",
+            buckets=DELAY_BUCKETS,
+        )
+        self.join_delay = histogram(
+            "groundswell_join_delay_seconds",
+            "from the end of the wait to the interaction being written, of the oldest one of each batch",
+            buckets=DELAY_BUCKETS,
+        )
+        self.pending = gauge("groundswell_join_pending", "impressions that wait for feedback", ["partition"])
+        self.early = gauge(
+            "groundswell_join_early_feedback", "pieces of feedback that wait for their impression", ["partition"]
+        )
+        self.watermark = gauge(
+            "groundswell_watermark_timestamp_seconds",
+            "event time up to which interactions have been written",
+            ["partition"],
+        )
+
+        # learning
+        self.rewards = counter(
+            "groundswell_rewards", "interactions learned, by inferred reward state", ["model", "state"]
+        )
+        self.signal_states = counter(
+            "groundswell_signal_states",
+            "interactions learned, by signal and inferred reward state",
+            ["model", "signal", "state"],
+        )
+        self.segment_signal_states = counter(
+            "groundswell_segment_signal_states",
+            "the same by segment, for models with a section [segments.NAME]",
+            ["model", "segment", "signal", "state"],
+        )
+        self.state_rate = gauge(
+            "groundswell_reward_state_rate",
+            "share of an inferred reward state among the last interactions (about a thousand)",
+            ["model", "state"],
+        )
+        self.extreme = counter("groundswell_extreme", "interactions whose posterior exceeded the threshold", ["model"])
+        self.definitely_negative = counter(
+            "groundswell_definitely_negative", "interactions with a definitely negative signal", ["model"]
+        )
+        self.skipped = counter("groundswell_skipped", "interactions with fewer than 3 actions: not learned", ["model"])
+        self.relearned = counter(
+            "groundswell_repeated_interactions", "interactions that had been learned before, and were not learned again"
+        )
+        self.reward_delay = bulk_histogram(
+            "groundswell_reward_delay_seconds",
+            "from the end of an impression's window (wait and grace) to its reward being acknowledged; deferred "
+            "impressions aside. What is logged or read late (an app was offline, a replay) is late here",
+            buckets=LATENCY_BUCKETS,
+        )
+        self.ik_log_loss = gauge(
+            "groundswell_ik_log_loss",
+            "mean negative log posterior of the chosen action, before learning from it",
+            ["model"],
+        )
+        self.ik_prior_log_loss = gauge("groundswell_ik_prior_log_loss", "the same of the action prior 1/K", ["model"])
+        self.ik_accuracy = gauge(
+            "groundswell_ik_accuracy", "how often the posterior ranked the chosen action first", ["model"]
+        )
+        self.ik_prior_accuracy = gauge("groundswell_ik_prior_accuracy", "the same of the action prior 1/K", ["model"])
+        self.ik_calibration = gauge(
+            "groundswell_ik_calibration",
+            "how often the action that the posterior ranked first was the chosen one, for each time it should have "
+            "been by its own probability: 1 is right, below 1 too sure, above 1 not sure enough",
+            ["model"],
+        )
+        self.largest_weight = gauge(
+            "groundswell_largest_importance_weight", "largest importance weight seen", ["model"]
+        )
+        self.effective_share = gauge(
+            "groundswell_effective_sample_share",
+            "effective sample size, (sum w)^2 / sum w^2, as a share of the interactions",
+            ["model"],
+        )
+        self.mean_weight = gauge(
+            "groundswell_mean_importance_weight",
+            "mean importance weight: close to 1 where propensities are right and no log is sub-sampled",
+            ["model"],
+        )
+        self.forgotten = gauge(
+            "groundswell_embedding_forgotten",
+            "users and signals that gave way to new ones since the embedding began to learn: where it keeps growing, "
+            "that setting (`users`, `signals`) is smaller than the number active at a time",
+            ["model", "setting"],
+        )
+
+        self.propensity_checks = counter(
+            "groundswell_propensity_checks",
+            "interactions (a sample) whose stated policy was at hand to compare with what was shown",
+            ["model"],
+        )
+        self.ranked_first_shown = gauge(
+            "groundswell_ranked_first_shown_share",
+            "how often the action that the stated policy version ranks first was the one shown, of the last five "
+            "hundred checked or so",
+            ["model"],
+        )
+        self.ranked_first_logged = gauge(
+            "groundswell_ranked_first_logged_probability",
+            "mean logged probability of that action: the same as the share where propensities are right",
+            ["model"],
+        )
+        self.policy_value = gauge(
+            "groundswell_policy_value",
+            "reward state per interaction, -1 to 1, that the newest policy would have without exploring, from a sample "
+            "of the last interactions: estimate is ips (which may exceed 1 by chance), snips, low and high (95 % "
+            "interval of snips), or logged (what was really shown). A sub-sampled log counts by its weights; "
+            "interactions with very many features are left out",
+            ["model", "estimate"],
+        )
+
+        # policies and checkpoints
+        self.policies_published = counter("groundswell_policies_published", "policy snapshots published", ["model"])
+        self.policy_version = gauge(
+            "groundswell_policy_version", "interactions included in the last published policy", ["model"]
+        )
+        self.publication_delay = bulk_histogram(
+            "groundswell_publication_delay_seconds",
+            "from an interaction being learned to the policy that includes it being acknowledged; of a sharded model, "
+            "on the partition that publishes it",
+            buckets=LATENCY_BUCKETS,
+        )
+        self.policy_published = gauge(
+            "groundswell_policy_published_timestamp_seconds",
+            "when the last policy was published; its age is time() minus this",
+            ["model"],
+        )
+        self.occupancy = gauge(
+            "groundswell_feature_table_occupancy",
+            "share of the rows in use of the fuller weight table, as of the last published policy; that of the new "
+            "features fall on a row in use: beyond a half, the model wants more hash_bits",
+            ["model"],
+        )
+        self.checkpoint = gauge(
+            "groundswell_checkpoint_timestamp_seconds", "when the last checkpoint was written", ["partition"]
+        )
+        self.unsaved = gauge(
+            "groundswell_unsaved_since_timestamp_seconds",
+            "since when something learned has waited for a checkpoint; absent where everything is in one",
+            ["partition"],
+        )
+        self.checkpoint_seconds = histogram(
+            "groundswell_checkpoint_seconds",
+            "time to encode a checkpoint and have it acknowledged",
+            buckets=CHECKPOINT_BUCKETS,
+        )
+        self.checkpoint_bytes = gauge("groundswell_checkpoint_bytes", "size of the last checkpoint", ["partition"])
+        self.lag = gauge("groundswell_consumer_lag", "records not yet read", ["topic", "partition"])
+
+        # An outcome that has not happened yet is 0, not unknown.
+        for outcome in (*Outcome, MISPLACED_ORPHAN):
+            self.join.labels(outcome)
+        self.started.set_to_current_time()
+        self._signals: defaultdict[str, set[str]] = defaultdict(set)
+
+    def declared(self) -> list[Declared]:
+        """Return every metric as it appears on `/metrics`, in the order of declaration."""
+        return [
+            Declared(
+                metric._name + ("_total" if isinstance(metric, Counter) else ""),
+                metric._type,
+                tuple(metric._labelnames),
+                metric._documentation,
+            )
+            for metric in vars(self).values()
+            if isinstance(metric, Counter | Gauge | Histogram)
+        ]
+
+    def signal_label(self, model: str, signal: str) -> str:
+        """Return the label under which a signal is counted."""
+        known = self._signals[model]
+        if signal in known or len(known) < MAX_SIGNALS:
+            known.add(signal)
+            return signal
+        return OTHER_SIGNAL
+
+    def drop_event_partition(self, partition: int) -> None:
+        """Forget the gauges of a partition of the join that has gone to another worker."""
+        for gauge in (self.pending, self.early, self.watermark):
+            _drop(gauge, str(partition))
+
+    def drop_interaction_partition(self, partition: int) -> None:
+        """Forget the gauges of a learner's partition that has gone to another worker."""
+        for gauge in (self.checkpoint, self.checkpoint_bytes):
+            _drop(gauge, str(partition))
+        self.all_saved(partition)
+
+    def all_saved(self, partition: int) -> None:
+        """Say that nothing learned waits for a checkpoint."""
+        _drop(self.unsaved, str(partition))
+
+    def drop_lag(self, topic: str, partition: int) -> None:
+        """Forget the lag of a partition that has gone to another worker."""
+        _drop(self.lag, topic, str(partition))
+
+    def drop_policy(self, model: str) -> None:
+        """Forget the gauges of a model's published policy: another worker publishes it from now on."""
+        for gauge in (
+            self.policy_version, self.policy_published, self.occupancy, self.ranked_first_shown,
+            self.ranked_first_logged,
+        ):  # fmt: skip
+            _drop(gauge, model)
+        for estimate in ESTIMATES:
+            _drop(self.policy_value, model, estimate)
+
+    def drop_model(self, model: str) -> None:
+        """Forget the gauges of a model whose partition has gone to another worker."""
+        for gauge in (
+            self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
+            self.effective_share, self.mean_weight, self.ik_calibration,
+        ):  # fmt: skip
+            _drop(gauge, model)
+        for state in ("-1", "0", "1"):
+            _drop(self.state_rate, model, state)
+        for setting in ("users", "signals"):
+            _drop(self.forgotten, model, setting)
+        self.drop_policy(model)
+
+
+def _drop(gauge: Gauge, *labels: str) -> None:
+    """Remove a labelled gauge if it was ever set."""
+    if labels in gauge._metrics:
+        gauge.remove(*labels)

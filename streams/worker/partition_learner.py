@@ -1,0 +1,289 @@
+"""The learners of one partition of interactions, from record batches to rewards, policies and checkpoints.
+
+Interactions come at least once; the ledger lets each in once. Offsets are committed only up to what a durable
+checkpoint includes, and after a restart reading goes on from what the checkpoint says, not from what was committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from groundswell import policy
+from groundswell.chunks import assemble, split, used_slot
+from processors.admission.event_records import Refusal
+from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
+from processors.learners.learner import Learner
+from processors.learners.learner_choice import learner_for, restored_learner
+from processors.learners.ledger import Ledger
+from processors.learners.shard_learner import ShardLearner
+from processors.learners.shard_mixing import Contribution
+from processors.wire.log_records import LogRecord, parts
+from state import checkpoints
+from state.checkpoints import Checkpoint, Publication
+from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.observing.learning_metrics import LearningMetrics
+from streams.observing.logs import get_log
+from streams.settings import Settings
+from streams.worker.outputs import Outputs, Place, contract_partition
+from streams.worker.whole_steps import WholeSteps
+
+LOG = get_log(__name__)
+CHECKPOINT_KEY = b"learners"
+WEIGHTS_PER_INTERACTION = 5
+"""A large policy is published less often: by 0.7 us a weight, publishing costs a fifth of learning."""
+STRETCH = 20
+"""Seconds between checkpoints for each that the last one took to encode: they cost a twentieth of a core at most."""
+LONGEST_STRETCH = 60.0
+"""Seconds to which that stretches the time between checkpoints: a restart begins from them."""
+
+
+@dataclass(frozen=True)
+class LearningWiring:
+    """What every partition's learners share."""
+
+    settings: Settings
+    outputs: Callable[[], Outputs]
+    metrics: LearningMetrics
+    kept: Callable[[], Awaitable[bool]]
+    """Says whether the partition is still this worker's to write policies and checkpoints of."""
+
+    @cached_property
+    def reader(self) -> InteractionReader:
+        """The reader of interactions with what it remembers of contexts and actions: once for all partitions."""
+        return InteractionReader(self.settings.models)
+
+
+class PartitionLearner:
+    """The learners of the models whose interactions lie on one partition."""
+
+    def __init__(
+        self,
+        partition: int,
+        wiring: LearningWiring,
+        checkpoint: Mapping[bytes, bytes | None],
+        policies: Mapping[bytes, bytes | None],
+    ) -> None:
+        """Restore what the newest complete checkpoint says; write no policy over the chunks of a published one.
+
+        `checkpoint` and `policies` hold the newest record of each key of those topics. Raises `CheckpointError`
+        where the checkpoint cannot be used.
+        """
+        self.partition = partition
+        self._settings = wiring.settings
+        self._outputs = wiring.outputs
+        self._kept = wiring.kept
+        self._metrics = wiring.metrics
+        self._delays = wiring.metrics.delays(wiring.settings.join)
+        self._learners: dict[str, Learner] = {}
+        # What was learned of models that are not configured now is kept for when they are again.
+        self._unconfigured: dict[str, dict[str, Any]] = {}
+        self._reader = wiring.reader
+        self._ledger = Ledger()
+        self._publications: dict[str, Publication] = {}
+        self._unpublished_since: dict[str, float] = {}
+        self._taken_in: dict[str, Sequence[Contribution]] = {}
+        self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
+        value, self._slot = assemble(CHECKPOINT_KEY, checkpoint)
+        self.interactions = Cursor(0)
+        if value is not None:
+            self._restore(checkpoints.decode(value))
+        elif checkpoint.get(CHECKPOINT_KEY) is not None:
+            raise checkpoints.CheckpointError(
+                f"the checkpoint of partition {partition} is not complete: chunks are missing or of another one. "
+                "Delete its records from the checkpoints topic to learn again from the start of the interactions."
+            )
+        self.durable_offset = self.interactions.offset
+        self._unsaved_since: float | None = None
+        self._seconds_to_encode = 0.0
+        self._steps = WholeSteps()
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.interactions = Cursor(checkpoint.offset)
+        self._ledger = Ledger.restore(checkpoint.ledger)
+        self._publications = checkpoint.publications
+        for name, state in checkpoint.models.items():
+            if name in self._settings.models:
+                self._add(name, restored_learner(self._settings.models[name], state))
+                publication = self._publications[name]
+                if self._publishes(name):
+                    self._metrics.restored(name, publication.version, publication.published_at)
+            else:
+                self._unconfigured[name] = state
+
+    @property
+    def policy_versions(self) -> dict[str, int]:
+        """The version of each model's policy that was published last."""
+        return {model: publication.version for model, publication in self._publications.items()}
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a step was left to another worker: this one lets go of the partition, and does nothing until then."""
+        return self._steps.abandoned
+
+    async def take(self, batch: RecordBatch) -> None:
+        """Learn from a stretch of the interactions log."""
+        if self.abandoned:
+            return
+        outputs = self._outputs()
+        with self._steps:
+            for records in parts(batch.records):
+                arrivals = self._reader.read([record.value for record in records])
+                for model, rows in self._admitted(records, arrivals, outputs).items():
+                    self._learn(model, Stretch(arrivals, rows), outputs)
+            await self._write(outputs)
+
+    async def _write(self, outputs: Outputs) -> None:
+        """Write what a step brought about, unless it is for another worker to do."""
+        if await self._kept():
+            await outputs.flush()
+            self._delays.acknowledged(time.time())
+        else:
+            self._steps.abandon()
+
+    def _admitted(
+        self, records: Sequence[LogRecord], arrivals: ArrivedInteractions, outputs: Outputs
+    ) -> Mapping[str, list[int]]:
+        """Return by model which of the interactions are new, and write down which records are none."""
+        for row, refusal in arrivals.refused.items():
+            self._refuse(records[row], refusal, outputs)
+        read, rows = arrivals.read, [row for row in range(len(arrivals.read)) if row not in arrivals.refused]
+        new: defaultdict[str, list[int]] = defaultdict(list)
+        for row, is_new in zip(rows, self._ledger.admit_all([read[row].source for row in rows]), strict=True):
+            if is_new:
+                new[read[row].impression.model].append(row)
+            else:
+                self._metrics.repeated()
+        return new
+
+    def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
+        topic = self._settings.topics.interactions
+        outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
+        self._metrics.refused(topic, refusal.reason)
+
+    def _learn(self, model: str, interactions: Stretch, outputs: Outputs) -> None:
+        """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
+        learner, publication = self._learner(model), self._publications[model]
+        begin = 0
+        while begin < len(interactions):
+            stretch = interactions[begin : begin + publication.due - learner.interactions_included]
+            begin += len(stretch)
+            rewards = learner.learn_stretch(stretch)
+            self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
+            self._delays.learned(model, stretch.read, rewards, time.time())
+            self._metrics.forgot(model, learner.forgotten)
+            outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
+            if learner.interactions_included == publication.due:
+                weights = self._publish(model, outputs)
+                publication.parent = publication.version
+                publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
+
+    def _learner(self, model: str) -> Learner:
+        if model not in self._learners:
+            self._add(model, learner_for(self._settings.models[model]))
+        return self._learners[model]
+
+    def _add(self, model: str, learner: Learner) -> None:
+        self._learners[model] = learner
+        self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
+        self._metrics.follow(self.partition, model, learner.statistics)
+
+    def take_in(self, model: str, contributions: Sequence[Contribution]) -> None:
+        """Let the learner of a sharded model take in what the other partitions' shards contributed so far."""
+        if not self._is_new(model, contributions):
+            return
+        learner = self._learner(model)
+        assert isinstance(learner, ShardLearner)
+        learner.take_in(contributions)
+        self._taken_in[model] = contributions
+
+    def _is_new(self, model: str, contributions: Sequence[Contribution]) -> bool:
+        taken = self._taken_in.get(model, ())
+        return len(taken) != len(contributions) or any(
+            new is not old for new, old in zip(contributions, taken, strict=True)
+        )
+
+    def _publishes(self, model: str) -> bool:
+        """Say whether this partition publishes the model: of shards, the one does on which its name lies."""
+        partitions = self._settings.topics.interaction_partitions
+        sharded = self._settings.models[model].sharded_by is not None
+        return not sharded or contract_partition(model.encode(), partitions) == self.partition
+
+    def _publish(self, model: str, outputs: Outputs) -> int:
+        """Write the policy of this moment, if that is for this partition to do; return how many weights it has."""
+        learner, publication = self._learners[model], self._publications[model]
+        publication.version = learner.version
+        self._unpublished_since.pop(model, None)
+        publishes = self._publishes(model)
+        self._delays.published(model, here=publishes)
+        if not publishes:
+            return 0
+        snapshot = learner.snapshot(publication.parent)
+        records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
+        outputs.policy(records)
+        publication.published_at = time.time()
+        self._metrics.published(snapshot, publication.published_at)
+        LOG.debug("policy published", model=model, partition=self.partition, policy_version=snapshot.version)
+        return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
+
+    async def let_time_pass(self, now: float) -> None:
+        """Publish policies that have waited long enough, and write a checkpoint if one is due.
+
+        `now` is in seconds, of a clock that never goes back.
+        """
+        if self.abandoned:
+            return
+        outputs, published = self._outputs(), False
+        with self._steps:
+            for model, learner in self._learners.items():
+                if learner.version == self._publications[model].version:
+                    continue
+                if now - self._unpublished_since.setdefault(model, now) >= self._settings.learning.publish_seconds:
+                    self._publish(model, outputs)
+                    published = True
+            if published:
+                await self._write(outputs)
+        if self.interactions.offset == self.durable_offset:
+            return
+        if self._unsaved_since is None:
+            self._unsaved_since = now
+            self._metrics.unsaved(self.partition)
+        stretched = min(STRETCH * self._seconds_to_encode, LONGEST_STRETCH)
+        if now - self._unsaved_since >= max(self._settings.learning.checkpoint_seconds, stretched):
+            await self.write_checkpoint()
+
+    async def write_checkpoint(self) -> None:
+        """Write a checkpoint if there is anything new, and return when it is durable.
+
+        After a step that was not finished there is nothing to vouch for: none is written. Nor is one of a partition
+        that another worker may have gone on with.
+        """
+        offset = self.interactions.offset
+        if offset == self.durable_offset or self._steps.unfinished:
+            return
+        started = time.monotonic()
+        learned = {name: learner.state() for name, learner in self._learners.items()}
+        states = dict(sorted((self._unconfigured | learned).items()))
+        # A large state takes seconds to compress. It is a copy; publications do not change under the partition's lock.
+        checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications)
+        value = await asyncio.to_thread(checkpoints.encode, checkpoint)
+        self._seconds_to_encode = time.monotonic() - started
+        if not await self._kept():
+            return
+        outputs = self._outputs()
+        records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
+        outputs.checkpoint(self.partition, records)
+        await outputs.flush()
+        self.durable_offset, self._unsaved_since = offset, None
+        self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
+        LOG.debug("checkpoint written", partition=self.partition, offset=offset, bytes=len(value))
+
+    def close(self) -> None:
+        """Withdraw the gauges of a partition that goes to another worker."""
+        published = [model for model in self._learners if self._publishes(model)]
+        self._metrics.drop(self.partition, list(self._learners), published)

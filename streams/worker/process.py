@@ -1,0 +1,72 @@
+"""The worker's process, whoever starts it: `groundswell worker` or `faust -A streams.app worker`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, NoReturn
+
+import faust
+
+from processors.admission.event_records import Admission
+from processors.learners.learner_choice import warm_up
+from streams.kafka.topics import check_topics
+from streams.observing.logs import get_log, set_up_logs
+from streams.worker.garbage_collection import collect_seldom
+from streams.worker.worker_app import Groundswell
+
+LOG = get_log(__name__)
+STOP_SECONDS = 9.0
+"""How long a graceful stop may take; supervisors kill after ten. Nothing is lost by ending at once."""
+
+
+class PunctualWorker(faust.Worker):
+    """Checks before it starts, ends in time even where Faust would wait for a broker that is gone, and says why."""
+
+    app: Groundswell
+
+    def __init__(self, app: Groundswell, **options: Any) -> None:
+        """Leave the output to the log: Faust would print and draw beside it, and set up one of its own."""
+        own = {"override_logging": False, "redirect_stdouts": False, "quiet": True}
+        super().__init__(app, **{**options, **own})
+        self.spinner = None
+
+    def execute_from_commandline(self) -> NoReturn:
+        """Check settings and topics, then run until SIGINT or SIGTERM. Ends the process.
+
+        Raises `TopicError` where a topic is missing or not as it has to be, `SecurityError` where Kafka does not let
+        this worker in, or forbids something that it needs, and `EstimatorError` for one that cannot serve.
+        """
+        settings = self.app.settings
+        set_up_logs(settings.log_level, settings.log_format)
+        check_topics(settings.kafka, settings.topics)
+        warm_up(settings.models.values())
+        Admission(settings.models, settings.max_ahead_ms).impressions(
+            []
+        )  # compiles, which the first batch would wait for
+        collect_seldom()
+        super().execute_from_commandline()
+
+    async def stop(self) -> None:
+        """Stop gracefully, or else abruptly."""
+        deadline = threading.Timer(STOP_SECONDS, _end_abruptly)
+        deadline.daemon = True
+        deadline.start()
+        await super().stop()
+
+    def stop_and_shutdown(self) -> None:
+        """End everything; where it ends by a failure, the last line of the log says which."""
+        try:
+            super().stop_and_shutdown()
+        finally:
+            if self.app.failure is not None:
+                LOG.critical(f"The worker ends: {self.app.failure}")
+
+
+def _end_abruptly() -> None:
+    LOG.error(
+        "not stopped in time (is the broker gone?): ending without a last checkpoint. "
+        "The next start reads again what came after the one before",
+        seconds=STOP_SECONDS,
+    )
+    os._exit(1)

@@ -1,0 +1,120 @@
+"""How the shards of a model mix: through the checkpoints that each of them writes.
+
+A shard's checkpoint says what it learned from interactions of its own (`processors/learners/shard_mixing.py`). Every
+worker follows all checkpoints, and the learners of sharded models take in what the other partitions' hold. So nothing
+is mixed that is not durable, and whoever comes or goes, the newest checkpoints are all there is to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from groundswell.chunks import assemble
+from processors.learners.learner import StateError
+from processors.learners.shard_learner import ShardLearner
+from processors.learners.shard_mixing import Contribution
+from processors.models.config import ModelConfig
+from state import checkpoints
+from state.checkpoints import CheckpointError
+from streams.kafka.security import connection_arguments
+from streams.observing.logs import get_log
+from streams.worker.partition_learner import CHECKPOINT_KEY
+from streams.worker.worker_app import Groundswell
+
+LOG = get_log(__name__)
+LOOK_SECONDS = 0.5
+
+
+def add_shard_exchange(app: Groundswell) -> None:
+    """Let the shards of this worker take in what others learned, where any model is sharded."""
+    if not any(model.sharded_by is not None for model in app.settings.models.values()):
+        return
+
+    @app.task  # type: ignore[untyped-decorator]  # Faust leaves its decorators untyped
+    async def follow() -> None:
+        await ShardExchange(app).run()
+
+
+class ShardExchange:
+    """Follows the checkpoints of all partitions, and hands each learner what the others contributed."""
+
+    def __init__(self, app: Groundswell) -> None:
+        self._app = app
+        self._models = {name: model for name, model in app.settings.models.items() if model.sharded_by is not None}
+        self._newest: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
+        self._contributions: dict[int, dict[str, Contribution]] = {}
+        self._changed: set[int] = set()
+        self._next = 0.0
+
+    async def run(self) -> None:
+        """Follow them until the worker stops, from the oldest that is left."""
+        topics, arguments = self._app.settings.topics, connection_arguments(self._app.settings.kafka)
+        consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            consumer.assign([TopicPartition(topics.checkpoints, one) for one in range(topics.interaction_partitions)])
+            while not self._app.should_stop:
+                await self._look(consumer)
+        finally:
+            await consumer.stop()
+
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        records = await consumer.getmany(timeout_ms=round(1000 * LOOK_SECONDS))
+        for tp, stretch in records.items():
+            self._newest[tp.partition].update({record.key: record.value for record in stretch})
+        self._changed.update(tp.partition for tp in records)
+        if not self._app.flowing or time.monotonic() < self._next:
+            return
+        changed, self._changed = sorted(self._changed), set()
+        self._contributions |= await asyncio.to_thread(self._read, changed)
+        await self._hand_out()
+        self._next = time.monotonic() + self._app.settings.learning.checkpoint_seconds
+
+    def _read(self, partitions: list[int]) -> dict[int, dict[str, Contribution]]:
+        """Return what the newest whole checkpoints of these partitions contribute to each model."""
+        result = {}
+        for partition in partitions:
+            newest = self._newest[partition]
+            value, _ = assemble(CHECKPOINT_KEY, newest)
+            if value is not None:
+                try:
+                    result[partition] = self._contributed(partition, checkpoints.decode(value))
+                except CheckpointError as error:
+                    LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
+            elif newest.get(CHECKPOINT_KEY) is None:
+                result[partition] = {}  # deleted: that partition learns anew
+        return result
+
+    def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:
+        contributed = {}
+        for name, model in self._models.items():
+            if name in checkpoint.models:
+                try:
+                    contributed[name] = _contribution(model, checkpoint.models[name])
+                except StateError as error:
+                    LOG.warning("not mixed in", model=name, partition=partition, why=str(error))
+        return contributed
+
+    async def _hand_out(self) -> None:
+        """Give it to the learners of this worker, each under its lock."""
+        held = self._app.partitions
+        for partition in list(held.learners):
+            async with held.learner_lock(partition):
+                if learner := held.learners.get(partition):
+                    for model in self._models:
+                        learner.take_in(model, self._of_others(model, partition))
+
+    def _of_others(self, model: str, partition: int) -> list[Contribution]:
+        return [
+            contributed[model]
+            for other, contributed in sorted(self._contributions.items())
+            if other != partition and model in contributed
+        ]
+
+
+def _contribution(model: ModelConfig, state: dict[str, object]) -> Contribution:
+    return ShardLearner.restore(model, state).contribution()

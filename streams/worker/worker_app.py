@@ -1,0 +1,136 @@
+"""The Faust app of one worker: its topics and table, and what it knows of the partitions that it holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from faust.types import TP
+
+from groundswell.chunks import is_chunk
+from state.segment_table import SegmentTable
+from streams.kafka.batch_writer import BatchWriter
+from streams.kafka.compacted_reader import read_newest
+from streams.kafka.record_batch_app import RecordBatchApp
+from streams.observing.learning_metrics import LearningMetrics
+from streams.observing.liveness import Liveness
+from streams.observing.logs import get_log
+from streams.observing.metrics import Metrics
+from streams.observing.refusal_log import RefusalLog
+from streams.settings import Settings
+from streams.worker.faust_options import faust_options
+from streams.worker.held_partitions import HeldPartitions
+from streams.worker.outputs import Outputs
+from streams.worker.partition_join import JoinWiring, PartitionJoin
+from streams.worker.partition_learner import LearningWiring, PartitionLearner
+
+LOG = get_log(__name__)
+
+
+class Groundswell(RecordBatchApp):
+    """The Faust app of one worker, with what is known of the partitions it holds."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(settings.kafka.group, **faust_options(settings), **options)
+        self.settings = settings
+        self.failure: BaseException | None = None
+        """Why the worker ends, where it does not because it was told to."""
+        self.metrics = Metrics()
+        self.partitions = HeldPartitions()
+        self.liveness = Liveness(settings.http.stuck_seconds)
+        topics = settings.topics
+        self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
+        self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
+        self.interactions = self.batched_topic(topics.interactions, topics.interaction_partitions)
+        self.refusals = RefusalLog()
+        # One at a time, also where a rebalance abandons a restore in the middle: two folds may be too much for memory.
+        self._restoring = ThreadPoolExecutor(1, thread_name_prefix="restore")
+        self._table = SegmentTable(self, partitions=topics.event_partitions)
+        self.tables.add(self._table)
+        self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
+        self._learning_wiring = LearningWiring(
+            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.membership.kept
+        )
+        self.on_partitions_revoked.connect(self._let_go)
+        self.on_before_shutdown.connect(self._let_go)
+
+    async def crash(self, reason: BaseException) -> None:
+        """End the worker; what fails in the course of it is not the reason."""
+        self.failure = self.failure or reason
+        await super().crash(reason)
+
+    def _outputs(self) -> Outputs:
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self.refusals)
+
+    async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
+        """Restore the assigned partitions from what is durable, and say where to read on.
+
+        Joins are folded again from the table at each assignment, even those that were never taken away: the
+        table is the truth, and another worker may have held a partition without this one noticing.
+        """
+        topics, held = self.settings.topics, self.partitions
+        positions: dict[TP, int] = {}
+        held.keep_only(assignment, topics)
+        event_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
+        self._table.keep_only(event_partitions)
+        for partition in event_partitions:
+            async with held.join_lock(partition):
+                join = PartitionJoin(partition, self._join_wiring)
+                await asyncio.get_running_loop().run_in_executor(self._restoring, join.restore)
+                held.joins[partition] = join
+                positions[TP(topics.impressions, partition)] = join.impressions.offset
+                positions[TP(topics.feedback, partition)] = join.feedback.offset
+                LOG.info(
+                    "join restored",
+                    partition=partition,
+                    impressions=join.impressions.offset,
+                    feedback=join.feedback.offset,
+                )
+        interaction_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.interactions)
+        policies = await self._published_policies() if set(interaction_partitions) - set(held.learners) else {}
+        for partition in interaction_partitions:
+            async with held.learner_lock(partition):
+                if partition not in held.learners:
+                    newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
+                    learner = held.learners[partition] = PartitionLearner(
+                        partition, self._learning_wiring, newest, policies
+                    )
+                    LOG.info(
+                        "learners restored",
+                        partition=partition,
+                        offset=learner.interactions.offset,
+                        policy_version=learner.policy_versions,
+                    )
+                positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
+        return positions
+
+    async def _published_policies(self) -> dict[bytes, bytes | None]:
+        """Return the newest record of each model: a policy, or the manifest of one in chunks."""
+        return await read_newest(
+            self.settings.kafka, self.settings.topics.policies, 0, wanted=lambda key: not is_chunk(key)
+        )
+
+    async def _let_go(self, *_: Any, **__: Any) -> None:
+        """Finish what is being done, write last checkpoints, and forget what this worker knew of its partitions."""
+        held, topics = self.partitions, self.settings.topics
+        for partition in list(held.joins):
+            async with held.join_lock(partition):
+                del held.joins[partition]
+                self.metrics.drop_event_partition(partition)
+                self.metrics.drop_lag(topics.impressions, partition)
+                self.metrics.drop_lag(topics.feedback, partition)
+        for partition in list(held.learners):
+            async with held.learner_lock(partition):
+                learner = held.learners.pop(partition)
+                await learner.write_checkpoint()
+                await self.commit_offsets({TP(topics.interactions, partition): learner.durable_offset})
+                learner.close()
+                self.metrics.drop_lag(topics.interactions, partition)
+                LOG.info(
+                    "learners let go",
+                    partition=partition,
+                    offset=learner.durable_offset,
+                    policy_version=learner.policy_versions,
+                )

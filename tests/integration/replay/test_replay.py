@@ -1,0 +1,148 @@
+"""Replaying a log into a broker: what an independent consumer finds on the topics."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.partitioner.default import murmur2
+from rich.console import Console
+
+from groundswell.events import Feedback, Impression, Watermark
+from streams.kafka.acknowledged_producer import SendError
+from streams.replay.dsjson import DsjsonMapping
+from streams.replay.mapping import Mapping
+from streams.replay.mapping_file import load_mapping
+from streams.replay.replay import ReplaySummary, replay
+from tests.real_logs import PROJECT, real_log
+
+PARTITIONS = 4
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def topics(broker: str) -> str:
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in ("impressions", "feedback")])
+    admin.close()
+    return broker
+
+
+def replayed(path: Path, mapping: Mapping | DsjsonMapping, servers: str, **options: Any) -> ReplaySummary:
+    return replay(
+        path,
+        mapping,
+        bootstrap_servers=servers,
+        impressions_topic="impressions",
+        feedback_topic="feedback",
+        console=Console(file=io.StringIO()),
+        **{"speed": None, "limit": None, **options},
+    )
+
+
+def records(topic: str, servers: str) -> Iterator[Any]:
+    """Yield everything on the topic, partition by partition."""
+    consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", consumer_timeout_ms=30_000)
+    partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    consumer.assign(partitions)
+    ends = consumer.end_offsets(partitions)
+    for partition in partitions:
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        for record in consumer:
+            yield record
+            if record.offset + 1 == ends[partition]:
+                break
+    consumer.close()
+
+
+@pytest.fixture
+def small_log(tmp_path: Path) -> tuple[Path, Mapping]:
+    lines = ["request,at,article,p,clicked,disliked"]
+    lines += [f"r{n},{1_700_000_000 + n},{'abc'[n % 3]},0.5,{n % 2},{int(n % 5 == 0)}" for n in range(200)]
+    log = tmp_path / "log.csv"
+    log.write_text("\n".join(lines))
+    mapping = Mapping.model_validate(
+        {
+            "model": "news",
+            "impression_id": "request",
+            "occurred_at": {"column": "at", "unit": "s"},
+            "action": {"column": "article"},
+            "propensity": "p",
+            "feedback": [
+                {"signal": "click", "column": "clicked", "delay_ms": 2_500},
+                {"signal": "dislike", "column": "disliked", "delay_ms": 500},
+            ],
+        }
+    )
+    return log, mapping
+
+
+def test_everything_arrives_once_by_the_wire_contract_and_in_event_time_order(
+    topics: str, small_log: tuple[Path, Mapping]
+) -> None:
+    summary = replayed(*small_log, topics)
+    assert (summary.rows, summary.impressions, summary.feedback) == (200, 200, {"click": 100, "dislike": 40})
+    found: dict[str, list[Any]] = {"impressions": [], "feedback": []}
+    kinds: dict[str, type[Impression | Feedback]] = {"impressions": Impression, "feedback": Feedback}
+    for topic, kind in kinds.items():
+        newest = dict.fromkeys(range(PARTITIONS), 0)
+        promised: dict[int, int] = {}
+        for record in records(topic, topics):
+            assert record.partition not in promised, "the end of input is the last message of its partition"
+            if record.key is None:
+                promised[record.partition] = msgspec.json.decode(record.value, type=Watermark).watermark
+                continue
+            message: Impression | Feedback = msgspec.json.decode(record.value, type=kind)
+            assert record.key == message.impression_id.encode()
+            assert record.partition == (murmur2(record.key) & 0x7FFFFFFF) % PARTITIONS
+            assert message.occurred_at >= newest[record.partition]
+            newest[record.partition] = message.occurred_at
+            found[topic].append(message)
+        last = (1_700_000_000 + 199) * 1_000 + 2_500
+        assert promised == dict.fromkeys(range(PARTITIONS), last + HOUR)
+        assert summary.watermark == last + HOUR
+    assert {i.impression_id for i in found["impressions"]} == {f"r{n}" for n in range(200)}
+    assert Counter(f.signal for f in found["feedback"]) == {"click": 100, "dislike": 40}
+    assert len({f.feedback_id for f in found["feedback"]}) == 140
+
+
+def test_a_limit_replays_the_first_rows_and_still_marks_the_end(topics: str, small_log: tuple[Path, Mapping]) -> None:
+    summary = replayed(*small_log, topics, limit=7, watermark_margin_ms=10)
+    assert (summary.rows, summary.impressions) == (200, 7)
+    keys = [record.key for record in records("impressions", topics)]
+    assert sorted(key for key in keys if key is not None) == [f"r{n}".encode() for n in range(7)]
+    assert keys.count(None) == PARTITIONS
+
+
+def test_a_missing_topic_is_named(broker: str, small_log: tuple[Path, Mapping]) -> None:
+    with pytest.raises(SendError, match=r"no topic 'impressions'.*groundswell topics create"):
+        replayed(*small_log, broker)
+
+
+@pytest.mark.timeout(300)
+def test_kuairand_arrives_with_the_counts_of_its_file(topics: str) -> None:
+    log = real_log("kuairand_pure/processed_splits_val.parquet")
+    summary = replayed(log, load_mapping(PROJECT / "deploy/mappings/kuairand-pure.toml"), topics)
+    shown: Counter[str] = Counter()
+    identifiers = set()
+    for record in records("impressions", topics):
+        if record.key is not None:
+            impression = msgspec.json.decode(record.value, type=Impression)
+            shown[impression.actions[impression.chosen].id] += 1
+            identifiers.add(impression.impression_id)
+    signals = Counter(
+        msgspec.json.decode(record.value, type=Feedback).signal
+        for record in records("feedback", topics)
+        if record.key is not None
+    )
+    assert len(identifiers) == summary.impressions == shown.total() == 91_805
+    assert shown == summary.actions
+    assert signals == summary.feedback

@@ -1,0 +1,88 @@
+"""A worker that stops, is killed, and comes back: nothing is lost, nothing counts twice, and the policy is the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from experiments.servers.embedded_broker import EmbeddedBroker
+from streams.settings import load_settings
+from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
+from tests.integration.workers import RunningWorker, with_topics
+
+pytestmark = pytest.mark.timeout(400)
+
+PART = 2_000
+FAUST = (sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--loglevel", "info")
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[str]:
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        yield with_topics(broker.bootstrap_servers)
+
+
+def test_stopped_and_killed_in_the_middle_it_ends_where_one_that_never_stopped_would(
+    tmp_path: Path, servers: str
+) -> None:
+    day = Day(servers)
+    worker = RunningWorker(tmp_path, servers)
+    with worker:
+        day.goes_on(PART)
+        worker.until(lambda: worker.metric("groundswell_rewards_total") > 0, "something to be learned")
+        status, seconds = worker.stop()
+        assert (status, seconds < 10) == (0, True), worker.said()[-3_000:]
+        day.goes_on(PART)
+        for _ in range(2):
+            worker.start()
+            day.goes_on(PART // 2)
+            worker.until(lambda: worker.metric("groundswell_join_total") > PART // 10, "something to be joined")
+            worker.kill()
+        day.ends()
+        worker.start()
+        worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+        worker.until(lambda: worker.metric("groundswell_policy_version") == len(day.expected), "the last policy")
+        assert worker.stop()[0] == 0
+
+    log = first_deliveries(servers)
+    assert {one.impression.impression_id: one.signals for one in log} == day.expected
+    assert len({(one.source.partition, one.source.offset) for one in log}) == len(day.expected)
+
+    assert_policies_are_the_learners(servers, load_settings(tmp_path / "worker.toml").models["feed"], log)
+
+
+def test_what_faust_skips_when_it_clears_its_queues_is_sought_and_read(tmp_path: Path, servers: str) -> None:
+    day, command = Day(servers), (sys.executable, "-m", "tests.integration.skipping_worker")
+    with RunningWorker(tmp_path, servers, command=command) as worker:
+        day.goes_on(PART)
+        day.ends()
+        worker.until(lambda: worker.metric("groundswell_gaps_total") > 0, "a gap to be noticed")
+        worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+    log = first_deliveries(servers)
+    assert {one.impression.impression_id: one.signals for one in log} == day.expected
+
+
+def test_faust_starts_the_same_worker_which_begins_at_the_earliest_where_there_is_no_checkpoint(
+    tmp_path: Path, servers: str
+) -> None:
+    day = Day(servers)
+    day.goes_on(20)
+    day.ends()
+    with RunningWorker(tmp_path, servers, command=FAUST) as worker:
+        worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+        assert worker.get("/healthz")[0] == 200
+        status, seconds = worker.stop()
+        assert (status, seconds < 10) == (0, True), worker.said()[-3_000:]
+
+
+def test_faust_starts_no_worker_that_would_not_find_its_topics(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+        done = subprocess.run(FAUST, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode != 0
+    assert "checkpoints has 0 partitions, expected 4; " in done.stderr + done.stdout

@@ -1,0 +1,69 @@
+"""The command line is made of what is installed, is quick to start, and names the extra that a command needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+from typer.testing import CliRunner
+
+from streams import command_line
+from streams.cli import COMMANDS, ORDER, cli, collected
+from streams.command_line import extra_with
+
+HEAVY = {"faust", "kafka", "matplotlib", "msgspec", "numba", "numpy", "polars", "pydantic", "river"}
+
+
+def test_every_command_that_is_declared_has_its_place() -> None:
+    assert {entry.name for entry in entry_points(group=COMMANDS)} == set(ORDER)
+
+
+def test_help_names_all_commands_in_order_whatever_the_order_of_the_declarations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declared = list(entry_points(group=COMMANDS))
+    for given in (declared, declared[::-1]):
+        monkeypatch.setattr("streams.cli.entry_points", lambda *, group, given=given: given)
+        output = CliRunner().invoke(collected(), ["--help"]).output
+        places = [output.index(f" {name} ") for name in ORDER]
+        assert places == sorted(places)
+
+
+def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
+    program = "import sys, streams.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_a_command_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vowpalwabbit", None)
+    monkeypatch.delitem(sys.modules, "experiments.papers.vowpal", raising=False)
+    result = CliRunner().invoke(cli, ["bench", "learner"])
+    assert result.exit_code == 2
+    assert result.output == ('groundswell: bench learner needs vowpalwabbit: pip install "groundswell-worker[bench]"\n')
+
+
+def test_what_no_extra_brings_is_not_explained_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "experiments.bench.learner", None)
+    result = CliRunner().invoke(cli, ["bench", "learner"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        pytest.param("confluent_kafka", "bench", id="a module is spelt with _, its distribution with -"),
+        pytest.param("hypothesis", "dev", id="for whoever works on it"),
+        pytest.param("msgspec", None, id="always installed"),
+        pytest.param("unheard_of", None, id="not ours"),
+        pytest.param("", None, id="no module is named"),
+    ],
+)
+def test_the_extra_of_a_module_is_read_from_what_is_installed(
+    module: str, extra: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = ['confluent-kafka>=2.12; extra == "bench"', "msgspec>=0.19", "hypothesis>=6; extra == 'dev'"]
+    monkeypatch.setattr(command_line, "requires", lambda distribution: declared)
+    assert extra_with(module) == extra

@@ -1,0 +1,126 @@
+"""The two distributions: what each holds, and that they fit together. Built from a copy, without an index."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from experiments.servers.kafka_distribution import PROJECT
+
+APPS, WORKER = PROJECT / "groundswell", PROJECT
+WORKERS_FOLDERS = ["processors", "state", "streams", "experiments"]
+LEFTOVERS = shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
+
+
+@cache
+def declared(folder: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def built(kind: str, source: Path, out: Path) -> Path:
+    """Build a wheel or an sdist as pip does, but with the setuptools that is here."""
+    program = f"from setuptools import build_meta; build_meta.build_{kind}({str(out)!r})"
+    out.mkdir(exist_ok=True)
+    before = set(out.iterdir())
+    subprocess.run([sys.executable, "-c", program], cwd=source, check=True, capture_output=True, text=True)
+    (made,) = set(out.iterdir()) - before
+    return made
+
+
+def content(wheel: Path) -> set[str]:
+    return {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+
+def files(*folders: str, kinds: str = "*") -> set[str]:
+    here = {path for folder in folders for path in (PROJECT / folder).rglob(kinds) if path.is_file()}
+    names = {path.relative_to(PROJECT).as_posix() for path in here}
+    return {name for name in names if not re.search(r"__pycache__/|/build/|\.egg-info/", name)}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("source")
+    for folder in ("groundswell", *WORKERS_FOLDERS):
+        shutil.copytree(PROJECT / folder, copy / folder, ignore=LEFTOVERS)
+    for file in ("pyproject.toml", "README.md"):
+        shutil.copy(PROJECT / file, copy)
+    return copy
+
+
+def test_the_wheel_for_apps_holds_what_they_import_and_nothing_else(source: Path, tmp_path: Path) -> None:
+    wheel = built("wheel", source / "groundswell", tmp_path)
+    assert content(wheel) == files("groundswell", kinds="*.py") | {"groundswell/py.typed"}
+
+
+def test_so_does_the_one_made_from_its_sdist(source: Path, tmp_path: Path) -> None:
+    with tarfile.open(built("sdist", source / "groundswell", tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.glob("groundswell-*")
+    wheel = built("wheel", unpacked, tmp_path / "wheel")
+    assert content(wheel) == files("groundswell", kinds="*.py") | {"groundswell/py.typed"}
+
+
+def test_the_wheel_of_the_worker_holds_every_file_of_its_folders_and_none_for_apps(
+    source: Path, tmp_path: Path
+) -> None:
+    held = content(built("wheel", source, tmp_path))
+    assert held == files(*WORKERS_FOLDERS)
+    assert {
+        "streams/http/page/index.html",
+        "experiments/demo/report.html.j2",
+        "experiments/demo/demo.toml",
+        "experiments/papers/templates/experiments.html",
+    } <= held
+
+
+def test_both_carry_one_version_and_ask_for_just_that_of_each_other() -> None:
+    apps, worker = declared(APPS), declared(WORKER)
+    version = apps["version"]
+    assert worker["version"] == version
+    assert [one for one in worker["dependencies"] if one.startswith("groundswell")] == [f"groundswell=={version}"]
+    assert apps["optional-dependencies"] == {
+        "worker": [f"groundswell-worker=={version}"],
+        "bench": [f"groundswell-worker[bench]=={version}"],
+    }
+
+
+def test_apps_need_what_the_worker_needs_and_no_more() -> None:
+    assert {re.split(r"[<>=]", one)[0] for one in declared(APPS)["dependencies"]} == {"msgspec", "numpy"}
+    assert set(declared(APPS)["dependencies"]) <= set(declared(WORKER)["dependencies"])
+    assert declared(APPS)["requires-python"] == declared(WORKER)["requires-python"]
+
+
+def test_the_lock_leaves_out_what_is_installed_from_here() -> None:
+    assert not re.search(r"^groundswell", (PROJECT / "requirements.lock").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        declared(APPS)["scripts"]["groundswell"],
+        *(value for group in declared(WORKER)["entry-points"].values() for value in group.values()),
+    ],
+)
+def test_entry_points_lead_somewhere(target: str) -> None:
+    module, _, name = target.partition(":")
+    assert callable(getattr(import_module(module), name))
+
+
+def test_the_image_is_built_from_both() -> None:
+    dockerfile = (PROJECT / "deploy" / "Dockerfile").read_text()
+    copied = set(" ".join(re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE)).split())
+    assert copied == {"groundswell", *WORKERS_FOLDERS, "requirements.lock", "pyproject.toml", "README.md"}
+    kept = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert kept == copied

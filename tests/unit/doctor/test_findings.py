@@ -1,0 +1,173 @@
+"""What the doctor makes of what it sees: tables of cases, each with the word it ends in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from processors.join.config import JoinConfig
+from streams.doctor import findings
+from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
+from streams.kafka.topics import TopicLayout
+from streams.settings import KafkaSettings
+
+PASS, WARN, FAIL = "pass", "warn", "fail"
+LOG = TopicLayout(
+    "impressions", 2, {"cleanup.policy": "delete", "retention.ms": "1", "message.timestamp.type": "LogAppendTime"}
+)
+COMPACTED = TopicLayout("policies", 2, {"cleanup.policy": "compact"})
+HOUR_MS = 3_600_000
+
+
+def check(finding: Finding, expected: str, word: str) -> None:
+    """What is not well says what to do; the word is in what it says."""
+    assert finding.status == expected, finding
+    assert word in f"{finding.seen} {finding.remedy}", finding
+    assert bool(finding.remedy) == (expected != PASS), finding
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected", "word"),
+    [
+        ({"bootstrap_servers": "127.0.0.1:9092, localhost:9093,[::1]:9094"}, PASS, "this machine only"),
+        ({"bootstrap_servers": "kafka.example:9092"}, WARN, "SASL_SSL"),
+        ({"bootstrap_servers": "127.0.0.1:9092,10.0.0.7:9092"}, WARN, "read everything"),
+        ({"bootstrap_servers": "kafka.example:9092", "security_protocol": "SSL"}, PASS, "SSL"),
+        ({"security_protocol": "SSL", "check_hostname": False}, WARN, "name"),
+    ],
+)
+def test_security(settings: dict[str, Any], expected: str, word: str) -> None:
+    check(findings.of_security(KafkaSettings(**settings)), expected, word)
+
+
+def partition(leader: int = 1, replicas: int = 1, in_sync: int | None = None) -> dict[str, Any]:
+    synced = replicas if in_sync is None else in_sync
+    return {"leader_id": leader, "replica_nodes": [*range(replicas)], "isr_nodes": [*range(synced)]}
+
+
+@pytest.mark.parametrize(
+    ("described", "replication", "expected", "word"),
+    [
+        ([], 1, FAIL, "topics create"),
+        ([partition()], 1, FAIL, "1 partitions, expected 2"),
+        ([partition(), partition(leader=-1)], 1, FAIL, "leader"),
+        ([partition(replicas=3), partition(replicas=3, in_sync=2)], 3, WARN, "behind"),
+        ([partition(), partition()], 3, WARN, "1 copies, kafka.replication is 3"),
+        ([partition(replicas=3), partition(replicas=3)], 3, PASS, "3 copies"),
+    ],
+)
+def test_topics(described: list[dict[str, Any]], replication: int, expected: str, word: str) -> None:
+    check(findings.of_topic(LOG, {"partitions": described}, replication), expected, word)
+
+
+@pytest.mark.parametrize(
+    ("layout", "config", "expected", "word"),
+    [
+        (LOG, {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}, PASS, "LogAppendTime"),
+        (LOG, {"cleanup.policy": "delete"}, WARN, "CreateTime"),
+        (LOG, {"cleanup.policy": "compact"}, FAIL, "replace"),
+        (COMPACTED, {"cleanup.policy": "compact"}, PASS, "compact"),
+        (LOG, {"cleanup.policy": "compact,delete"}, FAIL, "replace"),
+        (COMPACTED, {"retention.ms": "-1"}, FAIL, "pile up"),
+        (COMPACTED, {"cleanup.policy": "compact,delete"}, FAIL, "deleted by age"),
+    ],
+)
+def test_layouts(layout: TopicLayout, config: dict[str, str], expected: str, word: str) -> None:
+    check(findings.of_layout(layout, config), expected, word)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected", "word"),
+    [
+        ({"retention.ms": "-1"}, PASS, "for ever"),
+        ({"retention.ms": str(7 * DAY_MS)}, PASS, "7 days"),
+        ({}, PASS, "7 days"),
+        ({"retention.ms": str(3 * HOUR_MS)}, FAIL, "waits up to 4"),
+        ({"retention.ms": str(6 * HOUR_MS)}, WARN, "away for"),
+        ({"retention.ms": str(7 * DAY_MS), "retention.bytes": "1000000"}, WARN, "retention.bytes"),
+    ],
+)
+def test_retention_is_held_against_the_wait(config: dict[str, str], expected: str, word: str) -> None:
+    join = JoinConfig(wait=3 * 3600, grace=60, backward=60, activation=3600)
+    check(findings.of_retention("impressions", config, join), expected, word)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "misplaced", "expected", "word"),
+    [
+        ([], 0, WARN, "none"),
+        ([None] * 100, 0, PASS, "100"),
+        ([None] * 99 + ["schema"], 0, WARN, "schema 1"),
+        (["schema"] * 4 + ["bad_propensity"] * 6, 0, FAIL, "bad_propensity 6, schema 4"),
+        ([None] * 100, 75, FAIL, "murmur2"),
+    ],
+)
+def test_samples(refusals: list[str | None], misplaced: int, expected: str, word: str) -> None:
+    check(findings.of_sample("impressions", refusals, misplaced), expected, word)
+
+
+@pytest.mark.parametrize(
+    ("delays", "stamped", "expected", "word"),
+    [
+        ([20, 50, 90_000], True, PASS, "50 ms"),
+        ([20, -900, 50], True, PASS, "median"),
+        ([20, -5_000, 50], True, WARN, "5 s ahead"),
+        ([20, -90_001, 50], True, FAIL, "refused"),
+        ([HOUR_MS * 5, HOUR_MS * 3], True, WARN, "3 h after"),
+        ([0], False, WARN, "LogAppendTime"),
+    ],
+)
+def test_clocks(delays: list[int], stamped: bool, expected: str, word: str) -> None:
+    check(findings.of_clocks("impressions", delays, 90_000, broker_stamps=stamped), expected, word)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "retention", "expected", "word"),
+    [
+        ([Unread(0, 5, 20, 20), Unread(1, 0, None, 0)], DAY_MS, PASS, "everything"),
+        ([Unread(0, 5, 10, 20, 500), Unread(1, 0, 8, 8)], DAY_MS, PASS, "10 records"),
+        ([Unread(0, 5, None, 20, HOUR_MS)], DAY_MS, WARN, "15 records"),
+        ([Unread(0, 5, 10, 20, 13 * HOUR_MS)], DAY_MS, FAIL, "soon"),
+        ([Unread(0, 5, 10, 20, 13 * HOUR_MS)], -1, WARN, "13 h"),
+        ([Unread(3, 50, 10, 90)], DAY_MS, FAIL, "40 records were deleted"),
+        (
+            [Unread(0, 0, 10, 20, 500), Unread(3, 0, 100, 10)],
+            DAY_MS,
+            FAIL,
+            "[3] ends at 10, but has been read up to 100",
+        ),
+        ([Unread(0, 0, None, 0), Unread(1, 0, 1, 0)], DAY_MS, FAIL, "made again"),
+    ],
+)
+def test_lag(partitions: list[Unread], retention: int, expected: str, word: str) -> None:
+    check(findings.of_lag("impressions", partitions, retention), expected, word)
+
+
+def test_a_checkpoint_is_too_old_only_where_there_is_something_newer_to_learn() -> None:
+    check(findings.of_age("checkpoint 0", "feed", 5 * DAY_MS, 0, 60_000), PASS, "5 days old")
+    check(findings.of_age("checkpoint 0", "feed", 5 * DAY_MS, 59_000, 60_000), PASS, "5 days old")
+    check(findings.of_age("checkpoint 0", "feed", 70_000, 61_000, 60_000), WARN, "61 s old")
+
+
+def test_a_group_without_members_is_told() -> None:
+    check(findings.of_group("groundswell", 0), WARN, "groundswell worker")
+    check(findings.of_group("groundswell", 2), PASS, "2 workers run")
+
+
+@pytest.mark.parametrize(
+    ("found", "well"),
+    [
+        ([], True),
+        ([passed("a", "b"), warned("c", "d", "e")], True),
+        ([passed("a", "b"), failed("c", "[bold]d[/]", "e")], False),
+    ],
+)
+def test_scripts_get_all_of_it(found: list[Finding], well: bool) -> None:
+    told = json.loads(findings.in_json(found))
+    assert told["well"] is well
+    assert [one["check"] for one in told["findings"]] == [one.check for one in found]
+    for one in found:
+        assert findings.in_words(one).plain.startswith(f"{one.status} {one.check}: {one.seen}")
+        assert one.remedy in findings.in_words(one).plain

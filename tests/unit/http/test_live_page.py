@@ -1,0 +1,180 @@
+"""What the live page is given to show, and how it is served, without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from groundswell.events import Reward
+from processors.learners import running_totals
+from processors.learners.statistics import Statistics
+from streams.app import create_app
+from streams.http.bounded_history import POINTS, BoundedHistory
+from streams.http.live_page import MOST_SIGNALS, LivePage, RecentCounts, Value
+from streams.observing.learning_metrics import MEMORY, LearningMetrics
+from streams.settings import Settings
+from streams.worker.outputs import contract_partition
+from streams.worker.worker_app import Groundswell
+from tests.unit.observing.test_metrics import reward
+from tests.unit.rounds import interaction
+
+MODELS = ("feed", "search")
+
+
+def settings() -> Settings:
+    return Settings.model_validate({"models": {name: {"definitely_negative": ["dislike"]} for name in MODELS}})
+
+
+def learned(app: Groundswell, rewards: list[Reward]) -> None:
+    """Count rewards of model `feed` as its learner would, and publish a policy."""
+    sums = np.zeros(running_totals.SUMS)
+    learning = LearningMetrics(app.metrics)
+    learning.follow(0, "feed", Statistics())
+    for number, one in enumerate(rewards):
+        running_totals.tally(sums, 0, 1.0, 3, np.array([one.state, one.state, 0.5, 1.0, 1.0]))
+        learning.learned(0, "feed", [interaction(number)], [one], Statistics.of(0, sums))
+    app.metrics.policy_version.labels("feed").set(len(rewards))
+    for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():
+        app.metrics.policy_value.labels("feed", estimate).set(value)
+
+
+# -- the past -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [10, POINTS + 5, 20_000])
+def test_a_past_of_any_length_takes_the_same_room_and_is_evenly_spaced(seconds: int) -> None:
+    history: BoundedHistory[int] = BoundedHistory(1.0)
+    for second in range(seconds):
+        history.add(float(second), second)
+    moments = [at for at, _ in history.points]
+    assert len(moments) <= POINTS
+    assert len(moments) >= min(seconds, POINTS // 2)
+    assert moments[0] == 0
+    gaps = {after - before for before, after in pairwise(moments)}
+    assert max(gaps) <= 1.5 * min(gaps)
+    assert seconds - moments[-1] <= 2 * max(gaps)
+
+
+def test_a_timer_that_is_a_little_early_costs_no_point() -> None:
+    history: BoundedHistory[None] = BoundedHistory(1.0)
+    for second in range(50):
+        history.add(second + (0.05 if second % 2 else -0.02), None)
+    assert len(history.points) == 50
+
+
+# -- signals --------------------------------------------------------------------------------------------------
+
+
+def test_what_a_signal_was_taken_for_is_that_of_the_recent_past() -> None:
+    recent = RecentCounts()
+    recent.update({("like", "1"): 5 * MEMORY})
+    recent.update({("like", "1"): 5 * MEMORY, ("like", "-1"): 5 * MEMORY, ("skip", "0"): 1})
+    like, skip = recent.signals()
+    assert (like.name, skip.name) == ("like", "skip")
+    minus, zero, plus = like.states
+    assert minus > 0.98 * sum(like.states)
+    assert zero == 0
+    assert plus > 0
+
+
+def test_of_many_signals_the_frequent_ones_are_shown_and_the_others_counted() -> None:
+    app = create_app(settings())
+    learned(app, [reward(f"s{number % 30}", 1) for number in range(60)] + [reward("frequent", -1)] * 5)
+    page = LivePage(app)
+    page.sample(0.0)
+    model = page.now("feed", None).model
+    assert model is not None
+    assert model.signals[0].name == "frequent"
+    assert (len(model.signals), model.further_signals) == (MOST_SIGNALS, 31 - MOST_SIGNALS)
+
+
+# -- what is shown --------------------------------------------------------------------------------------------
+
+
+def test_it_shows_what_was_learned() -> None:
+    app = create_app(settings())
+    learned(app, [reward("like", 1)] * 30 + [reward("none", 0)] * 10)
+    app.metrics.join.labels("matched").inc(30)
+    app.metrics.dead_letters.labels("feedback", "schema").inc(2)
+    app.metrics.lag.labels("impressions", "0").set(4)
+    app.metrics.lag.labels("impressions", "1").set(5)
+    page = LivePage(app)
+    page.sample(100.0)
+    page.sample(101.0)
+    live = page.now("feed", None)
+    assert (live.join["matched"], live.join["late"]) == (30, 0)
+    assert live.dead_letters == {"feedback: schema": 2}
+    assert live.lag == {"impressions": 9, "feedback": 0, "interactions": 0}
+    model = live.model
+    assert model is not None
+    assert (model.learned, model.policy_version) == (40, 40)
+    assert model.rates == pytest.approx((0, 0.25, 0.75), abs=0.01)
+    assert model.value == Value(value=0.5, lower=0.4, upper=0.6, logged=0.1)
+    assert [point.at for point in model.past] == [100_000, 101_000]
+    assert model.past[-1].rates == model.rates
+
+
+def test_before_anything_is_learned_nothing_is_made_up() -> None:
+    page = LivePage(create_app(settings()))
+    page.sample(0.0)
+    model = page.now(None, "waiting for partitions").model
+    assert model is not None
+    assert (model.rates, model.value, model.policy_version, model.published, model.past) == (None, None, None, None, [])
+
+
+def test_models_that_are_learned_here_come_first_and_others_say_who_has_them() -> None:
+    app = create_app(settings())
+    partitions = {name: contract_partition(name.encode(), 4) for name in MODELS}
+    assert len(set(partitions.values())) == 2, "the models have to lie apart for this test"
+    app.partitions.learners[partitions["search"]] = None  # type: ignore[assignment]  # only its place is asked for
+    live = LivePage(app).now(None, None)
+    assert live.models == ["search", "feed"]
+    assert live.model is not None
+    assert (live.model.name, live.model.here) == ("search", True)
+    assert (live.interactions.partitions, live.interactions.of) == ([partitions["search"]], 4)
+    other = LivePage(app).now("feed", None).model
+    assert other is not None
+    assert (other.here, other.partition) == (False, partitions["feed"])
+    unknown = LivePage(app).now("no such model", None).model
+    assert unknown is not None
+    assert unknown.name == "search"
+
+
+# -- how it is served -----------------------------------------------------------------------------------------
+
+
+def served(app: Groundswell, path: str) -> tuple[int, dict[str, str], bytes]:
+    async def ask() -> Any:
+        async with TestClient(TestServer(await app.web.wsgi())) as client:
+            answer = await client.get(path)
+            return answer.status, dict(answer.headers), await answer.read()
+
+    status, headers, body = asyncio.run(ask())
+    return status, headers, body
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html"),
+        ("/page.css", "text/css"),
+        ("/page.js", "text/javascript"),
+        ("/live.json", "application/json"),
+    ],
+)
+def test_the_page_lets_nothing_run_in_it_but_itself(path: str, kind: str) -> None:
+    status, headers, body = served(create_app(settings()), path)
+    assert status == 200
+    assert headers["Content-Type"].startswith(kind)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert not [rule for rule in policy.values() if "unsafe" in rule or "http" in rule or "*" in rule]
+    assert b"http://" not in body.replace(b"http://www.w3.org/2000/svg", b"")
+    assert b"https://" not in body

@@ -1,0 +1,111 @@
+"""Topics that do not fit the join are found before the worker starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kafka.admin import ConfigResource
+
+from streams.kafka import topics
+from streams.kafka.topics import CleanupError, PartitionCountError, check_topics, topic_layouts
+from streams.settings import KafkaSettings, TopicSettings
+
+TOPICS = TopicSettings()
+
+
+class Cluster:
+    """An admin client of a cluster that has the topics with these numbers of partitions and configurations.
+
+    Of its brokers the first that are asked have not heard of any topic yet: so many as `unaware`.
+    """
+
+    def __init__(self, partitions: dict[str, int], configs: dict[str, dict[str, str]], unaware: int = 0) -> None:
+        self._partitions = partitions
+        self._configs = configs
+        self._unaware = unaware
+
+    def __call__(self, **_: Any) -> Cluster:
+        return self
+
+    def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        known = {} if self._unaware else self._partitions
+        self._unaware = max(0, self._unaware - 1)
+        return [{"name": name, "partitions": [{}] * known.get(name, 0)} for name in names]
+
+    def describe_configs(self, resources: list[ConfigResource], **_: Any) -> dict[str, Any]:
+        configs = {one.name: self._configs.get(one.name, {}) for one in resources}
+        return {"topic": {topic: {k: {"value": v} for k, v in one.items()} for topic, one in configs.items()}}
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def check(
+    monkeypatch: pytest.MonkeyPatch,
+    configs: dict[str, dict[str, str]] | None = None,
+    *,
+    unaware: int = 0,
+    **partitions: int,
+) -> None:
+    layouts = topic_layouts(KafkaSettings(), TOPICS)
+    right = {layout.name: layout.partitions for layout in layouts}
+    cluster = Cluster({**right, **partitions}, {one.name: one.config for one in layouts} | (configs or {}), unaware)
+    monkeypatch.setattr(topics, "KafkaAdminClient", cluster)
+    for other in ("check_connection", "check_rights"):
+        monkeypatch.setattr(topics, other, lambda *_: None)
+    check_topics(KafkaSettings(), TOPICS)
+
+
+def test_co_partitioning_is_checked_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    check(monkeypatch)
+    with pytest.raises(PartitionCountError, match=r"feedback has 3 partitions, expected .* the same number"):
+        check(monkeypatch, feedback=3)
+
+
+def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "PATIENCE", 0.0)
+    with pytest.raises(PartitionCountError, match=r"impressions has 0 partitions.*groundswell topics create"):
+        check(monkeypatch, impressions=0)
+
+
+def test_topics_that_were_just_made_are_waited_for_until_every_broker_has_heard_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topics, "LOOK_SECONDS", 0.0)
+    check(monkeypatch, unaware=3)
+
+
+@pytest.mark.parametrize(
+    ("topic", "policy", "expected"),
+    [
+        ("impressions", "compact", "delete"),
+        ("feedback", "compact,delete", "delete"),
+        ("checkpoints", "delete", "compact"),
+        ("groundswell-pending-changelog", "compact,delete", "compact"),
+    ],
+)
+def test_a_topic_that_would_lose_what_is_needed_is_refused(
+    topic: str, policy: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        CleanupError, match=rf"{topic} has cleanup.policy={policy}, expected {expected}\. .*kafka-configs"
+    ):
+        check(monkeypatch, {topic: {"cleanup.policy": policy}})
+
+
+def test_a_topic_stamped_by_producers_is_pointed_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    check(monkeypatch)
+    assert not caplog.records
+    check(monkeypatch, {"feedback": {"cleanup.policy": "delete", "message.timestamp.type": "CreateTime"}})
+    (warning,) = caplog.records
+    assert isinstance(warning.msg, dict)
+    assert {"topic": "feedback", "found": "CreateTime", "expected": "LogAppendTime"}.items() <= warning.msg.items()
+
+
+def test_without_the_right_to_ask_how_topics_are_configured_the_worker_starts_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check(monkeypatch, {layout.name: {} for layout in topic_layouts(KafkaSettings(), TOPICS)})

@@ -1,0 +1,68 @@
+"""Deduplication in bounded memory, against a plain set that forgets nothing."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundswell.events import Source
+from processors.learners.ledger import Ledger
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[Source]:
+    """Draw an interactions log: offsets of two partitions with gaps, closed out of order, some of it repeated.
+
+    Floors are what a join writes: nothing below one is still to come for the first time.
+    """
+    log: list[Source] = []
+    for partition in (0, 1):
+        offsets = draw(st.permutations(sorted(draw(st.sets(st.integers(0, 30), max_size=12)))))
+        for place, offset in enumerate(offsets):
+            lowest_to_come = min(offsets[place:])
+            log.append(Source(partition, offset, draw(st.integers(0, lowest_to_come))))
+    repeats = draw(st.lists(st.integers(0, max(0, len(log) - 1)), max_size=10)) if log else []
+    for start in repeats:
+        # A worker that was killed writes a stretch again.
+        log += log[start : start + draw(st.integers(1, 5))]
+    return log
+
+
+@given(deliveries())
+def test_each_interaction_is_admitted_once_as_a_set_would(log: list[Source]) -> None:
+    ledger, seen = Ledger(), set[tuple[int, int]]()
+    for source in log:
+        identity = (source.partition, source.offset)
+        assert ledger.admit(source) == (identity not in seen)
+        seen.add(identity)
+
+
+@given(deliveries(), st.integers(0, 40))
+def test_a_ledger_that_went_through_a_checkpoint_goes_on_as_if_it_had_not(log: list[Source], cut: int) -> None:
+    ledger = Ledger()
+    before = [ledger.admit(source) for source in log[:cut]]
+    stored = msgspec.msgpack.decode(msgspec.msgpack.encode(ledger.state()))
+    restored = Ledger.restore(stored)
+    assert len(restored) == len(ledger)
+    assert [restored.admit(source) for source in log[cut:]] == [ledger.admit(source) for source in log[cut:]]
+    assert restored.state() == ledger.state()
+    assert len(before) == min(cut, len(log))
+
+
+def test_memory_is_bounded_by_what_is_pending_though_offsets_have_gaps_that_never_fill() -> None:
+    ledger, pending = Ledger(), 50
+    for offset in range(0, 100_000, 3):  # the offsets between were dead letters and duplicates
+        assert ledger.admit(Source(0, offset, max(0, offset - pending)))
+        assert len(ledger) <= pending
+
+
+def test_state_depends_on_what_was_admitted_and_not_on_the_order() -> None:
+    sources = [Source(partition, offset, 0) for partition in (2, 0, 1) for offset in (9, 3, 7)]
+    states = []
+    for order in (sources, sources[::-1]):
+        ledger = Ledger()
+        for source in order:
+            ledger.admit(source)
+        states.append(msgspec.msgpack.encode(ledger.state()))
+    assert states[0] == states[1]

@@ -1,0 +1,162 @@
+"""What simulated apps write: what the contract demands, and mishaps as often as they should happen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pytest
+
+from experiments.people.app_faults import NO_FAULTS, Faults
+from experiments.people.app_sessions import AppSessions, Message, Mishaps, Stream
+from experiments.people.three_state import ThreeStateUsers
+from groundswell.events import NONE_SIGNAL, Action, FeatureValue, Feedback, Impression, contradiction
+
+WAIT, GRACE, NOW = 1000, 500, 1_700_000_000_000
+SMOOTH = Mishaps(repeated_impression=0, repeated_feedback=0, held=0, early=0, late=0)
+
+
+class Always:
+    """Shows one action almost always."""
+
+    version = 7
+
+    def __init__(self, favourite: int) -> None:
+        self.favourite = favourite
+
+    def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        rest = 0.1 / (len(actions) - 1)
+        return [0.9 if index == self.favourite else rest for index in range(len(actions))]
+
+    def greedy(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        return [float(index == self.favourite) for index in range(len(actions))]
+
+
+def sessions(mishaps: Mishaps = SMOOTH, faults: Faults = NO_FAULTS, users: int = 5) -> AppSessions:
+    people = ThreeStateUsers(users, 11, 0.2, seed=3)
+    return AppSessions(people, model="m", run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, faults=faults)
+
+
+def shown(apps: AppSessions, count: int = 3000) -> list[Message]:
+    return [message for _ in range(count) for message in apps.show(NOW, Always(4))]
+
+
+def impressions(messages: list[Message]) -> list[Impression]:
+    return [msgspec.json.decode(one.value, type=Impression) for one in messages if one.stream is Stream.IMPRESSIONS]
+
+
+def feedback(messages: list[Message]) -> list[Feedback]:
+    return [msgspec.json.decode(one.value, type=Feedback) for one in messages if one.stream is Stream.FEEDBACK]
+
+
+def test_every_message_keeps_the_contract() -> None:
+    messages = shown(sessions(Mishaps()))
+    assert all(contradiction(impression) is None for impression in impressions(messages))
+    for message in messages:
+        assert message.key == msgspec.json.decode(message.value)["impression_id"].encode()
+
+
+def test_actions_are_shown_as_often_as_the_logged_probabilities_say() -> None:
+    made = impressions(shown(sessions()))
+    assert sum(one.chosen == 4 for one in made) / len(made) == pytest.approx(0.9, abs=0.02)
+    assert {one.chosen_propensity for one in made if one.chosen == 4} == {0.9}
+    assert {one.policy_version for one in made} == {7}
+
+
+def test_signals_are_those_of_the_users() -> None:
+    apps = sessions()
+    messages = shown(apps)
+    signals = {one.impression_id: one.signal for one in feedback(messages)}
+    for impression in impressions(messages):
+        user = int(str(impression.context["user"]).removeprefix("user-"))
+        expected: dict[int, set[str]] = {1: {"click", "like"}, -1: {"dislike", "skip"}, 0: {NONE_SIGNAL}}
+        signal = signals.get(impression.impression_id, NONE_SIGNAL)
+        assert signal in expected[apps.users.state(user, impression.chosen)]
+
+
+def test_without_mishaps_everything_is_sent_when_it_occurs_and_within_the_wait() -> None:
+    for message in shown(sessions()):
+        occurred_at = msgspec.json.decode(message.value)["occurred_at"]
+        assert message.due == occurred_at
+        assert NOW <= occurred_at <= NOW + WAIT
+
+
+def test_repeated_messages_are_the_same_bytes() -> None:
+    apps = sessions(Mishaps(repeated_impression=0.1, repeated_feedback=0.1, held=0, early=0, late=0))
+    counted = Counter(message.value for message in shown(apps))
+    assert sum(count == 2 for count in counted.values()) == (
+        apps.produced.repeated_impressions + apps.produced.repeated_feedback
+    )
+    assert apps.produced.repeated_impressions == pytest.approx(300, abs=60)
+    assert len(counted) == apps.produced.impressions + apps.produced.feedback
+
+
+def test_held_messages_are_sent_within_the_grace() -> None:
+    apps = sessions(Mishaps(repeated_impression=0, repeated_feedback=0, held=0.2, early=0, late=0))
+    delays = [one.due - msgspec.json.decode(one.value)["occurred_at"] for one in shown(apps)]
+    assert sum(delay > 0 for delay in delays) == apps.produced.held > 0
+    assert max(delays) < GRACE
+
+
+def test_early_feedback_is_sent_before_its_impression() -> None:
+    apps = sessions(Mishaps(repeated_impression=0, repeated_feedback=0, held=0, early=0.2, late=0))
+    due = {(one.stream, one.key): one.due for one in shown(apps)}
+    early = [key for stream, key in due if stream is Stream.FEEDBACK]
+    overtaking = [key for key in early if due[Stream.FEEDBACK, key] < due[Stream.IMPRESSIONS, key]]
+    assert len(overtaking) == apps.produced.early > 0
+
+
+def test_late_feedback_comes_when_the_join_has_stopped_waiting() -> None:
+    apps = sessions(Mishaps(repeated_impression=0, repeated_feedback=0, held=0, early=0, late=0.2))
+    late = [one for one in feedback(shown(apps)) if one.occurred_at > NOW + WAIT + GRACE]
+    assert len(late) == apps.produced.late > 0
+    assert apps.last_occurred_at == max(one.occurred_at for one in late)
+
+
+def test_sarcastic_users_like_what_they_hate_and_the_others_do_not() -> None:
+    apps = sessions(faults=Faults(sarcastic=0.4))
+    states_of_likes: dict[bool, set[int]] = {True: set(), False: set()}
+    messages = [message for action in range(11) for _ in range(300) for message in apps.show(NOW, Always(action))]
+    shown_to = {one.impression_id: one for one in impressions(messages)}
+    for one in feedback(messages):
+        impression = shown_to[one.impression_id]
+        user = int(str(impression.context["user"]).removeprefix("user-"))
+        if one.signal == "like":
+            states_of_likes[user < 2].add(apps.users.state(user, impression.chosen))
+    assert states_of_likes == {True: {-1}, False: {1}}
+
+
+def test_people_come_by_platforms_the_sarcastic_ones_by_the_first() -> None:
+    apps = AppSessions(
+        ThreeStateUsers(5, 11, 0.2, seed=3), model="m", run="run", seed=3, wait=WAIT, grace=GRACE, platforms=2
+    )
+    contexts = {tuple(one.context.values()) for one in impressions(shown(apps, 200))}
+    assert contexts == {(f"user-{user}", f"platform-{int(user >= 0.6 * 5)}") for user in range(5)}
+
+
+@pytest.mark.parametrize("after", [0, 100])
+def test_uniform_propensities_are_logged_from_the_given_impression_on(after: int) -> None:
+    made = impressions(shown(sessions(faults=Faults(uniform_propensities=True, after=after)), 200))
+    assert [one.chosen_propensity == pytest.approx(1 / 11) for one in made] == [False] * after + [True] * (200 - after)
+    assert sum(one.chosen == 4 for one in made) > 150  # though the apps go on as before
+
+
+def test_without_the_button_a_dislike_becomes_a_skip() -> None:
+    assert "dislike" in {one.signal for one in feedback(shown(sessions()))}
+    assert "dislike" not in {one.signal for one in feedback(shown(sessions(faults=Faults(no_dislike_button=True))))}
+
+
+def test_delayed_feedback_occurs_later() -> None:
+    apps = sessions(faults=Faults(feedback_delay=60_000))
+    assert min(one.occurred_at for one in feedback(shown(apps))) >= NOW + 60_000
+
+
+@pytest.mark.parametrize("arguments", [{"sarcastic": 1.5}, {"feedback_delay": -1}, {"after": -1}])
+def test_impossible_faults_are_refused(arguments: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"share|count"):
+        Faults(**arguments)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_same_seed_makes_the_same_messages() -> None:
+    assert shown(sessions(Mishaps()), 500) == shown(sessions(Mishaps()), 500)

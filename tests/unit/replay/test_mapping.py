@@ -1,0 +1,130 @@
+"""Mappings: what is refused, and that the error names the field."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.replay.mapping import Mapping, MappingError
+from streams.replay.mapping_file import load_mapping
+from tests.real_logs import PROJECT
+
+GOOD = """
+model = "news"
+impression_id = "request"
+propensity = "p"
+occurred_at = { column = "at", unit = "s" }
+action = { column = "article" }
+context = { user = "user" }
+feedback = [{ signal = "click", column = "clicked", delay_ms = 1_000 }]
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mapping.toml"
+    path.write_text(text)
+    return path
+
+
+def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
+    mapping = load_mapping(written(tmp_path, GOOD))
+    assert isinstance(mapping, Mapping)
+    assert mapping.impression_id == ("request",)
+    assert mapping.propensity.column == "p"
+    assert mapping.context["user"].column == "user"
+    assert mapping.action.set.distinct
+    assert mapping.bad_rows == "stop"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('propensity = "p"', "", "propensity: Field required"),
+        ('propensity = "p"', 'propensity = { estimate = "uniform" }', "propensity.estimate: Input should be"),
+        (
+            'propensity = "p"',
+            "propensity = 1.5",
+            "propensity.constant: Input should be less than or equal to 1",
+        ),
+        (
+            'propensity = "p"',
+            'propensity = { column = "p", constant = 0.5 }',
+            "propensity: expected exactly one of",
+        ),
+        ('propensity = "p"', 'propensity = { probabilities = "p" }', "needs action.set.column"),
+        ('unit = "s"', 'unit = "weeks"', "occurred_at.unit: Input should be"),
+        (', unit = "s"', "", "occurred_at.unit: Field required"),
+        ('impression_id = "request"', "impression_id = []", "impression_id: Value should have at least 1 item"),
+        ('model = "news"', 'model = "news"\nmodle = 1', "modle: Extra inputs are not permitted"),
+        (", delay_ms = 1_000", "", "feedback.0: expected exactly one of delay_ms, delay, at, got none"),
+        (
+            "delay_ms = 1_000",
+            "delay_ms = -1",
+            "feedback.0.delay_ms: Input should be greater than or equal to 0",
+        ),
+        ("delay_ms = 1_000", "delay_ms = 1, above = 1, below = 2", "at most one condition, got above, below"),
+        ('column = "clicked"', "above = 1", "feedback.0: column: missing"),
+        ('signal = "click"', 'signal = "none"', "the join writes it itself"),
+        ('signal = "click"', 'signal_from = "x"', "signal_from: takes neither column nor condition"),
+        ('"article"', '"article", set = { table = "items" }', "action.set.table: no [tables.items]"),
+        (
+            '"article"',
+            '"article", features = { price = "price" }',
+            "action.features.price: 'price' is not a column of",
+        ),
+        ('"article"', '"article", set = "all"', "action.set"),
+        ("model =", "model", "not valid TOML"),
+    ],
+)
+def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    assert old in GOOD
+    with pytest.raises(MappingError) as refused:
+        load_mapping(written(tmp_path, GOOD.replace(old, new, 1)))
+    assert complaint in str(refused.value)
+    assert "mapping.toml" in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"nowhere\.toml: cannot be read"):
+        load_mapping(tmp_path / "nowhere.toml")
+
+
+def test_one_signal_is_declared_once(tmp_path: Path) -> None:
+    twice = GOOD.replace("delay_ms = 1_000 }", 'delay_ms = 1 }, { signal = "click", column = "x", delay_ms = 1 }')
+    with pytest.raises(MappingError, match="'click' is declared twice"):
+        load_mapping(written(tmp_path, twice))
+
+
+@pytest.mark.parametrize("shipped", sorted((PROJECT / "deploy" / "mappings").glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_mappings_load(shipped: Path) -> None:
+    assert load_mapping(shipped).model
+
+
+def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
+    manual = (PROJECT / "docs" / "replay.md").read_text()
+    examples = [block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "[models." not in block]
+    assert len(examples) == 2
+    for example in examples:
+        assert load_mapping(written(tmp_path, example)).model == "news"
+
+
+def test_columns_are_listed_with_the_field_that_reads_them() -> None:
+    declared: dict[str, Any] = {
+        "model": "news",
+        "impression_id": ["user", "at"],
+        "occurred_at": {"column": "at", "unit": "iso"},
+        "action": {"column": "article"},
+        "propensity": {"estimate": "action_frequency"},
+        "context": {"age": "users.age"},
+        "feedback": [{"signal": "click", "column": "clicked", "at": {"column": "clicked_at", "unit": "s"}}],
+        "tables": {"users": {"path": "users.csv", "key": "id", "on": "user"}},
+    }
+    mapping = Mapping.model_validate(declared)
+    columns = list(mapping.row_columns())
+    assert ("context.age", "users.age") in columns
+    assert ("feedback.click.at", "clicked_at") in columns
+    assert mapping.table_of("users.age") == "users"
+    assert mapping.table_of("nested.age") is None
