@@ -76,6 +76,9 @@ def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
             "action.features.price: 'price' is not a column of",
         ),
         ('"article"', '"article", set = "all"', "action.set"),
+        ('"article"', '"article", index_from = 0', "index_from: needs a set in an order of its own"),
+        ('"article"', '"article", index_from = 2, set = ["a"]', "action.index_from: Input should be 0 or 1"),
+        ("delay_ms = 1_000", 'delay_ms = 1, separator = ","', "separator: divides the signals of signal_from"),
         ("model =", "model", "not valid TOML"),
     ],
 )
