@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from groundswell.events import NONE_SIGNAL, PROBABILITY_TOLERANCE, FeatureValue
+from processors.admission.as_meant import near_probability
 from streams.replay.mapping import FeatureType
 
 _WORDS = {
@@ -126,13 +127,6 @@ def without_rounding(logged: Sequence[float]) -> list[float]:
     if PROBABILITY_TOLERANCE < off <= min(MOST_ROUNDING, 0.005 * len(cut)) + 1e-9:
         return [one / total for one in cut]
     return cut
-
-
-def near_probability(value: float) -> float:
-    """Return a probability that rounding moved out of [0, 1] as the nearer of the two; any other number as it is."""
-    if -PROBABILITY_TOLERANCE <= value < 0:
-        return 0.0
-    return 1.0 if 1 < value <= 1 + PROBABILITY_TOLERANCE else value
 
 
 def feature_value(value: object, declared: FeatureType | None) -> FeatureValue | None:

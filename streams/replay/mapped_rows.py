@@ -7,8 +7,9 @@ from collections.abc import Mapping as Lookup
 from typing import Any, NamedTuple, Protocol
 
 from groundswell.events import Action, FeatureValue, Feedback, Impression
+from processors.admission.as_meant import near_probability
 from streams.replay import cell_values
-from streams.replay.cell_values import feature_value, near_probability, number, shortened, truth
+from streams.replay.cell_values import feature_value, number, shortened, truth
 from streams.replay.event_times import milliseconds
 from streams.replay.left_out import Place, RowError
 from streams.replay.mapping import FeedbackColumn, Mapping, Moment
