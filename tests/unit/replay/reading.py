@@ -26,6 +26,12 @@ def summary(log: Log | DecisionLog, standards: Standards | None = None) -> Repla
     return summed_up(log, found, 0, 0.0)
 
 
+def read_with_summary(log: Log | DecisionLog) -> tuple[list[tuple[Impression, list[Feedback]]], ReplaySummary]:
+    """Return what would be sent, and what comes of all rows."""
+    found = examine(log, log.mapping.model, Standards(), None)
+    return list(found_good(log, found, None)), summed_up(log, found, 0, 0.0)
+
+
 def complaints(log: Log | DecisionLog, standards: Standards | None = None) -> str:
     """Return what is wrong with the rows of a log and of the files beside it."""
     return "\n".join(summary(log, standards).reasons)
