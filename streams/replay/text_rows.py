@@ -23,6 +23,8 @@ MOST_LINES = 1_000
 """How many lines a value goes over at most."""
 NULLS = frozenset({"", "\\N"})
 """What stands for a missing value: nothing, and what Hive, MySQL and ClickHouse write."""
+_MASK = "\udc0d"
+"""Half of a surrogate pair: no text that was decoded holds one."""
 
 # A whole action set with its features may lie in one cell; by default Python refuses more than 131,072 characters.
 csv.field_size_limit(1 << 30)
@@ -60,6 +62,8 @@ class TextRows:
         header = next(self._records(), None)
         if header is None:
             raise MappingError(f"{path}: cannot be read: it is empty, expected a first line with the columns' names")
+        if not isinstance(header[1], RowError) and any("\r" in name for name in header[1]):
+            raise MappingError(f"{path}: its lines end with carriage returns alone; end them with line feeds")
         if isinstance(header[1], RowError):
             raise MappingError(f"{path}: the first line, which names the columns, cannot be read: {header[1]}")
         self._header = header[1]
@@ -106,9 +110,7 @@ class TextRows:
             text = line.rstrip("\r\n")
             if not text:
                 continue
-            if "\r" in text:
-                yield number, RowError("line", "a carriage return within it; end lines with a line feed")
-            elif not quotes or '"' not in text:
+            if not quotes or '"' not in text:
                 yield number, text.split(separator)
             else:
                 yield number, self._quoted(line, number, lines)
@@ -124,7 +126,7 @@ class TextRows:
         except UnicodeDecodeError:
             cells, fault = [], "no valid UTF-8 before it ends"
         if not fault and (not taken or self._dialect.breaks or not self._are_rows(line, taken, len(cells))):
-            return cells
+            return [cell.replace(_MASK, "\r") for cell in cells]
         lines.put_back(taken)
         if not fault:
             last = taken[-1][0]
@@ -145,10 +147,10 @@ class TextRows:
         )
 
     def _going_on(self, line: str, taken: list[tuple[int, bytes]], lines: _Lines) -> Iterator[str]:
-        yield line
+        yield _masked(line)
         while self._dialect.breaks is not False and len(taken) < MOST_LINES and (following := lines.take()):
             taken.append(following)
-            yield following[1].decode()
+            yield _masked(following[1].decode())
 
     def _are_rows(self, line: str, taken: Sequence[tuple[int, bytes]], width: int) -> bool:
         """Say whether the first line and one after it would each make a row, were it not for the quotation mark."""
@@ -158,7 +160,7 @@ class TextRows:
     def _is_row(self, line: str, width: int) -> bool:
         separator = self._dialect.separator
         try:
-            lenient = next(csv.reader([line], delimiter=separator), [])
+            lenient = next(csv.reader([_masked(line)], delimiter=separator), [])
         except csv.Error:
             lenient = []
         return width > 1 and (line.count(separator) + 1 == width or len(lenient) == width)
@@ -180,6 +182,12 @@ class _Lines:
 
     def put_back(self, lines: Sequence[tuple[int, bytes]]) -> None:
         self._waiting.extendleft(reversed(lines))
+
+
+def _masked(line: str) -> str:
+    """Return a line with a stand-in for the carriage returns within it, which the csv module takes for ends of lines."""
+    text = line.rstrip("\r\n")
+    return text.replace("\r", _MASK) + line[len(text) :] if "\r" in text else line
 
 
 def _not_utf_8(raw: bytes, error: UnicodeDecodeError) -> RowError:

@@ -263,7 +263,7 @@ def test_what_libraries_write_a_little_differently_is_let_in_as_it_was_meant(
     value = encode(impression(**changes) | {"trace": {"span": None}})
     shown = admitted(ADMISSION.impressions, b"i1", value, 5, NOW)
     assert isinstance(shown, ShownImpression)
-    written = msgspec.json.decode(shown.value)
+    written = msgspec.json.decode(bytes(shown.value))
     expected = {name: one for name, one in {**impression(), **changes, **meant}.items() if one is not None}
     expected["actions"] = [
         {name: one for name, one in action.items() if one is not None} for action in expected["actions"]
