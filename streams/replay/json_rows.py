@@ -73,4 +73,4 @@ class JsonRows:
                 there.update(dict.fromkeys(record))
             yield number, cells
         if good and unseen:
-            raise missing_column(self._path, next(iter(unseen.values())), there, " in any of its lines")
+            raise missing_column(self._path, next(iter(unseen.values())), there, " (in any of its lines)")

@@ -55,8 +55,8 @@ class Log:
     `frequencies` each action's share of the distinct rows that can be read. `feedback_files` are by the name of their
     table.
 
-    Raises MappingError where a file or column is missing, a file cannot be read to its end, a side table's key repeats,
-    or impression ids do.
+    Rows with the id of an earlier one are left out where bad rows are. Raises MappingError where they are not, where a
+    file or column is missing, a file cannot be read to its end, or a side table's key repeats.
     """
 
     def __init__(self, path: Path, mapping: Mapping) -> None:
@@ -75,6 +75,7 @@ class Log:
         self._times = [feedback.at for feedback in mapping.feedback if feedback.at is not None]
         self._times = [at for at in self._times if mapping.table_of(at.column) not in self.feedback_files]
         self._names: list[str] = []
+        self._repeats: list[int] = []
         self._kept: list[tuple[int, int, bytes]] | None = None
         if not mapping.sorted_by_time or mapping.deduplicate is not None:
             self._kept = []
@@ -112,7 +113,12 @@ class Log:
     def _all(self) -> Iterator[tuple[int, dict[str, Any]]]:
         kept: Iterable[tuple[int, int, bytes]] | None = self._kept
         if kept is None:
-            kept = ((0, number, packed) for number, row, packed in self._readable() if not isinstance(row, RowError))
+            repeats = frozenset(self._repeats)
+            kept = (
+                (0, number, packed)
+                for number, row, packed in self._readable()
+                if not isinstance(row, RowError) and number not in repeats
+            )
         for _, number, packed in kept:
             yield number, dict(zip(self._names, _unpack(packed), strict=True))
 
@@ -120,7 +126,7 @@ class Log:
         mapping, shown = self.mapping, Counter[str]()
         identifiers: set[str] = set()
         known: set[tuple[str, ...]] = set()
-        repeats: list[int] = []
+        repeats = self._repeats
         oldest = newest = None
         for number, row, packed in self._readable():
             self.rows += 1
@@ -136,6 +142,11 @@ class Log:
             identifier, occurred_at = row[IMPRESSION_ID], row[OCCURRED_AT]
             if identifier in identifiers:
                 repeats.append(number)
+                told = (
+                    f"{shortened(identifier)} is the id of an earlier row; `deduplicate` drops those that are repeated"
+                )
+                self.left_out.add(self.place(number), RowError("impression_id", told))
+                continue
             identifiers.add(identifier)
             shown[row[ACTION]] += 1
             oldest = occurred_at if oldest is None else min(oldest, occurred_at)
@@ -144,7 +155,7 @@ class Log:
             self._names = self._names or list(row)
             if self._kept is not None:
                 self._kept.append((occurred_at, number, packed))
-        if repeats:
+        if repeats and mapping.bad_rows == "stop":
             raise MappingError(
                 f"impression_id: {len(repeats)} of {self.rows} rows of {self.path} have the id of an earlier one, the "
                 f"first in {self._table.unit} {repeats[0]}; add the columns that tell them apart, or drop them with "

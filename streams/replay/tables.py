@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from streams.replay.cell_values import shortened
 from streams.replay.left_out import RowError
 from streams.replay.mapping import MappingError
 
@@ -41,8 +42,9 @@ class Table(Protocol):
 
 def missing_column(path: Path, wanted: Wanted, there: Iterable[str], hint: str = "") -> MappingError:
     """Return the error for a column that the file does not have."""
-    close = difflib.get_close_matches(wanted.column, list(there), n=1)
-    suggestion = f"; did you mean {close[0]!r}?" if close else ""
+    columns = list(there)
+    close = difflib.get_close_matches(wanted.column, columns, n=1)
+    suggestion = f"; did you mean {close[0]!r}?" if close else f"; it has {shortened(', '.join(columns))}"
     return MappingError(f"{wanted.field}: {path.name} has no column {wanted.column!r}{suggestion}{hint}")
 
 

@@ -185,7 +185,7 @@ class _Lines:
 
 
 def _masked(line: str) -> str:
-    """Return a line with a stand-in for the carriage returns within it, which the csv module takes for ends of lines."""
+    """Return a line with a stand-in for the carriage returns within it, which csv takes for ends of lines."""
     text = line.rstrip("\r\n")
     return text.replace("\r", _MASK) + line[len(text) :] if "\r" in text else line
 

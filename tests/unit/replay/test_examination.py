@@ -224,6 +224,16 @@ def test_times_in_another_unit_are_refused(tmp_path: Path, unit: str, times: int
         Log(path, mapping(occurred_at={"column": "at", "unit": unit}))
 
 
+@pytest.mark.parametrize("declared", [{}, {"sorted_by_time": True}])
+def test_a_row_with_the_id_of_an_earlier_one_is_left_out_on_request(tmp_path: Path, declared: dict[str, Any]) -> None:
+    path = written(tmp_path, {}, {"id": "i0"}, {})
+    with pytest.raises(MappingError, match=r"impression_id: 1 of 3 rows .* an earlier one, the first in line 2"):
+        Log(path, mapping(**declared))
+    log = Log(path, mapping(bad_rows="skip", **declared))
+    assert [impression.occurred_at - AT for impression, _ in read(log)] == [0, 2]
+    assert log.left_out.counts == {"impression_id": 1}
+
+
 def test_a_log_that_is_not_in_order_is_named(tmp_path: Path) -> None:
     log = Log(written(tmp_path, {}, {"at": AT - 5}), mapping(sorted_by_time=True))
     with pytest.raises(ReplayError, match=r"log\.jsonl, line 2: 5 ms before an earlier row; remove sorted_by_time"):
