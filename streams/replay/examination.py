@@ -19,6 +19,8 @@ from streams.replay.mapping import Mapping
 from streams.replay.standards import Standards, without_repeats
 from streams.replay.summary import FeedbackFileSummary, ReplaySummary
 
+ROWS_PER_ADVANCE = 1_000
+
 
 class ReplayError(RuntimeError):
     """A log that cannot be replayed. Says where, and why."""
@@ -80,7 +82,11 @@ class Examination:
 
 
 def examine(
-    log: ReadableLog, model: str, standards: Standards, limit: int | None, advance: Callable[[], None] = lambda: None
+    log: ReadableLog,
+    model: str,
+    standards: Standards,
+    limit: int | None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Examination:
     """Check all that would be sent. What is wrong is added to what the log and its files leave out.
 
@@ -88,8 +94,10 @@ def examine(
     """
     found = Examination()
     latest = 0
-    for number, outcome in standards.judged(log.outcomes(limit), model, int(time.time() * 1_000)):
-        advance()
+    judged = standards.judged(log.outcomes(limit), model, int(time.time() * 1_000))
+    for count, (number, outcome) in enumerate(judged, start=1):
+        if count % ROWS_PER_ADVANCE == 0:
+            advance(ROWS_PER_ADVANCE)
         checked = _checked(log, outcome, found)
         if isinstance(checked, RowError):
             log.left_out.add(log.place(number), checked)

@@ -70,7 +70,8 @@ def replay(
         known = log.rows - log.duplicates - log.left_out.total()
         total = known if limit is None else min(limit, known)
         checked = progress.add_task(f"{path.name}, checked", total=total)
-        found = examine(log, mapping.model, standards, limit, lambda: progress.advance(checked))
+        found = examine(log, mapping.model, standards, limit, lambda rows: progress.advance(checked, rows))
+        progress.update(checked, completed=total)
         summary = summed_up(log, found, known - total, time.monotonic() - started)
         _stop_at_wrong_rows(log, mapping, summary)
         if check:
