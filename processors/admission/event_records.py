@@ -5,10 +5,11 @@ A refusal never raises: a log holds whatever producers write, and the good recor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from sys import intern
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,6 +24,7 @@ from groundswell.events import (
     bad_propensity,
     contradiction,
 )
+from processors.admission.as_meant import as_meant
 from processors.features.action_set_texts import ActionSetTexts, Candidate
 from processors.features.cross_counts import count_crosses, count_crosses_of
 from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
@@ -63,6 +65,31 @@ class Reason(StrEnum):
     EVICTED = "evicted"
 
 
+MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
+"""What an impression is refused for that may be read as it was meant."""
+LIKELY_SECONDS: Final = range(978_307_200, 4_102_444_800)
+"""The years 2001 to 2099 in seconds. As milliseconds they lie in early 1970, when there was nobody to log."""
+EXAMPLES: Final = {
+    "schema_version": 1,
+    "impression_id": "session-17-page-3",
+    "occurred_at": 1_795_310_400_000,
+    "model": "news",
+    "context": {"user": "ann", "age": 31},
+    "actions": [{"id": "a"}, {"id": "b", "features": {"price": 1.5}}],
+    "chosen": 0,
+    "probabilities": [0.75, 0.25],
+    "propensity": 0.75,
+    "policy_version": 12,
+    "weight": 1.0,
+    "deferred": True,
+    "feedback_id": "session-17-page-3/click",
+    "signal": "click",
+    "value": 2.5,
+    "watermark": 1_795_310_400_000,
+}
+"""Each member as it may be written."""
+
+
 class _Outline(Struct, gc=False):
     """Of an impression that was let in before, what the join needs."""
 
@@ -86,6 +113,7 @@ class _Envelope(Impression, frozen=True, kw_only=True, gc=False):
 
 T = TypeVar("T")
 
+_MEMBER: Final = re.compile(r"(?:\$\.|required field `)(\w+)")
 _impression = msgspec.json.Decoder(_Applicant)
 _envelope = msgspec.json.Decoder(_Envelope)
 _feedback = msgspec.json.Decoder(Feedback)
@@ -134,6 +162,7 @@ class Admission:
             if one is not None
             and record.key == one.impression_id.encode()
             and one.occurred_at - record.timestamp <= self._max_ahead_ms
+            and one.occurred_at not in LIKELY_SECONDS
             else self._one_of_feedback(record)
             for record, one in zip(records, opened, strict=True)
         ]
@@ -149,6 +178,7 @@ class Admission:
             and opened.chosen < actions
             and record.key == opened.impression_id.encode()
             and opened.occurred_at - record.timestamp <= self._max_ahead_ms
+            and opened.occurred_at not in LIKELY_SECONDS
             and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
             and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
             and _bounded(len(opened.context), actions, described, model)
@@ -158,11 +188,19 @@ class Admission:
         """Return what a record is that is not surely a good impression."""
         if record.key is None:
             return self._marker(record)
-        decoded = _decode(_impression, record.value, MAX_IMPRESSION_BYTES)
+        judged = self._judged(record, record.value)
+        if isinstance(judged, Refusal) and judged.reason in MENDABLE:
+            meant = as_meant(record.value)
+            if meant is not None and len(record.value or b"") <= MAX_IMPRESSION_BYTES:
+                return self._judged(record, meant)
+        return judged
+
+    def _judged(self, record: LogRecord, value: bytes | None) -> ShownImpression | Refusal:
+        decoded = _decode(_impression, value, MAX_IMPRESSION_BYTES)
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(record, decoded) or unlearnable(decoded, self._models)
-        return _shown(decoded, record.offset, record.value or b"") if refusal is None else refusal
+        return _shown(decoded, record.offset, value or b"") if refusal is None else refusal
 
     def _one_of_feedback(self, record: LogRecord) -> ObservedFeedback | Watermark | Refusal:
         """Return what a record is that is not surely good feedback."""
@@ -178,12 +216,19 @@ class Admission:
         key, impression_id = record.key or b"", decoded.impression_id
         if key != impression_id.encode():
             return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}")
+        if decoded.occurred_at in LIKELY_SECONDS:
+            told = f"occurred_at, {decoded.occurred_at}, looks like seconds; write milliseconds, as"
+            return Refusal(Reason.SCHEMA, f"{told} {decoded.occurred_at}000")
         return self._from_the_future(decoded.occurred_at, record.timestamp)
 
     def _from_the_future(self, occurred_at: int, timestamp_ms: int) -> Refusal | None:
         ahead = occurred_at - timestamp_ms
         if ahead > self._max_ahead_ms:
-            return Refusal(Reason.FUTURE, f"event time is {ahead} ms ahead of the record's own time")
+            return Refusal(
+                Reason.FUTURE,
+                f"event time, {occurred_at}, is {ahead} ms ahead of the record's own time, {timestamp_ms}; write "
+                "milliseconds since 1970, and set the clock",
+            )
         return None
 
     def _marker(self, record: LogRecord) -> Watermark | Refusal:
@@ -197,7 +242,8 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     """Return why none of these models can learn from an impression that fits the types, or None if one can."""
     model = models.get(impression.model)
     if model is None:
-        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured")
+        there = ", ".join(sorted(models)) or "none"
+        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured; there is: {there}")
     wrong = contradiction(impression) or _too_many_features(impression, model)
     return None if wrong is None else Refusal(*wrong)
 
@@ -283,10 +329,18 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
-        return Refusal(Reason.SCHEMA, str(error))
+        return Refusal(Reason.SCHEMA, f"{error}{_example(str(error))}")
     except UNREADABLE as error:
-        return Refusal(Reason.NOT_JSON, str(error))
+        return Refusal(Reason.NOT_JSON, f"{error}; it begins with {value[:60]!r}")
     return decoded
+
+
+def _example(complaint: str) -> str:
+    """Return how the member that is complained of may be written."""
+    member = _MEMBER.search(complaint)
+    if member is None or member[1] not in EXAMPLES:
+        return ""
+    return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}'
 
 
 def _check_what_is_skipped(value: bytes) -> None:
