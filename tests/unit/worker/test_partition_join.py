@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -30,14 +31,14 @@ class Joined:
 
     def __init__(self, partition: int = 0, **join: object) -> None:
         self.log, self.metrics, self.changelog = Log(), Metrics(), Changelog()
-        self.wall = self.began = 0.0
+        self.wall: float | None = None
         self._partition, self._settings = partition, worker_settings(dict(join))
         self.restart()
 
     def restart(self, settings: Settings | None = None) -> None:
         self._settings = settings or self._settings
         self.table = MemorySegments(self.changelog, self.log.happened)
-        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, lambda: self.wall)
+        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, self._clock)
         self.join = PartitionJoin(self._partition, wiring)
         self.join.restore()
 
@@ -50,10 +51,13 @@ class Joined:
     def time_passes(self, now: float, *caught_up: str) -> None:
         asyncio.run(self.join.let_time_pass(now, caught_up))
 
+    def _clock(self) -> float:
+        return time.time() if self.wall is None else self.wall
+
     def lives_on(self, seconds: int) -> None:
         """Let time pass by both clocks, of which the steady one begins anywhere, with both logs read to their end."""
         for _ in range(4 * seconds):
-            self.wall += 0.25
+            self.wall = self._clock() + 0.25
             self.time_passes(self.wall - 500, "impressions", "feedback")
 
     def interactions(self) -> list[tuple[str, list[str]]]:
