@@ -132,10 +132,10 @@ class Admission:
         """Return what each record of a stretch of the feedback topic is."""
         opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
         return [
-            _observed(one, record.offset, record.value or b"", one.occurred_at - record.timestamp)
+            _observed(one, record.offset, record.value or b"", ahead)
             if one is not None
             and record.key == one.impression_id.encode()
-            and one.occurred_at - record.timestamp <= self._max_ahead_ms
+            and (ahead := one.occurred_at - record.timestamp) <= self._max_ahead_ms
             else self._one_of_feedback(record)
             for record, one in zip(records, opened, strict=True)
         ]
