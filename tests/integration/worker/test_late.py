@@ -67,7 +67,7 @@ def test_what_is_late_is_set_aside_and_a_clock_that_is_ahead_spoils_nothing(tmp_
 
             apps.send("impressions", impression("quiet", at := now()))
             apps.flush()
-            time.sleep(2.0)
+            worker.until(lambda: worker.metric("groundswell_join_pending") == 1, "it to wait")
             worker.kill()
             worker.start()
             worker.until(lambda: "quiet" in joined(servers), "the one in a quiet log to close")
