@@ -63,6 +63,7 @@ class Reason(StrEnum):
     FUTURE = "from_the_future"
     TOO_MANY_FEATURES = "too_many_features"
     EVICTED = "evicted"
+    LATE_IMPRESSION = "late_impression"
 
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
@@ -126,7 +127,8 @@ class Admission:
     """Decides which records are let in.
 
     `models` are the known models; `max_ahead_ms` is how far an event time may lie ahead of the time at which
-    the broker (or the producer) stamped the record. Without it one wrong clock would close every window.
+    the broker (or the producer) stamped the record. What is let in says by how much it is ahead: it moves the time of
+    its log no further than that stamp, or one wrong clock would close the windows of all.
     """
 
     def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
@@ -146,7 +148,7 @@ class Admission:
         counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
         some_repeat = _may_repeat_actions([record.value for record, one in zip(records, opened, strict=True) if one])
         return [
-            _shown(one, record.offset, record.value or b"")
+            _shown(one, record.offset, record.value or b"", one.occurred_at - record.timestamp)
             if one is not None
             and self._surely_fine(record, one, *next(counts))
             and not (some_repeat and _may_repeat_actions([record.value]))
@@ -158,10 +160,10 @@ class Admission:
         """Return what each record of a stretch of the feedback topic is."""
         opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
         return [
-            _observed(one, record.offset, record.value or b"")
+            _observed(one, record.offset, record.value or b"", ahead)
             if one is not None
             and record.key == one.impression_id.encode()
-            and one.occurred_at - record.timestamp <= self._max_ahead_ms
+            and (ahead := one.occurred_at - record.timestamp) <= self._max_ahead_ms
             and one.occurred_at not in LIKELY_SECONDS
             else self._one_of_feedback(record)
             for record, one in zip(records, opened, strict=True)
@@ -200,7 +202,9 @@ class Admission:
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(record, decoded) or unlearnable(decoded, self._models)
-        return _shown(decoded, record.offset, value or b"") if refusal is None else refusal
+        if refusal is not None:
+            return refusal
+        return _shown(decoded, record.offset, value or b"", decoded.occurred_at - record.timestamp)
 
     def _one_of_feedback(self, record: LogRecord) -> ObservedFeedback | Watermark | Refusal:
         """Return what a record is that is not surely good feedback."""
@@ -210,7 +214,9 @@ class Admission:
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(record, decoded)
-        return _observed(decoded, record.offset, record.value or b"") if refusal is None else refusal
+        if refusal is not None:
+            return refusal
+        return _observed(decoded, record.offset, record.value or b"", decoded.occurred_at - record.timestamp)
 
     def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
         key, impression_id = record.key or b"", decoded.impression_id
@@ -298,26 +304,32 @@ def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str,
 
 def readmit_impression(value: bytes, offset: int) -> ShownImpression:
     """Return an impression that was let in before. Raises `msgspec.DecodeError` if it never was."""
-    return _shown(_outline.decode(value), offset, value)
+    return _shown(_outline.decode(value), offset, value, 0)
 
 
 def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedback:
     """Return feedback that was let in before. Raises `msgspec.DecodeError` if it never was."""
-    observed = _observed(_feedback.decode(value), offset, value)
+    observed = _observed(_feedback.decode(value), offset, value, 0)
     observed.log_time = log_time
     return observed
 
 
-def _observed(decoded: Feedback, offset: int, value: bytes) -> ObservedFeedback:
-    return ObservedFeedback(
+def _observed(decoded: Feedback, offset: int, value: bytes, ahead: int) -> ObservedFeedback:
+    observed = ObservedFeedback(
         decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value
     )
+    if ahead > 0:
+        observed.ahead = ahead
+    return observed
 
 
-def _shown(decoded: Impression | _Outline, offset: int, value: bytes) -> ShownImpression:
+def _shown(decoded: Impression | _Outline, offset: int, value: bytes, ahead: int) -> ShownImpression:
     # There are millions of impressions and few models: one string for each of them will do.
     model = intern(decoded.model)
-    return ShownImpression(decoded.impression_id, decoded.occurred_at, model, offset, value, decoded.deferred)
+    shown = ShownImpression(decoded.impression_id, decoded.occurred_at, model, offset, value, decoded.deferred)
+    if ahead > 0:
+        shown.ahead = ahead
+    return shown
 
 
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:
