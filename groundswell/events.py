@@ -7,6 +7,7 @@ types, overlong ids); `contradiction` finds what fits the types and still cannot
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -138,6 +139,8 @@ class Reward(Struct, frozen=True, kw_only=True, gc=False):
 
 PROBABILITY_TOLERANCE = 1e-3
 """How far logged probabilities may be from summing to 1: producers round."""
+_LAST_BITS = 1e-12
+"""What the sum of decimal fractions is off by in binary: 0.25 + 0.25 + 0.25 + 0.249 misses 1 by more than 0.001."""
 LEAST_PROPENSITY = 1e-9
 LEAST_WEIGHT = 1e-6
 LARGEST_WEIGHT = 1e9
@@ -153,7 +156,8 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
     if impression.chosen >= count:
         return "chosen_out_of_range", f"chosen is {impression.chosen}, but there are {count} actions"
     if len({action.id for action in impression.actions}) != count:
-        return "duplicate_actions", "two actions have the same id"
+        repeated = next(id for id, times in Counter(action.id for action in impression.actions).items() if times > 1)
+        return "duplicate_actions", f"two actions have the same id, {repeated!r}"
     if not LEAST_WEIGHT <= impression.weight <= LARGEST_WEIGHT:
         return "bad_weight", f"weight is {impression.weight}, expected within [{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
     return bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
@@ -182,10 +186,11 @@ def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str,
     if len(probabilities) != count:
         return "probabilities_length", f"{len(probabilities)} probabilities for {count} actions"
     if not all(0 <= one <= 1 for one in probabilities):
-        return "bad_probabilities", "probabilities must lie in [0, 1]"
+        place, wrong = next((place, one) for place, one in enumerate(probabilities) if not 0 <= one <= 1)
+        return "bad_probabilities", f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}"
     total = math.fsum(probabilities)
-    if abs(total - 1) > PROBABILITY_TOLERANCE:
-        return "bad_probabilities", f"probabilities must sum to 1; they sum to {total}"
+    if abs(total - 1) > PROBABILITY_TOLERANCE + _LAST_BITS:
+        return "bad_probabilities", f"probabilities must sum to 1, as [0.75, 0.25] do; they sum to {total}"
     return None
 
 

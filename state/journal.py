@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from operator import itemgetter
 from struct import Struct
 from typing import TypeVar, cast
@@ -29,7 +30,7 @@ SMALL_SEGMENT = 256
 """Entries below which a segment takes in the next window's as well."""
 
 HOLDER = Struct("<q")
-"""Of a deferred impression, before the value of feedback that it has."""
+"""Of an impression, before the value of feedback that it holds."""
 
 T = TypeVar("T")
 
@@ -84,10 +85,13 @@ class JoinJournal:
         join.restore_impressions(
             (_readmitted(value, offset), effective, evicted.get(offset)) for offset, effective, value in impressions
         )
-        join.restore_held(_with_holder(*one) for one in sorted(held))
+        held_by = [_with_holder(*one) for one in sorted(held)]
+        join.restore_held(held_by)
         waiting = {one[0] for one in early} - spent
-        for offset, log_time, value in sorted(feedback + [one for one in early if one[0] in waiting]):
-            join.restore_feedback(readmit_feedback(value, offset, log_time), early=offset in waiting)
+        others = sorted(feedback + [one for one in early if one[0] in waiting])
+        readmitted = ((None, readmit_feedback(value, offset, log_time)) for offset, log_time, value in others)
+        for holder, observed in merge(held_by, readmitted, key=_offset):
+            join.restore_feedback(observed, early=observed.offset in waiting, held_by=holder)
         self._open_writer(marks)
         return mark
 
@@ -146,12 +150,18 @@ class JoinJournal:
         self._table.put_segment(key, segment)
         self._windows[window].append(key)
 
-    async def mark(self, join: Join, impressions_offset: int, feedback_offset: int) -> None:
-        """Wait for the segments, then write the mark and wait for it. Call it when the outputs are acknowledged."""
+    async def mark(
+        self, join: Join, impressions_offset: int, feedback_offset: int, reached_at: tuple[int, int] = (0, 0)
+    ) -> None:
+        """Wait for the segments, then write the mark and wait for it. Call it when the outputs are acknowledged.
+
+        `reached_at` is when both logs reached the times they are at, in ms of the wall clock; 0: not known.
+        """
         await self._table.acknowledged(self._partition)
         mark = self._mark
         mark.impressions_offset, mark.feedback_offset = impressions_offset, feedback_offset
         mark.impressions_time, mark.feedback_time = join.impressions_time, join.feedback_time
+        mark.impressions_reached_at, mark.feedback_reached_at = reached_at
         mark.watermark = join.watermark
         mark.writers[self._writer] = self._number
         self._table.put_mark(self._partition, self._writer, mark)
@@ -207,6 +217,10 @@ def _feedback_rows(observed: list[ObservedFeedback], holders: Sequence[bytes] = 
 def _with_holder(offset: int, log_time: int, value: bytes) -> tuple[int, ObservedFeedback]:
     (holder,) = HOLDER.unpack_from(value)
     return holder, readmit_feedback(value[HOLDER.size :], offset, log_time)
+
+
+def _offset(held_by: tuple[int | None, ObservedFeedback]) -> int:
+    return held_by[1].offset
 
 
 def _newness(mark: Mark) -> tuple[int, int, int]:

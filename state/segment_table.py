@@ -62,10 +62,10 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
 class Segment(msgspec.Struct, array_like=True):
     """What one step kept for one window.
 
-    The times of impressions are those at which they count as having occurred, those of feedback its log times. Before
-    each value of `held` stand 8 bytes: the offset of the deferred impression that has it. `evicted` are the offsets of
-    impressions that were given up, and `waited_since` the times since when each had waited; `spent` are the offsets of
-    early feedback that waits no longer.
+    The times of impressions are those from which they count, those of feedback its log times. Before each value of
+    `held` stand 8 bytes: the offset of the impression that has it. `evicted` are the offsets of impressions that were
+    given up or late, and `waited_since` the times since when each had waited; `spent` are the offsets of early feedback
+    that waits no longer.
     """
 
     impressions: Rows = Rows()
@@ -81,7 +81,8 @@ class Mark(msgspec.Struct):
     """How far the join of one partition is, and which segments count.
 
     `writers` holds, for each writer whose segments may still live, the number below which they count. Offsets are
-    the next ones to be read; times are in ms.
+    the next ones to be read; times are in ms. `..._reached_at` is when a log reached its time, by the wall clock, so
+    that an idle one goes on from there; 0 in the marks of older builds.
     """
 
     epoch: int
@@ -91,6 +92,8 @@ class Mark(msgspec.Struct):
     feedback_time: int
     watermark: int
     writers: dict[str, int]
+    impressions_reached_at: int = 0
+    feedback_reached_at: int = 0
 
 
 class SegmentStore(Protocol):

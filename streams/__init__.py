@@ -1,6 +1,6 @@
 """Wiring: Faust, Kafka, Prometheus, HTTP and the command line around processors and state.
 
 `app.py` is the composition root, the topology from top to bottom; `settings.py` the only reader of the environment;
-`cli.py` the command line, made of the commands that rooms register. Rooms, each importing only from those after it:
-`http`, `doctor` and `replay`, `worker`, `kafka`, `observing`. Read first: `app.py`.
+`cli.py` the command line, made of the commands that rooms register. Rooms, each of which may import from those after
+it: `http`, `doctor` and `replay`, `worker`, `kafka`, `observing`. Read first: `app.py`.
 """

@@ -35,7 +35,7 @@ class KafkaSettings(BaseModel):
     )
     replication: int = Field(1, ge=1, description="replication factor of topics made by groundswell")
     compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field(
-        "zstd", description="of what is written; lz4 takes five times as long here and makes it no smaller"
+        "zstd", description="of what workers write; lz4 takes five times as long here and makes it no smaller"
     )
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")
@@ -191,8 +191,9 @@ class Settings(BaseSettings):
     max_ahead: float | None = Field(
         None,
         ge=0,
-        description="seconds by which an event time may lie ahead of its record's own time; as it stands, and at the "
-        "most, `join.backward` + `join.grace`",
+        allow_inf_nan=False,
+        description="seconds by which an event time may lie ahead of its record's own time (it moves its log no "
+        "further than that time); as it stands, and at the most, `join.backward` + `join.grace`",
     )
     spill_folder: DirectoryPath | None = Field(
         None,
@@ -229,8 +230,8 @@ class Settings(BaseSettings):
         if self.max_ahead is not None and self.max_ahead > self.join.backward + self.join.grace:
             raise ValueError(
                 f"max_ahead {self.max_ahead:g} exceeds join.backward + join.grace, "
-                f"{self.join.backward + self.join.grace:g}: one producer whose clock is so far ahead would make the "
-                "feedback of all others too early for their impressions"
+                f"{self.join.backward + self.join.grace:g}: to an impression by a clock so far ahead all its feedback "
+                "would be too early, and a watermark so far ahead would make what others log late"
             )
         return self
 

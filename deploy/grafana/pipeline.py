@@ -11,6 +11,7 @@ IMPRESSION_OUTCOMES = {
     "matched": ("with feedback", BLUE),
     "none": ("without feedback", GREY),
     "not_shown": ("never shown", YELLOW),
+    "late_impression": ("too late", PURPLE),
     "evicted": ("evicted", VERMILLION),
     "duplicate_impression": ("repeated", SKY),
     "conflicting_impression": ("repeated with other content", ORANGE),
@@ -20,6 +21,7 @@ FEEDBACK_OUTCOMES = {
     "duplicate_feedback": ("repeated", SKY),
     "late": ("late", ORANGE),
     "too_early": ("too early", YELLOW),
+    "feedback_late_impression": ("impression too late", GREY),
     "orphan": ("no such impression", VERMILLION),
     "misplaced_orphan": ("no such impression, on another partition than its key's", PURPLE),
 }

@@ -13,7 +13,6 @@ from processors.models.config import ModelConfig
 ACTIONS: Final = 11
 MODELS: Final = {"feed": ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))}
 FEEDBACK_SHARE: Final = 0.6
-EVENTS_EACH: Final = 1 + FEEDBACK_SHARE
 """Input events for each impression."""
 ITEMS, USERS = 1_000, 100_000
 """What can be shown, and to whom: any eleven of the items are a round's actions."""
@@ -30,7 +29,7 @@ ALWAYS: Final = 2**42
 
 
 class LoggedRecord(msgspec.Struct):
-    """A record as it is unpacked (`records.LogRecord`)."""
+    """A record as it is unpacked (`log_records.LogRecord`)."""
 
     offset: int
     key: bytes | None

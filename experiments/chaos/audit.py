@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from experiments.chaos.join_definition import Entry, Expected, expected_interactions, feedback_ids
+from experiments.chaos.join_definition import Entry, Expected, feedback_ids, read_definition
 from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Interaction, Reward
@@ -37,7 +37,8 @@ class Audit(msgspec.Struct):
     `learned_twice`: learned
     at two versions of a model, or beyond what the log holds. `misjoined`: joined with other feedback than
     the definition says. `unexpected`: joined, and should not be. `feedback_lost`: pieces of feedback that are neither
-    in an interaction nor on the side output. `disordered`: written out of the order of closing. `floors_too_high`:
+    in an interaction nor on the side output. `late_lost`: late impressions that are not on the side output.
+    `disordered`: written out of the order of closing. `floors_too_high`:
     interactions that vouch for others that had not been written. `repeated`: records written again, which is no fault.
     """
 
@@ -48,6 +49,7 @@ class Audit(msgspec.Struct):
     misjoined: int = 0
     unexpected: int = 0
     feedback_lost: int = 0
+    late_lost: int = 0
     disordered: int = 0
     floors_too_high: int = 0
     repeated: int = 0
@@ -61,7 +63,7 @@ class Audit(msgspec.Struct):
         """Whether everything was learned exactly once, and the policy is what it should be."""
         faults = (
             self.lost, self.learned_twice, self.misjoined, self.unexpected,
-            self.feedback_lost, self.disordered, self.floors_too_high,
+            self.feedback_lost, self.late_lost, self.disordered, self.floors_too_high,
         )  # fmt: skip
         return self.policy_identical and not any(faults)
 
@@ -79,10 +81,11 @@ def audit(read: Callable[[str], Log], settings: Settings) -> Audit:
     topics = settings.topics
     result = Audit()
     shown, seen, written = read(topics.impressions), read(topics.feedback), read(topics.interactions)
+    defined = {partition: read_definition(shown[partition], seen[partition], settings.join) for partition in shown}
     expected: dict[Place, Expected] = {
         (partition, offset): one
-        for partition in shown
-        for offset, one in expected_interactions(shown[partition], seen[partition], settings.join).items()
+        for partition, definition in defined.items()
+        for offset, one in definition.interactions.items()
     }
     result.impressions = len(expected)
     interactions = {
@@ -90,6 +93,8 @@ def audit(read: Callable[[str], Log], settings: Settings) -> Audit:
     }
     _check_join(interactions, expected, result)
     _check_feedback(seen, interactions, read(topics.late_feedback), result)
+    late = frozenset[str]().union(*(definition.late for definition in defined.values()))
+    result.late_lost = len(late - _keys(read(topics.dead_letter))) if late else 0
     _check_floors(interactions, expected, result)
     folded = {partition: _fold(log, settings) for partition, log in interactions.items()}
     learned = {place for models in folded.values() for one in models.values() for place in one.places}
@@ -233,6 +238,10 @@ def _check_policies(log: Log, folded: Mapping[int, Mapping[str, _Learned]], resu
                 result.complaints.append(f"the last policy of {model} is not that of the pure learner")
                 identical = False
     result.policy_identical = identical and bool(result.policies)
+
+
+def _keys(log: Log) -> set[str]:
+    return {entry.key.decode(errors="replace") for entries in log.values() for entry in entries if entry.key}
 
 
 def _newest(entries: Sequence[Entry]) -> dict[bytes, bytes | None]:

@@ -18,10 +18,13 @@ def chaos(
     plant: Annotated[str | None, typer.Option(help="A fault for the audit to find.", hidden=True)] = None,
 ) -> None:
     """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
+    from experiments.chaos.planted_faults import Fault  # noqa: PLC0415
     from experiments.chaos.run import run_chaos  # noqa: PLC0415
     from experiments.servers.child_process import stopped_like_ctrl_c  # noqa: PLC0415
     from experiments.servers.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
 
+    if plant is not None and plant not in list(Fault):
+        fail(f"no fault {plant!r} to plant; there are {', '.join(Fault)}")
     try:
         with stopped_like_ctrl_c():
             raise typer.Exit(run_chaos(kills, seed, impressions, out, plant=plant, console=console))

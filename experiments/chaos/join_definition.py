@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple
 
 from processors.join.config import JoinConfig
@@ -21,6 +22,8 @@ class Entry(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes
+    timestamp: float = inf
+    """When it was logged, in ms, by the broker's clock."""
 
 
 @dataclass(frozen=True)
@@ -35,38 +38,49 @@ class Expected:
     """The ids, sorted."""
 
 
+@dataclass(frozen=True)
+class Definition:
+    """What one pair of partitions should become, by the offset of the impression, and the ids of late ones."""
+
+    interactions: dict[int, Expected]
+    late: frozenset[str]
+
+
 class _Seen(NamedTuple):
-    """A message with the largest event time of its log before it, in ms."""
+    """A message with the time of its log before it, in ms."""
 
     body: dict[str, Any]
     offset: int
     log_time: float
 
 
-def expected_interactions(
-    impressions: Sequence[Entry], feedback: Sequence[Entry], join: JoinConfig
-) -> dict[int, Expected]:
-    """Return what one pair of partitions should become, by the offset of the impression."""
+def read_definition(impressions: Sequence[Entry], feedback: Sequence[Entry], join: JoinConfig) -> Definition:
+    """Return what one pair of partitions should become."""
     wait, grace, backward = (round(seconds * 1000) for seconds in (join.wait, join.grace, join.backward))
     answers: defaultdict[str, list[_Seen]] = defaultdict(list)
     for one in _with_log_time(feedback):
         answers[one.body["impression_id"]].append(one)
     expected: dict[str, Expected] = {}
+    late: set[str] = set()
     for shown in _with_log_time(impressions):
         impression_id = shown.body["impression_id"]
-        if impression_id in expected:
+        if impression_id in expected or impression_id in late:
             continue  # repeated: the first counts
-        effective = round(max(shown.body["occurred_at"], shown.log_time - grace))
+        occurred_at = shown.body["occurred_at"]
+        if occurred_at + wait + grace <= shown.log_time:
+            late.add(impression_id)
+            continue
+        effective = round(max(occurred_at, shown.log_time - grace))
         closes_at = effective + wait + grace
         belongs = {
             one.body["feedback_id"]
             for one in answers[impression_id]
-            if effective - backward <= one.body["occurred_at"] <= effective + wait and one.log_time < closes_at
+            if occurred_at - backward <= one.body["occurred_at"] <= effective + wait and one.log_time < closes_at
         }
         expected[impression_id] = Expected(
             shown.offset, impression_id, shown.body["model"], closes_at, tuple(sorted(belongs))
         )
-    return {one.offset: one for one in expected.values()}
+    return Definition({one.offset: one for one in expected.values()}, frozenset(late))
 
 
 def feedback_ids(feedback: Sequence[Entry]) -> set[str]:
@@ -75,7 +89,7 @@ def feedback_ids(feedback: Sequence[Entry]) -> set[str]:
 
 
 def _with_log_time(log: Sequence[Entry]) -> list[_Seen]:
-    """Return the messages of a log; its watermarks only move its time."""
+    """Return the messages of a log; its watermarks only move its time, and no message moves it beyond its timestamp."""
     seen: list[_Seen] = []
     log_time = float("-inf")
     for entry in log:
@@ -84,5 +98,5 @@ def _with_log_time(log: Sequence[Entry]) -> list[_Seen]:
             log_time = max(log_time, body["watermark"])
             continue
         seen.append(_Seen(body, entry.offset, log_time))
-        log_time = max(log_time, body["occurred_at"])
+        log_time = max(log_time, min(body["occurred_at"], entry.timestamp))
     return seen

@@ -76,7 +76,7 @@ def run_chaos(
 ) -> int:
     """Run everything, write `out`/results.json, and return the exit code: 0 where nothing is wrong.
 
-    `plant` names a fault of `chaos_plants` that the workers have, for the audit of the second phase to find.
+    `plant` names a fault of `planted_faults` that the workers have, for the audit of the second phase to find.
     """
     out = out.absolute()
     # A folder of a run before would have its topics, and a worker that has already died.

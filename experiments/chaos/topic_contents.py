@@ -20,7 +20,9 @@ def read_all(bootstrap_servers: str, topic: str) -> Log:
         consumer.seek_to_beginning(*partitions)
         while any(consumer.position(tp) < ends[tp] for tp in partitions):
             for tp, records in consumer.poll(timeout_ms=500).items():
-                log[tp.partition] += [Entry(record.offset, record.key, record.value or b"") for record in records]
+                log[tp.partition] += [
+                    Entry(record.offset, record.key, record.value or b"", record.timestamp) for record in records
+                ]
         return log
 
 

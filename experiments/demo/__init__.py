@@ -1,4 +1,4 @@
 """The whole loop in one command, with a live screen, an audit and a report.
 
-Imports `people` and `servers`. Read first: `run.py`.
+May import `people` and `servers`. Read first: `run.py`.
 """

@@ -30,6 +30,7 @@ OUTCOMES = {
         Outcome.NONE: "without",
         Outcome.DUPLICATE_IMPRESSION: "repeated",
         Outcome.CONFLICTING_IMPRESSION: "conflicting",
+        Outcome.LATE_IMPRESSION: "late",
         Outcome.EVICTED: "evicted",
     },
     "feedback": {

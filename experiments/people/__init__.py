@@ -1,5 +1,5 @@
 """Simulated people, the apps they use and the data they are drawn from; and readers of what came of it.
 
-Imports `servers`. Read first: `three_state.py`, the papers' people, and `self_play.py`, the loop in which they meet a
-learner.
+May import `servers`. Read first: `three_state.py`, the papers' people, and `self_play.py`, the loop in which they
+meet a learner.
 """

@@ -1,4 +1,5 @@
-"""Servers and processes that experiments and tests start: Apache Kafka, Prometheus, what Compose declares; and readers.
+"""Servers and processes that experiments and tests start: Apache Kafka, Prometheus, what Compose declares; and
+readers.
 
-Imports no other room of `experiments`. Read first: `apache_kafka.py`.
+May import no other room of `experiments`. Read first: `apache_kafka.py`.
 """

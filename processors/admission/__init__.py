@@ -1,5 +1,5 @@
 """What is let in: raw records become impressions, feedback and interactions, or are refused with a reason.
 
-Imports `join` (the entries that the fold takes), `features`, `models`, `wire` and `groundswell`. Read first:
-`events.py`.
+May import `join` (the entries that the fold takes), `features` and what is below them. Read first:
+`event_records.py`.
 """

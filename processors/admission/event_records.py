@@ -5,10 +5,11 @@ A refusal never raises: a log holds whatever producers write, and the good recor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from sys import intern
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,6 +24,7 @@ from groundswell.events import (
     bad_propensity,
     contradiction,
 )
+from processors.admission.as_meant import as_meant
 from processors.features.action_set_texts import ActionSetTexts, Candidate
 from processors.features.cross_counts import count_crosses, count_crosses_of
 from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
@@ -61,6 +63,32 @@ class Reason(StrEnum):
     FUTURE = "from_the_future"
     TOO_MANY_FEATURES = "too_many_features"
     EVICTED = "evicted"
+    LATE_IMPRESSION = "late_impression"
+
+
+MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
+"""What an impression is refused for that may be read as it was meant."""
+LIKELY_SECONDS: Final = range(978_307_200, 4_102_444_800)
+"""The years 2001 to 2099 in seconds. As milliseconds they lie in early 1970, when there was nobody to log."""
+EXAMPLES: Final = {
+    "schema_version": 1,
+    "impression_id": "session-17-page-3",
+    "occurred_at": 1_795_310_400_000,
+    "model": "news",
+    "context": {"user": "ann", "age": 31},
+    "actions": [{"id": "a"}, {"id": "b", "features": {"price": 1.5}}],
+    "chosen": 0,
+    "probabilities": [0.75, 0.25],
+    "propensity": 0.75,
+    "policy_version": 12,
+    "weight": 1.0,
+    "deferred": True,
+    "feedback_id": "session-17-page-3/click",
+    "signal": "click",
+    "value": 2.5,
+    "watermark": 1_795_310_400_000,
+}
+"""Each member as it may be written."""
 
 
 class _Outline(Struct, gc=False):
@@ -86,6 +114,7 @@ class _Envelope(Impression, frozen=True, kw_only=True, gc=False):
 
 T = TypeVar("T")
 
+_MEMBER: Final = re.compile(r"(?:\$\.|required field `)(\w+)")
 _impression = msgspec.json.Decoder(_Applicant)
 _envelope = msgspec.json.Decoder(_Envelope)
 _feedback = msgspec.json.Decoder(Feedback)
@@ -98,7 +127,8 @@ class Admission:
     """Decides which records are let in.
 
     `models` are the known models; `max_ahead_ms` is how far an event time may lie ahead of the time at which
-    the broker (or the producer) stamped the record. Without it one wrong clock would close every window.
+    the broker (or the producer) stamped the record. What is let in says by how much it is ahead: it moves the time of
+    its log no further than that stamp, or one wrong clock would close the windows of all.
     """
 
     def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
@@ -118,7 +148,7 @@ class Admission:
         counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
         some_repeat = _may_repeat_actions([record.value for record, one in zip(records, opened, strict=True) if one])
         return [
-            _shown(one, record.offset, record.value or b"")
+            _shown(one, record.offset, record.value or b"", one.occurred_at - record.timestamp)
             if one is not None
             and self._surely_fine(record, one, *next(counts))
             and not (some_repeat and _may_repeat_actions([record.value]))
@@ -130,10 +160,11 @@ class Admission:
         """Return what each record of a stretch of the feedback topic is."""
         opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
         return [
-            _observed(one, record.offset, record.value or b"")
+            _observed(one, record.offset, record.value or b"", ahead)
             if one is not None
             and record.key == one.impression_id.encode()
-            and one.occurred_at - record.timestamp <= self._max_ahead_ms
+            and (ahead := one.occurred_at - record.timestamp) <= self._max_ahead_ms
+            and one.occurred_at not in LIKELY_SECONDS
             else self._one_of_feedback(record)
             for record, one in zip(records, opened, strict=True)
         ]
@@ -149,6 +180,7 @@ class Admission:
             and opened.chosen < actions
             and record.key == opened.impression_id.encode()
             and opened.occurred_at - record.timestamp <= self._max_ahead_ms
+            and opened.occurred_at not in LIKELY_SECONDS
             and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
             and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
             and _bounded(len(opened.context), actions, described, model)
@@ -158,11 +190,21 @@ class Admission:
         """Return what a record is that is not surely a good impression."""
         if record.key is None:
             return self._marker(record)
-        decoded = _decode(_impression, record.value, MAX_IMPRESSION_BYTES)
+        judged = self._judged(record, record.value)
+        if isinstance(judged, Refusal) and judged.reason in MENDABLE:
+            meant = as_meant(record.value)
+            if meant is not None and len(record.value or b"") <= MAX_IMPRESSION_BYTES:
+                return self._judged(record, meant)
+        return judged
+
+    def _judged(self, record: LogRecord, value: bytes | None) -> ShownImpression | Refusal:
+        decoded = _decode(_impression, value, MAX_IMPRESSION_BYTES)
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(record, decoded) or unlearnable(decoded, self._models)
-        return _shown(decoded, record.offset, record.value or b"") if refusal is None else refusal
+        if refusal is not None:
+            return refusal
+        return _shown(decoded, record.offset, value or b"", decoded.occurred_at - record.timestamp)
 
     def _one_of_feedback(self, record: LogRecord) -> ObservedFeedback | Watermark | Refusal:
         """Return what a record is that is not surely good feedback."""
@@ -172,18 +214,27 @@ class Admission:
         if isinstance(decoded, Refusal):
             return decoded
         refusal = self._refusal(record, decoded)
-        return _observed(decoded, record.offset, record.value or b"") if refusal is None else refusal
+        if refusal is not None:
+            return refusal
+        return _observed(decoded, record.offset, record.value or b"", decoded.occurred_at - record.timestamp)
 
     def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
         key, impression_id = record.key or b"", decoded.impression_id
         if key != impression_id.encode():
             return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}")
+        if decoded.occurred_at in LIKELY_SECONDS:
+            told = f"occurred_at, {decoded.occurred_at}, looks like seconds; write milliseconds, as"
+            return Refusal(Reason.SCHEMA, f"{told} {decoded.occurred_at}000")
         return self._from_the_future(decoded.occurred_at, record.timestamp)
 
     def _from_the_future(self, occurred_at: int, timestamp_ms: int) -> Refusal | None:
         ahead = occurred_at - timestamp_ms
         if ahead > self._max_ahead_ms:
-            return Refusal(Reason.FUTURE, f"event time is {ahead} ms ahead of the record's own time")
+            return Refusal(
+                Reason.FUTURE,
+                f"event time, {occurred_at}, is {ahead} ms ahead of the record's own time, {timestamp_ms}; write "
+                "milliseconds since 1970, and set the clock",
+            )
         return None
 
     def _marker(self, record: LogRecord) -> Watermark | Refusal:
@@ -197,7 +248,8 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     """Return why none of these models can learn from an impression that fits the types, or None if one can."""
     model = models.get(impression.model)
     if model is None:
-        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured")
+        there = ", ".join(sorted(models)) or "none"
+        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured; there is: {there}")
     wrong = contradiction(impression) or _too_many_features(impression, model)
     return None if wrong is None else Refusal(*wrong)
 
@@ -252,26 +304,32 @@ def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str,
 
 def readmit_impression(value: bytes, offset: int) -> ShownImpression:
     """Return an impression that was let in before. Raises `msgspec.DecodeError` if it never was."""
-    return _shown(_outline.decode(value), offset, value)
+    return _shown(_outline.decode(value), offset, value, 0)
 
 
 def readmit_feedback(value: bytes, offset: int, log_time: int) -> ObservedFeedback:
     """Return feedback that was let in before. Raises `msgspec.DecodeError` if it never was."""
-    observed = _observed(_feedback.decode(value), offset, value)
+    observed = _observed(_feedback.decode(value), offset, value, 0)
     observed.log_time = log_time
     return observed
 
 
-def _observed(decoded: Feedback, offset: int, value: bytes) -> ObservedFeedback:
-    return ObservedFeedback(
+def _observed(decoded: Feedback, offset: int, value: bytes, ahead: int) -> ObservedFeedback:
+    observed = ObservedFeedback(
         decoded.feedback_id, decoded.impression_id, decoded.occurred_at, decoded.signal, offset, value
     )
+    if ahead > 0:
+        observed.ahead = ahead
+    return observed
 
 
-def _shown(decoded: Impression | _Outline, offset: int, value: bytes) -> ShownImpression:
+def _shown(decoded: Impression | _Outline, offset: int, value: bytes, ahead: int) -> ShownImpression:
     # There are millions of impressions and few models: one string for each of them will do.
     model = intern(decoded.model)
-    return ShownImpression(decoded.impression_id, decoded.occurred_at, model, offset, value, decoded.deferred)
+    shown = ShownImpression(decoded.impression_id, decoded.occurred_at, model, offset, value, decoded.deferred)
+    if ahead > 0:
+        shown.ahead = ahead
+    return shown
 
 
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:
@@ -283,10 +341,18 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
-        return Refusal(Reason.SCHEMA, str(error))
+        return Refusal(Reason.SCHEMA, f"{error}{_example(str(error))}")
     except UNREADABLE as error:
-        return Refusal(Reason.NOT_JSON, str(error))
+        return Refusal(Reason.NOT_JSON, f"{error}; it begins with {value[:60]!r}")
     return decoded
+
+
+def _example(complaint: str) -> str:
+    """Return how the member that is complained of may be written."""
+    member = _MEMBER.search(complaint)
+    if member is None or member[1] not in EXAMPLES:
+        return ""
+    return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}'
 
 
 def _check_what_is_skipped(value: bytes) -> None:

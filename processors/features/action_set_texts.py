@@ -23,7 +23,7 @@ RESTS: Final = 16
 
 
 class Candidate(Struct, gc=False):
-    """An action as `events.Action` has it; one without features gets no dictionary for them."""
+    """An action as `groundswell.events.Action` has it; one without features gets no dictionary for them."""
 
     id: Identifier
     features: Features | UnsetType = UNSET

@@ -1,4 +1,4 @@
 """The join of impressions with their feedback, in event time: a fold, its deadlines, and interactions as written.
 
-Imports nothing but `groundswell`. Read first: `fold.py`, whose docstring is the join's definition.
+May import `models`, `wire` and `groundswell`. Read first: `fold.py`, whose docstring is the join's definition.
 """

@@ -4,33 +4,49 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+SHORTEST = 0.001
+"""Times are kept in milliseconds: with a wait of none, every impression out of order would be late."""
+LONGEST = 1e8
+"""More than three years, in seconds: sums of such times fit into what is kept of them."""
+
 
 class JoinConfig(BaseModel):
     """How long to wait for feedback. All times in seconds of event time unless said otherwise."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    wait: float = Field(600.0, gt=0, description="how long after an impression its feedback counts")
-    grace: float = Field(30.0, ge=0, description="how far out of order a log may be")
+    wait: float = Field(
+        600.0,
+        ge=SHORTEST,
+        le=LONGEST,
+        description="how long after an impression its feedback counts; one that is logged later than this and the "
+        "grace is late, and not learned",
+    )
+    grace: float = Field(30.0, ge=0, le=LONGEST, description="how far out of order a log may be")
     backward: float = Field(
         60.0,
         ge=0,
+        le=LONGEST,
         description="how long before its impression feedback may have occurred (clocks of apps differ)",
     )
     activation: float = Field(
         600.0,
         ge=0,
+        le=LONGEST,
         description="how long after a deferred impression it may be shown; one that never is is not learned",
     )
     remember: float = Field(
         600.0,
         ge=0,
+        le=LONGEST,
         description="how long after closing an impression is known, to tell late feedback and duplicates",
     )
     idle: float | None = Field(
         5.0,
         gt=0,
-        description="wall-clock seconds after which a log read to its end advances with the clock; none: never",
+        le=LONGEST,
+        description="wall-clock seconds after which a log read to its end, whose time nothing moves, advances with the "
+        "clock; none: never",
     )
     max_pending: int = Field(
         5_000_000, gt=0, description="pending impressions of a partition beyond which the oldest are evicted"

@@ -13,11 +13,12 @@ from processors.join.timed_entries import TimedEntries
 class EarlyFeedback:
     """Feedback that came before its impression, by the impression's id. What waits in vain is an orphan.
 
-    The last impression that it may belong to waits since `backward` after it occurred.
+    The last impression that it may belong to occurred `backward` after it, and is late once that one's window has
+    closed. Feedback that was itself logged long after it occurred waits as long as if it had occurred then: its
+    impression may be about to come, and be late.
     """
 
     def __init__(self, config: JoinConfig) -> None:
-        self._wait = round(config.wait * 1000)
         self._backward = round(config.backward * 1000)
         self._most = config.max_early
         self._count = 0
@@ -45,15 +46,14 @@ class EarlyFeedback:
 
     def expect(self, added: list[ObservedFeedback], step: Step) -> None:
         """Let what was added be kept, and expire when its impression can come no more."""
-        last = [feedback.occurred_at + self._backward for feedback in added]
-        step.kept.early.extend(TimedEntries(last, added))
-        # None of these can come any more once the watermark is beyond that and the grace.
-        self._expiring.extend(TimedEntries([since - self._wait for since in last], added))
+        until = [self.until(feedback) for feedback in added]
+        step.kept.early.extend(TimedEntries(until, added))
+        self._expiring.extend(TimedEntries(until, added))
         self._count += len(added)
 
-    def expected(self, feedback: ObservedFeedback, horizon: int) -> bool:
-        """Say whether its impression may still come when those have just closed that waited since `horizon`."""
-        return feedback.occurred_at + self._backward - self._wait >= horizon
+    def until(self, feedback: ObservedFeedback) -> int:
+        """Return until when it waits: until those have closed that waited since then (ms)."""
+        return max(feedback.occurred_at + self._backward, feedback.log_time)
 
     def take(self, impression_id: str) -> tuple[ObservedFeedback, ...]:
         """Take out what waits for an impression; there has to be some."""
@@ -63,11 +63,11 @@ class EarlyFeedback:
 
     def spend(self, feedback: ObservedFeedback, step: Step) -> None:
         """Make durable that feedback which was taken waits no longer."""
-        step.kept.spent.add(feedback.occurred_at + self._backward, feedback.offset)
+        step.kept.spent.add(self.until(feedback), feedback.offset)
 
     def expire(self, horizon: int, step: Step) -> None:
-        """Give up what is no longer `expected`, and the oldest where too much waits."""
-        self._give_up(self._expiring.take_until(horizon - 1), step)
+        """Give up what waits no longer once those since `horizon` have closed, and the oldest where too much waits."""
+        self._give_up(self._expiring.take_until(horizon), step)
         while self._count > self._most:
             for feedback in self._give_up(self._expiring.take_first(self._count - self._most), step):
                 self.spend(feedback, step)

@@ -11,6 +11,8 @@ from processors.join.timed_entries import TimedEntries
 
 BEFORE_TIME = -(2**62)
 """The event time of a log of which nothing has been read."""
+NEVER = BEFORE_TIME
+"""From when a late impression counts."""
 MAX_FEEDBACK = 64
 """How many pieces of feedback an impression takes; more are strays. An interaction has to fit into a record."""
 
@@ -21,12 +23,14 @@ class Outcome(StrEnum):
     MATCHED = "matched"
     NONE = "none"
     NOT_SHOWN = "not_shown"
+    LATE_IMPRESSION = "late_impression"
     EVICTED = "evicted"
     DUPLICATE_IMPRESSION = "duplicate_impression"
     CONFLICTING_IMPRESSION = "conflicting_impression"
     FEEDBACK_MATCHED = "feedback_matched"
     FEEDBACK_EVICTED = "feedback_evicted"
     FEEDBACK_NOT_SHOWN = "feedback_not_shown"
+    FEEDBACK_LATE_IMPRESSION = "feedback_late_impression"
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"
@@ -47,7 +51,8 @@ class Payload(Protocol):
 class ShownImpression(Struct, gc=False):
     """A valid impression as the join sees it: its place, its time (ms) and its undecoded value.
 
-    The value may lie elsewhere, and `bytes(value)` fetch it.
+    The value may lie elsewhere, and `bytes(value)` fetch it. `ahead` is by how much (ms) its time is ahead of its
+    record's own: it moves the time of its log no further than that.
     """
 
     id: str
@@ -56,12 +61,13 @@ class ShownImpression(Struct, gc=False):
     offset: int
     value: bytes | Payload
     deferred: bool = False
+    ahead: int = 0
 
 
 class ObservedFeedback(Struct, gc=False):
     """A piece of valid feedback as the join sees it.
 
-    `log_time` is M(f), the largest event time (ms) in the feedback log before it.
+    `log_time` is M(f), the time (ms) of the feedback log before it, and `ahead` as that of an impression.
     """
 
     id: str
@@ -71,6 +77,7 @@ class ObservedFeedback(Struct, gc=False):
     offset: int
     value: bytes
     log_time: int = BEFORE_TIME
+    ahead: int = 0
 
 
 class Pending(Struct, gc=False, eq=False):
@@ -98,7 +105,8 @@ class Stray(Struct):
     """Feedback that joined nothing, with the reason.
 
     `lateness` is how long after its impression's wait it occurred (ms), or after the activation of one that was not
-    shown; negative where it occurred in time and was logged too late; None where its impression is not known.
+    shown; negative where it occurred in time and was logged too late; None where its impression is not known, or was
+    late itself.
     """
 
     feedback: ObservedFeedback
@@ -106,13 +114,25 @@ class Stray(Struct):
     lateness: int | None
 
 
+class LateImpression(Struct):
+    """An impression that was late when it was logged, by `lateness` (ms) after the end of its window."""
+
+    impression: ShownImpression
+    lateness: int
+
+
+class LateSince(int):
+    """Since when an impression that was late counts as having waited (ms)."""
+
+
 class Kept(Struct):
     """What is to be made durable before a step counts as done: impressions and feedback that wait, and what does not.
 
-    The time of each says for how long it is needed: as long as an impression that waits since then. `feedback` was
-    joined to impressions that are not deferred, `held` to deferred ones, whose offsets stand before it, and `early`
-    waits for its impression. `evicted` are offsets of impressions that were given up, and since when these had waited;
-    `spent` are those of early feedback that waits no longer and is not to be judged anew.
+    The time of each says for how long it is needed: as long as an impression that waits since then. `held` was joined
+    to impressions whose offsets stand before it: deferred ones, and others where it might be taken for feedback to the
+    next of their id. `feedback` was joined to all others, and `early` waits for its impression. `evicted` are offsets
+    of impressions that were given up, and since when these had waited; those that were late are among them, and count
+    from `NEVER`. `spent` are offsets of early feedback that waits no longer and is not to be judged anew.
     """
 
     impressions: TimedEntries[Pending]
@@ -128,6 +148,7 @@ class Step(Struct):
 
     closed: list[Pending]
     evicted: list[Pending]
+    late: list[LateImpression]
     strays: list[Stray]
     kept: Kept
     outcomes: dict[Outcome, int]
@@ -136,6 +157,14 @@ class Step(Struct):
         """Add `number` to the count of `outcome`."""
         if number:
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+
+
+def shown_at(pending: Pending) -> int:
+    """Return t(i) (ms): when it occurred, or, once a deferred one was shown, when that was by its own clock."""
+    occurred_at = pending.impression.occurred_at
+    if isinstance(pending, Deferred) and not pending.awaits_showing:
+        return max(occurred_at, pending.feedback[0].occurred_at)  # the first says when it was shown
+    return occurred_at
 
 
 def logged_at(pending: Pending) -> int:
@@ -158,4 +187,4 @@ def empty_step() -> Step:
         TimedEntries([], []),
         TimedEntries([], []),
     )
-    return Step([], [], [], kept, {})
+    return Step([], [], [], [], kept, {})

@@ -1,20 +1,29 @@
 """The join of impressions with their feedback: a fold over event time, pure and alone.
 
 One `Join` per pair of co-partitioned partitions. What it decides depends on the two logs only, not on how
-reading them was interleaved. With M(x) the largest event time in x's own log before x:
+reading them was interleaved. M(x) is the time of x's own log before x: the largest of its records' event times, where
+one that is ahead of its record's own timestamp counts as that timestamp, so that no producer's clock moves a log beyond
+the broker's; and of its watermarks, which are promises and count as they stand.
 
-- an impression i counts as having occurred at e(i) = max(occurred_at(i), M(i) - grace): one that comes more out
-  of order than the grace allows is moved forward, never dropped;
-- feedback f belongs to i when e(i) - backward <= occurred_at(f) <= e(i) + wait, the same wait for everyone, and
-  M(f) < e(i) + wait + grace; otherwise it is late (or too early);
+- An impression i is late when its own window had closed by then: occurred_at(i) + wait + grace <= M(i). It is set
+  aside, no interaction comes of it, and feedback that comes to it goes aside for that reason.
+- Any other counts from e(i) = max(occurred_at(i), M(i) - grace): one that comes more out of order than the grace is
+  moved forward, and has as much time for its feedback to be logged as one that came just now.
+- Feedback f belongs to i when occurred_at(i) - backward <= occurred_at(f) <= e(i) + wait and
+  M(f) < e(i) + wait + grace: what followed i by its own time counts, moved or not. Otherwise it is late (or too early).
 - i closes when the watermark, the minimum over both logs, reaches e(i) + wait + grace, in the order of
   (closing time, offset). Exactly one interaction comes of it, with whatever feedback it has, or none.
+- The first of an id counts, late or not; the next ones repeat it for `remember` after it closed, or after M(i) if it
+  was late.
 
 A deferred impression was logged before it was known whether it would be shown; feedback whose signal is `shown`
-says that and when. The first such a in the feedback log counts when e(i) - backward <= occurred_at(a) <=
+says that and when. The first such a in the feedback log counts when occurred_at(i) - backward <= occurred_at(a) <=
 e(i) + activation and M(a) < min(e(i) + activation, s + wait) + grace, where s = max(e(i), occurred_at(a)); from
-then on all of the above holds with s in place of e(i), also for feedback that lies before a in the log. Without
-it, i was not shown: at e(i) + activation + grace it is given up, and no interaction comes of it.
+then on all of the above holds with s in place of e(i) and t = max(occurred_at(i), occurred_at(a)) in place of
+occurred_at(i), also for feedback that lies before a in the log. Without it, i was not shown: at e(i) + activation +
+grace it is given up, and no interaction comes of it. Whether it is late does not depend on that.
+
+Feedback that comes before its impression waits until no impression that it may belong to can come but a late one.
 
 Left outer join with one wait: mwt-ds#90; no spurious `none`: KAFKA-10847; backward buffer for feedback that comes
 before its impression; duplicates: Photon (SIGMOD 2013); deferred impressions: the action flags of RLClientLib.
@@ -33,7 +42,10 @@ from processors.join.early_feedback import EarlyFeedback
 from processors.join.entries import (
     BEFORE_TIME,
     MAX_FEEDBACK,
+    NEVER,
     Deferred,
+    LateImpression,
+    LateSince,
     ObservedFeedback,
     Outcome,
     Pending,
@@ -42,6 +54,7 @@ from processors.join.entries import (
     Stray,
     empty_step,
     kept_since,
+    shown_at,
 )
 from processors.join.timed_entries import TimedEntries
 
@@ -112,13 +125,17 @@ class Join:
         step = empty_step()
         waiting, known, early, offsets = step.kept.impressions, self._known, self._early.waiting, self._offsets
         add_time, add_entry = waiting.times.append, waiting.entries.append
-        newest, grace = self.impressions_time, self._grace
+        newest, grace, closes_after = self.impressions_time, self._grace, self._wait + self._grace
         deferred: list[Deferred] = []
+        late: list[Pending] = []
         for impression in impressions:
             effective, log_time = impression.occurred_at, newest
             if effective > newest:
-                newest = effective
+                newest = effective if not impression.ahead else max(newest, effective - impression.ahead)
             elif effective < newest - grace:
+                if effective + closes_after <= newest:
+                    self._set_aside(impression, newest, late, step)
+                    continue
                 effective = newest - grace
             pending = Pending(impression, effective, ())
             earlier = known.setdefault(impression.id, pending)
@@ -141,6 +158,7 @@ class Join:
         self._closing.extend(waiting)
         for one in deferred:
             waiting.add(one.kept_since, one)
+        waiting.extend(TimedEntries([*step.kept.evicted.times], late))  # nothing else has been evicted yet
         return self._close_due(step)
 
     def add_feedback(self, feedback: Iterable[ObservedFeedback]) -> Step:
@@ -149,10 +167,14 @@ class Join:
         early: list[ObservedFeedback] = []
         known, kept = self._known, step.kept.feedback
         add_time, add_entry = kept.times.append, kept.entries.append
-        newest, wait, backward, closes_after = self.feedback_time, self._wait, self._backward, self._wait + self._grace
+        newest, backward = self.feedback_time, self._backward
+        # Most of it belongs to its impression so plainly that it has not to be judged, and to no other (`_outlives`).
+        wait = min(self._wait, self._remember - backward)
+        closes_after = min(self._wait + self._grace, self._remember + 1)
         for one in feedback:
             one.log_time = log_time = newest
-            newest = one.occurred_at if one.occurred_at > newest else newest
+            if one.occurred_at > newest:
+                newest = one.occurred_at if not one.ahead else max(newest, one.occurred_at - one.ahead)
             pending = known.get(one.impression_id)
             if type(pending) is Pending and not pending.feedback:
                 since = pending.effective
@@ -164,7 +186,7 @@ class Join:
             if pending is None:
                 self._early.add(one, early, step)
             elif isinstance(pending, int):
-                step.strays.append(Stray(one, Outcome.LATE, one.occurred_at - pending - wait))
+                step.strays.append(self._stray_after(one, pending))
             elif self._judge(one, pending, step):
                 self._keep(one, pending, step)
         self.feedback_time = newest
@@ -178,6 +200,30 @@ class Join:
         if feedback_time is not None:
             self.feedback_time = max(self.feedback_time, feedback_time)
         return self._close_due(empty_step())
+
+    def _set_aside(self, impression: ShownImpression, log_time: int, late: list[Pending], step: Step) -> None:
+        """Let nothing come of a late impression, unless it is one that repeats another, and remember it."""
+        earlier = self._known.get(impression.id)
+        repeated = None if earlier is None else self._repeated(impression, earlier, log_time)
+        if repeated is not None:
+            step.count(repeated)
+            return
+        since = log_time - self._wait - self._grace
+        step.late.append(LateImpression(impression, since - impression.occurred_at))
+        step.count(Outcome.LATE_IMPRESSION)
+        if impression.id in self._early.waiting:
+            for feedback in self._early.take(impression.id):
+                step.strays.append(self._stray_after(feedback, LateSince(since)))
+                self._early.spend(feedback, step)
+        self._remember_closed(TimedEntries([LateSince(since)], [impression.id]))
+        step.kept.evicted.add(since, (impression.offset, since))
+        late.append(Pending(impression, NEVER, ()))
+
+    def _stray_after(self, feedback: ObservedFeedback, since: int) -> Stray:
+        """Return feedback to one that has closed, and had waited since then, or was late."""
+        if isinstance(since, LateSince):
+            return Stray(feedback, Outcome.FEEDBACK_LATE_IMPRESSION, None)
+        return Stray(feedback, Outcome.LATE, feedback.occurred_at - since - self._wait)
 
     def _repeated(self, impression: ShownImpression, known: Pending | int, log_time: int) -> Outcome | None:
         """Return what to count where this id is known, or None where it was to be remembered no longer than this."""
@@ -196,9 +242,13 @@ class Join:
 
     def _belongs(self, feedback: ObservedFeedback, pending: Pending) -> bool:
         """Say whether feedback came in time to an impression whose wait has begun, if it is not held already."""
-        since = pending.effective
-        delay, logged_after = feedback.occurred_at - since, feedback.log_time - since
-        return -self._backward <= delay <= self._wait and logged_after < self._wait + self._grace
+        latest = pending.effective + self._wait
+        in_time = feedback.log_time < latest + self._grace
+        return in_time and shown_at(pending) - self._backward <= feedback.occurred_at <= latest
+
+    def _outlives(self, feedback: ObservedFeedback, pending: Pending) -> bool:
+        """Say whether feedback may belong to the next impression of that id when this one has been forgotten."""
+        return self._early.until(feedback) > pending.effective + self._remember
 
     def _since(self, pending: Pending) -> int:
         """Return since when it waits (ms)."""
@@ -209,14 +259,22 @@ class Join:
     def _take_early(self, pending: Pending, step: Step) -> None:
         """Judge the feedback that came before its impression."""
         early = self._early.take(pending.impression.id)
-        if type(pending) is Pending and len(early) == 1 and self._belongs(early[0], pending):
+        if (
+            type(pending) is Pending
+            and len(early) == 1
+            and self._belongs(early[0], pending)
+            and not self._outlives(early[0], pending)
+        ):
             pending.feedback = early
             return
         deferred = isinstance(pending, Deferred)
         for feedback in early:
             joined = self._judge(feedback, pending, step)
-            if deferred or not joined:
+            outlives = not deferred and joined and self._outlives(feedback, pending)
+            if deferred or outlives or not joined:
                 self._early.spend(feedback, step)
+            if outlives:
+                self._keep(feedback, pending, step)
         if deferred:  # it may still wait when the feedback is needed no longer for any other
             for feedback in pending.feedback:
                 self._keep(feedback, pending, step)
@@ -225,6 +283,8 @@ class Join:
         """Make durable that feedback was joined to this impression."""
         if isinstance(pending, Deferred):
             step.kept.held.add(pending.kept_since, (pending.impression.offset, feedback))
+        elif self._outlives(feedback, pending):
+            step.kept.held.add(pending.effective, (pending.impression.offset, feedback))
         else:
             step.kept.feedback.add(pending.effective, feedback)
 
@@ -238,13 +298,13 @@ class Join:
         deferred = pending if isinstance(pending, Deferred) else None
         if deferred is not None and feedback.signal == SHOWN_SIGNAL:
             return self._judge_showing(feedback, deferred, step)
-        delay = feedback.occurred_at - pending.effective
         held = deferred is not None and deferred.awaits_showing
-        in_time = in_time and (held or -self._backward <= delay <= self._wait)
+        too_early = feedback.occurred_at < shown_at(pending) - self._backward
+        in_time = in_time and (held or (not too_early and feedback.occurred_at <= pending.effective + self._wait))
         if in_time and len(pending.feedback) < MAX_FEEDBACK:
             pending.feedback += (feedback,)
             return True
-        reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
+        reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if too_early else Outcome.LATE
         step.strays.append(Stray(feedback, reason, feedback.occurred_at - since - self._wait))
         return False
 
@@ -258,16 +318,17 @@ class Join:
             else:
                 step.strays.append(Stray(showing, Outcome.LATE, delay - self._wait))
             return False
-        shown_at = max(pending.effective, showing.occurred_at)
-        in_time = showing.log_time < min(since, shown_at) + closes_after
-        if not (in_time and -self._backward <= delay <= self._activation):
-            reason = Outcome.TOO_EARLY if delay < -self._backward else Outcome.LATE
+        waits_since = max(pending.effective, showing.occurred_at)
+        in_time = showing.log_time < min(since, waits_since) + closes_after
+        too_early = showing.occurred_at < shown_at(pending) - self._backward
+        if too_early or not in_time or delay > self._activation:
+            reason = Outcome.TOO_EARLY if too_early else Outcome.LATE
             step.strays.append(Stray(showing, reason, delay - self._activation))
             return False
         held = pending.feedback
         self._closing.remove(since, pending)
-        pending.awaits_showing, pending.effective = False, shown_at
-        self._closing.add(shown_at, pending)
+        pending.awaits_showing, pending.effective = False, waits_since
+        self._closing.add(waits_since, pending)
         pending.feedback = (showing,)
         for feedback in held:
             self._judge(feedback, pending, step)
@@ -348,7 +409,7 @@ class Join:
     def restore_impressions(self, impressions: Iterable[tuple[ShownImpression, int, int | None]]) -> None:
         """Refold kept impressions, in the order of offsets.
 
-        Each comes with the time at which it counts as having occurred and, if it was evicted, since when it had waited.
+        Each comes with the time from which it counts and, if it was evicted or late, since when it had waited.
         Each is pending, or known as closed if it was given up or due by the restored watermark.
         """
         waiting, closed = TimedEntries[Pending]([], []), TimedEntries[str]([], [])
@@ -360,7 +421,7 @@ class Join:
                 self._closing.remove(self._since(earlier), earlier)
                 self._let_go([earlier.impression.offset])
                 del self._known[impression.id]
-            since = effective if evicted is None else evicted
+            since = effective if evicted is None else LateSince(evicted) if effective == NEVER else evicted
             if evicted is not None or (effective <= self._horizon and not impression.deferred):
                 if since > self.forgotten_before:
                     self._known[impression.id] = since
@@ -378,7 +439,8 @@ class Join:
     def restore_held(self, held: Iterable[tuple[int, ObservedFeedback]]) -> None:
         """Refold the feedback of deferred impressions, with their offsets, and let go of those that had closed.
 
-        Call it when all impressions have been restored, with feedback in the order of its offsets.
+        Call it when all impressions have been restored, with feedback in the order of its offsets. That of impressions
+        that are not deferred is passed over.
         """
         for offset, feedback in held:
             known = self._known.get(feedback.impression_id)
@@ -387,15 +449,17 @@ class Join:
         self._take(self._closing.take_until(self._horizon))
         self._forget_closed()
 
-    def restore_feedback(self, feedback: ObservedFeedback, *, early: bool) -> None:
-        """Refold all other feedback, in the order of offsets, when it is known again what is pending.
+    def restore_feedback(self, feedback: ObservedFeedback, *, early: bool, held_by: int | None = None) -> None:
+        """Refold the feedback of all others, in the order of offsets, when it is known again what is pending.
 
-        What was kept as `early` may have been joined since, to an impression that is not deferred.
+        What was kept as `early` may have been joined since, to an impression that is not deferred. What is `held_by`
+        the impression of an offset belongs to no other.
         """
         known = self._known.get(feedback.impression_id)
         if type(known) is Pending:
-            self._judge(feedback, known, empty_step())
-        elif early and known is None and self._early.expected(feedback, self._horizon):
+            if held_by is None or known.impression.offset == held_by:
+                self._judge(feedback, known, empty_step())
+        elif early and known is None and self._early.until(feedback) > self._horizon:
             waiting: list[ObservedFeedback] = []
             self._early.add(feedback, waiting, empty_step())
             self._early.expect(waiting, empty_step())

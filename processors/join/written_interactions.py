@@ -24,13 +24,13 @@ _context = msgspec.json.Decoder(_Context)
 
 
 def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
-    """Return the interaction that a closed impression became, as JSON (`events.Interaction`)."""
+    """Return the interaction that a closed impression became, as JSON (`groundswell.events.Interaction`)."""
     (value,) = encode_interactions([pending], partition, floor)
     return value
 
 
 def encode_interactions(closed: Iterable[Pending], partition: int, floor: int) -> Iterator[bytes]:
-    """Yield the interactions that closed impressions became, each as JSON (`events.Interaction`)."""
+    """Yield the interactions that closed impressions became, each as JSON (`groundswell.events.Interaction`)."""
     interaction = (
         b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d},"impression":%%b,"feedback":[%%b],"signals":%%b}'
         % (partition, floor)

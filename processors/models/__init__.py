@@ -1,4 +1,4 @@
 """What a model is told to be: its configuration, and how several signals of an impression become one.
 
-Imports nothing but `groundswell`. Read first: `config.py`.
+May import `groundswell` alone. Read first: `config.py`.
 """

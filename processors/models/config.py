@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundswell.events import NONE_SIGNAL
+from groundswell.exploration import ExplorationKind
 from processors.models.signal_reduction import SeveralSignals
 
 RewardRuleName = Literal["three-state", "two-state", "workshop", "iclr"]
@@ -25,7 +26,6 @@ MOST_CELLS: Final = 100_000
 Where all are in use that is 54 MB, twice that during a refresh of the embedding, which takes one to two seconds.
 """
 ExtremeName = Literal["posterior", "meaning"]
-ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

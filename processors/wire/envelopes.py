@@ -22,7 +22,7 @@ class SealedImpression(Impression, frozen=True, kw_only=True, gc=False):
 
 
 class Envelope(Struct, frozen=True, kw_only=True, gc=False):
-    """`events.Interaction` with a sealed impression."""
+    """`groundswell.events.Interaction` with a sealed impression."""
 
     schema_version: Literal[1]
     source: Source

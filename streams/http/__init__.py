@@ -1,4 +1,4 @@
 """What a worker serves: the live page with its past, metrics for Prometheus, health and readiness.
 
-Imports `worker` and `observing`. Read first: `endpoints.py`.
+May import `worker` and what is below it. Read first: `endpoints.py`.
 """

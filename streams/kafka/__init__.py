@@ -1,4 +1,5 @@
 """Everything that works around a client of Kafka or talks to a broker: batches, topics, rights, security, readers.
 
-Imports `observing` (logs) and `settings`. Read first: `record_batches.py`, how Faust hands over whole batches.
+May import `observing` (logs), `command_line.py`, `settings.py` and processors. Read first: `record_batches.py`, how
+Faust hands over whole batches.
 """

@@ -53,6 +53,14 @@ class Reading(Enum):
     LOST = "lost"
 
 
+def lag(reading: Reading, offset: int, end: int) -> int:
+    """Return how many records are not yet read of a log whose next record to be read is `offset`, and written `end`.
+
+    Markers of transactions count as records until they are known for what they are.
+    """
+    return 0 if reading is Reading.CAUGHT_UP else end - offset
+
+
 class ReadingWatch:
     """Watches the reader of one partition from one look to the next.
 

@@ -1,4 +1,4 @@
 """What the worker says of itself: metrics, delays, segments, logs, and whether it still gets anywhere.
 
-Imports `settings` and processors. Read first: `metrics.py`, where every metric is declared once.
+May import `settings.py` and processors. Read first: `metrics.py`, where every metric is declared once.
 """

@@ -69,9 +69,9 @@ class Metrics:
         # the join
         self.join = counter(
             "groundswell_join",
-            "what became of impressions (matched, none, not_shown, evicted, duplicate_impression, "
-            "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_evicted, "
-            "duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
+            "what became of impressions (matched, none, not_shown, late_impression, evicted, duplicate_impression, "
+            "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_late_impression, "
+            "feedback_evicted, duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
             ["outcome"],
         )
         self.feedback_delay = bulk_histogram(

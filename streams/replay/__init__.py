@@ -1,5 +1,5 @@
-"""Logs that exist become impressions and feedback again: mappings, rows, DSJSON, and the pace at which they are sent.
+"""Logs that exist become impressions and feedback again: read row by row, checked as the worker would, sent at a pace.
 
-Imports `kafka` (a producer), `settings` and `groundswell`. Read first: `mapping.py`, what a log is declared to be; then
-`replay.py`.
+May import `kafka` (a producer) and what is below it, the worker's admission among it. Read first: `mapping.py`, what a
+log is declared to be; then `log_files.py`, how it is read, `examination.py`, how it is checked, and `replay.py`.
 """

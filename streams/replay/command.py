@@ -11,25 +11,28 @@ from streams.command_line import ConfigOption, console, fail, load_or_fail
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz) or Parquet.", exists=True)],
+    path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz, .zst) or Parquet.", exists=True)],
     mapping: Annotated[Path, typer.Option(help="What each column means: a TOML file.", exists=True)],
     speed: Annotated[str, typer.Option(help="A multiple of real time, or max.")] = "max",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Read everything and send nothing.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Produce a log as impressions and feedback, as if it happened again."""
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.acknowledged_producer import SendError  # noqa: PLC0415
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
+    from streams.replay.examination import ReplayError  # noqa: PLC0415
     from streams.replay.mapping import MappingError  # noqa: PLC0415
     from streams.replay.mapping_file import load_mapping  # noqa: PLC0415
-    from streams.replay.replay import ReplayError  # noqa: PLC0415
     from streams.replay.replay import replay as run_replay  # noqa: PLC0415
+    from streams.replay.standards import Standards  # noqa: PLC0415
 
     settings = load_or_fail(config)
     join = settings.join
     try:
-        check_connection(settings.kafka)
+        if not check:
+            check_connection(settings.kafka)
         summary = run_replay(
             path,
             load_mapping(mapping),
@@ -39,12 +42,12 @@ def replay(
             speed=None if speed == "max" else float(speed),
             limit=limit,
             console=console,
+            standards=Standards.of(settings, configured=not check),
+            check=check,
             watermark_margin_ms=round((join.wait + join.grace + join.backward) * 1000) + 1,
             security=security_arguments(settings.kafka),
         )
     except (MappingError, ReplayError, SecurityError, SendError, ValueError) as error:
         fail(str(error))
-    console.print(
-        f"{summary.impressions} impressions of {summary.rows} rows ({summary.duplicates} repeated), "
-        f"feedback {summary.feedback}, unanswered {summary.unanswered}, {summary.seconds:.1f} s"
-    )
+    for line in summary.in_words():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -2,28 +2,37 @@
 
 One line per decision: `c` holds the context's namespaces and, in `_multi`, those of each action; `a` ranks the
 actions from 1, the first one shown; `p` are their probabilities in the order of `a`; `o` are the observations.
+VowpalWabbit's own files for interaction-grounded learning list the actions from 0 in `a` without ranking them, say in
+`_labelIndex` which was shown, and have neither ids nor times.
 Format: VowpalWabbit's `parse_example_json.h` and RLClientLib's interaction log.
 """
 
 from __future__ import annotations
 
-import gzip
-from collections import Counter
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 from msgspec import Struct, field
 from pydantic import Field, model_validator
 
-from groundswell.events import NONE_SIGNAL, Action, FeatureValue, Feedback, Impression
-from streams.replay.cell_values import number
-from streams.replay.mapped_rows import Interpreted, RowError, checked_feedback, checked_impression
+from groundswell.events import NONE_SIGNAL, PROBABILITY_TOLERANCE, Action, FeatureValue, Feedback, Impression
+from streams.replay.cell_values import name, number, shortened, without_rounding
+from streams.replay.event_times import iso_milliseconds
+from streams.replay.file_lines import plain_name
+from streams.replay.json_rows import objects, parsed_object
+from streams.replay.left_out import LeftOut, Place, RowError
+from streams.replay.log_files import FeedbackFile
+from streams.replay.mapped_rows import Interpreted, Told
 from streams.replay.mapping import Declaration, MappingError, Name
-from streams.replay.time_columns import iso_milliseconds
+
+FIRST_TIME_MS: Final = 946_684_800_000
+"""2000-01-01, when the first decision of a file without times counts as made: one a second from then on."""
+BETWEEN_MS: Final = 1_000
 
 
 class SignalRule(Declaration):
@@ -62,149 +71,300 @@ class DsjsonMapping(Declaration):
 
 
 class _Decision(Struct):
-    event_id: str | None = field(default=None, name="EventId")
-    timestamp: str | None = field(default=None, name="Timestamp")
-    context: dict[str, Any] | None = field(default=None, name="c")
-    ranking: list[int] = field(default_factory=list, name="a")
-    probabilities: list[float] = field(default_factory=list, name="p")
-    observations: list[dict[str, Any]] = field(default_factory=list, name="o")
-    not_shown: bool = field(default=False, name="_skipLearn")
-    dropped: float = field(default=0.0, name="pdrop")
+    ranking: list[int] | None = field(default=None, name="a")
+    probabilities: list[float] | None = field(default=None, name="p")
+    observations: list[dict[str, Any]] | None = field(default=None, name="o")
+    dropped: float | None = field(default=None, name="pdrop")
+    label_index: int | None = field(default=None, name="_labelIndex")
+    label_action: int | None = field(default=None, name="_label_Action")
+    label_probability: float | None = field(default=None, name="_label_probability")
 
 
-@dataclass(frozen=True)
+class _Line(Struct):
+    """A decision that is kept. The time (ms) and the id are those of the line, None where it has none."""
+
+    number: int
+    text: bytes
+    occurred_at: int | None
+    event_id: str | None
+
+
 class DecisionLog:
-    """The decisions of a DSJSON file.
+    """The decisions of a DSJSON file, sorted by time: they are logged in the order in which rewards arrived.
 
-    `rows` counts the file's lines; `left_out` those without a decision (a reward whose decision is not known)
-    and those of a deferred decision that was never shown. `lines` holds the rest with an event id of their own,
-    as (time in ms, line number, text): they are logged in the order in which rewards arrived, not in their own.
+    `rows` counts the file's lines, `duplicates` those whose event id came before. `left_out` are lines that are wrong,
+    and those without a decision (a reward whose decision is not known) or of a deferred decision that was never shown.
+    A file in which no decision has an id takes them from its name and the lines' numbers; one in which none has a time
+    takes the order of its lines. Raises MappingError where the file cannot be read to its end.
     """
 
-    rows: int
-    left_out: Lookup[str, int]
-    lines: list[tuple[int, int, bytes]]
-    mapping: DsjsonMapping
+    def __init__(self, path: Path, mapping: DsjsonMapping) -> None:
+        if not path.is_file():
+            raise MappingError(f"{path}: no such file")
+        if plain_name(path).endswith((".csv", ".tsv", ".parquet")):
+            raise MappingError(f'{path}: is no DSJSON by its name; leave format = "dsjson" out of the mapping')
+        self.path = path
+        self.mapping = mapping
+        self.left_out = LeftOut()
+        self.rows = self.duplicates = 0
+        self.feedback_files: Lookup[str, FeedbackFile] = {}
+        self.side_tables: Iterable[tuple[Path, int, LeftOut]] = ()
+        self._lines = self._whole(list(self._read()))
+        self._lines.sort(key=lambda line: (line.occurred_at, line.number))
 
-    @property
-    def distinct_rows(self) -> int:
-        """How many decisions are left after those with a known event id are dropped."""
-        return len(self.lines) + sum(self.left_out.values())
+    def place(self, number: int) -> Place:
+        """Return where a line of that number stands."""
+        return Place(self.path, "line", number)
 
     def outcomes(self, limit: int | None) -> Iterator[tuple[int, Interpreted | RowError]]:
         """Yield (line number, what it says or what is wrong with it) of the first `limit` in time order."""
-        decode = msgspec.json.Decoder(_Decision).decode
-        for _, number_in_file, line in self.lines[:limit]:
+        for line in self._lines[:limit]:
             try:
-                yield number_in_file, _interpreted(decode(line), self.mapping)
+                yield line.number, _interpreted(line, self.mapping)
             except RowError as error:
-                yield number_in_file, error
+                yield line.number, error
+
+    def _read(self) -> Iterator[_Line]:
+        known: set[str] = set()
+        for row, text, record in objects(self.path):
+            self.rows += 1
+            try:
+                if isinstance(record, RowError):
+                    raise record
+                if record.get("c") is None:
+                    self.left_out.set_aside(self.place(row), "without a decision")
+                elif record.get("_skipLearn") is True:
+                    self.left_out.set_aside(self.place(row), "never shown")
+                else:
+                    line = _Line(row, text, _time(record.get("Timestamp")), _event_id(record.get("EventId")))
+                    if line.event_id is None or line.event_id not in known:
+                        known.add(line.event_id or "")
+                        yield line
+                    else:
+                        self.duplicates += 1
+            except RowError as error:
+                self.left_out.add(self.place(row), error)
+
+    def _whole(self, lines: Sequence[_Line]) -> list[_Line]:
+        """Return the lines that have an id and a time, as all have if none had."""
+        identified = any(line.event_id is not None for line in lines)
+        timed = any(line.occurred_at is not None for line in lines)
+        whole = []
+        for order, line in enumerate(lines):
+            if line.event_id is None and not identified:
+                line.event_id = f"{self.path.name}:{line.number}"
+            if line.occurred_at is None and not timed:
+                line.occurred_at = FIRST_TIME_MS + order * BETWEEN_MS
+            if line.event_id is None:
+                self.left_out.add(self.place(line.number), RowError("EventId", "missing, though other lines have one"))
+            elif line.occurred_at is None:
+                self.left_out.add(
+                    self.place(line.number), RowError("Timestamp", "missing, though other lines have one")
+                )
+            else:
+                whole.append(line)
+        return whole
 
 
-def open_decisions(path: Path, mapping: DsjsonMapping) -> DecisionLog:
-    """Read a DSJSON file (or `.gz`) and sort it by time; of repeated event ids the first line counts.
-
-    A line without a time comes first, to be refused when it is read. Raises MappingError if it is not DSJSON.
-    """
-    decode = msgspec.json.Decoder(_Decision).decode
-    seen: set[str] = set()
-    left_out: Counter[str] = Counter()
-    lines: list[tuple[int, int, bytes]] = []
-    position = rows = 0
+def _event_id(value: object) -> str | None:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for position, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                rows += 1
-                decision = decode(line)
-                if decision.context is None:
-                    left_out["without a decision"] += 1
-                elif decision.not_shown:
-                    left_out["never shown"] += 1
-                elif decision.event_id is None or decision.event_id not in seen:
-                    seen.add(decision.event_id or "")
-                    lines.append((iso_milliseconds(decision.timestamp) or 0, position, line))
-    except OSError as error:
-        raise MappingError(f"{path}: cannot be read: {error}") from error
-    except msgspec.DecodeError as error:
-        raise MappingError(f"{path}: line {position} is not DSJSON: {error}") from error
-    lines.sort(key=lambda line: line[:2])
-    return DecisionLog(rows, left_out, lines, mapping)
+        return name(value)
+    except ValueError as error:
+        raise RowError("EventId", str(error)) from error
 
 
-def _interpreted(decision: _Decision, mapping: DsjsonMapping) -> Interpreted:
+def _time(value: object) -> int | None:
+    if value is None:
+        return None
+    try:
+        return iso_milliseconds(str(value))
+    except ValueError as error:
+        raise RowError("Timestamp", str(error)) from error
+
+
+def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
     """Return the impression of one decision and its feedback. Raises RowError."""
-    context = decision.context or {}
-    actions = [_action(features, mapping.action_id) for features in context.get("_multi", [])]
-    order = [rank - 1 for rank in decision.ranking]
-    if sorted(order) != list(range(len(actions))) or len(decision.probabilities) != len(actions):
-        raise RowError("a", f"{decision.ranking} with p {decision.probabilities} for {len(actions)} actions")
-    probabilities = [p for _, p in sorted(zip(order, decision.probabilities, strict=True))]
-    occurred_at = iso_milliseconds(decision.timestamp)
-    if decision.event_id is None or occurred_at is None:
-        raise RowError("EventId, Timestamp", f"{decision.event_id!r} at {decision.timestamp!r}")
-    if not 0 <= decision.dropped < 1:
-        raise RowError("pdrop", f"{decision.dropped}, expected within [0, 1)")
-    impression = checked_impression(
-        Impression(
-            schema_version=1,
-            impression_id=decision.event_id,
-            occurred_at=occurred_at,
-            model=mapping.model,
-            context=_flat(context),
-            actions=actions,
-            chosen=order[0],
-            probabilities=probabilities,
-            weight=1 / (1 - decision.dropped),
-        )
+    record = parsed_object(line.text)
+    if isinstance(record, RowError):
+        raise record
+    assert line.event_id is not None  # lines without were left out
+    assert line.occurred_at is not None
+    context = _context(record)
+    try:
+        decision = msgspec.convert(record, _Decision)
+        actions = [_action(features, mapping.action_id) for features in context["_multi"]]
+        features = _flat(context)
+    except msgspec.ValidationError as error:
+        found = re.search(r"at `\$\.(\w+)", str(error))
+        raise RowError(found[1] if found else "line", str(error)) from error
+    except RecursionError as error:
+        raise RowError("c", "is nested too deeply") from error
+    chosen, probabilities = _choice(decision, len(actions))
+    dropped = decision.dropped or 0.0
+    if not 0 <= dropped < 1:
+        raise RowError("pdrop", f"{dropped}, expected within [0, 1)")
+    impression = Impression(
+        schema_version=1,
+        impression_id=line.event_id,
+        occurred_at=line.occurred_at,
+        model=mapping.model,
+        context=features,
+        actions=actions,
+        chosen=chosen,
+        probabilities=probabilities,
+        weight=1 / (1 - dropped),
     )
-    signals = dict.fromkeys(s for observed in decision.observations for s in _signals(observed.get("v"), mapping))
+    signals = dict.fromkeys(s for one in decision.observations or () for s in _signals(one.get("v"), mapping))
     feedback = [
-        checked_feedback(
+        (
+            "o",
             Feedback(
                 schema_version=1,
-                impression_id=impression.impression_id,
-                feedback_id=f"{impression.impression_id}/{signal}",
-                occurred_at=occurred_at + mapping.delay_ms,
+                impression_id=line.event_id,
+                feedback_id=f"{line.event_id}/{signal}",
+                occurred_at=line.occurred_at + mapping.delay_ms,
                 signal=signal,
             ),
-            "o",
         )
         for signal in signals
-        if signal != NONE_SIGNAL
+        if signal not in {"", NONE_SIGNAL}
     ]
-    return impression, feedback
+    for text in (line.event_id, *signals, *_texts(features), *(one for a in actions for one in _texts(a.features))):
+        if not _is_sendable(text):
+            raise RowError("line", f"{shortened(text)} holds half of a surrogate pair, which is no character in UTF-8")
+    return Interpreted(impression, [Told(feedback)])
+
+
+def _context(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the namespaces of a decision over one set of actions. Raises RowError for decisions of other kinds."""
+    context = record["c"]
+    if not isinstance(context, dict):
+        raise RowError("c", f"{shortened(context)}, expected the context's namespaces")
+    slots = context.get("_slots") or record.get("_outcomes")
+    if slots:
+        count = len(slots) if isinstance(slots, list) else 1
+        raise RowError("c._slots", f"a decision over {count} slots; decisions over slots are not supported")
+    multi = context.get("_multi")
+    if "_label_ca" in record or "_ca" in record:
+        raise RowError("_label_ca", "a decision over a continuous range, which is not supported; it has no actions")
+    if not multi:
+        raise RowError("c._multi", "no actions to choose from")
+    if not isinstance(multi, list) or not all(isinstance(one, dict) for one in multi):
+        raise RowError("c._multi", f"{shortened(multi)}, expected a list with the namespaces of each action")
+    return context
+
+
+def _choice(decision: _Decision, count: int) -> tuple[int, list[float]]:
+    """Return the position of the action that was shown, and the probability of each. Raises RowError."""
+    ranking, logged = decision.ranking or [], decision.probabilities or []
+    first = min(ranking, default=1)
+    order = [rank - first for rank in ranking]
+    if first not in {0, 1} or sorted(order) != list(range(count)) or len(logged) != count:
+        raise RowError("a", f"{shortened(ranking)} with p {shortened(logged)} for {count} actions")
+    probabilities = without_rounding([p for _, p in sorted(zip(order, logged, strict=True))])
+    chosen = order[0]
+    labels = {
+        "_labelIndex": decision.label_index,
+        "_label_Action": None if decision.label_action is None else decision.label_action - 1,
+    }
+    for label, said in labels.items():
+        if said is None:
+            continue
+        if not 0 <= said < count:
+            raise RowError(label, f"says that action {said}, counted from 0, was shown, of {count}")
+        if said != chosen and order != sorted(order):
+            raise RowError(label, f"says that action {said}, counted from 0, was shown, but `a` ranks {chosen} first")
+    told = [said for said in labels.values() if said is not None]
+    if len(set(told)) > 1:
+        raise RowError("_labelIndex", f"says that action {told[0]} was shown, and _label_Action {told[1]}, from 0")
+    # A list of actions in their own order need not be a ranking.
+    chosen = told[0] if told else chosen
+    expected = decision.label_probability
+    if expected and abs(expected - probabilities[chosen]) > 10 * PROBABILITY_TOLERANCE:
+        raise RowError(
+            "_label_probability", f"{expected}, but by `a` and `p` the action shown had {probabilities[chosen]}"
+        )
+    return chosen, probabilities
 
 
 def _action(namespaces: dict[str, Any], identifier: str) -> Action:
     features = _flat(namespaces)
-    if identifier not in features:
-        raise RowError("action_id", f"no {identifier!r} among {', '.join(features) or 'no features'}")
-    return Action(str(features[identifier]), features)
+    return Action(_identity(features, identifier), features)
+
+
+def _identity(features: Lookup[str, FeatureValue], identifier: str) -> str:
+    """Return the id of an action: a feature's value, or the rest of the name of one that is 1 (`dish=soup`)."""
+    if identifier in features:
+        return _non_empty(features[identifier], identifier)
+    found = {}
+    for feature, value in features.items():
+        plain, equals, rest = _PLACES.sub("", feature).partition("=")
+        if plain == identifier and (value if equals else True):
+            found[feature] = rest if equals else _non_empty(value, identifier)
+    if len(found) > 1:
+        raise RowError("action_id", f"{identifier!r} is told by several features, {', '.join(found)}")
+    if not found:
+        raise RowError(
+            "action_id", f"no {identifier!r} among {shortened(', '.join(features)) if features else 'no features'}"
+        )
+    return next(iter(found.values()))
+
+
+_PLACES: Final = re.compile(r"\.\d+(?=\.)")
+"""The places of elements of lists within a dotted name."""
+
+
+def _non_empty(value: FeatureValue, identifier: str) -> str:
+    found = name(value)
+    if found is None:
+        raise RowError("action_id", f"{identifier!r} is empty")
+    return found
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, FeatureValue]:
     """Return the features of all namespaces by their dotted names; names that begin with _ are VW's own."""
     features: dict[str, FeatureValue] = {}
-    for name, value in nested.items():
-        if name.startswith("_"):
+    for feature, value in nested.items():
+        if feature.startswith("_"):
             continue
         match value:
             case dict():
-                features |= _flat(value, f"{prefix}{name}.")
+                features |= _flat(value, f"{prefix}{feature}.")
             case list():
-                features |= _flat({str(i): v for i, v in enumerate(value)}, f"{prefix}{name}.")
+                features |= _flat({str(i): v for i, v in enumerate(value)}, f"{prefix}{feature}.")
+            case float() if not math.isfinite(value):
+                continue
             case str() | bool() | int() | float():
-                features[f"{prefix}{name}"] = value
+                features[f"{prefix}{feature}"] = value
     return features
+
+
+def _texts(features: Lookup[str, FeatureValue]) -> Iterator[str]:
+    yield from features
+    yield from (value for value in features.values() if isinstance(value, str))
+
+
+def _is_sendable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _signals(observed: object, mapping: DsjsonMapping) -> Iterator[str]:
     """Yield the signals of one observation: a name, the features of an object (`v=skip`), or by the rules."""
-    if isinstance(observed, dict):
-        yield from (str(name).removeprefix("v=") for name, weight in observed.items() if weight)
-        return
+    match observed:
+        case dict():
+            yield from (str(feature).removeprefix("v=") for feature, weight in observed.items() if weight)
+            return
+        case list():
+            yield from (signal for one in observed for signal in _signals(one, mapping))
+            return
+        case bool():
+            observed = int(observed)
     try:
         value = number(observed)
     except ValueError:

@@ -9,30 +9,24 @@ from collections.abc import Callable, Iterable, Iterator
 from groundswell.events import Feedback, Impression
 
 
-class OutOfOrderError(ValueError):
-    """An impression that occurred before the one in front of it."""
-
-
 def in_event_time(
-    interpreted: Iterable[tuple[Impression, list[Feedback]]],
+    interpreted: Iterable[tuple[Impression, list[Feedback]]], backward_ms: int = 0
 ) -> Iterator[Impression | Feedback]:
     """Interleave impressions, given in time order, with their feedback, each at its own time.
 
-    Holds only the feedback that is still to come. Feedback follows its impression, and of messages at the same
-    moment those of earlier impressions come first. Raises OutOfOrderError.
+    Feedback may have occurred `backward_ms` before its impression. Holds the feedback that is still to come, and the
+    impressions of so long a time. Of messages at the same moment an impression comes before its feedback, and those
+    of earlier impressions come first.
     """
-    pending: list[tuple[int, int, Feedback]] = []
+    pending: list[tuple[int, int, Impression | Feedback]] = []
     order = 0
-    newest = 0
     for impression, feedback in interpreted:
-        if impression.occurred_at < newest:
-            raise OutOfOrderError(f"{impression.impression_id} occurred {newest - impression.occurred_at} ms earlier")
         newest = impression.occurred_at
-        while pending and pending[0][0] <= newest:
+        while pending and pending[0][0] < newest - backward_ms:
             yield heapq.heappop(pending)[2]
-        yield impression
-        for signal in feedback:
-            heapq.heappush(pending, (signal.occurred_at, order, signal))
+        messages: list[Impression | Feedback] = [impression, *feedback]
+        for message in messages:
+            heapq.heappush(pending, (message.occurred_at, order, message))
             order += 1
     while pending:
         yield heapq.heappop(pending)[2]

@@ -105,15 +105,26 @@ def _action_set_shorthand(value: object) -> object:
 class ChosenAction(Declaration):
     """The column that names what was shown, and the set it was chosen from.
 
-    `first_of` takes the first of several names that the separator divides; `missing` stands for an empty value.
-    `features` are columns of side tables whose key is the action.
+    `first_of` takes the first of several names that the separator divides; `missing` stands for an empty value. With
+    `index_from` the column holds the action's place in the set, counted from 0 or from 1. `features` are columns of
+    side tables whose key is the action.
     """
 
     column: ColumnName
+    index_from: Literal[0, 1] | None = None
     first_of: str | None = Field(default=None, min_length=1)
     missing: Name | None = None
     set: Annotated[ActionSet, BeforeValidator(_action_set_shorthand)] = ActionSet(distinct=True)
     features: dict[Name, FeatureDeclaration] = {}
+
+    @model_validator(mode="after")
+    def _places_are_in_an_order(self) -> Self:
+        if self.index_from is not None:
+            if self.set.listed is None and self.set.column is None:
+                raise ValueError("index_from: needs a set in an order of its own: a list, or { column = … }")
+            if self.first_of is not None or self.missing is not None:
+                raise ValueError("index_from: takes neither first_of nor missing, which are about names")
+        return self
 
 
 def _propensity_shorthand(value: object) -> object:
@@ -147,12 +158,15 @@ class FeedbackColumn(Declaration):
 
     `signal` came back where `column` is true (a number other than 0, or a word such as yes), `above` or `below`
     a number, `equals` a text, or `present` at all. Where the log names the signal itself, `signal_from` is the
-    column that holds the name, empty where nothing came back. The time of the feedback is `delay_ms` after the
-    impression, or `delay` after it, or `at` a time of its own. `value` is a column for the feedback's value.
+    column that holds the name, empty where nothing came back, or several: a list, or a text cut at `separator`. The
+    time of the feedback is `delay_ms` after the impression, or `delay` after it, or `at` a time of its own. `value` is
+    a column for the feedback's value. `id` is one for its id, by which a retry is known.
     """
 
     signal: Name | None = None
     signal_from: ColumnName | None = None
+    separator: str | None = Field(default=None, min_length=1)
+    id: ColumnName | None = None
     column: ColumnName | None = None
     above: float | None = None
     below: float | None = None
@@ -168,6 +182,17 @@ class FeedbackColumn(Declaration):
         """What to call this declaration in an error."""
         return f"feedback.{self.signal or self.signal_from}"
 
+    def columns(self) -> Iterator[tuple[str, ColumnName]]:
+        """Yield (field of the mapping, column that it reads)."""
+        optional: dict[str, ColumnName | None] = {
+            self.field: self.column or self.signal_from,
+            f"{self.field}.delay": self.delay.column if self.delay else None,
+            f"{self.field}.at": self.at.column if self.at else None,
+            f"{self.field}.value": self.value,
+            f"{self.field}.id": self.id,
+        }
+        yield from ((field, column) for field, column in optional.items() if column is not None)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._require_one_of("signal", "signal_from")
@@ -179,13 +204,18 @@ class FeedbackColumn(Declaration):
             raise ValueError("column: missing, it says whether the signal came back")
         if self.signal_from is not None and (self.column is not None or conditions):
             raise ValueError("signal_from: takes neither column nor condition, an empty value is no feedback")
+        if self.separator is not None and self.signal_from is None:
+            raise ValueError("separator: divides the signals of signal_from, which is not given")
         if self.signal == NONE_SIGNAL:
             raise ValueError(f"signal: {NONE_SIGNAL!r} means that nothing came back, the join writes it itself")
         return self
 
 
 class SideTable(Declaration):
-    """A second file, one row per `key`, found relative to the log; `on` is the log's name for the key."""
+    """A second file, found relative to the log; `on` is the log's name for its `key`.
+
+    It has one row per key, unless nothing but feedback is read from it: then each row is a piece of feedback.
+    """
 
     path: Path
     key: ColumnName
@@ -193,7 +223,12 @@ class SideTable(Declaration):
 
 
 class Mapping(Declaration):
-    """The whole declaration. `bad_rows` says whether a row that makes no valid impression ends the replay."""
+    """The whole declaration.
+
+    `bad_rows` says whether nothing is sent where a row makes no valid impression, or the rest is. `quotes` says whether
+    values may be in quotation marks (by default they may in CSV, not in TSV), `breaks_in_values` whether those may go
+    over several lines (by default where the lines would make no rows of their own).
+    """
 
     model: Name
     impression_id: Columns
@@ -207,6 +242,8 @@ class Mapping(Declaration):
     deduplicate: Columns | None = None
     tables: dict[Name, SideTable] = {}
     sorted_by_time: bool = False
+    quotes: bool | None = None
+    breaks_in_values: bool | None = None
     bad_rows: Literal["stop", "skip"] = "stop"
 
     @model_validator(mode="after")
@@ -221,6 +258,11 @@ class Mapping(Declaration):
                 raise ValueError(f"action.features.{name}: {feature.column!r} is not a column of a side table")
         if self.propensity.probabilities is not None and self.action.set.column is None:
             raise ValueError("propensity.probabilities: needs action.set.column, whose order they follow")
+        pieces = self.feedback_tables()
+        for feedback in self.feedback:
+            tables = {self.table_of(column) for _, column in feedback.columns()} & pieces
+            if len(tables) > 1:
+                raise ValueError(f"{feedback.field}: reads from {' and '.join(sorted(map(str, tables)))}, expected one")
         return self
 
     def table_of(self, column: ColumnName) -> str | None:
@@ -242,10 +284,18 @@ class Mapping(Declaration):
             "policy_version": self.policy_version,
             "weight": self.weight,
         }
-        for feedback in self.feedback:
-            field = feedback.field
-            optional[field] = feedback.column or feedback.signal_from
-            optional[f"{field}.delay"] = feedback.delay.column if feedback.delay else None
-            optional[f"{field}.at"] = feedback.at.column if feedback.at else None
-            optional[f"{field}.value"] = feedback.value
         yield from ((field, column) for field, column in optional.items() if column is not None)
+        for feedback in self.feedback:
+            yield from feedback.columns()
+
+    def feedback_tables(self) -> frozenset[str]:
+        """Return the side tables whose rows are pieces of feedback: nothing else is read from them."""
+        feedback = {self.table_of(column) for one in self.feedback for _, column in one.columns()}
+        other = {self.table_of(column) for field, column in self.row_columns() if not field.startswith("feedback.")}
+        other |= {self.table_of(feature.column) for feature in self.action.features.values()} | {self.action.set.table}
+        return frozenset(name for name in feedback - other if name is not None)
+
+    def table_of_feedback(self, feedback: FeedbackColumn) -> str | None:
+        """Return the table whose rows are pieces of this feedback, None where the log's own rows tell of it."""
+        tables = self.feedback_tables()
+        return next((table for _, column in feedback.columns() if (table := self.table_of(column)) in tables), None)

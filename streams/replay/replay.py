@@ -1,14 +1,16 @@
-"""Replaying a log: its rows become impressions and feedback on the topics, as if they happened again."""
+"""Replaying a log: its rows become impressions and feedback on the topics, as if they happened again.
+
+Everything is read and checked before anything is sent.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -21,85 +23,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from groundswell.events import Feedback, Impression, Watermark
+from groundswell.events import Impression, Watermark
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
-from streams.replay.dsjson import DsjsonMapping, open_decisions
-from streams.replay.event_time_pace import OutOfOrderError, Pace, in_event_time
-from streams.replay.log_files import open_log
-from streams.replay.mapped_rows import Interpreted, RowError
+from streams.replay.dsjson import DsjsonMapping
+from streams.replay.event_time_pace import Pace, in_event_time
+from streams.replay.examination import ReadableLog, ReplayError, beside, examine, found_good, readable_log, summed_up
 from streams.replay.mapping import Mapping
+from streams.replay.standards import Standards
+from streams.replay.summary import ReplaySummary
 
 WATERMARK_MARGIN_MS = 3_600_000
 MESSAGES_PER_WATERMARK = 10_000
-
-
-class ReplayError(RuntimeError):
-    """A row of the log that cannot be replayed. Says which, and why."""
-
-
-@dataclass(frozen=True)
-class ReplaySummary:
-    """What was read and produced.
-
-    `rows` are the file's, `duplicates` those that deduplication dropped, `refused` the rows that were left out,
-    by the field or the reason. `impressions` went out, `unanswered` of them without feedback. `feedback` counts
-    by signal, `actions` the impressions by shown action. `watermark` (ms) is what the end of input promised.
-    """
-
-    rows: int
-    duplicates: int
-    impressions: int
-    unanswered: int
-    feedback: Lookup[str, int]
-    actions: Lookup[str, int]
-    refused: Lookup[str, int]
-    watermark: int
-    seconds: float
-
-
-class _Tally:
-    def __init__(self, left_out: Lookup[str, int]) -> None:
-        self.feedback: Counter[str] = Counter()
-        self.actions: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter(left_out)
-        self.unanswered = 0
-
-
-class ReadableLog(Protocol):
-    """A log of any kind that fits its mapping."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows the file has."""
-
-    @property
-    def distinct_rows(self) -> int:
-        """How many are left after deduplication."""
-
-    @property
-    def left_out(self) -> Lookup[str, int]:
-        """How many of those hold no decision, by reason."""
-
-    def outcomes(self, limit: int | None) -> Iterator[tuple[int, Interpreted | RowError]]:
-        """Yield (row number, what it says or what is wrong with it) of the first `limit` rows in time order."""
-
-
-def readable_log(path: Path, mapping: Mapping | DsjsonMapping) -> ReadableLog:
-    """Open the log at `path`. Raises MappingError where it does not fit the mapping."""
-    return open_log(path, mapping) if isinstance(mapping, Mapping) else open_decisions(path, mapping)
-
-
-def accepted(
-    outcomes: Iterable[tuple[int, Interpreted | RowError]], bad_rows: str, refused: Counter[str]
-) -> Iterator[Interpreted]:
-    """Yield what the rows say; a bad row raises ReplayError, or is counted by field if `bad_rows` is "skip"."""
-    for row, outcome in outcomes:
-        if not isinstance(outcome, RowError):
-            yield outcome
-        elif bad_rows == "skip":
-            refused[outcome.field] += 1
-        else:
-            raise ReplayError(f'row {row}: {outcome} (to leave such rows out, set bad_rows = "skip")') from outcome
 
 
 def replay(
@@ -112,54 +46,71 @@ def replay(
     speed: float | None,
     limit: int | None,
     console: Console,
+    standards: Standards | None = None,
+    check: bool = False,
     watermark_margin_ms: int = WATERMARK_MARGIN_MS,
     security: Lookup[str, Any] | None = None,
 ) -> ReplaySummary:
-    """Produce the log at `path` to the two topics in event-time order, then mark the end of input.
+    """Check the log at `path`, produce it to the two topics in event-time order, then mark the end of input.
 
     `speed` is a multiple of real time, None as fast as the broker takes it; `limit` replays the first rows
-    only. The end is a watermark on every partition of both topics, `watermark_margin_ms` after the newest event
-    time (but not in the future): choose no less than the join's wait and grace. `security` is what clients need
-    beyond the address.
+    only. With `check` nothing is sent. `standards` is what the worker takes. The end is a watermark on every partition
+    of both topics, `watermark_margin_ms` after the newest event time (but not in the future): choose no less than the
+    join's wait and grace. `security` is what clients need beyond the address.
 
-    Raises MappingError where mapping and log do not fit, ReplayError for a bad row, SendError where the broker
-    does not take a message, ValueError for a speed that is not positive.
+    Raises MappingError where mapping, log and configuration do not fit, ReplayError for bad rows, SendError where the
+    broker does not take a message, ValueError for a speed that is not positive.
     """
     started = time.monotonic()
     pace = Pace(speed)
+    standards = standards or Standards()
+    standards.check_model(mapping.model)
     log = readable_log(path, mapping)
-    total = log.distinct_rows - sum(log.left_out.values())
-    tally = _Tally(log.left_out)
-    encode = msgspec.json.Encoder().encode
-    newest = 0
-    with AcknowledgedProducer(bootstrap_servers, security=security) as producer, _progress(console) as progress:
-        partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
-        shown = progress.add_task(path.name, total=total if limit is None else min(limit, total))
-        interpreted = accepted(log.outcomes(limit), mapping.bad_rows, tally.refused)
-        for number, message in enumerate(_ordered(in_event_time(_tallied(interpreted, tally))), start=1):
-            pace.wait_until(message.occurred_at)
-            newest = message.occurred_at
-            topic = impressions_topic if isinstance(message, Impression) else feedback_topic
-            producer.send(topic, encode(message), key=message.impression_id.encode())
-            if isinstance(message, Impression):
-                progress.advance(shown)
-            if number % MESSAGES_PER_WATERMARK == 0:
-                _mark(producer, partitions, newest)
-        # Not in the future, where it would be refused: then the last windows close by the clock.
-        watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
-        _mark(producer, partitions, watermark)
-        producer.wait_for_acknowledgements()
-    return ReplaySummary(
-        rows=log.rows,
-        duplicates=log.rows - log.distinct_rows,
-        impressions=tally.actions.total(),
-        unanswered=tally.unanswered,
-        feedback=dict(tally.feedback),
-        actions=dict(tally.actions),
-        refused=dict(tally.refused),
-        watermark=watermark,
-        seconds=time.monotonic() - started,
-    )
+    with _progress(console) as progress:
+        known = log.rows - log.duplicates - log.left_out.total()
+        total = known if limit is None else min(limit, known)
+        checked = progress.add_task(f"{path.name}, checked", total=total)
+        found = examine(log, mapping.model, standards, limit, lambda rows: progress.advance(checked, rows))
+        progress.update(checked, completed=total)
+        summary = summed_up(log, found, known - total, time.monotonic() - started)
+        _stop_at_wrong_rows(log, mapping, summary)
+        if check:
+            return summary
+        with AcknowledgedProducer(bootstrap_servers, security=security) as producer:
+            partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
+            shown = progress.add_task(f"{path.name}, sent", total=summary.impressions)
+            encode = msgspec.json.Encoder().encode
+            messages = in_event_time(found_good(log, found, limit), found.backward_ms)
+            for number, message in enumerate(messages, start=1):
+                pace.wait_until(message.occurred_at)
+                topic = impressions_topic if isinstance(message, Impression) else feedback_topic
+                producer.send(topic, encode(message), key=message.impression_id.encode())
+                if isinstance(message, Impression):
+                    progress.advance(shown)
+                if number % MESSAGES_PER_WATERMARK == 0:
+                    _mark(producer, partitions, message.occurred_at)
+            # Not in the future, where it would be refused: then the last windows close by the clock.
+            newest = found.newest
+            watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
+            _mark(producer, partitions, watermark)
+            producer.wait_for_acknowledgements()
+    return replace(summary, watermark=watermark, seconds=time.monotonic() - started)
+
+
+def _stop_at_wrong_rows(log: ReadableLog, mapping: Mapping | DsjsonMapping, summary: ReplaySummary) -> None:
+    wrong = [one for one in (log.left_out, *beside(log)) if one.wrong]
+    if wrong and mapping.bad_rows == "stop":
+        count = sum(one.wrong.total() for one in wrong)
+        raise ReplayError(
+            "\n".join(
+                [
+                    f"{wrong[0].first_wrong()}",
+                    f"{count} row{'s are' if count > 1 else ' is'} wrong, so nothing was sent; mend the file, or set "
+                    'bad_rows = "skip" to leave such rows out',
+                    *summary.sums(),
+                ]
+            )
+        )
 
 
 def _mark(producer: AcknowledgedProducer, partitions: Lookup[str, Sequence[int]], reached: int) -> None:
@@ -168,21 +119,6 @@ def _mark(producer: AcknowledgedProducer, partitions: Lookup[str, Sequence[int]]
     for topic, numbers in partitions.items():
         for partition in numbers:
             producer.send(topic, marker, partition=partition)
-
-
-def _tallied(interpreted: Iterator[Interpreted], tally: _Tally) -> Iterator[Interpreted]:
-    for impression, feedback in interpreted:
-        tally.actions[impression.actions[impression.chosen].id] += 1
-        tally.feedback.update(signal.signal for signal in feedback)
-        tally.unanswered += not feedback
-        yield impression, feedback
-
-
-def _ordered(messages: Iterator[Impression | Feedback]) -> Iterator[Impression | Feedback]:
-    try:
-        yield from messages
-    except OutOfOrderError as error:
-        raise ReplayError(f"the log is not sorted by time: {error}; remove sorted_by_time") from error
 
 
 def _progress(console: Console) -> Progress:

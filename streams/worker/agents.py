@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from faust.types import TP, StreamT
 
 from processors.wire.log_records import LogRecord
-from streams.kafka.reading_progress import Reading, ReadingWatch, end_of_log
+from streams.kafka.reading_progress import Reading, ReadingWatch, end_of_log, lag
 from streams.kafka.record_batches import Cursor, Gap, RecordBatch
 from streams.observing.logs import bound_contextvars, get_log
 from streams.worker.partition_join import PartitionJoin
@@ -163,8 +163,7 @@ def add_clock(app: Groundswell) -> None:
         fetched = cursor.offset if cursor.offset >= end else await app.consumer.position(tp)
         handed_out = app.handed_out.get(tp, 0)
         reading = watches[tp].look(time.monotonic(), cursor.offset, handed_out, fetched or 0, end)
-        lag = 0 if reading is Reading.CAUGHT_UP else end - cursor.offset
-        app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
+        app.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag(reading, cursor.offset, end))
         if reading is Reading.LOST and not held.waiting(tp):
             await _seek_back(app, tp, cursor.offset, end)
         return reading is Reading.CAUGHT_UP

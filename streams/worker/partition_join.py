@@ -14,7 +14,16 @@ from functools import cached_property
 
 from processors.admission.event_records import Admission, Reason, Refusal
 from processors.join.config import JoinConfig
-from processors.join.entries import BEFORE_TIME, ObservedFeedback, Outcome, Pending, ShownImpression, Step, Stray
+from processors.join.entries import (
+    BEFORE_TIME,
+    ObservedFeedback,
+    Outcome,
+    Pending,
+    ShownImpression,
+    Step,
+    Stray,
+    shown_at,
+)
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interactions, floor_of, shard_key
 from processors.wire.log_records import LogRecord
@@ -24,6 +33,7 @@ from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings
+from streams.worker.idle_logs import IdleLogs
 from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps
 
@@ -39,6 +49,8 @@ class JoinWiring:
     table: SegmentStore
     outputs: Callable[[], Outputs]
     metrics: Metrics
+    clock: Callable[[], float] = time.time
+    """The wall clock, in seconds."""
 
     @cached_property
     def admission(self) -> Admission:
@@ -56,13 +68,14 @@ class PartitionJoin:
         self._config: JoinConfig = settings.join
         self._outputs = wiring.outputs
         self._metrics = wiring.metrics
+        self._clock = wiring.clock
         self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = wiring.admission
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
         self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
-        self._idle_since: dict[str, tuple[float, int]] = {}
+        self._idle = IdleLogs(settings.join.idle, settings.topics.impressions, settings.topics.feedback)
         self._steps = WholeSteps()
 
     def restore(self) -> None:
@@ -70,6 +83,7 @@ class PartitionJoin:
         mark = self._journal.restore(self._join)
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
+        self._idle.restore(self._join, (mark.impressions_reached_at, mark.feedback_reached_at))
         self._observe()
 
     async def take_impressions(self, batch: RecordBatch) -> None:
@@ -77,7 +91,6 @@ class PartitionJoin:
         shown: list[ShownImpression] = []
         refused: list[tuple[str, LogRecord, Refusal]] = []
         results: list[Step] = []
-        self._idle_since.pop(self._topics.impressions, None)
         with self._steps:
             for record, admitted in zip(batch.records, self._admission.impressions(batch.records), strict=True):
                 if isinstance(admitted, ShownImpression):
@@ -89,6 +102,7 @@ class PartitionJoin:
                     results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
                     shown = []
             results.append(self._join.add_impressions(shown))
+            self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, refused)
 
     async def take_feedback(self, batch: RecordBatch) -> None:
@@ -96,7 +110,6 @@ class PartitionJoin:
         observed: list[ObservedFeedback] = []
         refused: list[tuple[str, LogRecord, Refusal]] = []
         results: list[Step] = []
-        self._idle_since.pop(self._topics.feedback, None)
         with self._steps:
             for record, admitted in zip(batch.records, self._admission.feedback(batch.records), strict=True):
                 if isinstance(admitted, ObservedFeedback):
@@ -108,6 +121,7 @@ class PartitionJoin:
                     results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
                     observed = []
             results.append(self._join.add_feedback(observed))
+            self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, refused)
 
     async def let_time_pass(self, now: float, caught_up: Container[str]) -> None:
@@ -115,26 +129,14 @@ class PartitionJoin:
 
         `now` is in seconds, of a clock that never goes back; `caught_up` names the topics read to their end.
         """
-        join, topics = self._join, self._topics
-        impressions = self._idle_time(topics.impressions, join.impressions_time, join.feedback_time, now, caught_up)
-        feedback = self._idle_time(topics.feedback, join.feedback_time, join.impressions_time, now, caught_up)
         with self._steps:
-            step = join.advance(impressions, feedback)
+            step = self._join.advance(*self._idle.times(self._join, now, self._wall_ms(), caught_up))
+            self._idle.advanced(self._join, self._wall_ms())
             if step.outcomes or step.strays:
                 await self._settle([step], [])
 
-    def _idle_time(
-        self, topic: str, log_time: int, other_time: int, now: float, caught_up: Container[str]
-    ) -> int | None:
-        """Return how far (ms) an idle log counts as having advanced, or None while it does not."""
-        # A log in which nothing was ever written has no time of its own to go on from.
-        begins_at = other_time if log_time == BEFORE_TIME else log_time
-        if self._config.idle is None or topic not in caught_up or begins_at == BEFORE_TIME:
-            self._idle_since.pop(topic, None)
-            return None
-        since, base = self._idle_since.setdefault(topic, (now, begins_at))
-        idle_for = now - since
-        return base + round(idle_for * 1000) if idle_for >= self._config.idle else None
+    def _wall_ms(self) -> int:
+        return round(self._clock() * 1000)
 
     async def _settle(self, steps: list[Step], refused: list[tuple[str, LogRecord, Refusal]]) -> None:
         """Write what came of the steps, then make the rest durable, in the order that is safe."""
@@ -152,8 +154,8 @@ class PartitionJoin:
         await outputs.flush()
         if closed:
             wait_ended = closed[0].effective / 1000 + self._config.wait  # they come in the order of closing
-            self._metrics.join_delay.observe(max(0.0, time.time() - wait_ended))
-        await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset)
+            self._metrics.join_delay.observe(max(0.0, self._clock() - wait_ended))
+        await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset, self._idle.reached_at)
         self._observe()
 
     def _write_interactions(self, closed: list[Pending], outputs: Outputs) -> None:
@@ -168,7 +170,13 @@ class PartitionJoin:
             for pending, value in zip(some, values, strict=True):
                 outputs.interactions(model, shard_key(pending, feature), [value])
         self._metrics.feedback_delay.observe_many(
-            [(one.occurred_at - pending.effective) / 1000 for pending in closed for one in pending.feedback]
+            [
+                (one.occurred_at - since) / 1000
+                for pending in closed
+                if pending.feedback
+                for since in (shown_at(pending),)
+                for one in pending.feedback
+            ]
         )
 
     @property
@@ -183,7 +191,8 @@ class PartitionJoin:
     def _write_side_outputs(self, step: Step, outputs: Outputs) -> None:
         for stray in step.strays:
             reason = self._stray_reason(stray)
-            outputs.stray(self.partition, stray, reason)
+            late_impression = stray.reason is Outcome.FEEDBACK_LATE_IMPRESSION
+            outputs.stray(self.partition, stray, Reason.LATE_IMPRESSION if late_impression else reason)
             self._metrics.join.labels(reason).inc()
             if stray.lateness is not None and stray.reason is Outcome.LATE:
                 self._metrics.lateness.observe(max(0, stray.lateness) / 1000)
@@ -192,6 +201,13 @@ class PartitionJoin:
             place = Place(self._topics.impressions, self.partition, impression.offset)
             refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
             outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
+        for late in step.late:
+            impression = late.impression
+            place = Place(self._topics.impressions, self.partition, impression.offset)
+            detail = f"its window had closed {late.lateness} ms before it was logged, by the event time of its own log"
+            refusal = Refusal(Reason.LATE_IMPRESSION, detail)
+            outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
+            self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
 
     def _stray_reason(self, stray: Stray) -> str:
         if stray.reason is not Outcome.ORPHAN:

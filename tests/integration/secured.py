@@ -16,7 +16,7 @@ from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.child_process import ChildProcess
 from experiments.servers.embedded_broker import free_port
 
-USERS = {"worker": "worker-s3cret", "operator": "operator-s3cret", "app": "app-s3cret"}
+USERS = {"worker": "worker-s3cret", "operator": "operator-s3cret", "app": "app-s3cret", "replay": "replay-s3cret"}
 ROWS = 300
 START_SECONDS = 60.0
 COMMAND = [sys.executable, "-m", "streams.cli"]

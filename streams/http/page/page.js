@@ -14,6 +14,7 @@ const OUTCOMES = [
   ["matched", "impressions closed with feedback", true],
   ["none", "impressions closed without", true],
   ["not_shown", "deferred impressions never shown"],
+  ["late_impression", "impressions too late to be learned"],
   ["evicted", "impressions given up: too many pending"],
   ["duplicate_impression", "impressions repeated"],
   ["conflicting_impression", "impressions repeated with other content"],
@@ -25,6 +26,7 @@ const OUTCOMES = [
   ["misplaced_orphan", "feedback on a wrong partition"],
   ["duplicate_feedback", "feedback repeated"],
   ["feedback_not_shown", "feedback on what was never shown"],
+  ["feedback_late_impression", "feedback on impressions that came too late"],
   ["feedback_evicted", "feedback of impressions given up"],
 ];
 

@@ -30,7 +30,9 @@ SEEN_SECONDS = 10.0
 
 def documented() -> list[Right]:
     """(who, kind of resource, name, operation) as the document lists them."""
-    rows = re.findall(r"^\| (worker|app|operator) \| (\w+) \| (\S+) \| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (worker|app|replay|operator) \| (\w+) \| (\S+) \| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE
+    )
     return [(who, kind, name, operation) for who, kind, name, listed in rows for operation in listed.split(", ")]
 
 
@@ -70,7 +72,7 @@ def test_the_documented_rights_suffice_and_each_is_needed(kafka: ApacheKafka, tm
     status, output = command.run("topics", "create", settings=settings("operator"))
     assert status == 0, output
     with command.worker(settings("worker")) as worker:
-        status, output = command.replay(settings("app"))
+        status, output = command.replay(settings("replay"))
         assert status == 0, output
         wait_for(lambda: rewards(kafka) == ROWS, worker)
         app = security_arguments(kafka_settings(kafka, "app"))

@@ -16,11 +16,15 @@ from kafka.partitioner.default import murmur2
 from rich.console import Console
 
 from groundswell.events import Feedback, Impression, Watermark
+from processors.models.config import ModelConfig
 from streams.kafka.acknowledged_producer import SendError
 from streams.replay.dsjson import DsjsonMapping
-from streams.replay.mapping import Mapping
+from streams.replay.examination import ReplayError
+from streams.replay.mapping import Mapping, MappingError
 from streams.replay.mapping_file import load_mapping
-from streams.replay.replay import ReplaySummary, replay
+from streams.replay.replay import replay
+from streams.replay.standards import Standards
+from streams.replay.summary import ReplaySummary
 from tests.real_logs import PROJECT, real_log
 
 PARTITIONS = 4
@@ -120,6 +124,58 @@ def test_a_limit_replays_the_first_rows_and_still_marks_the_end(topics: str, sma
     keys = [record.key for record in records("impressions", topics)]
     assert sorted(key for key in keys if key is not None) == [f"r{n}".encode() for n in range(7)]
     assert keys.count(None) == PARTITIONS
+
+
+def test_a_check_reads_everything_and_sends_nothing(topics: str, small_log: tuple[Path, Mapping]) -> None:
+    summary = replayed(*small_log, topics, check=True)
+    assert (summary.impressions, summary.feedback) == (200, {"click": 100, "dislike": 40})
+    assert summary.watermark is None
+    assert not newest_offsets(topics)
+
+
+def newest_offsets(servers: str) -> dict[str, int]:
+    """Return how many records each topic has, of those that have any."""
+    consumer = KafkaConsumer(bootstrap_servers=servers)
+    partitions = [TopicPartition(topic, n) for topic in ("impressions", "feedback") for n in range(PARTITIONS)]
+    ends = consumer.end_offsets(partitions)
+    consumer.close()
+    return {f"{at.topic} {at.partition}": end for at, end in ends.items() if end}
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("r200,1700000201,a,0.5,0", r"log\.csv, line 202: columns: 5 values, expected 6"),
+        ("r200,1700000201,a,1.5,0,0", r"log\.csv, line 202: propensity"),
+        ("r200,4000000000,a,0.5,0,0", r"log\.csv, line 202: occurred_at: 2096-.* lies in the future"),
+    ],
+)
+def test_nothing_is_sent_of_a_log_with_a_row_that_is_wrong(
+    topics: str, small_log: tuple[Path, Mapping], row: str, complaint: str
+) -> None:
+    log, mapping = small_log
+    log.write_text(f"{log.read_text()}\n{row}\n")
+    with pytest.raises(ReplayError, match=complaint) as refused:
+        replayed(log, mapping, topics)
+    assert "1 row is wrong, so nothing was sent" in str(refused.value)
+    assert "201 rows = 200 impressions + 0 repeated + 1 left out" in str(refused.value)
+    assert not newest_offsets(topics)
+
+
+def test_rows_that_are_wrong_are_left_out_on_request(topics: str, small_log: tuple[Path, Mapping]) -> None:
+    log, mapping = small_log
+    log.write_text(f"{log.read_text()}\nr200,1700000201,a,1.5,0,0\n")
+    summary = replayed(log, mapping.model_copy(update={"bad_rows": "skip"}), topics)
+    assert (summary.rows, summary.impressions, summary.refused) == (201, 200, {"propensity": 1})
+    keys = [record.key for record in records("impressions", topics) if record.key is not None]
+    assert len(keys) == 200
+
+
+def test_a_model_that_is_not_configured_is_refused(topics: str, small_log: tuple[Path, Mapping]) -> None:
+    standards = Standards({"shop": ModelConfig(name="shop", definitely_negative=frozenset({"dislike"}))})
+    with pytest.raises(MappingError, match="the configuration has no model 'news'"):
+        replayed(*small_log, topics, standards=standards)
+    assert not newest_offsets(topics)
 
 
 def test_a_missing_topic_is_named(broker: str, small_log: tuple[Path, Mapping]) -> None:

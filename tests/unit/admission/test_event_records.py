@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -238,6 +239,71 @@ def test_what_is_odd_but_true_is_let_in_and_can_be_learned(name: str, value: byt
     )
     assert reward is not None
     assert abs(reward.weight) < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "meant"),
+    [
+        ({"weight": None}, {}),
+        ({"deferred": None}, {}),
+        ({"policy_version": None}, {}),
+        ({"propensity": None}, {}),
+        ({"probabilities": None, "propensity": 0.5, "weight": None}, {"probabilities": None, "propensity": 0.5}),
+        ({"actions": [{"id": "a", "features": None}, {"id": "b"}, {"id": "c", "features": {"x": 1}}]}, {}),
+        ({"probabilities": [1.0000001192092896, 0.0, 0.0], "chosen": 0}, {"probabilities": [1.0, 0.0, 0.0]}),
+        ({"probabilities": [-5.9604645e-08, 1.0, 0.0]}, {"probabilities": [0.0, 1.0, 0.0]}),
+        ({"probabilities": [0.25, 0.5, 0.249]}, {"probabilities": [0.25, 0.5, 0.249]}),
+        ({"probabilities": None, "propensity": 1.0000001192092896}, {"probabilities": None, "propensity": 1.0}),
+        ({"probabilities": [1.0, 0.0, -6e-08], "chosen": 0, "weight": None}, {"probabilities": [1.0, 0.0, 0.0]}),
+    ],
+)
+def test_what_libraries_write_a_little_differently_is_let_in_as_it_was_meant(
+    changes: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    value = encode(impression(**changes) | {"trace": {"span": None}})
+    shown = admitted(ADMISSION.impressions, b"i1", value, 5, NOW)
+    assert isinstance(shown, ShownImpression)
+    written = msgspec.json.decode(bytes(shown.value))
+    expected = {name: one for name, one in {**impression(), **changes, **meant}.items() if one is not None}
+    expected["actions"] = [
+        {name: one for name, one in action.items() if one is not None} for action in expected["actions"]
+    ]
+    assert {name: one for name, one in written.items() if one is not None} == expected | {"trace": {"span": None}}
+    interaction = decode_interaction(interaction_of(shown))
+    assert interaction.impression.weight == 1.0
+    assert 0 < interaction.impression.chosen_propensity <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"context": None}, '`null` - at `$.context`; for example "context": {"user":"ann","age":31}'),
+        ({"occurred_at": "2026-11-22"}, 'got `str` - at `$.occurred_at`; for example "occurred_at": 1795310400000'),
+        ({"occurred_at": 1_795_310_400}, "1795310400, looks like seconds; write milliseconds, as 1795310400000"),
+        ({"actions": ["a", "b"]}, 'for example "actions": [{"id":"a"},{"id":"b","features":{"price":1.5}}]'),
+        ({"actions": [{"id": "a"}] * 3}, "two actions have the same id, 'a'"),
+        ({"model": "other"}, f"model 'other' is not configured; there is: {MODEL}"),
+        ({"probabilities": [0.25, 1.2, -0.45]}, "as [0.75, 0.25] do; number 1 is 1.2"),
+        ({"probabilities": [0.5, 0.5, 0.5]}, "probabilities must sum to 1, as [0.75, 0.25] do; they sum to 1.5"),
+        ({"probabilities": None, "propensity": 1.01}, "propensity of the chosen action is 1.01"),
+    ],
+)
+def test_a_refusal_says_why_with_an_example(changes: dict[str, Any], said: str) -> None:
+    refusal = admitted(ADMISSION.impressions, b"i1", encode(impression(**changes)), 5, 2 * 10**12)
+    assert isinstance(refusal, Refusal)
+    assert said in refusal.detail
+
+
+def test_feedback_in_seconds_is_refused_in_words() -> None:
+    refusal = admitted(ADMISSION.feedback, b"i1", encode(feedback(occurred_at=1_795_310_400)), 5, 2 * 10**12)
+    assert isinstance(refusal, Refusal)
+    assert "looks like seconds" in refusal.detail
+
+
+def test_what_is_no_json_is_told_by_its_beginning() -> None:
+    refusal = admitted(ADMISSION.impressions, b"i1", b"impression_id=i1&model=feed", 5, NOW)
+    assert isinstance(refusal, Refusal)
+    assert "it begins with b'impression_id=i1&model=feed'" in refusal.detail
 
 
 def test_an_impression_with_few_features_and_actions_is_never_too_much_to_learn() -> None:

@@ -17,7 +17,7 @@ from groundswell import policy
 from groundswell.events import Interaction, Reward, Watermark
 from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
-from processors.join.entries import BEFORE_TIME, Step
+from processors.join.entries import BEFORE_TIME, Pending, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
 from processors.learners.learner_choice import learner_for
@@ -35,6 +35,8 @@ SETTINGS = Settings(
 )
 TOPICS = SETTINGS.topics
 IMPRESSIONS = 600
+LATE_AFTER = 300
+"""The number of the line of each log behind which there is a late impression, or feedback to it."""
 
 Topics = dict[str, list[Entry]]
 
@@ -47,19 +49,25 @@ class Written(list[Entry]):
 
 
 def logs(folder: Path) -> Topics:
-    """Return a small chaos input as one partition of impressions and one of feedback."""
+    """Return a small chaos input as one partition of each topic, with an impression that is late."""
     write_input(folder, IMPRESSIONS, ["feed"], 3, JOIN)
     topics: dict[str, Written] = {TOPICS.impressions: Written(), TOPICS.feedback: Written()}
     for topic, file in ((TOPICS.impressions, "impressions.jsonl"), (TOPICS.feedback, "feedback.jsonl")):
-        for text in (folder / file).read_bytes().splitlines():
+        for number, text in enumerate((folder / file).read_bytes().splitlines()):
             line = msgspec.json.decode(text, type=Line)
             topics[topic].write(None if line.key is None else line.key.encode(), line.value.encode())
+            if number == LATE_AFTER:
+                body = msgspec.json.decode(line.value)
+                late = {"impression_id": "late", "feedback_id": "late", "occurred_at": body["occurred_at"] - 10_000}
+                topics[topic].write(
+                    b"late", msgspec.json.encode(body | {key: late[key] for key in late if key in body})
+                )
     return dict(topics)
 
 
-def joined(topics: Topics, chunk: int = 50) -> tuple[Written, Written]:
-    """Return interactions and late feedback as a faultless join writes them, reading the logs in turns."""
-    join, interactions, strays = Join(JOIN), Written(), Written()
+def joined(topics: Topics, chunk: int = 50) -> Topics:
+    """Return interactions and side outputs as a faultless join writes them, reading the logs in turns."""
+    join, interactions, strays, aside = Join(JOIN), Written(), Written(), Written()
 
     def settle(step: Step, next_offset: int) -> None:
         floor = floor_of(step.closed, join.floor, next_offset)
@@ -67,6 +75,8 @@ def joined(topics: Topics, chunk: int = 50) -> tuple[Written, Written]:
             interactions.write(b"feed", encode_interaction(pending, 0, floor))
         for stray in step.strays:
             strays.write(stray.feedback.impression_id.encode(), stray.feedback.value)
+        for late in step.late:
+            aside.write(late.impression.id.encode(), bytes(late.impression.value))
 
     shown, seen = topics[TOPICS.impressions], topics[TOPICS.feedback]
     for start in range(0, len(shown), chunk):
@@ -81,7 +91,7 @@ def joined(topics: Topics, chunk: int = 50) -> tuple[Written, Written]:
         )
     end = msgspec.json.decode(shown[-1].value, type=Watermark).watermark
     settle(join.advance(end, end), len(shown))
-    return interactions, strays
+    return {TOPICS.interactions: interactions, TOPICS.late_feedback: strays, TOPICS.dead_letter: aside}
 
 
 def learned(interactions: list[Entry], *, deduplicate: bool = True) -> Topics:
@@ -105,7 +115,7 @@ def learned(interactions: list[Entry], *, deduplicate: bool = True) -> Topics:
 @pytest.fixture(scope="module")
 def faultless(tmp_path_factory: pytest.TempPathFactory) -> Topics:
     topics = logs(tmp_path_factory.mktemp("input"))
-    topics[TOPICS.interactions], topics[TOPICS.late_feedback] = joined(topics)
+    topics |= joined(topics)
     return topics | learned(topics[TOPICS.interactions])
 
 
@@ -179,6 +189,19 @@ def lose_late_feedback(topics: Topics) -> Topics:
     return {TOPICS.late_feedback: without(topics, TOPICS.late_feedback, 0)}
 
 
+def lose_late_impression(topics: Topics) -> Topics:
+    return {TOPICS.dead_letter: []}
+
+
+def learn_late_impression(topics: Topics) -> Topics:
+    (late,) = topics[TOPICS.dead_letter]
+    place = next(entry.offset for entry in topics[TOPICS.impressions] if entry.key == b"late")
+    pending = Pending(readmit_impression(late.value, place), 0, ())
+    last = Entry(len(topics[TOPICS.interactions]), b"feed", encode_interaction(pending, 0, 0))
+    more = [*topics[TOPICS.interactions], last]
+    return {TOPICS.interactions: more} | learned(more)
+
+
 def vouch_for_too_much(topics: Topics) -> Topics:
     bodies: defaultdict[int, dict[str, dict[str, int]]] = defaultdict(dict)
     bodies[10] = msgspec.json.decode(topics[TOPICS.interactions][10].value)
@@ -197,6 +220,8 @@ def vouch_for_too_much(topics: Topics) -> Topics:
         Fault("a spurious none", forget_feedback, {"misjoined": 1, "feedback_lost": 1}),
         Fault("a policy that lags", stale_policy, {"policy_identical": False, "lost": 0}),
         Fault("late feedback that went nowhere", lose_late_feedback, {"feedback_lost": 1}),
+        Fault("a late impression that went nowhere", lose_late_impression, {"late_lost": 1}),
+        Fault("a late impression that was learned", learn_late_impression, {"unexpected": 1}),
     ],
     ids=lambda fault: fault.name,
 )

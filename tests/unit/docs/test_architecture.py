@@ -66,6 +66,8 @@ def test_every_room_says_what_lives_there_and_what_to_read_first(folder: str) ->
     for room in rooms:
         text = (room / "__init__.py").read_text()
         assert text.startswith('"""'), room
+        assert "ead first: `" in " ".join(text.split()), f"{room} does not say what to read first"
+        assert room.name == folder or "ay import " in " ".join(text.split()), f"{room} does not say what it may import"
         for named in re.findall(r"`(\w+\.py)`", text):
             assert (room / named).exists() or (ROOT / folder / named).exists(), f"{room} has no {named}"
 

@@ -15,11 +15,13 @@ T = TypeVar("T", ShownImpression | int, ObservedFeedback | int)
 class Truth(NamedTuple):
     """By offset of the impression, in the order of closing: the ids of its feedback. And what came to nothing.
 
-    `repeated` says again that an impression was shown: a duplicate, or late, as the log has it once or twice.
+    `late` are the impressions whose window had closed when they were logged. `repeated` says again that an impression
+    was shown: a duplicate, or late, as the log has it once or twice.
     """
 
     interactions: dict[int, frozenset[str]]
     not_shown: frozenset[int]
+    late: frozenset[int]
     strays: frozenset[str]
     repeated: frozenset[str]
 
@@ -34,7 +36,7 @@ def truth(
     first: dict[str, tuple[ShownImpression, int]] = {}
     for one, before in _with_log_time(impressions):
         if isinstance(one, ShownImpression) and one.id not in first:
-            first[one.id] = one, max(one.occurred_at, before - grace)
+            first[one.id] = one, before
     answers: dict[str, list[tuple[ObservedFeedback, int]]] = {}
     for answer, before in _with_log_time(feedback):
         if isinstance(answer, ObservedFeedback):
@@ -43,7 +45,13 @@ def truth(
     closing: list[tuple[int, int, frozenset[str]]] = []
     not_shown: set[int] = set()
     repeated: set[str] = set()
-    for impression, at in first.values():
+    late: set[int] = set()
+    for impression, log_time in first.values():
+        occurred_at = impression.occurred_at
+        if occurred_at + wait + grace <= log_time:
+            late.add(impression.offset)
+            continue
+        at = max(occurred_at, log_time - grace)
         mine = answers.get(impression.id, [])
         effective, showing = at, None
         if impression.deferred:
@@ -52,7 +60,7 @@ def truth(
                     one
                     for one, before in mine
                     if one.signal == SHOWN_SIGNAL
-                    and at - backward <= one.occurred_at <= at + activation
+                    and occurred_at - backward <= one.occurred_at <= at + activation
                     and before < min(at + activation, max(at, one.occurred_at) + wait) + grace
                 ),
                 None,
@@ -61,22 +69,25 @@ def truth(
                 not_shown.add(impression.offset)
                 continue
             effective = max(at, showing.occurred_at)
+            occurred_at = max(occurred_at, showing.occurred_at)
         in_time = [one for one, before in mine if before < effective + wait + grace]
         if showing is not None:
             showings = [one for one in in_time if one.signal == SHOWN_SIGNAL]
             repeated.update(one.id for one in showings[showings.index(showing) + 1 :])
             in_time = [showing, *(one for one in in_time if one.signal != SHOWN_SIGNAL)]
-        joined = {one.id for one in in_time if one is showing or -backward <= one.occurred_at - effective <= wait}
+        joined = {
+            one.id for one in in_time if one is showing or occurred_at - backward <= one.occurred_at <= effective + wait
+        }
         closing.append((effective + wait + grace, impression.offset, frozenset(joined)))
     interactions = {offset: joined for _, offset, joined in sorted(closing, key=lambda one: one[:2])}
     everything = {one.id for some in answers.values() for one, _ in some}
     strays = frozenset(everything - repeated).difference(*interactions.values())
-    return Truth(interactions, frozenset(not_shown), strays, frozenset(repeated))
+    return Truth(interactions, frozenset(not_shown), frozenset(late), strays, frozenset(repeated))
 
 
 def _with_log_time(log: Sequence[T]) -> list[tuple[T, int]]:
     newest, result = BEFORE_TIME, []
     for one in log:
         result.append((one, newest))
-        newest = max(newest, one if isinstance(one, int) else one.occurred_at)
+        newest = max(newest, one if isinstance(one, int) else one.occurred_at - one.ahead)
     return result

@@ -24,6 +24,8 @@ PARTITION = 2
 WINDOW = 7
 CONFIG = JoinConfig(wait=0.020, grace=0.005, backward=0.010, activation=0.015, remember=0.060)
 END = 1_000_000
+CLOCKS = st.sampled_from([0, 0, 0, 0, 12])
+"""By how much (ms) a record's time is ahead of its own timestamp."""
 
 
 def shown(offset: int, impression_id: str, at: int, **changes: object) -> ShownImpression:
@@ -47,7 +49,7 @@ class Logs(NamedTuple):
 
 @st.composite
 def logs(draw: st.DrawFn) -> Logs:
-    """Draw logs out of order within and beyond the grace, with all that may go wrong or come late."""
+    """Draw logs out of order within and beyond grace and wait, by clocks that are ahead, with all that may go wrong."""
     impressions: list[ShownImpression | int] = []
     answers: list[ObservedFeedback | int] = []
     time = 1_000
@@ -57,20 +59,22 @@ def logs(draw: st.DrawFn) -> Logs:
         recent = list(shown_at)[-2:]
         repeated = bool(recent) and draw(st.integers(0, 9)) == 0
         name = draw(st.sampled_from(recent)) if repeated else f"i{offset}"
-        at = time - draw(st.sampled_from([0, 0, 0, 3, 5, 9]))
+        ahead = draw(CLOCKS)
+        at = time + ahead - draw(st.sampled_from([0, 0, 0, 3, 5, 9, 20, 24, 25, 40]))
         shown_at.setdefault(name, at)
         deferred = draw(st.integers(0, 3)) == 0
-        impressions.append(shown(offset, name, at, deferred=deferred))
-    order: list[tuple[int, str, int, str, str]] = []
+        impressions.append(replace(shown(offset, name, at, deferred=deferred), ahead=ahead))
+    order: list[tuple[int, str, int, str, str, int]] = []
     for name in [*shown_at, "nobody"]:
         about = shown_at.get(name, time)
         for delay in draw(st.lists(st.integers(-14, 40), max_size=4)):
             signal = draw(st.sampled_from(["click", "click", SHOWN_SIGNAL]))
-            written = about + delay + draw(st.integers(0, 12))
+            ahead = draw(CLOCKS)
+            written = about + delay - ahead + draw(st.integers(0, 12))
             for again in range(2 if draw(st.integers(0, 9)) == 0 else 1):
-                order.append((written + 7 * again, name, about + delay, signal, f"f{len(order) - again}"))
-    for offset, (_, name, at, signal, feedback_id) in enumerate(sorted(order)):
-        answers.append(observed(offset, name, at, signal, feedback_id))
+                order.append((written + 7 * again, name, about + delay, signal, f"f{len(order) - again}", ahead))
+    for offset, (_, name, at, signal, feedback_id, ahead) in enumerate(sorted(order)):
+        answers.append(replace(observed(offset, name, at, signal, feedback_id), ahead=ahead))
     return Logs([*impressions, END], [*answers, END])
 
 
@@ -81,6 +85,7 @@ class Emitted:
         self.ledger = Ledger()
         self.learned: dict[int, frozenset[str]] = {}
         self.evicted: set[int] = set()
+        self.late: set[int] = set()
         self.strays: set[str] = set()
 
     def interaction(self, value: bytes) -> None:
@@ -126,6 +131,7 @@ class Worker:
         for one in closed[:how_much]:
             emitted.interaction(encode_interaction(one, PARTITION, floor))
         emitted.evicted.update(one.impression.offset for step in steps for one in step.evicted)
+        emitted.late.update(one.impression.offset for step in steps for one in step.late)
         if how_much is None:
             emitted.strays.update(stray.feedback.id for step in steps for stray in step.strays)
 
@@ -134,7 +140,7 @@ class Worker:
             self.journal.keep(step.kept)
 
     def mark(self) -> None:
-        asyncio.run(self.journal.mark(self.join, *self.at))
+        asyncio.run(self.journal.mark(self.join, self.at[0], self.at[1]))
 
     def step(self, topic: int, count: int, emitted: Emitted) -> None:
         steps = self.read(topic, count)

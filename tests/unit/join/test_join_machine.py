@@ -84,6 +84,7 @@ class CrashingJoin(RuleBasedStateMachine):
             emitted.evicted & expected.not_shown
         )
         assert all(expected.interactions[offset] == joined for offset, joined in emitted.learned.items())
+        assert emitted.late == expected.late
         joined = frozenset[str]().union(*emitted.learned.values())
         if self.config.max_pending == CONFIG.max_pending:
             assert not emitted.evicted

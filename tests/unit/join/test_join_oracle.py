@@ -45,6 +45,8 @@ def test_the_result_is_that_of_the_definition_however_reading_was_interleaved(so
         stray.feedback.id for step in steps for stray in step.strays
     } - joined - expected.repeated == expected.strays
     assert sum(step.outcomes.get(Outcome.NOT_SHOWN, 0) for step in steps) == len(expected.not_shown)
+    assert {late.impression.offset for step in steps for late in step.late} == expected.late
+    assert sum(step.outcomes.get(Outcome.LATE_IMPRESSION, 0) for step in steps) == len(expected.late)
     assert (len(join), join.early) == (0, 0)
 
 
@@ -61,6 +63,7 @@ def test_of_100_000_fuzzed_messages_every_one_is_accounted_for() -> None:
             Outcome.MATCHED,
             Outcome.NONE,
             Outcome.NOT_SHOWN,
+            Outcome.LATE_IMPRESSION,
             Outcome.EVICTED,
             Outcome.DUPLICATE_IMPRESSION,
             Outcome.CONFLICTING_IMPRESSION,
@@ -72,6 +75,7 @@ def test_of_100_000_fuzzed_messages_every_one_is_accounted_for() -> None:
             Outcome.FEEDBACK_MATCHED,
             Outcome.FEEDBACK_EVICTED,
             Outcome.FEEDBACK_NOT_SHOWN,
+            Outcome.FEEDBACK_LATE_IMPRESSION,
             Outcome.DUPLICATE_FEEDBACK,
             Outcome.LATE,
             Outcome.TOO_EARLY,
@@ -90,7 +94,7 @@ class Fuzz:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.admission = Admission(models(MODEL), max_ahead_ms=60_000)
-        self.join = Join(JoinConfig(wait=2, grace=0.5, backward=0.5, activation=1, remember=3, max_pending=60))
+        self.join = Join(JoinConfig(wait=2, grace=0.5, backward=0.5, activation=1, remember=3, max_pending=25))
         self.counts: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.now = 1_000_000
@@ -170,3 +174,4 @@ class Fuzz:
         self.counts.update({str(outcome): number for outcome, number in step.outcomes.items()})
         self.counts.update(str(stray.reason) for stray in step.strays)
         assert len(step.evicted) == step.outcomes.get(Outcome.EVICTED, 0)
+        assert len(step.late) == step.outcomes.get(Outcome.LATE_IMPRESSION, 0)

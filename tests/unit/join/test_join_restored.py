@@ -71,7 +71,7 @@ class State(NamedTuple):
 
 
 def _state(join: Join) -> State:
-    known = {name: one if isinstance(one, int) else _pending(one) for name, one in join._known.items()}
+    known = {name: (type(one), one) if isinstance(one, int) else _pending(one) for name, one in join._known.items()}
     early = {name: [(one.offset, one.log_time) for one in waiting] for name, waiting in join._early.waiting.items()}
     times = (join.impressions_time, join.feedback_time, join.watermark)
     return State(known, early, (len(join), join.floor, join.early, *times))
@@ -84,7 +84,8 @@ def _pending(one: Pending) -> tuple[object, ...]:
 
 def _outputs(step: Step) -> tuple[object, ...]:
     strays = sorted((one.feedback.offset, one.reason, one.lateness) for one in step.strays)
-    return list(map(_pending, step.closed)), list(map(_pending, step.evicted)), strays, step.outcomes
+    late = [(one.impression.offset, one.lateness) for one in step.late]
+    return list(map(_pending, step.closed)), list(map(_pending, step.evicted)), late, strays, step.outcomes
 
 
 @st.composite
@@ -106,8 +107,9 @@ def stretches(draw: st.DrawFn) -> list[Stretch]:
     """Draw two logs about few impressions, read in any order, each with a clock of its own and leaps out of order."""
     result: list[Stretch] = []
     clocks, offsets = [1_000, 1_000], [0, 0]
-    passing, leaps = st.sampled_from([0, 0, 1, 5, 20, 45]), st.sampled_from([0, 0, 0, -5, -10, -20, -30, 10, 60])
+    passing, leaps = st.sampled_from([0, 0, 1, 5, 20, 45]), st.sampled_from([0, 0, 0, -5, -10, -20, -30, -60, 10, 60])
     names, deferred = st.sampled_from("aabc"), st.sampled_from([False, True])
+    aheads = st.sampled_from([0, 0, 0, 15])
     signals, feedback_ids = st.sampled_from(["click", "shown"]), st.integers(0, 3)
     for _ in range(draw(st.integers(1, 30))):
         log = draw(st.sampled_from([0, 0, 1, 1, 1, 2]))
@@ -120,11 +122,12 @@ def stretches(draw: st.DrawFn) -> list[Stretch]:
             clocks[log] += draw(passing)
             name, at, offset = draw(names), clocks[log] + draw(leaps), offsets[log]
             offsets[log] += 1
+            ahead = draw(aheads)
             if log == 0:
-                stretch.append(shown(offset, name, at, deferred=draw(deferred)))
+                stretch.append(replace(shown(offset, name, at, deferred=draw(deferred)), ahead=ahead))
             else:
                 again = f"again{draw(feedback_ids)}" if draw(st.integers(0, 4)) == 0 else f"f{offset}"
-                stretch.append(observed(offset, name, at, draw(signals), again))
+                stretch.append(replace(observed(offset, name, at, draw(signals), again), ahead=ahead))
         result.append(stretch)
     return result
 

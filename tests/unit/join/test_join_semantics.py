@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from groundswell.events import SHOWN_SIGNAL
 from processors.admission.event_records import readmit_feedback, readmit_impression
@@ -47,12 +48,14 @@ class Played:
         self.closed: list[tuple[str, list[str]]] = []
         self.strays: list[tuple[str, Outcome]] = []
         self.evicted: list[str] = []
+        self.late: list[tuple[str, int]] = []
         self.outcomes: dict[Outcome, int] = {}
 
     def take(self, step: Step) -> None:
         self.closed += [(one.impression.id, [f.id for f in one.feedback]) for one in step.closed]
         self.strays += [(stray.feedback.id, stray.reason) for stray in step.strays]
         self.evicted += [one.impression.id for one in step.evicted]
+        self.late += [(one.impression.id, one.lateness) for one in step.late]
         for outcome, number in step.outcomes.items():
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
 
@@ -140,9 +143,9 @@ def test_backward_buffer_feedback_that_comes_before_its_impression_waits_for_it(
 def test_orphan_feedback_expires_with_the_backward_buffer() -> None:
     played = Played()
     played.feedback(seen("a", 1000))
-    played.advance(1000 + BACKWARD + GRACE)
-    assert played.strays == [], "an impression that is out of order by the grace may still claim it"
-    played.advance(1000 + BACKWARD + GRACE + 1)
+    played.advance(1000 + BACKWARD + WAIT + GRACE - 1)
+    assert played.strays == [], "an impression that is not late yet may still claim it"
+    played.advance(1000 + BACKWARD + WAIT + GRACE)
     assert played.strays == [("f", Outcome.ORPHAN)]
     assert played.join.early == 0
 
@@ -190,12 +193,136 @@ def test_duplicates_count_once_the_first_wins_and_a_conflict_is_flagged() -> Non
     assert played.outcomes[Outcome.DUPLICATE_FEEDBACK] == 1
 
 
-def test_an_impression_far_out_of_order_is_moved_forward_and_not_lost() -> None:
+# -- late impressions -----------------------------------------------------------------------------------------
+
+NEWEST = 5000
+LATE = NEWEST - WAIT - GRACE
+"""What occurred then has just closed by a log that is at `NEWEST`."""
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+def test_an_impression_whose_window_had_closed_when_it_was_logged_is_set_aside_and_never_learned(
+    *, deferred: bool
+) -> None:
     played = Played()
-    played.impressions(shown("new", 5000), shown("old", 1000, 1))
-    played.feedback(seen("old", 4990))
+    late = [shown("late", LATE, 1, deferred=deferred), shown("later", LATE - 7, 2, deferred=deferred)]
+    played.impressions(shown("newest", NEWEST), *late, shown("in time", LATE + 1, 3))
+    played.feedback(showing("in time", NEWEST, "g"))
     played.advance(9000)
-    assert sorted(played.closed) == [("new", []), ("old", ["f"])]
+    assert played.late == [("late", 0), ("later", 7)]
+    assert played.outcomes[Outcome.LATE_IMPRESSION] == 2
+    assert sorted(played.closed) == [("in time", ["g"]), ("newest", [])]
+    assert (len(played.join), played.join.floor) == (0, None)
+
+
+def test_feedback_to_a_late_impression_goes_aside_for_that_reason_whether_it_comes_before_it_or_after() -> None:
+    played = Played()
+    played.take(played.join.advance(feedback_time=NEWEST))
+    played.feedback(seen("late", LATE + 10, "before"), seen("late", LATE + 10, "before"))
+    played.impressions(shown("newest", NEWEST), shown("late", LATE, 1))
+    played.advance(NEWEST)
+    played.feedback(seen("late", LATE + 20, "after"))
+    reason = Outcome.FEEDBACK_LATE_IMPRESSION
+    assert played.strays == [("before", reason), ("after", reason)]
+
+
+def test_whether_an_impression_is_late_does_not_depend_on_the_feedback_log() -> None:
+    for feedback_time in (0, NEWEST, 10 * NEWEST):
+        played = Played()
+        played.take(played.join.advance(feedback_time=feedback_time))
+        played.impressions(shown("newest", NEWEST), shown("late", LATE, 1), shown("in time", LATE + 1, 2))
+        assert [name for name, _ in played.late] == ["late"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("as long before it as feedback may be", LATE + 1 - BACKWARD),
+        Case("longer before it", LATE - BACKWARD, stray=Outcome.TOO_EARLY),
+        Case("at the same moment", LATE + 1),
+        Case("at the end of its own wait", LATE + 1 + WAIT),
+        Case("while it waits, moved forward", NEWEST - GRACE + WAIT),
+        Case("when it waits no longer", NEWEST - GRACE + WAIT + 1, stray=Outcome.LATE),
+        Case("logged while it waits", LATE + 10, NEWEST + WAIT - 1),
+        Case("logged when it waits no longer", LATE + 10, NEWEST + WAIT, Outcome.LATE),
+    ],
+    ids=lambda case: case.name,
+)
+@pytest.mark.parametrize("feedback_first", [False, True])
+def test_one_that_is_late_by_less_has_the_feedback_that_followed_it_in_its_own_time(
+    case: Case, *, feedback_first: bool
+) -> None:
+    played = Played()
+    impressions = (shown("newest", NEWEST), shown("a", LATE + 1, 1))
+    if not feedback_first:
+        played.impressions(*impressions)
+    played.take(played.join.advance(feedback_time=case.log_before))
+    played.feedback(seen("a", case.occurred_at))
+    if feedback_first:
+        played.impressions(*impressions)
+    played.advance(9000)
+    assert dict(played.closed)["a"] == ([] if case.stray else ["f"])
+    assert played.strays == ([("f", case.stray)] if case.stray else [])
+
+
+def test_a_minute_late_with_a_wait_of_600_s_loses_nothing() -> None:
+    played = Played(JoinConfig())
+    minute, begin = 60_000, 10**9
+    answers = [begin - minute, begin, begin + 1, begin + 300_000, begin + 599_999]
+    played.impressions(shown("newest", begin + minute), shown("a", begin, 1))
+    for number, at in enumerate(answers):
+        played.take(played.join.advance(feedback_time=at + minute))
+        played.feedback(seen("a", at, str(number)))
+    played.advance(2 * begin)
+    assert dict(played.closed)["a"] == [str(number) for number in range(len(answers))]
+    assert played.strays == []
+
+
+def test_a_deferred_impression_that_is_late_by_less_was_shown_when_its_own_clock_says() -> None:
+    played = Played()
+    played.impressions(shown("newest", NEWEST), shown("a", LATE + 1, 1, deferred=True))
+    played.take(played.join.advance(feedback_time=NEWEST))
+    at = LATE + 40
+    played.feedback(showing("a", at), seen("a", at - BACKWARD), seen("a", at - BACKWARD - 1, "too early"))
+    played.advance(9000)
+    assert dict(played.closed)["a"] == ["shown", "f"]
+    assert played.strays == [("too early", Outcome.TOO_EARLY)]
+
+
+def test_a_late_impression_that_comes_again_is_a_duplicate_while_it_is_remembered() -> None:
+    played = Played()
+    played.impressions(shown("newest", NEWEST), shown("late", LATE, 1), shown("late", LATE, 2))
+    played.take(played.join.advance(impressions_time=NEWEST + REMEMBER - 1))
+    played.impressions(shown("late", NEWEST, 3))
+    assert played.outcomes == {Outcome.LATE_IMPRESSION: 1, Outcome.DUPLICATE_IMPRESSION: 2}
+    played.take(played.join.advance(impressions_time=NEWEST + REMEMBER))
+    played.impressions(shown("late", NEWEST, 4))
+    played.advance(9000)
+    assert ("late", []) in played.closed
+
+
+def test_one_that_was_learned_is_a_duplicate_and_not_late_when_it_comes_again() -> None:
+    played = Played()
+    played.impressions(shown("a", 1000))
+    played.advance(1000 + WAIT + GRACE)
+    played.impressions(shown("a", 1000, 1))
+    assert (played.late, played.outcomes[Outcome.DUPLICATE_IMPRESSION]) == ([], 1)
+
+
+# -- clocks that are ahead ------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_ahead_moves_its_log_no_further_than_the_records_own_timestamps() -> None:
+    played = Played()
+    played.impressions(*(shown(str(number), 1000, number) for number in range(400)))
+    ahead = [replace(seen("0", 1000 + 650, f"ahead{number}"), ahead=645) for number in range(10)]
+    played.feedback(*ahead, *(seen(str(number), 1010, f"like{number}") for number in range(400)))
+    assert played.join.feedback_time == 1010
+    played.impressions(replace(shown("of that clock", 1660, 400), ahead=645), shown("b", 1015, 401))
+    assert (played.join.impressions_time, played.late) == (1015, [])
+    played.advance(9000)
+    assert [answered for name, answered in played.closed if name.isdigit()] == [[f"like{n}"] for n in range(400)]
+    assert played.strays == [(f"ahead{number}", Outcome.LATE) for number in range(10)]
 
 
 def test_bounded_state_too_many_pending_evicts_the_oldest_and_says_so() -> None:

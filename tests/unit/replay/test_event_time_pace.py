@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.events import Action, Feedback, Impression
-from streams.replay.event_time_pace import OutOfOrderError, Pace, in_event_time
+from streams.replay.event_time_pace import Pace, in_event_time
 
 
 def impression(number: int, occurred_at: int) -> Impression:
@@ -56,9 +56,21 @@ def test_messages_interleave_by_time_and_none_is_lost(rows: list[tuple[int, list
     assert answered == {f.feedback_id for _, signals in interpreted for f in signals}
 
 
-def test_impressions_out_of_order_are_refused() -> None:
-    with pytest.raises(OutOfOrderError, match="1 occurred 5 ms earlier"):
-        list(in_event_time([(impression(0, 10), []), (impression(1, 5), [])]))
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.lists(st.integers(-20, 30), max_size=4)), max_size=40),
+    st.integers(20, 40),
+)
+def test_feedback_that_came_before_its_impression_keeps_its_own_time(
+    rows: list[tuple[int, list[int]]], backward: int
+) -> None:
+    interpreted = [
+        (impression(n, at), [feedback(n, i, at + delay) for i, delay in enumerate(delays)])
+        for n, (at, delays) in enumerate(sorted(rows, key=lambda r: r[0]))
+    ]
+    messages = list(in_event_time(interpreted, backward))
+    times = [message.occurred_at for message in messages]
+    assert times == sorted(times)
+    assert len(messages) == sum(1 + len(signals) for _, signals in interpreted)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from groundswell.events import Action
-from streams.replay.cell_values import feature_value, truth
-from streams.replay.mapped_rows import ACTION, IMPRESSION_ID, OCCURRED_AT, RowError, RowInterpreter
+from groundswell.events import Action, Feedback, Impression
+from streams.replay.cell_values import feature_value, probabilities, truth
+from streams.replay.left_out import RowError
+from streams.replay.mapped_rows import ACTION, IMPRESSION_ID, OCCURRED_AT, Interpreted, RowInterpreter, identity
 from streams.replay.mapping import Mapping
+from streams.replay.standards import Standards, without_repeats
 
 SHOWN_AT = 1_700_000_000_000
 
@@ -30,8 +32,23 @@ def row(**cells: Any) -> dict[str, Any]:
     return {IMPRESSION_ID: "r1", OCCURRED_AT: SHOWN_AT, ACTION: "b", "p": 0.25, "clicked": 0} | cells
 
 
-def interpreter(**changes: Any) -> RowInterpreter:
-    return RowInterpreter(mapping(**changes), [Action("a"), Action("b"), Action("c")], {"a": 0.5, "b": 0.3, "c": 0.2})
+class Judged:
+    """A row as it is interpreted and then judged by what the worker takes."""
+
+    def __init__(self, declared: Mapping) -> None:
+        shares = {"a": 0.5, "b": 0.3, "c": 0.2}
+        self._interpreter = RowInterpreter(declared, [Action(name) for name in "abc"], shares)
+
+    def interpret(self, row: dict[str, Any]) -> tuple[Impression, list[Feedback]]:
+        outcomes = [(1, self._interpreter.interpret(row))]
+        [(_, outcome)] = Standards().judged(outcomes, "news", SHOWN_AT + 1_000_000)
+        if isinstance(outcome, RowError):
+            raise outcome
+        return outcome.impression, without_repeats(outcome)[0]
+
+
+def interpreter(**changes: Any) -> Judged:
+    return Judged(mapping(**changes))
 
 
 def test_a_row_says_what_was_shown_and_how_likely_it_was() -> None:
@@ -160,13 +177,22 @@ def test_a_missing_value_is_left_out_of_the_context() -> None:
     ("changes", "cells", "field", "detail"),
     [
         ({}, {ACTION: "z"}, "action", "'z' is not in the action set"),
-        ({}, {ACTION: None}, "action", "'article' holds no usable value"),
-        ({}, {OCCURRED_AT: None}, "occurred_at", "'at' holds no usable value"),
-        ({}, {IMPRESSION_ID: None}, "impression_id", "'request' holds no usable value"),
-        ({}, {IMPRESSION_ID: "x" * 300}, "impression", "length <= 256"),
-        ({}, {OCCURRED_AT: -5}, "impression", "occurred_at"),
+        ({}, {IMPRESSION_ID: "x" * 300}, "impression_id", "length <= 256"),
+        ({}, {OCCURRED_AT: -5}, "occurred_at", "`int` >= 0"),
+        ({}, {OCCURRED_AT: SHOWN_AT + 2_000_000}, "occurred_at", "2023-11-14T22:46:40+00:00 lies in the future"),
+        (
+            {"feedback": [{"signal": "click", "column": "clicked", "delay_ms": 2_000_000}]},
+            {"clicked": 1},
+            "feedback.click",
+            "lies in the future",
+        ),
+        ({"policy_version": "v"}, {"v": 2.5}, "policy_version", "2.5 is no whole number"),
+        ({}, {"p": True}, "propensity", "True is not a number"),
+        ({}, {"p": "1_0"}, "propensity", "'1_0' is not a number"),
+        ({}, {"clicked": [1]}, "feedback.click", "[1] is not one value"),
+        ({"context": {"u": {"column": "u", "type": "category"}}}, {"u": ["a"]}, "context.u", "is not one value"),
         ({}, {"p": None}, "propensity", "'p' holds no usable value"),
-        ({}, {"p": 0.0}, "impression", "expected within (0, 1]"),
+        ({}, {"p": 0.0}, "propensity", "expected within (0, 1]"),
         ({}, {"p": "half"}, "propensity", "'half' is not a number"),
         ({}, {"clicked": "perhaps"}, "feedback.click", "neither true nor false"),
         (
@@ -176,18 +202,18 @@ def test_a_missing_value_is_left_out_of_the_context() -> None:
             "not a number",
         ),
         ({"context": {"tags": "tags"}}, {"tags": ["a"]}, "context.tags", "is not one value"),
-        ({"weight": "w"}, {"w": -1}, "impression", "weight is -1"),
+        ({"weight": "w"}, {"w": -1}, "weight", "weight is -1"),
         (
             {"feedback": [{"signal": "c", "column": "clicked", "delay": {"column": "d", "unit": "ms"}}]},
-            {"clicked": 1, "d": -3},
-            "feedback.c.delay",
-            "before the impression",
+            {"clicked": 1, "d": -60_001},
+            "feedback.c.at",
+            "60001 ms before the impression",
         ),
         (
             {"feedback": [{"signal": "c", "column": "clicked", "at": {"column": "t", "unit": "ms"}}]},
-            {"clicked": 1, "@time.t": SHOWN_AT - 3},
+            {"clicked": 1, "@time.t": SHOWN_AT - 60_001},
             "feedback.c.at",
-            "3 ms before the impression",
+            "60001 ms before the impression, and the join takes 60000",
         ),
         (
             {"feedback": [{"signal_from": "outcome", "delay_ms": 0}]},
@@ -204,6 +230,115 @@ def test_what_the_worker_would_refuse_is_refused_here(
         interpreter(**changes).interpret(row(**cells))
     assert refused.value.field == field
     assert detail in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "cells", "field", "detail"),
+    [
+        ({}, {"article": None}, "action", "'article' holds no usable value"),
+        ({}, {"article": ["b"]}, "action", "['b'] is not one value"),
+        ({}, {"at": None}, "occurred_at", "'at' holds no usable value"),
+        ({}, {"at": "yesterday"}, "occurred_at", "'yesterday' is no number of ms since 1970"),
+        ({}, {"at": "2026-11-22T10:00:00Z"}, "occurred_at", 'it looks like ISO 8601: unit = "iso"'),
+        ({}, {"at": True}, "occurred_at", "True is no number of ms"),
+        ({"occurred_at": {"column": "at", "unit": "iso"}}, {"at": 17}, "occurred_at", "give the unit of the numbers"),
+        ({}, {"request": None}, "impression_id", "'request' holds no usable value"),
+        ({}, {"request": {"a": 1}}, "impression_id", "{'a': 1} is not one value"),
+        (
+            {"action": {"column": "article", "index_from": 0, "set": ["x"]}},
+            {"article": 1},
+            "action",
+            "1 is no place in a",
+        ),
+        ({"action": {"column": "article", "index_from": 1, "set": ["x"]}}, {"article": 0}, "action", "counted from 1"),
+        ({"action": {"column": "article", "index_from": 1, "set": ["x"]}}, {"article": "b"}, "action", "not a number"),
+    ],
+)
+def test_a_row_that_cannot_be_told_apart_is_refused(
+    changes: dict[str, Any], cells: dict[str, Any], field: str, detail: str
+) -> None:
+    with pytest.raises(RowError) as refused:
+        identity({"request": "r1", "at": SHOWN_AT, "article": "b"} | cells, mapping(**changes))
+    assert refused.value.field == field
+    assert detail in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("declared", "cells", "shown"),
+    [
+        ({"index_from": 0, "set": ["x", "y"]}, {"article": 1}, "y"),
+        ({"index_from": 1, "set": ["x", "y"]}, {"article": "1"}, "x"),
+        ({"index_from": 0, "set": {"column": "offered"}}, {"article": 1.0, "offered": "x,y"}, "y"),
+        ({"index_from": 0, "set": {"column": "offered"}}, {"article": 0, "offered": ["x", "y"]}, "x"),
+        ({"set": {"column": "offered"}}, {"article": "y", "offered": '["x", "y"]'}, "y"),
+    ],
+)
+def test_the_shown_action_may_be_told_by_its_place(declared: dict[str, Any], cells: dict[str, Any], shown: str) -> None:
+    row = {"request": "r1", "at": SHOWN_AT} | cells
+    assert identity(row, mapping(action={"column": "article"} | declared)) == ("r1", SHOWN_AT, shown)
+
+
+@pytest.mark.parametrize(
+    ("cell", "separator", "signals"),
+    [
+        (["click", "like"], None, ["click", "like"]),
+        (["click", None, "none", "", "click"], None, ["click"]),
+        ([], None, []),
+        ('["click", "like"]', None, ["click", "like"]),
+        ("click|like", "|", ["click", "like"]),
+        ("click, like", ",", ["click", "like"]),
+        ("click,like", None, ["click,like"]),
+        (7, None, ["7"]),
+    ],
+)
+def test_one_cell_may_hold_several_signals(cell: object, separator: str | None, signals: list[str]) -> None:
+    declared = [{"signal_from": "outcome", "delay_ms": 0, "separator": separator}]
+    _, feedback = interpreter(feedback=declared).interpret(row(outcome=cell))
+    assert [f.signal for f in feedback] == signals
+    assert len({f.feedback_id for f in feedback}) == len(signals)
+
+
+@pytest.mark.parametrize("cell", [["click", {"kind": "like"}], "['click', 'like']", {"click": 1}])
+def test_what_names_no_signal_is_refused(cell: object) -> None:
+    with pytest.raises(RowError, match="column 'outcome'"):
+        interpreter(feedback=[{"signal_from": "outcome", "delay_ms": 0}]).interpret(row(outcome=cell))
+
+
+def test_feedback_stamped_shortly_before_its_impression_is_taken() -> None:
+    declared = [{"signal": "c", "column": "clicked", "at": {"column": "t", "unit": "ms"}}]
+    _, [feedback] = interpreter(feedback=declared).interpret(row(clicked=1, **{"@time.t": SHOWN_AT - 60_000}))
+    assert feedback.occurred_at == SHOWN_AT - 60_000
+
+
+@pytest.mark.parametrize(("logged", "sent"), [(1.0000001192092896, 1.0), (1.001, 1.0), (0.3333, 0.3333)])
+def test_a_propensity_that_rounding_moved_is_taken(logged: float, sent: float) -> None:
+    impression, _ = interpreter().interpret(row(p=logged))
+    assert impression.chosen_propensity == sent
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ([1.0000001192092896, 0.0, -5.9604645e-08], [1.0, 0.0, 0.0]),
+        ("0.333,0.333,0.333", [0.333, 0.333, 0.333]),
+        ("[0.5, 0.5]", [0.5, 0.5]),
+        ([0.33, 0.33, 0.33], [1 / 3, 1 / 3, 1 / 3]),
+        ([0.5, 0.4], [0.5, 0.4]),
+    ],
+)
+def test_probabilities_lose_what_rounding_did_to_them(cell: object, expected: list[float]) -> None:
+    assert probabilities(cell, ",") == pytest.approx(expected)
+
+
+def test_no_more_pieces_are_taken_than_the_join_takes() -> None:
+    declared = [{"signal_from": "outcome", "delay_ms": 0}]
+    interpreted = RowInterpreter(mapping(feedback=declared), [Action(n) for n in "abc"], {}).interpret(
+        row(outcome=[f"s{number}" for number in range(65)])
+    )
+    assert isinstance(interpreted, Interpreted)
+    pieces, repeats, [excess] = without_repeats(interpreted)
+    assert (pieces, repeats) == ([], [])
+    assert "64 pieces" in str(excess.error)
 
 
 def test_a_word_that_is_no_answer_is_refused() -> None:

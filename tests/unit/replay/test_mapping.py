@@ -76,6 +76,9 @@ def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
             "action.features.price: 'price' is not a column of",
         ),
         ('"article"', '"article", set = "all"', "action.set"),
+        ('"article"', '"article", index_from = 0', "index_from: needs a set in an order of its own"),
+        ('"article"', '"article", index_from = 2, set = ["a"]', "action.index_from: Input should be 0 or 1"),
+        ("delay_ms = 1_000", 'delay_ms = 1, separator = ","', "separator: divides the signals of signal_from"),
         ("model =", "model", "not valid TOML"),
     ],
 )
@@ -105,9 +108,11 @@ def test_shipped_mappings_load(shipped: Path) -> None:
 
 def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
     manual = (PROJECT / "docs" / "replay.md").read_text()
-    examples = [block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "[models." not in block]
-    assert len(examples) == 2
-    for example in examples:
+    blocks = [block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "[models." not in block]
+    # Of a mapping whose feedback lies in a file of its own only that part is shown.
+    whole = [block if "model =" in block else GOOD.partition("feedback =")[0] + block for block in blocks]
+    assert len(whole) == 3
+    for example in whole:
         assert load_mapping(written(tmp_path, example)).model == "news"
 
 

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from groundswell.events import Feedback, Impression
-from streams.replay.log_files import open_log
+from streams.replay.log_files import Log
 from streams.replay.mapping import Mapping
 from streams.replay.mapping_file import load_mapping
-from streams.replay.replay import ReplayError, accepted
 from tests.real_logs import PROJECT, real_log
+from tests.unit.replay import reading
 
 SIGNALS = {
     "is_click": "click",
@@ -33,9 +33,9 @@ def shipped(name: str) -> Mapping:
 
 
 def read(log: Path, mapping: Mapping) -> list[tuple[Impression, list[Feedback]]]:
-    refused: Counter[str] = Counter()
-    interpreted = list(accepted(open_log(log, mapping).outcomes(None), mapping.bad_rows, refused))
-    assert not refused
+    opened = Log(log, mapping)
+    interpreted = reading.read(opened)
+    assert not opened.left_out.total()
     return interpreted
 
 
@@ -88,34 +88,3 @@ def test_open_bandit_keeps_its_logged_propensities(policy: str, campaign: str) -
     assert features == {
         str(item): {"feature_0": value} for item, value in items.select("item_id", "item_feature_0").iter_rows()
     }
-
-
-@pytest.fixture
-def spoilt_log(tmp_path: Path) -> tuple[Path, dict[str, object]]:
-    log = tmp_path / "log.csv"
-    log.write_text("id,at,item,p,click\na,1,x,0.5,1\nb,2,y,0,0\nc,3,x,,0\nd,4,y,0.5,0\n")
-    declared: dict[str, object] = {
-        "model": "m",
-        "impression_id": "id",
-        "occurred_at": {"column": "at", "unit": "s"},
-        "action": {"column": "item"},
-        "propensity": "p",
-        "feedback": [{"signal": "click", "column": "click", "delay_ms": 1}],
-    }
-    return log, declared
-
-
-def test_a_bad_row_ends_the_replay_and_says_which_it_was(spoilt_log: tuple[Path, dict[str, object]]) -> None:
-    log, declared = spoilt_log
-    mapping = Mapping.model_validate(declared)
-    with pytest.raises(ReplayError, match=r"row 2: impression: propensity of the chosen action is 0"):
-        list(accepted(open_log(log, mapping).outcomes(None), mapping.bad_rows, Counter()))
-
-
-def test_bad_rows_are_skipped_and_counted_on_request(spoilt_log: tuple[Path, dict[str, object]]) -> None:
-    log, declared = spoilt_log
-    mapping = Mapping.model_validate(declared | {"bad_rows": "skip"})
-    refused: Counter[str] = Counter()
-    kept = list(accepted(open_log(log, mapping).outcomes(None), mapping.bad_rows, refused))
-    assert [impression.impression_id for impression, _ in kept] == ["a", "d"]
-    assert refused == {"impression": 1, "propensity": 1}

@@ -6,7 +6,6 @@ The files are those of `tests/assets/f107b08`, whose README says what each is an
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -40,8 +39,9 @@ from streams.kafka.record_batches import Gap, RecordBatch
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
 from streams.replay.event_time_pace import in_event_time
+from streams.replay.examination import examine, found_good, readable_log
 from streams.replay.mapping_file import load_mapping
-from streams.replay.replay import accepted, readable_log
+from streams.replay.standards import Standards
 from streams.settings import Settings
 from streams.worker.partition_join import JoinWiring, PartitionJoin
 from streams.worker.partition_learner import CHECKPOINT_KEY, LearningWiring, PartitionLearner
@@ -720,9 +720,11 @@ def test_what_was_replayed_is_let_in(expected: Replay) -> None:
 def test_a_mapping_gives_the_same_messages_of_the_same_log(expected: Replay) -> None:
     """In the same order, leaving out the same rows."""
     path = ASSETS / "replay" / expected.log
-    mapping, refused = load_mapping(path.with_suffix(".toml")), Counter[str]()
-    messages = list(in_event_time(accepted(readable_log(path, mapping).outcomes(None), mapping.bad_rows, refused)))
+    mapping = load_mapping(path.with_suffix(".toml"))
+    log = readable_log(path, mapping)
+    found = examine(log, mapping.model, Standards(), None)
+    messages = list(in_event_time(found_good(log, found, None), found.backward_ms))
     kinds: dict[str, type[Impression | Feedback]] = {"impressions": Impression, "feedback": Feedback}
     then = [msgspec.json.decode(line.value, type=kinds[line.topic]) for line in replayed(expected.log) if line.key]
     assert messages == then
-    assert refused == expected.refused
+    assert log.left_out.total() == sum(expected.refused.values())

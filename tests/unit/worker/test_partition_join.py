@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -29,13 +31,14 @@ class Joined:
 
     def __init__(self, partition: int = 0, **join: object) -> None:
         self.log, self.metrics, self.changelog = Log(), Metrics(), Changelog()
+        self.wall: float | None = None
         self._partition, self._settings = partition, worker_settings(dict(join))
         self.restart()
 
     def restart(self, settings: Settings | None = None) -> None:
         self._settings = settings or self._settings
         self.table = MemorySegments(self.changelog, self.log.happened)
-        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics)
+        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, self._clock)
         self.join = PartitionJoin(self._partition, wiring)
         self.join.restore()
 
@@ -47,6 +50,15 @@ class Joined:
 
     def time_passes(self, now: float, *caught_up: str) -> None:
         asyncio.run(self.join.let_time_pass(now, caught_up))
+
+    def _clock(self) -> float:
+        return time.time() if self.wall is None else self.wall
+
+    def lives_on(self, seconds: int) -> None:
+        """Let time pass by both clocks, of which the steady one begins anywhere, with both logs read to their end."""
+        for _ in range(4 * seconds):
+            self.wall = self._clock() + 0.25
+            self.time_passes(self.wall - 500, "impressions", "feedback")
 
     def interactions(self) -> list[tuple[str, list[str]]]:
         decoded = [decode_interaction(one.value or b"") for one in self.log.of("interactions")]
@@ -159,6 +171,33 @@ def test_feedback_that_joins_nothing_is_kept_with_the_reason(
     assert joined.metrics.join.labels(reason.decode())._value.get() == 1
 
 
+def test_a_late_impression_is_kept_on_dead_letter_with_its_reason_and_so_is_its_feedback_beside_it() -> None:
+    joined = Joined()
+    late = shown(1, "late", T0)
+    joined.shows(shown(0, "newest", CLOSES), late)
+    joined.restart()
+    joined.answers(answer(0, "late"), end_of("feedback", 1, T0 + 10_000))
+    joined.shows(end_of("impressions", 2, T0 + 10_000))
+    assert joined.interactions() == [("newest", ["none"])]
+    (aside,) = joined.log.of("dead-letter")
+    assert (aside.key, aside.value, aside.headers["offset"]) == (b"late", late.value, b"1")
+    (stray,) = joined.log.of("late-feedback")
+    assert (aside.headers["reason"], stray.headers["reason"]) == (b"late_impression", b"late_impression")
+    counts = [joined.metrics.join.labels(one)._value.get() for one in ("late_impression", "feedback_late_impression")]
+    assert counts == [1, 1]
+    assert joined.metrics.dead_letters.labels("impressions", "late_impression")._value.get() == 1
+
+
+@pytest.mark.parametrize("marker", [False, True])
+def test_a_producers_clock_moves_its_log_no_further_than_the_broker_s(*, marker: bool) -> None:
+    """But a watermark is a promise, and is taken at its word as far as it is let in."""
+    joined = Joined(wait=0.01, grace=0.05)
+    joined.shows(shown(0, "a"))
+    stamped = [answer(0, "nobody", T0 + 60), end_of("feedback", 0, T0 + 60)][marker]
+    joined.answers(replace(stamped, timestamp=T0 + 1))
+    assert joined.join._join.feedback_time == (T0 + 60 if marker else T0 + 1)
+
+
 def test_the_oldest_are_given_up_where_too_many_are_pending() -> None:
     joined = Joined(max_pending=2)
     records = [shown(offset, name, T0 + offset) for offset, name in enumerate("abc")]
@@ -240,14 +279,96 @@ def test_a_log_that_lags_never_advances_with_the_clock() -> None:
     assert joined.interactions() == []
 
 
-def test_a_record_begins_the_idle_time_anew() -> None:
-    joined = Joined()
+def test_a_record_that_moves_time_begins_the_idle_time_anew() -> None:
+    joined = Joined(wait=60)
     joined.shows(shown(0, "a"))
     for now in range(0, 40, 4):
         joined.time_passes(now, *BOTH)
-        joined.answers(answer(now // 4, "nobody", T0))
-        joined.shows(shown(1 + now // 4, f"b{now}"))
+        joined.answers(answer(now // 4, "nobody", T0 + now))
+        joined.shows(shown(1 + now // 4, f"b{now}", T0 + now))
+    joined.time_passes(41, *BOTH)
+    assert joined.join._join.watermark == T0 + 36
+
+
+def junk(offset: int) -> ConsumerRecord:
+    return record("feedback", offset, b"x", b"junk")
+
+
+@pytest.mark.parametrize("another", [junk, lambda offset: answer(offset, "nobody", T0)], ids=["refused", "old"])
+@pytest.mark.parametrize("seen_as_lag", [False, True])
+def test_an_idle_log_is_held_up_neither_by_records_that_are_refused_nor_by_old_ones(
+    another: Callable[[int], ConsumerRecord], *, seen_as_lag: bool
+) -> None:
+    joined = Joined(wait=15)
+    joined.shows(shown(0, "a"))
+    joined.answers(answer(0, "a"))
+    for now in range(16):
+        if seen_as_lag:
+            joined.time_passes(now - 0.2, "impressions")
+        joined.time_passes(now, *BOTH)
+        assert joined.interactions() == []
+        joined.answers(another(1 + now))
+    joined.time_passes(16, *BOTH)
+    assert joined.interactions() == [("a", ["click"])]
+
+
+def test_a_log_that_has_lagged_for_long_is_given_its_idle_time_anew() -> None:
+    joined = Joined(wait=15)
+    joined.shows(shown(0, "a"))
+    joined.answers(answer(0, "a"))
+    joined.time_passes(0, *BOTH)
+    for now in range(1, 60):
+        joined.time_passes(now)
+    joined.time_passes(60, *BOTH)
+    joined.time_passes(64, *BOTH)
     assert joined.interactions() == []
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("quiet", [0, 170])
+@pytest.mark.parametrize("restarts_after", [None, 1, 20])
+def test_an_impression_in_a_quiet_log_closes_as_soon_with_a_restart_as_without(
+    restarts_after: int | None, quiet: int, *, answered: bool
+) -> None:
+    joined = Joined(wait=15, grace=5)
+    joined.wall = T0 / 1000
+    joined.shows(shown(0, "before"))
+    if answered:
+        joined.answers(answer(0, "before"))
+    joined.lives_on(quiet)
+    joined.shows(shown(1, "a", T0 + quiet * 1000 + 20))
+    joined.lives_on(restarts_after or 0)
+    if restarts_after is not None:
+        joined.restart()
+    joined.lives_on(20 - (restarts_after or 0))
+    assert "a" not in dict(joined.interactions())
+    joined.lives_on(1)
+    assert ("a", ["none"]) in joined.interactions()
+
+
+def test_a_wall_clock_that_was_wrong_carries_no_log_beyond_the_present() -> None:
+    joined = Joined(wait=15)
+    joined.wall = 1.0
+    joined.shows(shown(0, "a"))
+    joined.answers(answer(0, "a"))
+    joined.restart()
+    joined.wall = T0 / 1000 + 7
+    joined.time_passes(0, *BOTH)
+    assert joined.join._join.watermark == T0 + 7_000
+
+
+def test_an_idle_log_of_an_older_builds_mark_begins_its_idle_time_anew() -> None:
+    joined = Joined()
+    joined.wall = 0.0
+    joined.shows(shown(0, "a"))
+    joined.answers(answer(0, "a"))
+    joined.restart()
+    joined.wall = 10**9
+    joined.time_passes(0, *BOTH)
+    joined.time_passes(4, *BOTH)
+    assert joined.interactions() == []
+    joined.time_passes(5, *BOTH)
+    assert joined.interactions() == [("a", ["click"])]
 
 
 def test_a_log_in_which_nothing_was_ever_written_goes_by_the_time_of_the_other() -> None:
