@@ -14,11 +14,17 @@ def evaluate(
     name: Annotated[str, typer.Argument(help="An experiment; an unknown name lists them.")],
     seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="The first of them: anybody's choice.")] = 0,
+    case: Annotated[str | None, typer.Option(help='Of "hard": the only one; default all of them.')] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; default out/NAME.")] = None,
 ) -> None:
-    """Run one of the papers' experiments, and say which bars were met."""
-    from experiments.papers.evaluate import EXPERIMENTS, evaluate  # noqa: PLC0415
+    """Run one of the papers' experiments, or one outside their feeds, and say which bars were met."""
+    from experiments.papers.evaluate import EXPERIMENTS, HARD, evaluate  # noqa: PLC0415
+    from experiments.papers.hard import CASES  # noqa: PLC0415
 
-    if name not in (*EXPERIMENTS, "all"):
-        fail(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
-    raise typer.Exit(evaluate(name, seeds, seed, out or Path("out") / name))
+    if name not in (*EXPERIMENTS, HARD, "all"):
+        fail(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, {HARD}, and all")
+    if case is not None and (name != HARD or case not in CASES):
+        fail(f"no case {case!r}; of {HARD} there are {', '.join(CASES)}, others have none")
+    raise typer.Exit(
+        evaluate(name, seeds, seed, out or Path("out") / (name if case is None else f"{name}-{case}"), case)
+    )

@@ -10,7 +10,7 @@ import matplotlib
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from experiments.papers import report
+from experiments.papers import hard, report
 from experiments.papers.experiment import Experiment
 
 EXPERIMENTS: Final = (
@@ -26,6 +26,8 @@ EXPERIMENTS: Final = (
     "drift",
     "shards",
 )
+HARD: Final = "hard"
+"""The name of the experiments outside the papers' feeds, each of which is a case."""
 
 
 def find(name: str) -> Experiment:
@@ -41,31 +43,35 @@ def find(name: str) -> Experiment:
     return experiment
 
 
-def evaluate(name: str, seeds: int, seed: int, out: Path) -> int:
+def evaluate(name: str, seeds: int, seed: int, out: Path, case: str | None = None) -> int:
     """Run `seeds` seeds from `seed` on, write to the folder `out`; return 1 if a bar is not met, else 0.
 
     The name "all" runs every experiment into a folder of its own and puts all of them on one page,
-    `out`/index.html.
+    `out`/index.html. "hard" does so with the `case`s outside the papers' feeds, unless one of them is named.
     """
     matplotlib.use("Agg")
-    if name != "all":
-        met, _ = _evaluated(name, seeds, seed, out)
+    if name == HARD:
+        experiments = {one: hard.experiment(one) for one in ([case] if case else hard.CASES)}
+    else:
+        experiments = {one: find(one) for one in (EXPERIMENTS if name == "all" else [name])}
+    if len(experiments) == 1:
+        (experiment,) = experiments.values()
+        met, _ = _evaluated(experiment, seeds, seed, out)
         return 0 if met else 1
-    outcomes = [_evaluated(one, seeds, seed, out / one) for one in EXPERIMENTS]
+    outcomes = [_evaluated(experiment, seeds, seed, out / one) for one, experiment in experiments.items()]
     (out / "index.html").write_text(report.page([section for _, section in outcomes]))
     Console().print(f"Written: {out}/index.html")
     return 0 if all(met for met, _ in outcomes) else 1
 
 
-def _evaluated(name: str, seeds: int, seed: int, out: Path) -> tuple[bool, dict[str, Any]]:
-    experiment = find(name)
+def _evaluated(experiment: Experiment, seeds: int, seed: int, out: Path) -> tuple[bool, dict[str, Any]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     runs = []
     with Progress(*columns) as progress:
-        task = progress.add_task(name, total=seeds * len(experiment.settings))
+        task = progress.add_task(experiment.name, total=seeds * len(experiment.settings))
         for setting in experiment.settings:
             for number in range(seed, seed + seeds):
-                progress.update(task, description=f"{name}: {setting}, seed {number}")
+                progress.update(task, description=f"{experiment.name}: {setting}, seed {number}")
                 runs.append(experiment.run(setting, number))
                 progress.advance(task)
     content, section = report.write(experiment, runs, out)

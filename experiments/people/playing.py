@@ -1,0 +1,199 @@
+"""A learner that acts on simulated people by its own policy, in one compiled loop, with a choice of rewards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from experiments.people.self_play import draw
+from experiments.people.world import World
+from processors.learners import (
+    exploration_kernel,
+    kernel_columns,
+    leaking_signals,
+    running_totals,
+    three_state,
+    value_quantiles,
+)
+from processors.learners.kernel_parameters import kernel_parameters
+from processors.models.config import ModelConfig
+
+INFERRED, TRUE, CLICKS = range(3)
+"""Where the bandit's reward comes from: what is decoded, what is felt (the oracle), or a click as 1."""
+MODEL: Final = ModelConfig(name="hard", definitely_negative=frozenset({"dislike"}))
+TRUE_STATE, CHOSEN, SIGNAL, DECODED = range(4)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was played, one entry a visit.
+
+    `values` is the state of the action that the policy of the moment ranks first, ties averaged; `probabilities`
+    (visits, 3) those of the states.
+    """
+
+    values: NDArray[np.float64]
+    true: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+    signals: NDArray[np.int64]
+    decoded: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    propensities: NDArray[np.float64]
+    posteriors: NDArray[np.float64]
+
+
+def kind_of(world: World, signal: str) -> int:
+    """Return what the model is told of a signal."""
+    anchors = world.negative or world.positive
+    if signal in anchors:
+        return three_state.ANCHORED
+    if signal in world.positive:
+        return three_state.OPPOSITE
+    return three_state.INDIFFERENT if signal == "none" else three_state.OTHER
+
+
+def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) -> Outcome:
+    """Let people and learner interact."""
+    count = len(world.contexts)
+    size = 1 << model.hash_bits
+    record = np.zeros((count, 4), dtype=np.int64)
+    outputs = np.zeros((count, three_state.OUTPUTS))
+    values, propensities = np.zeros(count), np.zeros(count)
+    tables = (
+        np.zeros((size, three_state.BANDIT_COLUMNS)),
+        np.zeros((size, three_state.SIGNAL_COLUMNS)),
+        np.zeros((value_quantiles.SIGNALS, value_quantiles.COLUMNS)),
+        np.zeros((leaking_signals.MOST_SIGNALS, leaking_signals.WATCHED)),
+        np.zeros((1 << 16, leaking_signals.COLUMNS)),
+    )
+    persons = np.zeros(count, dtype=np.int64) if world.persons is None else world.persons
+    _play(
+        np.random.default_rng([seed, 7]),
+        (world.contexts, world.sets, world.rows, world.kinds, persons),
+        (world.states, world.states + 1 if world.cells is None else world.cells, np.cumsum(world.emissions, axis=2)),
+        (
+            np.array([world.store.signal(name) for name in world.signals]),
+            np.array([kind_of(world, name) for name in world.signals]),
+            np.array([name in world.clicks for name in world.signals], dtype=float),
+        ),
+        (world.medians, world.spread, world.lengths),
+        (np.full(count, np.nan) if world.epsilons is None else world.epsilons, world.logged),
+        world.noise,
+        world.audience,
+        source,
+        _settings(world, model),
+        tables,
+        world.store.arrays,
+        world.store.widest,
+        record,
+        outputs,
+        values,
+        propensities,
+    )
+    return Outcome(
+        values,
+        record[:, TRUE_STATE],
+        record[:, CHOSEN],
+        record[:, SIGNAL],
+        record[:, DECODED],
+        outputs[:, three_state.MINUS : three_state.PLUS + 1],
+        propensities,
+        outputs[:, kernel_columns.POSTERIOR],
+    )
+
+
+def _settings(world: World, model: ModelConfig) -> NDArray[np.float64]:
+    named = model.model_copy(update={"definitely_negative": world.negative, "definitely_positive": world.positive})
+    return kernel_parameters(named)
+
+
+@njit
+def _greedy(scores, states):
+    best, ties, value = scores.max(), 0, 0.0
+    for a in range(len(scores)):
+        if scores[a] == best:
+            ties += 1
+            value += states[a]
+    return value / ties
+
+
+@njit
+def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
+    rng, visits, felt, signs, valued, showing, noise, audience, source, parameters, tables, features, widest,
+    record, outputs, values, propensities,
+):  # fmt: skip
+    contexts, sets, rows, kinds, persons = visits
+    states, cells, emissions = felt
+    hashes, named, clicks = signs
+    medians, spread, lengths = valued
+    epsilons, logged = showing
+    bandit, signals, bounds, watched, counts = tables
+    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+    totals = np.zeros(three_state.TOTALS)
+    index, value = (
+        np.empty(widest[0] * widest[1] * widest[2], dtype=np.int64),
+        np.empty(widest[0] * widest[1] * widest[2]),
+    )
+    scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
+    interaction = np.zeros(6, dtype=np.int64)
+    of_person = np.zeros(persons.max() + 1)
+    for t in range(len(contexts)):
+        context, shown_set = contexts[t], sets[t]
+        actions = features[3][shown_set + 1] - features[3][shown_set]
+        shared = 1.0 if three_state.constant_needed(features, context, parameters[kernel_columns.SHARED]) else 0.0
+        exploration_kernel.action_scores(bandit, features, shared, context, shown_set, scores)
+        if logged.shape[0]:
+            shown[:actions] = logged[shown_set, :actions]
+        else:
+            epsilon = epsilons[t]
+            if np.isnan(epsilon):
+                size = max(1.0, totals[running_totals.CONTEXT_FEATURES] - 1.0) * actions
+                epsilon = min(1.0, (size / max(t, 1)) ** (1.0 / 3.0))
+            exploration_kernel.explore(scores[:actions], exploration_kernel.EPSILON_GREEDY, epsilon, shown[:actions])
+        values[t] = _greedy(scores[:actions], states[rows[t]])
+        action = draw(rng, shown[:actions])
+        state, cell = states[rows[t], action], cells[rows[t], action]
+        point = rng.random()
+        if noise > 0.0 and rng.random() < noise:
+            signal = rng.integers(0, len(hashes))
+        else:
+            signal = min(np.searchsorted(emissions[kinds[t], cell], point, side="right"), len(hashes) - 1)
+        weight = 1.0 / (actions * shown[action])
+        interaction[:] = context, shown_set, hashes[signal], named[signal], action, np.int64(named[signal] == 1)
+        output = outputs[t]
+        if source == INFERRED:
+            if signal == 0 and medians.shape[0]:
+                seconds = np.exp(medians[rows[t], action] + spread * rng.normal())
+                measure = lengths[shown_set, action] if lengths.shape[0] else 0.0
+                number = value_quantiles.bucket(bounds, hashes[0], seconds, measure, weight)
+                interaction[kernel_columns.SIGNAL] = np.int64(value_quantiles.bucketed(hashes[0], number))
+            shown_row = features[4][features[3][shown_set] + action]
+            leaking_signals.watch(
+                watched, counts, features, context, features[6][features[5][shown_row]], hashes[signal]
+            )
+            if named[signal] == three_state.OTHER and leaking_signals.leaks(watched, hashes[signal]):
+                record[t, TRUE_STATE], record[t, CHOSEN], record[t, SIGNAL] = state, action, signal
+                propensities[t] = shown[action]
+                continue
+            three_state.learn_one(
+                bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, output
+            )
+        else:
+            running_totals.notice(seen, totals, features[1][features[0][context] : features[0][context + 1]], actions)
+            reward = float(state) if source == TRUE else clicks[signal]
+            three_state.learn_reward(
+                bandit, features, shared, context, shown_set, action, reward, abs(reward), 0.0,
+                min(weight, parameters[kernel_columns.BANDIT_CAP]), parameters[kernel_columns.BANDIT_RATE],
+                index, value,
+            )  # fmt: skip
+        if audience:
+            exploration_kernel.action_scores(bandit, features, shared, context, shown_set, scores)
+            of_person[persons[t]] = _greedy(scores[:actions], states[rows[t]])
+            values[t] = of_person.sum() / len(of_person)
+        record[t, TRUE_STATE], record[t, CHOSEN], record[t, SIGNAL] = state, action, signal
+        record[t, DECODED] = np.int64(output[kernel_columns.STATE])
+        propensities[t] = shown[action]
