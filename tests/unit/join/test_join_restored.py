@@ -200,3 +200,34 @@ def test_since_when_one_waited_that_was_shown_and_evicted_is_known_after_a_resta
     assert [one.impression.id for one in pair.step([shown(1, "b", 1_020)]).evicted] == ["a"]
     (late,) = pair.step([observed(1, "a", 1_050)]).strays
     assert late.lateness == 1_050 - 1_010 - 20
+
+
+SOON_FORGOTTEN = JoinConfig(wait=0.020, grace=0.005, backward=0.010, remember=0.011)
+
+
+@pytest.mark.parametrize("feedback_first", [False, True])
+def test_feedback_at_the_end_of_a_wait_is_not_joined_again_to_the_next_of_that_id_which_is_late_by_less(
+    *, feedback_first: bool
+) -> None:
+    pair = Pair(SOON_FORGOTTEN)
+    one, answer = [shown(0, "a", 1_000)], [observed(0, "a", 1_020)]
+    for stretch in (answer, one) if feedback_first else (one, answer):
+        pair.step(stretch, forgets=False)
+    forgotten = 1_000 + 20 + 5 + 11
+    (closed,) = pair.step((forgotten, forgotten), forgets=False).closed
+    assert len(closed.feedback) == 1
+    pair.step([shown(1, "a", forgotten - 10)], forgets=False)
+    (closed,) = pair.step((FAR_AWAY, FAR_AWAY)).closed
+    assert closed.feedback == ()
+
+
+def test_why_feedback_to_a_late_impression_goes_aside_is_known_after_a_restart() -> None:
+    pair = Pair(CONFIG)
+    pair.step((2_000, 2_000))
+    pair.step([observed(0, "a", 1_980)])
+    late = pair.step([shown(0, "a", 1_975)])
+    assert [(one.impression.offset, one.lateness) for one in late.late] == [(0, 0)]
+    (after,) = pair.step([observed(1, "a", 1_981)]).strays
+    assert [one.reason for one in (*late.strays, after)] == [Outcome.FEEDBACK_LATE_IMPRESSION] * 2
+    assert pair.step((2_000 + 60, 2_000 + 60)).strays == []
+    assert pair.restored._known == {}
