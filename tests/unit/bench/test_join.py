@@ -10,7 +10,7 @@ import pytest
 from experiments.bench.join import ratios
 from experiments.bench.race import Measured, middle
 from experiments.bench.result import at_least, conclude
-from experiments.bench.workload import BEGIN, GRACE, MODELS, WAIT, Logs
+from experiments.bench.workload import ALWAYS, GRACE, MODELS, WAIT, Logs
 from processors.admission.event_records import Admission
 from processors.join.config import JoinConfig
 from processors.join.entries import ObservedFeedback, ShownImpression
@@ -21,15 +21,15 @@ from tests.factories import admitted
 def test_every_record_is_let_in_and_every_impression_closes_with_its_feedback() -> None:
     logs = Logs(2_000)
     admission, join = Admission(MODELS, 10**9), Join(JoinConfig(wait=WAIT, grace=GRACE))
-    shown = [admitted(admission.impressions, *one, offset, BEGIN) for offset, one in enumerate(logs.impressions)]
-    answers = [admitted(admission.feedback, *one, offset, BEGIN) for offset, one in enumerate(logs.feedback)]
+    shown = [admitted(admission.impressions, *one, offset, ALWAYS) for offset, one in enumerate(logs.impressions)]
+    answers = [admitted(admission.feedback, *one, offset, ALWAYS) for offset, one in enumerate(logs.feedback)]
     join.add_impressions([one for one in shown if isinstance(one, ShownImpression)])
     join.add_feedback([one for one in answers if isinstance(one, ObservedFeedback)])
     last, answer = logs.closing(0)
-    late = admitted(admission.impressions, *last, 2_000, BEGIN)
+    late = admitted(admission.impressions, *last, 2_000, ALWAYS)
     assert isinstance(late, ShownImpression)
     join.add_impressions([late])
-    orphan = admitted(admission.feedback, *answer, 2_000, BEGIN)
+    orphan = admitted(admission.feedback, *answer, 2_000, ALWAYS)
     assert isinstance(orphan, ObservedFeedback)
     closed = join.add_feedback([orphan]).closed
     assert len(closed) == len(logs.impressions)
