@@ -121,8 +121,8 @@ def _refuse_beside_workers(settings: Settings) -> None:
     if members:
         raise RedecodeError(
             f"workers of group {group!r} run ({len(members)}), and would write over what is learned here: stop them. "
-            f"One with `kafka.instance` that has stopped is known for another {settings.kafka.session_timeout:g} s; with "
-            "--stopped it is not asked"
+            f"One with `kafka.instance` that has stopped is known for another {settings.kafka.session_timeout:g} s; "
+            "with --stopped it is not asked"
         )
 
 
