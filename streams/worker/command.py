@@ -12,9 +12,7 @@ from streams.command_line import ConfigOption, console, fail, load_or_fail
 def redecode(
     model: Annotated[str, typer.Option(help="Its name in the configuration.")],
     check: Annotated[bool, typer.Option("--check", help="Say what would change and write nothing.")] = False,
-    stopped: Annotated[
-        bool, typer.Option("--stopped", help="No worker runs, whatever Kafka says.")
-    ] = False,
+    stopped: Annotated[bool, typer.Option("--stopped", help="No worker runs, whatever Kafka says.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Learn a model again from its interactions, under the settings and rules of now. No worker may run meanwhile."""
