@@ -84,7 +84,12 @@ def ran(setting: str, seed: int, people: People, model: ModelConfig = MODEL, hor
 def at_most(runs: Sequence[Run], measure: str, bar: float) -> Bar:
     """The median of a measure is at most `bar`."""
     reached = median([run.measures[measure] for run in runs], "lower")
-    return Bar(f"median {measure}", f"<= {bar:,.0f}", reached, reached is not None and reached <= bar)
+    return Bar(
+        f"median {measure}",
+        f"<= {bar:,.0f}" if bar >= 1 else f"<= {bar:g}",
+        reached,
+        reached is not None and reached <= bar,
+    )
 
 
 def nineteen_of_twenty(runs: Sequence[Run], measure: str, bar: float) -> Bar:
