@@ -1,4 +1,4 @@
-"""The configuration: the only reader of the environment.
+"""The configuration: the only reader of the environment, but for the name of its own file on the command line.
 
 From strongest to weakest: variables of the environment (`GROUNDSWELL_JOIN__WAIT=600`), the TOML file that
 `GROUNDSWELL_CONFIG` names, defaults. `KAFKA_BOOTSTRAP_SERVERS` is understood as well, being what others use.
