@@ -35,8 +35,12 @@ class TopicInspector:
         first, end = self._consumer.beginning_offsets(places), self._consumer.end_offsets(places)
         return {place.partition: (first[place], end[place]) for place in places}
 
-    def read(self, topic: str, partition: int, start: int) -> Iterator[ConsumerRecord]:
-        """Yield the records from an offset to the end as of now. Raises TimeoutError where they do not come."""
+    def read(self, topic: str, partition: int, start: int, *, as_they_come: bool = False) -> Iterator[ConsumerRecord]:
+        """Yield the records from an offset to the end as of now.
+
+        Raises TimeoutError where that takes more than `PATIENCE`, what is done with the records included; of a log that
+        is read `as_they_come` where none comes for so long.
+        """
         place, consumer = TopicPartition(topic, partition), self._consumer
         end = consumer.end_offsets([place])[place]
         consumer.assign([place])
@@ -45,6 +49,8 @@ class TopicInspector:
         while consumer.position(place) < end:
             for records in consumer.poll(timeout_ms=500).values():
                 yield from (record for record in records if record.offset < end)
+                if as_they_come:
+                    deadline = time.monotonic() + PATIENCE
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}[{partition}] cannot be read to its end within {PATIENCE:.0f} s")
 

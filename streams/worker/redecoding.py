@@ -155,7 +155,7 @@ def _learned(
 
 def _batches(logs: TopicInspector, topic: str, partition: int, first: int, end: int) -> Iterator[Sequence[LogRecord]]:
     batch: list[LogRecord] = []
-    for record in logs.read(topic, partition, first):
+    for record in logs.read(topic, partition, first, as_they_come=True):
         if record.offset >= end:
             break
         batch.append(record)
@@ -173,7 +173,7 @@ def _states_before(
     decoder, topic = msgspec.json.Decoder(Reward), settings.topics.rewards
     first, _ = logs.bounds(topic, partition + 1)[partition]
     states: dict[tuple[int, int], tuple[int, float]] = {}
-    for record in logs.read(topic, partition, first):
+    for record in logs.read(topic, partition, first, as_they_come=True):
         reward = decoder.decode(record.value)
         if reward.model == name:
             states[reward.source.partition, reward.source.offset] = reward.state, reward.reward
