@@ -20,6 +20,7 @@ from processors.learners import (
     value_quantiles,
 )
 from processors.learners.kernel_parameters import kernel_parameters
+from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
 INFERRED, TRUE, CLICKS = range(3)
@@ -48,12 +49,7 @@ class Outcome:
 
 def kind_of(world: World, signal: str) -> int:
     """Return what the model is told of a signal."""
-    anchors = world.negative or world.positive
-    if signal in anchors:
-        return three_state.ANCHORED
-    if signal in world.positive:
-        return three_state.OPPOSITE
-    return three_state.INDIFFERENT if signal == "none" else three_state.OTHER
+    return anchor(_told(world, MODEL), signal)
 
 
 def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) -> Outcome:
@@ -85,7 +81,7 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
         world.noise,
         world.audience,
         source,
-        _settings(world, model),
+        kernel_parameters(_told(world, model)),
         tables,
         world.store.arrays,
         world.store.widest,
@@ -106,9 +102,8 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
     )
 
 
-def _settings(world: World, model: ModelConfig) -> NDArray[np.float64]:
-    named = model.model_copy(update={"definitely_negative": world.negative, "definitely_positive": world.positive})
-    return kernel_parameters(named)
+def _told(world: World, model: ModelConfig) -> ModelConfig:
+    return model.model_copy(update={"definitely_negative": world.negative, "definitely_positive": world.positive})
 
 
 @njit

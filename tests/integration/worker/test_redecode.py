@@ -39,15 +39,20 @@ def checkpoint(servers: str) -> checkpoints.Checkpoint:
     return checkpoints.decode(value)
 
 
+def learn_a_day(directory: Path, servers: str) -> None:
+    """Let a worker learn what people do, and stop it."""
+    day = Day(servers)
+    with RunningWorker(directory, servers) as worker:
+        day.goes_on(SHOWN)
+        day.ends()
+        worker.until(lambda: len(learned(servers)) == SHOWN, "everything to be learned")
+        worker.stop()
+
+
 def test_a_changed_setting_is_refused_by_name_and_what_was_learned_is_learned_again(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker") as broker:
         servers = with_topics(broker.bootstrap_servers)
-        day = Day(servers)
-        with RunningWorker(tmp_path, servers) as worker:
-            day.goes_on(SHOWN)
-            day.ends()
-            worker.until(lambda: len(learned(servers)) == SHOWN, "everything to be learned")
-            worker.stop()
+        learn_a_day(tmp_path, servers)
         before = checkpoint(servers)
 
         changed = CONFIGURATION.replace("hash_bits = 12", "hash_bits = 10")
@@ -79,12 +84,7 @@ def test_a_changed_setting_is_refused_by_name_and_what_was_learned_is_learned_ag
 def test_the_same_rule_flips_nothing(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker") as broker:
         servers = with_topics(broker.bootstrap_servers)
-        day = Day(servers)
-        with RunningWorker(tmp_path, servers) as worker:
-            day.goes_on(SHOWN)
-            day.ends()
-            worker.until(lambda: len(learned(servers)) == SHOWN, "everything to be learned")
-            worker.stop()
+        learn_a_day(tmp_path, servers)
         (found,) = redecode(settings(servers, BEFORE), "feed", check=True)
         assert not found.flips
         assert found.rewards[0] == pytest.approx(found.rewards[1])
