@@ -49,7 +49,7 @@ class PunctualWorker(faust.Worker):
 
     async def stop(self) -> None:
         """Stop gracefully, or else abruptly."""
-        deadline = threading.Timer(STOP_SECONDS, _end_abruptly)
+        deadline = threading.Timer(STOP_SECONDS, self._end_abruptly)
         deadline.daemon = True
         deadline.start()
         await super().stop()
@@ -59,14 +59,17 @@ class PunctualWorker(faust.Worker):
         try:
             super().stop_and_shutdown()
         finally:
-            if self.app.failure is not None:
-                LOG.critical(f"The worker ends: {self.app.failure}")
+            self._say_why()
 
+    def _end_abruptly(self) -> None:
+        LOG.error(
+            "not stopped in time (is the broker gone?): ending without a last checkpoint. "
+            "The next start reads again what came after the one before",
+            seconds=STOP_SECONDS,
+        )
+        self._say_why()
+        os._exit(1)
 
-def _end_abruptly() -> None:
-    LOG.error(
-        "not stopped in time (is the broker gone?): ending without a last checkpoint. "
-        "The next start reads again what came after the one before",
-        seconds=STOP_SECONDS,
-    )
-    os._exit(1)
+    def _say_why(self) -> None:
+        if self.app.failure is not None:
+            LOG.critical(f"The worker ends: {self.app.failure}")

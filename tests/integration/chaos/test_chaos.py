@@ -37,13 +37,16 @@ def test_nothing_is_lost_or_learned_twice_through_ten_kills(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("fault", "deaths", "found"),
     [
-        (Fault.DROPPED_INTERACTIONS, 0, "lost"),
-        (Fault.NO_DEDUPLICATION, 1, "learned_twice"),
-        (Fault.EARLY_COMMIT, 1, "lost"),
+        (Fault.DROPPED_INTERACTIONS, 0, {"lost"}),
+        (Fault.NO_DEDUPLICATION, 1, {"learned_twice"}),
+        # What no checkpoint includes is lost, unless the join died with its marks behind and writes it again: then it
+        # is learned after what came later, and so at two versions of the model.
+        (Fault.EARLY_COMMIT, 1, {"lost", "learned_twice"}),
     ],
+    ids=lambda value: value.value if isinstance(value, Fault) else None,
 )
-def test_a_planted_fault_is_found(fault: Fault, deaths: int, found: str, tmp_path: Path) -> None:
+def test_a_planted_fault_is_found(fault: Fault, deaths: int, found: set[str], tmp_path: Path) -> None:
     code, results = chaos(tmp_path, 0, 4_000, fault)
     assert code == 1
-    assert results[found] > 0, results
+    assert any(results[name] > 0 for name in found), results
     assert results["phases"][-1]["crashes"] == deaths
