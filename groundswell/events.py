@@ -105,17 +105,23 @@ class Interaction(Struct, frozen=True, kw_only=True, gc=False):
 
 
 RewardState = Literal[-1, 0, 1]
+Doubt = Literal["no_definite_signal", "uninformative_feedback", "no_indifference", "undetermined_signal"]
+"""Why data cannot tell a state. No definite signal came yet: +1 and -1 could change places. Feedback tells nothing
+about what was shown. Next to nobody is indifferent: what passes for 0 could be joy. What this signal means is not
+determined: too little bears it out.
+"""
 
 
 class Reward(Struct, frozen=True, kw_only=True, gc=False):
     """The inferred reward of one impression, with its provenance.
 
-    `state_probabilities` say how likely the states -1, 0 and +1 are, to six digits, and `state` is the likeliest; None
-    where the model's rule has none. `posterior` is the inverse-kinematics probability of the chosen action given
-    context and feedback; by the papers' rules the event is extreme where it exceeds `threshold` (twice the prior, 2/K),
-    which is None by the default one. `reward` is what the bandit was trained on: by the default rule the probability of
-    +1 minus that of -1. `weight` is the importance weight, 1/(K p) times the impression's own, before any cap.
-    `ik_version` and `policy_version` count the interactions that were learned when this one was judged;
+    `state` is the likeliest one, and None where data cannot tell: it counts as unknown, and `doubt` says why.
+    `state_probabilities` say how likely the states -1, 0 and +1 are, to six digits; None where the model's rule has
+    none, and such a rule is never in doubt. `posterior` is the inverse-kinematics probability of the chosen action
+    given context and feedback; by the papers' rules the event is extreme where it exceeds `threshold` (twice the prior,
+    2/K), which is None by the default one. `reward` is what the bandit was trained on: by the default rule the
+    probability of +1 minus that of -1. `weight` is the importance weight, 1/(K p) times the impression's own, before
+    any cap. `ik_version` and `policy_version` count the interactions that were learned when this one was judged;
     `logged_policy_version` is the version by which the app says it acted.
     """
 
@@ -126,7 +132,7 @@ class Reward(Struct, frozen=True, kw_only=True, gc=False):
     source: Source
     action: Identifier
     signal: Name
-    state: RewardState
+    state: RewardState | None
     reward: float
     posterior: float
     threshold: float | None = None
@@ -135,6 +141,7 @@ class Reward(Struct, frozen=True, kw_only=True, gc=False):
     ik_version: int
     policy_version: int
     logged_policy_version: int | None = None
+    doubt: Doubt | None = None
 
 
 PROBABILITY_TOLERANCE = 1e-3

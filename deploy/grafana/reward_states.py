@@ -18,8 +18,13 @@ from deploy.grafana.panels import (
     figure,
 )
 
-STATES = {"1": ("+1 enjoyed", BLUE), "0": ("0 indifferent", GREY), "-1": ("-1 hated", VERMILLION)}
-"""The three latent reward states of the papers."""
+STATES = {
+    "1": ("+1 enjoyed", BLUE),
+    "0": ("0 indifferent", GREY),
+    "-1": ("-1 hated", VERMILLION),
+    "unknown": ("unknown", PURPLE),
+}
+"""The three latent reward states of the papers, and what data cannot tell."""
 
 
 def reward_states() -> dashboard.Dashboard:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groundswell.events import Feedback, Impression, Interaction, Reward
+
+UNKNOWN: Final = -2
+"""Stands among states for the unknown one."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ class Audit:
     def add_reward(self, reward: Reward) -> None:
         """Enter one message of the rewards topic."""
         self._learned.add(reward.impression_id)
-        self.judged.append(Judged(reward.impression_id, reward.action, reward.signal, reward.state))
+        state = UNKNOWN if reward.state is None else reward.state
+        self.judged.append(Judged(reward.impression_id, reward.action, reward.signal, state))
 
     def add_late(self, feedback: Feedback) -> None:
         """Enter one message of the topic for late feedback."""

@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from experiments.demo.audit import UNKNOWN
 from experiments.demo.result import STATES, DemoResult
 
-STATE_COLOURS = {1: "#0072b2", 0: "#6b6b6b", -1: "#c1440e"}
-"""Blue, grey and vermilion: told apart with any colour vision, and dark enough on white for text."""
-STATE_NAMES = {1: "+1 enjoyed", 0: "0 indifferent", -1: "\N{MINUS SIGN}1 hated"}
+STATE_COLOURS = {1: "#0072b2", 0: "#6b6b6b", -1: "#c1440e", UNKNOWN: "#3a3a3a"}
+"""Blue, grey, vermilion and nearly black: told apart with any colour vision, and dark enough on white for text."""
+STATE_NAMES = {1: "+1 enjoyed", 0: "0 indifferent", -1: "\N{MINUS SIGN}1 hated", UNKNOWN: "unknown"}
 GREEDY_COLOUR = "#0072b2"
 EXPLORING_COLOUR = "#b5487d"
 WINDOW = 300

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.demo.account import ledger, percent
 from experiments.demo.plots import STATE_COLOURS, STATE_NAMES, states_figure, value_figure
-from experiments.demo.result import STATES, DemoResult
+from experiments.demo.result import INFERRED, STATES, DemoResult
 from experiments.people.three_state import SIGNALS
 
 MINUS = "\N{MINUS SIGN}"
@@ -59,6 +59,7 @@ def write_report(result: DemoResult, path: Path, command: str) -> None:
         value_figure=value_figure(result),
         signals=SIGNALS,
         states=STATES,
+        inferred=INFERRED,
         state_names=STATE_NAMES,
         state_colours=STATE_COLOURS,
         decoded=decoding(result),
@@ -90,7 +91,7 @@ def decoding(result: DemoResult) -> dict[str, dict[str, Decoded | None]]:
 def confusion(result: DemoResult) -> dict[int, dict[int, int]]:
     """Return how often each true state (outer) was taken for each state (inner) after the first quarter."""
     pairs = Counter(zip(result.truths[result.warm].tolist(), result.inferred[result.warm].tolist(), strict=True))
-    return {true: {inferred: pairs[true, inferred] for inferred in STATES} for true in STATES}
+    return {true: {inferred: pairs[true, inferred] for inferred in INFERRED} for true in STATES}
 
 
 def outcomes(result: DemoResult) -> list[UserOutcome]:

@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.demo.audit import Judged
+from experiments.demo.audit import UNKNOWN, Judged
 from experiments.people.truth_log import PolicyTruth
 
 STATES = (-1, 0, 1)
+INFERRED = (UNKNOWN, *STATES)
 WARM_UP = 4
 """Accuracy and rates are taken after the first quarter of the run, when the learner has seen something."""
 
@@ -24,7 +25,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     Ids are counted once, except where the name says otherwise. `greedy_value` is the mean over the users of the
     true reward of what the last policy ranks first, ties averaged; `policy_value` that of the policy as it
     explores; both are 1 at best and 0 for a uniform choice. `state_accuracy` is the share of inferred states
-    that equal the latent ones, and the rates are those of the states, both after the first quarter of the run.
+    that equal the latent ones (an unknown one does not), and the rates are those of the states, both after the first
+    quarter of the run.
     """
 
     interactions: int
@@ -85,4 +87,5 @@ class DemoResult:
 def state_rates(states: NDArray[np.int8]) -> dict[str, float]:
     """Return the share of each reward state, by its name in JSON."""
     counted = Counter(states.tolist())
-    return {str(state): counted[state] / max(len(states), 1) for state in STATES}
+    names = {UNKNOWN: "unknown", **{state: str(state) for state in STATES}}
+    return {name: counted[state] / max(len(states), 1) for state, name in names.items()}

@@ -16,14 +16,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from experiments.demo.result import STATES
+from experiments.demo.audit import UNKNOWN
+from experiments.demo.result import INFERRED
 from processors.join.entries import Outcome
 
 RECENT = 1000
 """Reward-state rates are those of so many of the last rewards."""
 PLAIN_SECONDS = 5.0
-STYLES = {1: "bright_blue", 0: "white", -1: "dark_orange3"}
-NAMES = {1: "+1 enjoyed", 0: " 0 indifferent", -1: "\N{MINUS SIGN}1 hated"}
+STYLES = {1: "bright_blue", 0: "white", -1: "dark_orange3", UNKNOWN: "bright_black"}
+NAMES = {1: "+1 enjoyed", 0: " 0 indifferent", -1: "\N{MINUS SIGN}1 hated", UNKNOWN: " ? unknown"}
 OUTCOMES = {
     "impressions": {
         Outcome.MATCHED: "with feedback",
@@ -132,7 +133,7 @@ class PlainLines:
 
 def line(view: View) -> str:
     """Return the view in one line of text."""
-    rates = " ".join(f"{_sign(state)}:{view.rate(state):.0%}" for state in reversed(STATES))
+    rates = " ".join(f"{_sign(state)}:{view.rate(state):.0%}" for state in reversed(INFERRED))
     return (
         f"{view.activity}: produced {_of(view.produced, view.target)}, learned {view.learned:,}; "
         f"reward states {rates}; true value {_number(view.greedy_value)} "
@@ -159,7 +160,7 @@ def _progress(view: View) -> Table:
 
 def _columns(view: View) -> Table:
     states = Table.grid(padding=(0, 1))
-    for state in reversed(STATES):
+    for state in reversed(INFERRED):
         share = view.rate(state)
         bar = Text("█" * round(share * 24), style=STYLES[state])
         states.add_row(Text(NAMES[state], style=STYLES[state]), f"{share:6.1%}", bar)
@@ -201,4 +202,4 @@ def _number(value: float | None) -> str:
 
 
 def _sign(state: int) -> str:
-    return f"{state:+d}" if state else "0"
+    return "?" if state == UNKNOWN else f"{state:+d}" if state else "0"

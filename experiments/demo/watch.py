@@ -13,7 +13,7 @@ import numpy as np
 from kafka.consumer.fetcher import ConsumerRecord
 from numpy.typing import NDArray
 
-from experiments.demo.audit import Audit
+from experiments.demo.audit import UNKNOWN, Audit
 from experiments.demo.cluster import Cluster
 from experiments.demo.screen import View
 from experiments.people.true_value import true_worth
@@ -102,7 +102,7 @@ class DemoWatch:
         return [f"{number:,} {what}" for number, what in wanted if number > 0]
 
     def _show(self, reward: Reward) -> None:
-        self.view.recent.append(reward.state)
+        self.view.recent.append(UNKNOWN if reward.state is None else reward.state)
         if self._audit is None:
             self.view.learned += 1
 

@@ -34,7 +34,7 @@ class Outcome:
     """What was played, one entry a visit.
 
     `values` is the state of the action that the policy of the moment ranks first, ties averaged; `probabilities`
-    (visits, 3) those of the states.
+    (visits, 3) those of the states, `doubts` why they may be unknown (`three_state.doubt`), 0 where they are known.
     """
 
     values: NDArray[np.float64]
@@ -45,6 +45,7 @@ class Outcome:
     probabilities: NDArray[np.float64]
     propensities: NDArray[np.float64]
     posteriors: NDArray[np.float64]
+    doubts: NDArray[np.int64]
 
 
 def kind_of(world: World, signal: str) -> int:
@@ -99,6 +100,7 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
         outputs[:, three_state.MINUS : three_state.PLUS + 1],
         propensities,
         outputs[:, kernel_columns.POSTERIOR],
+        outputs[:, three_state.DOUBT].astype(np.int64),
     )
 
 

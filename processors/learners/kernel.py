@@ -49,7 +49,7 @@ def learn_batch(ik, bandit, seen, totals, sums, parameters, features, interactio
             index, value, start, posterior, outputs[i],
         )  # fmt: skip
         row = interactions[i, ACTIONS]
-        tally(sums, interactions[i, NEGATIVE], weights[i], set_start[row + 1] - set_start[row], outputs[i])
+        tally(sums, interactions[i, NEGATIVE], weights[i], set_start[row + 1] - set_start[row], outputs[i], False)
 
 
 @compiled()

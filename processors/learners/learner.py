@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Action, FeatureValue, Interaction, Reward
+from groundswell.events import Action, Doubt, FeatureValue, Interaction, Reward
 from groundswell.exploration import Exploration
 from groundswell.features import hashed
 from groundswell.policy import PolicySnapshot, Weights
@@ -220,7 +220,8 @@ class Learner(ABC):
         learner._skipped, learner._sums = statistics.skipped, statistics.sums()
         learner._tables = {name: unpacked_rows(state["tables"][name]) for name in learner._tables}
         learner._seen = unpacked(state["seen"])
-        learner._totals = unpacked(state["totals"])[: learner.totals]
+        totals = unpacked(state["totals"])[: learner.totals]
+        learner._totals[: len(totals)] = totals  # those that came since begin at 0
         return learner
 
     def _check(self, state: Mapping[str, Any]) -> None:
@@ -293,7 +294,7 @@ class Learner(ABC):
                 source=one.source,
                 action=action,
                 signal=signal,
-                state=state,
+                state=state if doubt is None else None,
                 reward=amount,
                 posterior=posterior,
                 threshold=threshold,
@@ -302,8 +303,9 @@ class Learner(ABC):
                 ik_version=(seen := version + place),
                 policy_version=seen,
                 logged_policy_version=shown.policy_version,
+                doubt=doubt,
             )
-            for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities in zip(
+            for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities, doubt in zip(
                 places,
                 interactions,
                 ids,
@@ -314,6 +316,7 @@ class Learner(ABC):
                 posteriors,
                 self._thresholds(counts),
                 self._state_probabilities(outputs),
+                self._doubts(outputs),
                 strict=True,
             )
         ]
@@ -324,6 +327,10 @@ class Learner(ABC):
 
     def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
         """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any."""
+        return [None] * len(outputs)
+
+    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
+        """Return why the state of each interaction is unknown, None where it is known."""
         return [None] * len(outputs)
 
 

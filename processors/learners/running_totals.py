@@ -13,8 +13,8 @@ from processors.learners.kernel_columns import CORRECT, LOG_LOSS, STATE
 # The totals.
 LEARNED, ACTIONS_SEEN, CONTEXT_FEATURES = range(3)
 TOTALS: Final = 3
-# The sums: `statistics.py` beside this has what they mean. The first three are the states.
-STATES: Final = 3
+# The sums: `statistics.py` beside this has what they mean. The first four are the states, the unknown one last.
+STATES: Final = 4
 (
     DEFINITELY_NEGATIVE,
     SUM_LOG_LOSS,
@@ -44,9 +44,9 @@ def notice(seen, totals, context, actions):
 
 
 @borrowing
-def tally(sums, negative, weight, actions, out):
+def tally(sums, negative, weight, actions, out, unknown):
     """Add an interaction, whose row of outputs is `out`, to what a learner counts about itself."""
-    sums[1 if out[STATE] == 0.0 else (2 if out[STATE] > 0.0 else 0)] += 1.0
+    sums[STATES - 1 if unknown else (1 if out[STATE] == 0.0 else (2 if out[STATE] > 0.0 else 0))] += 1.0
     sums[DEFINITELY_NEGATIVE] += negative
     sums[SUM_LOG_LOSS] += weight * out[LOG_LOSS]
     sums[SUM_PRIOR_LOG_LOSS] += weight * math.log(actions)

@@ -8,6 +8,9 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
+UNKNOWN: Final = "unknown"
+STATES: Final = ("-1", "0", "1", UNKNOWN)
+"""The inferred states by which everything is counted."""
 _SUMS: Final = (
     "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration", "weights", "squared_weights",
     "largest_weight",
@@ -15,7 +18,7 @@ _SUMS: Final = (
 
 
 class Statistics(Struct):
-    """Counters and sums since the model began; `states` is keyed by "-1", "0" and "1".
+    """Counters and sums since the model began; `states` is keyed by "-1", "0", "1" and "unknown".
 
     `weights` are importance weights, 1/(K p) times the weight of the impression. Log losses are in nats and, like
     the correct counts, weighted with them as the inverse kinematics is; the prior is 1/K for each action, which is
@@ -28,7 +31,7 @@ class Statistics(Struct):
 
     learned: int = 0
     skipped: int = 0
-    states: dict[str, int] = field(default_factory=lambda: {"-1": 0, "0": 0, "1": 0})
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
     definitely_negative: int = 0
     ik_log_loss: float = 0.0
     prior_log_loss: float = 0.0
@@ -42,8 +45,8 @@ class Statistics(Struct):
     @classmethod
     def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:
         """Return the statistics whose `sums` in the order of `running_totals.py` these are."""
-        negative, zero, positive, definitely_negative, *others = sums.tolist()
-        states = {"-1": int(negative), "0": int(zero), "1": int(positive)}
+        definitely_negative, *others = sums[len(STATES) :].tolist()
+        states = {state: int(count) for state, count in zip(STATES, sums.tolist(), strict=False)}
         named = dict(zip(_SUMS, others, strict=True))
         return cls(
             learned=sum(states.values()),
@@ -56,4 +59,5 @@ class Statistics(Struct):
     def sums(self) -> NDArray[np.float64]:
         """Return the sums in the order of `running_totals.py`."""
         others = [getattr(self, name) for name in _SUMS]
-        return np.array([*self.states.values(), self.definitely_negative, *others], dtype=np.float64)
+        states = [self.states.get(state, 0) for state in STATES]  # earlier releases knew no unknown one
+        return np.array([*states, self.definitely_negative, *others], dtype=np.float64)

@@ -64,7 +64,7 @@ class StockLearner(PapersLearner):
         for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
             negative = signal in self.model.definitely_negative
-            running_totals.tally(self._sums, negative, weight, len(interaction.impression.actions), out)
+            running_totals.tally(self._sums, negative, weight, len(interaction.impression.actions), out, False)
         return outputs
 
     def _step_one(self, impression: Impression, signal: str, weight: float, out: NDArray[np.float64]) -> None:

@@ -41,10 +41,14 @@ OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
 # Columns of what is reported about an interaction, after those of every rule: the probabilities of the states.
 MINUS, ZERO, PLUS, DOUBT = range(kernel_columns.OUTPUTS, kernel_columns.OUTPUTS + 4)
 OUTPUTS: Final = kernel_columns.OUTPUTS + 4
-# Why a state may be called unknown: no definite signal came yet, so that +1 and -1 could change places; next to no
-# `none` comes, so that 0 rests on the commonest signal; what the signal means is not determined.
-SURE, NO_ANCHOR, NO_INDIFFERENCE, UNDETERMINED = range(4)
+SURE, NO_ANCHOR, NO_INFORMATION, NO_INDIFFERENCE, UNDETERMINED = range(5)
+"""Why a state is unknown, if it is: which assumption fails, or that the meaning of the signal is not determined."""
 LEAST_SURE: Final = 0.6
+"""Of the likeliest state's probability without the presumption that who does something is satisfied."""
+SURELY: Final = 2.0
+"""Standard errors above 0 at which feedback tells something about the action."""
+TOLD_KEPT, TOLD_CAP = 0.9998, 100.0
+"""What each play leaves of those before, and the cap of an importance weight, where that is asked."""
 
 # Columns of a row of the bandit, one per hashed cross of context and action. The first three: as in any.
 SCORE, SEEN, LARGEST, EXTREME, NEGATIVES, BETTER, WORSE = range(7)
@@ -68,8 +72,10 @@ SIGNAL_COLUMNS: Final = 8
     COMMONEST_WEIGHT,
     WEIGHTS,
     INDIFFERENT_WEIGHTS,
-) = range(mark_rates.TOTALS, mark_rates.TOTALS + 13)
-TOTALS: Final = mark_rates.TOTALS + 13
+    TOLD,
+    SQUARED_TOLD,
+) = range(mark_rates.TOTALS, mark_rates.TOTALS + 15)
+TOTALS: Final = mark_rates.TOTALS + 15
 
 PRIOR_PLAYS: Final = 20.0
 """Plays for which the three states are believed to be equally common."""
@@ -77,6 +83,7 @@ LEAST_RATE: Final = 0.0005
 """No state is ever ruled out for an action: what cannot be would stay so whatever was seen."""
 START_ANCHORED, START_INDIFFERENT, START_OTHER = 5.0, 2.0, 1.0
 """Log odds with which a signal begins: for what it is named, any other for +1."""
+PRESUMED: Final = math.exp(-START_OTHER)
 START_FELT: Final = 5.0
 """Log odds that who does something is not indifferent, where `none` is common: the more so the more of it comes."""
 FEW, RARE = 0.1, 0.05
@@ -395,13 +402,46 @@ def learn_reward(
 
 
 @borrowing
-def doubt(totals, none, minus, zero, plus):
-    """Return why the state may be called unknown, `SURE` if there is no reason."""
+def inform(totals, told, weight):
+    """Take in how many nats the feedback of a play told about its action, before it was learned."""
+    told *= min(weight, TOLD_CAP)
+    totals[TOLD] = TOLD_KEPT * totals[TOLD] + told
+    totals[SQUARED_TOLD] = TOLD_KEPT * totals[SQUARED_TOLD] + told * told
+
+
+@borrowing
+def failing(totals):
+    """Return which assumption about all feedback fails now, `SURE` if none does.
+
+    NO_ANCHOR: no definite signal came yet, so that +1 and -1 could change places: what they are is identified by it
+    alone (ICLR 2023, section 4). NO_INFORMATION: the posterior foretells the shown action no better than 1/K, so that
+    feedback does not depend on what is felt, or not in a way that is learned: nothing is identified (Xie et al. 2021,
+    assumption 2). The mean of log K P(a | x, y), each term of what was learned before it (Dawid 1984), lies less than
+    two standard errors above 0. NO_INDIFFERENCE: next to no `none` comes, so that 0 rests on the commonest signal, and
+    joy of nearly everybody would pass for it.
+    """
     if totals[NAMED] == 0.0:
         return NO_ANCHOR
-    if max(minus, zero, plus) < LEAST_SURE:
-        return UNDETERMINED
-    return NO_INDIFFERENCE if none < RARE else SURE
+    if totals[TOLD] < SURELY * math.sqrt(1.0 + totals[SQUARED_TOLD]):
+        return NO_INFORMATION
+    return NO_INDIFFERENCE if totals[INDIFFERENT_WEIGHTS] < RARE * totals[WEIGHTS] else SURE
+
+
+@borrowing
+def doubt(totals, kind, minus, zero, plus):
+    """Return why the state is unknown, `SURE` if there is no reason.
+
+    A definite signal is what it is named for also where nobody is indifferent. That any other is one of joy is
+    presumed at first (`START_OTHER`): a state that the presumption alone makes likely is not determined.
+    """
+    reason = failing(totals)
+    if reason == NO_INDIFFERENCE and (kind == ANCHORED) | (kind == OPPOSITE):
+        return SURE
+    if reason != SURE or kind != OTHER:
+        return reason
+    by_evidence = plus * PRESUMED
+    likeliest = by_evidence if plus > zero and plus > minus else max(minus, zero)
+    return SURE if likeliest >= LEAST_SURE * (minus + zero + by_evidence) else UNDETERMINED
 
 
 @borrowing
@@ -467,6 +507,8 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     out[kernel_columns.LOG_LOSS] = -math.log(max(out[kernel_columns.POSTERIOR], 1e-300))
     out[kernel_columns.CORRECT] = 1.0 if best == chosen else 0.0
 
+    inform(totals, math.log(of_shown / of_all), weight)
+
     # The slope of the log of that: what the state is with the shown action known, against without.
     named = 1.0 if kind == ANCHORED else 0.0
     mark_rates.remember(totals, mark_rates.MARKED_ANCHORED, mark_rates.MARKED, named, z_minus)
@@ -507,7 +549,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     totals[PLUSES] += plus
     out[kernel_columns.STATE] = polarity * (-1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0))
     out[kernel_columns.REWARD] = polarity * (plus - minus)
-    out[DOUBT] = doubt(totals, none, minus, zero, plus)
+    out[DOUBT] = doubt(totals, kind, minus, zero, plus)
     out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
 
     learn_reward(
@@ -539,4 +581,5 @@ def learn_batch(bandit, signals, seen, totals, sums, parameters, features, inter
         )
         row = interactions[i, kernel_columns.ACTIONS]
         negative = interactions[i, kernel_columns.NEGATIVE]
-        running_totals.tally(sums, negative, weights[i], set_start[row + 1] - set_start[row], outputs[i])
+        unknown = outputs[i, DOUBT] != SURE
+        running_totals.tally(sums, negative, weights[i], set_start[row + 1] - set_start[row], outputs[i], unknown)

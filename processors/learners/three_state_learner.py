@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from groundswell.events import Doubt
 from groundswell.policy import PolicySnapshot
 from processors.features.ragged_rows import Arrays
 from processors.learners import kernel_columns, three_state, three_state_scores
@@ -16,6 +17,13 @@ from processors.learners.learner import Learner
 
 DIGITS = 6
 """Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
+DOUBTS: Final[dict[int, Doubt | None]] = {
+    three_state.SURE: None,
+    three_state.NO_ANCHOR: "no_definite_signal",
+    three_state.NO_INFORMATION: "uninformative_feedback",
+    three_state.NO_INDIFFERENCE: "no_indifference",
+    three_state.UNDETERMINED: "undetermined_signal",
+}
 
 
 class ThreeStateLearner(Learner):
@@ -62,6 +70,9 @@ class ThreeStateLearner(Learner):
     def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
         probabilities: list[list[float]] = outputs[:, three_state.MINUS : three_state.PLUS + 1].round(DIGITS).tolist()
         return probabilities
+
+    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
+        return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].astype(int).tolist()]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""

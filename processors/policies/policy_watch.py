@@ -37,7 +37,8 @@ HELD = 4
 class PolicyWatch:
     """Watches one model.
 
-    `value` is the worth of the newest policy without its exploration, in reward states, -1 to 1; `propensities`
+    `value` is the worth of the newest policy without its exploration, in reward states, -1 to 1 (in doubt
+    the probability of +1 minus that of -1); `propensities`
     compares what was shown with what the stated policy ranks first. Of policies between those that are held nothing
     is checked: where feedback is waited for long, hundreds may be on their way.
     """
@@ -70,9 +71,10 @@ class PolicyWatch:
             if self._budget <= 0:
                 break
             if reward is not None:
-                self._look(self._newest, interaction.impression, reward.state)
+                state = reward.reward if reward.state is None else reward.state
+                self._look(self._newest, interaction.impression, state)
 
-    def _look(self, newest: HeldPolicy, impression: Impression, state: int) -> None:
+    def _look(self, newest: HeldPolicy, impression: Impression, state: float) -> None:
         cost = newest.cost(impression)
         if cost > MOST_COST:
             return

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from prometheus_client import Counter, Gauge
 
+from processors.learners.statistics import STATES
 from streams.http.bounded_history import BoundedHistory
-from streams.observing.learning_metrics import MEMORY, STATES
+from streams.observing.learning_metrics import MEMORY
 from streams.observing.metrics import Metrics
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
 
 SAMPLE_SECONDS = 1.0
 """Between looks at the metrics, and between the first points of a past."""
+ByState = tuple[float, float, float, float]
+"""Of the reward states -1, 0, +1 and the unknown one."""
 MOST_SIGNALS = 20
 """Of a model on the page: the most frequent ones."""
 
@@ -30,18 +33,18 @@ class Value(Struct):
 
 
 class Point(Struct):
-    """One moment of a model's past: shares of the reward states -1, 0, +1, and the value where it is known."""
+    """One moment of a model's past: shares of the reward states, and the value where it is known."""
 
     at: int
-    rates: tuple[float, float, float]
+    rates: ByState
     value: Value | None
 
 
 class Signal(Struct):
-    """A signal among about the last thousand interactions: how many of them were taken for -1, 0 and +1."""
+    """A signal among about the last thousand interactions: how many of them were taken for which state."""
 
     name: str
-    states: tuple[float, float, float]
+    states: ByState
 
 
 class LiveModel(Struct):
@@ -54,7 +57,7 @@ class LiveModel(Struct):
     partition: int
     here: bool
     learned: int
-    rates: tuple[float, float, float] | None
+    rates: ByState | None
     value: Value | None
     log_loss: float | None
     prior_log_loss: float | None
@@ -191,7 +194,7 @@ class LivePage:
             return bool(held)  # each partition learns a part
         return self._partition(model) in held
 
-    def _rates(self, model: str) -> tuple[float, float, float] | None:
+    def _rates(self, model: str) -> ByState | None:
         rates = {labels["state"]: value for labels, value in _samples(self._metrics.state_rate)
                  if labels["model"] == model}  # fmt: skip
         return _by_state(rates) if rates else None
@@ -219,6 +222,6 @@ def _of(gauge: Gauge, model: str) -> float | None:
     return next((value for labels, value in _samples(gauge) if labels["model"] == model), None)
 
 
-def _by_state(values: Mapping[str, float | None]) -> tuple[float, float, float]:
-    minus, zero, plus = (values.get(state) or 0.0 for state in STATES)
-    return minus, zero, plus
+def _by_state(values: Mapping[str, float | None]) -> ByState:
+    minus, zero, plus, unknown = (values.get(state) or 0.0 for state in STATES)
+    return minus, zero, plus, unknown

@@ -7,10 +7,10 @@ from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
-from groundswell.events import Interaction, Reward
+from groundswell.events import Interaction, Reward, RewardState
 from groundswell.policy import PolicySnapshot
 from processors.join.config import JoinConfig
-from processors.learners.statistics import Statistics
+from processors.learners.statistics import STATES, UNKNOWN, Statistics
 from processors.policies.policy_watch import PolicyWatch
 from streams.observing.context_segments import Segments
 from streams.observing.learning_delays import Delays
@@ -19,7 +19,6 @@ from streams.settings import SegmentSettings
 
 MEMORY = 1000
 """Of how many interactions the gauges speak: one that many interactions ago counts 1/e of the newest."""
-STATES = ("-1", "0", "1")
 FADING = (
     "weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration",
 )  # fmt: skip
@@ -76,14 +75,13 @@ class LearningMetrics:
         metrics = self._metrics
         meanings = Counter([(one.signal, one.state) for one in rewards if one is not None])
         states: Counter[str] = Counter()
-        for (signal, number_of_state), number in meanings.items():
-            state = STATES[number_of_state + 1]
-            states[state] += number
-            metrics.signal_states.labels(model, metrics.signal_label(model, signal), state).inc(number)
-        for state, number in states.items():
-            metrics.rewards.labels(model, state).inc(number)
+        for (signal, state), number in meanings.items():
+            states[_label(state)] += number
+            metrics.signal_states.labels(model, metrics.signal_label(model, signal), _label(state)).inc(number)
+        for label, number in states.items():
+            metrics.rewards.labels(model, label).inc(number)
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
-        metrics.extreme.labels(model).inc(states.total() - states["0"])
+        metrics.extreme.labels(model).inc(states["-1"] + states["1"])
         if model in self._segments:
             self._count_by_segment(model, self._segments[model], interactions, rewards)
 
@@ -93,7 +91,7 @@ class LearningMetrics:
         metrics = self._metrics
         meanings = Counter(
             [
-                (segments.label(interaction.impression.context), one.signal, STATES[one.state + 1])
+                (segments.label(interaction.impression.context), one.signal, _label(one.state))
                 for interaction, one in zip(interactions, rewards, strict=True)
                 if one is not None
             ]
@@ -173,6 +171,10 @@ class LearningMetrics:
             elif model in published:
                 self._metrics.drop_policy(model)
                 self._watches[model] = PolicyWatch()
+
+
+def _label(state: RewardState | None) -> str:
+    return UNKNOWN if state is None else str(state)
 
 
 class RecentStatistics:

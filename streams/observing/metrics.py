@@ -13,6 +13,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from processors.join.entries import Outcome
+from processors.learners.statistics import STATES
 from streams.observing.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
@@ -99,7 +100,9 @@ class Metrics:
 
         # learning
         self.rewards = counter(
-            "groundswell_rewards", "interactions learned, by inferred reward state", ["model", "state"]
+            "groundswell_rewards",
+            "interactions learned, by inferred reward state: -1, 0, 1, or unknown where data cannot tell",
+            ["model", "state"],
         )
         self.signal_states = counter(
             "groundswell_signal_states",
@@ -116,7 +119,7 @@ class Metrics:
             "share of an inferred reward state among the last interactions (about a thousand)",
             ["model", "state"],
         )
-        self.extreme = counter("groundswell_extreme", "interactions whose inferred state is not 0", ["model"])
+        self.extreme = counter("groundswell_extreme", "interactions whose inferred state is -1 or 1", ["model"])
         self.definitely_negative = counter(
             "groundswell_definitely_negative", "interactions with a definitely negative signal", ["model"]
         )
@@ -292,7 +295,7 @@ class Metrics:
             self.effective_share, self.mean_weight, self.ik_calibration,
         ):  # fmt: skip
             _drop(gauge, model)
-        for state in ("-1", "0", "1"):
+        for state in STATES:
             _drop(self.state_rate, model, state)
         for setting in ("users", "signals"):
             _drop(self.forgotten, model, setting)

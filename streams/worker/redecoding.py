@@ -23,6 +23,7 @@ from processors.admission.interaction_records import InteractionReader, Stretch
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for
 from processors.learners.ledger import Ledger
+from processors.learners.statistics import UNKNOWN
 from processors.models.config import ModelConfig
 from processors.wire.log_records import LogRecord, parts
 from state import checkpoints
@@ -55,7 +56,7 @@ class Redecoded:
     before: int
     learned: int = 0
     compared: int = 0
-    flips: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+    flips: Counter[tuple[str, int | None, int | None]] = field(default_factory=Counter)
     rewards: tuple[float, float] = (0.0, 0.0)
 
     def in_words(self) -> Iterator[str]:
@@ -68,7 +69,11 @@ class Redecoded:
         then, now = (amount / self.compared for amount in self.rewards)
         yield f"  mean reward of what was shown {then:+.3f} before, {now:+.3f} now; states of {self.compared} compared"
         for (signal, old, new), count in self.flips.most_common():
-            yield f"  {signal}: {old:+d} became {new:+d} {count} times"
+            yield f"  {signal}: {_named(old)} became {_named(new)} {count} times"
+
+
+def _named(state: int | None) -> str:
+    return UNKNOWN if state is None else f"{state:+d}" if state else "0"
 
 
 def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = False) -> Iterator[Redecoded]:
@@ -168,11 +173,11 @@ def _batches(logs: TopicInspector, topic: str, partition: int, first: int, end: 
 
 def _states_before(
     settings: Settings, logs: TopicInspector, partition: int, name: str
-) -> dict[tuple[int, int], tuple[int, float]]:
+) -> dict[tuple[int, int], tuple[int | None, float]]:
     """Return state and reward by the place of the impression, as they are on the topic of rewards."""
     decoder, topic = msgspec.json.Decoder(Reward), settings.topics.rewards
     first, _ = logs.bounds(topic, partition + 1)[partition]
-    states: dict[tuple[int, int], tuple[int, float]] = {}
+    states: dict[tuple[int, int], tuple[int | None, float]] = {}
     for record in logs.read(topic, partition, first, as_they_come=True):
         reward = decoder.decode(record.value)
         if reward.model == name:
@@ -180,7 +185,7 @@ def _states_before(
     return states
 
 
-def _compare(result: Redecoded, states: Mapping[tuple[int, int], tuple[int, float]], reward: Reward) -> None:
+def _compare(result: Redecoded, states: Mapping[tuple[int, int], tuple[int | None, float]], reward: Reward) -> None:
     before = states.get((reward.source.partition, reward.source.offset))
     if before is None:
         return

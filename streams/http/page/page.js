@@ -8,6 +8,7 @@ const STATES = [
   { sign: "−1", name: "−1 dissatisfied", kind: "dissatisfied" },
   { sign: "0", name: "0 indifferent", kind: "indifferent" },
   { sign: "+1", name: "+1 satisfied", kind: "satisfied" },
+  { sign: "?", name: "unknown", kind: "unknown" }, // where data cannot tell
 ];
 // What became of impressions and feedback, in the order of the table; those marked are listed even where none.
 const OUTCOMES = [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.demo.account import ledger, percent
-from experiments.demo.audit import Judged
+from experiments.demo.audit import UNKNOWN, Judged
 from experiments.demo.plots import states_figure, value_figure
 from experiments.demo.report import Decoded, confusion, decoding, outcomes, write_report
 from experiments.demo.result import DemoResult, Summary, state_rates
@@ -85,7 +85,7 @@ def test_decoding_names_the_most_frequent_state_of_each_signal() -> None:
 def test_confusion_counts_each_inference_after_the_first_quarter_once() -> None:
     table = confusion(result())
     assert sum(sum(row.values()) for row in table.values()) == COUNT * 3 // 4
-    assert table[1] == {-1: 0, 0: 0, 1: 100}
+    assert table[1] == {UNKNOWN: 0, -1: 0, 0: 0, 1: 100}
     assert table[-1][1] == 25
 
 

@@ -62,7 +62,7 @@ def test_the_panel_can_be_drawn_before_anything_is_known_and_without_an_end() ->
 
 def test_a_line_says_the_same_in_words() -> None:
     assert line(view()) == (
-        "running: produced 1,500 of 2,000, learned 1,200; reward states +1:60% 0:30% -1:10%; "
+        "running: produced 1,500 of 2,000, learned 1,200; reward states +1:60% 0:30% -1:10% ?:0%; "
         "true value 0.80 (exploring 0.55); policy version 1,100"
     )
 

@@ -36,7 +36,7 @@ def learned(app: Groundswell, rewards: list[Reward]) -> None:
     learning = LearningMetrics(app.metrics)
     learning.follow(0, "feed", Statistics())
     for number, one in enumerate(rewards):
-        running_totals.tally(sums, 0, 1.0, 3, np.array([one.state, one.state, 0.5, 1.0, 1.0]))
+        running_totals.tally(sums, 0, 1.0, 3, np.array([one.state or 0, 0.0, 0.5, 1.0, 1.0]), one.state is None)
         learning.learned(0, "feed", [interaction(number)], [one], Statistics.of(0, sums))
     app.metrics.policy_version.labels("feed").set(len(rewards))
     for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():
@@ -76,9 +76,9 @@ def test_what_a_signal_was_taken_for_is_that_of_the_recent_past() -> None:
     recent.update({("like", "1"): 5 * MEMORY, ("like", "-1"): 5 * MEMORY, ("skip", "0"): 1})
     like, skip = recent.signals()
     assert (like.name, skip.name) == ("like", "skip")
-    minus, zero, plus = like.states
+    minus, zero, plus, unknown = like.states
     assert minus > 0.98 * sum(like.states)
-    assert zero == 0
+    assert zero == unknown == 0
     assert plus > 0
 
 
@@ -98,7 +98,7 @@ def test_of_many_signals_the_frequent_ones_are_shown_and_the_others_counted() ->
 
 def test_it_shows_what_was_learned() -> None:
     app = create_app(settings())
-    learned(app, [reward("like", 1)] * 30 + [reward("none", 0)] * 10)
+    learned(app, [reward("like", 1)] * 20 + [reward("like", None)] * 10 + [reward("none", 0)] * 10)
     app.metrics.join.labels("matched").inc(30)
     app.metrics.dead_letters.labels("feedback", "schema").inc(2)
     app.metrics.lag.labels("impressions", "0").set(4)
@@ -113,7 +113,7 @@ def test_it_shows_what_was_learned() -> None:
     model = live.model
     assert model is not None
     assert (model.learned, model.policy_version) == (40, 40)
-    assert model.rates == pytest.approx((0, 0.25, 0.75), abs=0.01)
+    assert model.rates == pytest.approx((0, 0.25, 0.5, 0.25), abs=0.01)
     assert model.value == Value(value=0.5, lower=0.4, upper=0.6, logged=0.1)
     assert [point.at for point in model.past] == [100_000, 101_000]
     assert model.past[-1].rates == model.rates

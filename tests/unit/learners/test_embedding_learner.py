@@ -74,7 +74,7 @@ def test_people_who_mean_opposite_things_are_all_understood(config: ModelConfig)
             greedy = policy.greedy({"task": f"t{task}", "user": user}, ACTIONS)
             assert greedy.index(max(greedy)) == task % len(ACTIONS)
     right = [int(one.impression.chosen == int(str(one.impression.context["task"])[1:]) % len(ACTIONS)) for one in LOG]
-    decoded = [reward.state for reward in rewards if reward]
+    decoded = [reward.state or 0 for reward in rewards if reward]
     assert np.mean(np.equal(right[-2_000:], decoded[-2_000:])) > 0.9
 
 

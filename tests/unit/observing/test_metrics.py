@@ -168,3 +168,27 @@ def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
     bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate", "setting"}
     assert {label for one in declared for label in one.labels} <= bounded
+
+
+def test_what_data_cannot_tell_is_counted_as_unknown_and_as_nothing_else() -> None:
+    metrics = Metrics()
+    learning = LearningMetrics(metrics, {"feed": SegmentSettings(feature="user")})
+    learning.follow(3, "feed", Statistics())
+    states = {"-1": 0, "0": 0, "1": 1, "unknown": 3}
+    rewards = [reward("like", 1), *[reward("like", None)] * 3]
+    learning.learned(
+        3, "feed", [interaction(i) for i in range(4)], rewards, Statistics(learned=4, states=states, weights=4.0)
+    )
+    counted = samples(metrics)
+    of_feed = {("model", "feed")}
+
+    def count(name: str, **labels: str) -> float:
+        return counted[f"groundswell_{name}", frozenset(of_feed | labels.items())]
+
+    assert (count("rewards_total", state="unknown"), count("rewards_total", state="1")) == (3, 1)
+    assert count("signal_states_total", signal="like", state="unknown") == 3
+    assert count("segment_signal_states_total", segment="ann", signal="like", state="unknown") == 3
+    assert count("reward_state_rate", state="unknown") == pytest.approx(0.75)
+    assert count("extreme_total") == 1
+    metrics.drop_model("feed")
+    assert not any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))

@@ -29,7 +29,11 @@ def test_a_learner_given_the_same_interactions_ends_with_the_same_weights() -> N
     )
     weights = learner.snapshot(None).bandit
     assert weights.values == played.bandit[weights.indices, 0].tolist()
-    assert [reward.state for reward in rewards if reward] == played.decoded.tolist()
+    known = [
+        (one.state, decoded) for one, decoded in zip(rewards, played.decoded, strict=True) if one and not one.doubt
+    ]
+    assert len(known) > len(rewards) / 2
+    assert all(state == decoded for state, decoded in known)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_another() -> None:
