@@ -30,6 +30,16 @@ def greedy(scores: Sequence[float]) -> list[float]:
     return [1 / ties if score == best else 0.0 for score in scores]
 
 
+def raised(probabilities: Sequence[float], floor: float) -> list[float]:
+    """Return the probabilities mixed with equal ones, as little as gives each of K actions `floor` / K."""
+    count = len(probabilities)
+    least = count * min(probabilities)
+    if least >= floor:
+        return list(probabilities)
+    mixed = (floor - least) / (1 - least)
+    return [(1 - mixed) * one + mixed / count for one in probabilities]
+
+
 def probabilities(scores: Sequence[float], exploration: Exploration) -> list[float]:
     """Return the probability of each action, summing to 1; equal scores get equal probabilities."""
     count, best, parameter = len(scores), max(scores), exploration.parameter

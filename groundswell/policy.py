@@ -7,6 +7,9 @@ How to evaluate one, for a context (name -> value) and a list of actions (id, na
    feature (hash h, value y), of bandit[cross(g, h) mod 2^bits] * x * y, where an index that is not listed
    weighs 0.
 3. `exploration` turns scores into probabilities (`groundswell/exploration.py` has the three formulas).
+4. Where there is `in_doubt`, and the hash of a context feature, the constant's 0 included, is among its `features`:
+   with l = K times the least of the K probabilities, if l < `floor`, each p becomes (1 - m) p + m / K,
+   m = (`floor` - l) / (1 - l). So each action has `floor` / K at least.
 
 A worked example, bits 8: context {"user": "ann"} has the one feature "user=ann" (the constant is left out
 where others exist, unless `shared_weights`), h = 2965408903; action a1 has "=a1", h = 3553094021; their cross
@@ -34,7 +37,8 @@ RECIPE = (
     "h = fmix32(crc32(utf8)); cross(g, h) = fmix32((g * 2654435761 + h) mod 2^32); index = cross mod 2^bits; "
     "context_crosses: also cross(g, h), x * y of each pair of context features in the order of their names; "
     'shared_weights, or no other feature, or with constant_beside_numbers one whose value is not 1: also "", 1 in the '
-    "context"
+    'context; in_doubt, where the h of a feature of the context or of "" is among its features: '
+    "each p becomes (1 - m) p + m / K with the least m >= 0 that gives each floor / K"
 )
 
 
@@ -49,13 +53,25 @@ class Weights(Struct, frozen=True):
     values: list[float]
 
 
+class InDoubt(Struct, frozen=True):
+    """Where data cannot tell what people feel: contexts with one of these features are explored at least so much.
+
+    `features` are hashes of context features, ascending, 0 (that of the constant) for all contexts; `floor` is the
+    least share of the decisions that explores.
+    """
+
+    floor: float
+    features: list[int]
+
+
 class PolicySnapshot(Struct, frozen=True, kw_only=True):
     """A policy as of `version` interactions, with the inverse kinematics it was learned from.
 
     `parent` is the version published before. `constant_beside_numbers` says that the constant feature counts also in
-    contexts in which another feature has a value that is not 1. `inverse_kinematics` is the classifier of the papers'
-    rules, None where there is none or it has no linear weights. `configuration` is the SHA-256 of the model's
-    configuration. `checksum` is empty but on the wire: there it is the SHA-256 of the JSON with an empty one.
+    contexts in which another feature has a value that is not 1. `in_doubt` is left out where nothing is.
+    `inverse_kinematics` is the classifier of the papers' rules, None where there is none or it has no linear weights.
+    `configuration` is the SHA-256 of the model's configuration. `checksum` is empty but on the wire: there it is the
+    SHA-256 of the JSON with an empty one.
     """
 
     schema_version: Literal[1] = 1
@@ -69,6 +85,7 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     shared_weights: bool
     constant_beside_numbers: bool | UnsetType = UNSET  # left out of older snapshots, whose checksums are without it
     exploration: Exploration
+    in_doubt: InDoubt | UnsetType = UNSET
     bandit: Weights
     inverse_kinematics: Weights | None
     configuration: str
@@ -114,8 +131,12 @@ class Policy:
         self.version = 0 if snapshot is None else snapshot.version
         self._snapshot = snapshot
         self._weights: Mapping[int, float] = {}
+        self._doubtful: frozenset[int] = frozenset()
+        self._floor = 0.0
         if snapshot is not None:
             self._weights = dict(zip(snapshot.bandit.indices, snapshot.bandit.values, strict=True))
+            if isinstance(snapshot.in_doubt, InDoubt):
+                self._doubtful, self._floor = frozenset(snapshot.in_doubt.features), snapshot.in_doubt.floor
 
     @classmethod
     def uniform(cls) -> Self:
@@ -140,7 +161,14 @@ class Policy:
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probability with which to show each action: log that of the one shown."""
         now = self._snapshot.exploration if self._snapshot else Exploration("epsilon-greedy", 1.0)
-        return exploration.probabilities(self.scores(context, actions), now)
+        found = exploration.probabilities(self.scores(context, actions), now)
+        return exploration.raised(found, self._floor) if self._in_doubt(context) else found
+
+    def _in_doubt(self, context: Mapping[str, FeatureValue]) -> bool:
+        if self._snapshot is None or not self._doubtful:
+            return False
+        features = context_features(context, self._snapshot.context_crosses)
+        return any(key in self._doubtful for key, _ in features)
 
     def greedy(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probabilities without exploration, ties averaged."""

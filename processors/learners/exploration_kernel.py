@@ -31,6 +31,20 @@ def action_scores(bandit, features, shared, context_row, set_row, out):
 
 
 @borrowing
+def raise_to(floor, out):
+    """Mix probabilities with equal ones; `groundswell.exploration.raised` is the same in Python."""
+    count = len(out)
+    least = out[0]
+    for probability in out:
+        least = min(least, probability)
+    least *= count
+    if least < floor:
+        mixed = (floor - least) / (1.0 - least)
+        for a in range(count):
+            out[a] = (1.0 - mixed) * out[a] + mixed / count
+
+
+@borrowing
 def explore(scores, kind, parameter, out):
     """Write the probability of each action; `groundswell.exploration.probabilities` is the same in Python."""
     count = len(scores)

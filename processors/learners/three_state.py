@@ -44,7 +44,7 @@ OUTPUTS: Final = kernel_columns.OUTPUTS + 4
 SURE, NO_ANCHOR, NO_INFORMATION, NO_INDIFFERENCE, UNDETERMINED = range(5)
 """Why a state is unknown, if it is: which assumption fails, or that the meaning of the signal is not determined."""
 LEAST_SURE: Final = 0.6
-"""Of the likeliest state's probability without the presumption that who does something is satisfied."""
+"""Of what the meaning of a signal gives the inferred state, where all states and all actions are alike."""
 SURELY: Final = 2.0
 """Standard errors above 0 at which feedback tells something about the action."""
 TOLD_KEPT, TOLD_CAP = 0.9998, 100.0
@@ -428,20 +428,22 @@ def failing(totals):
 
 
 @borrowing
-def doubt(totals, kind, minus, zero, plus):
+def doubt(totals, kind, state, minus, zero, plus):
     """Return why the state is unknown, `SURE` if there is no reason.
 
-    A definite signal is what it is named for also where nobody is indifferent. That any other is one of joy is
-    presumed at first (`START_OTHER`): a state that the presumption alone makes likely is not determined.
+    `state` is the likeliest, the others are the likelihoods of the signal in the three states. A definite signal is
+    what it is named for also where nobody is indifferent. That any other is one of joy is presumed at first
+    (`START_OTHER`), and then so is the action: a state that is likely by what was presumed alone, and not by what was
+    learned of the signal, is not determined.
     """
     reason = failing(totals)
     if reason == NO_INDIFFERENCE and (kind == ANCHORED) | (kind == OPPOSITE):
         return SURE
     if reason != SURE or kind != OTHER:
         return reason
-    by_evidence = plus * PRESUMED
-    likeliest = by_evidence if plus > zero and plus > minus else max(minus, zero)
-    return SURE if likeliest >= LEAST_SURE * (minus + zero + by_evidence) else UNDETERMINED
+    plus *= PRESUMED
+    likely = minus if state < 0.0 else (plus if state > 0.0 else zero)
+    return SURE if likely >= LEAST_SURE * (minus + zero + plus) else UNDETERMINED
 
 
 @borrowing
@@ -547,9 +549,10 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     totals[MINUSES] += minus
     totals[ZEROS] += zero
     totals[PLUSES] += plus
-    out[kernel_columns.STATE] = polarity * (-1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0))
+    state = -1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0)
+    out[kernel_columns.STATE] = polarity * state
     out[kernel_columns.REWARD] = polarity * (plus - minus)
-    out[DOUBT] = doubt(totals, kind, minus, zero, plus)
+    out[DOUBT] = doubt(totals, kind, state, like_minus, like_zero, like_plus)
     out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
 
     learn_reward(

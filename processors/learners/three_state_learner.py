@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
-from groundswell.events import Doubt
-from groundswell.policy import PolicySnapshot
+from groundswell.events import Action, Doubt, FeatureValue
+from groundswell.features import CONSTANT_HASH
+from groundswell.policy import InDoubt, PolicySnapshot
 from processors.features.ragged_rows import Arrays
-from processors.learners import kernel_columns, three_state, three_state_scores
+from processors.learners import (
+    doubtful_contexts,
+    exploration_schedule,
+    kernel_columns,
+    three_state,
+    three_state_scores,
+)
 from processors.learners.learner import Learner
+from processors.models.config import ModelConfig
+from processors.wire.packed_arrays import packed_rows, unpacked_rows
 
 DIGITS = 6
 """Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
@@ -35,6 +45,10 @@ class ThreeStateLearner(Learner):
 
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
+
+    def __init__(self, model: ModelConfig) -> None:
+        super().__init__(model)
+        self._doubtful = np.zeros((doubtful_contexts.SLOTS, doubtful_contexts.COLUMNS))
 
     @property
     def fewest_actions(self) -> int:
@@ -61,11 +75,33 @@ class ThreeStateLearner(Learner):
             weights,
             outputs,
         )
+        doubtful_contexts.remember_batch(self._doubtful, arrays, rows, outputs[:, three_state.DOUBT])
         return outputs
 
     def _score(self, arrays: Arrays, context: int, actions: int, out: NDArray[np.float64]) -> None:
         shared = self._parameters[kernel_columns.SHARED]
         three_state_scores.action_scores(self._tables["bandit"], arrays, shared, context, actions, out)
+
+    def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
+        """Return the probability with which to show each action, as the snapshot of this moment would."""
+        self._store.trim()
+        row, actions_row = self._store.context(context), self._store.actions(actions)
+        scores, result = np.empty((2, len(actions)))
+        now = self.exploration
+        three_state_scores.probabilities(
+            self._tables["bandit"],
+            self._totals,
+            self._doubtful,
+            self._store.arrays,
+            self._parameters[kernel_columns.SHARED],
+            row,
+            actions_row,
+            (exploration_schedule.KINDS[now.kind], now.parameter),
+            self.model.exploration.floor_in_doubt,
+            scores,
+            result,
+        )
+        return list(result.tolist())
 
     def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
         probabilities: list[list[float]] = outputs[:, three_state.MINUS : three_state.PLUS + 1].round(DIGITS).tolist()
@@ -76,4 +112,26 @@ class ThreeStateLearner(Learner):
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""
-        return msgspec.structs.replace(super().snapshot(parent), constant_beside_numbers=True)
+        features = self._features_in_doubt() if (floor := self.model.exploration.floor_in_doubt) else []
+        return msgspec.structs.replace(
+            super().snapshot(parent),
+            constant_beside_numbers=True,
+            in_doubt=InDoubt(floor, features) if features else UNSET,
+        )
+
+    def _features_in_doubt(self) -> list[int]:
+        if three_state.failing(self._totals) != three_state.SURE:
+            return [CONSTANT_HASH]
+        return doubtful_contexts.listed(self._doubtful)
+
+    def state(self) -> dict[str, object]:
+        """Return everything as plain values."""
+        return {**super().state(), "doubtful": packed_rows(self._doubtful)}
+
+    @classmethod
+    def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
+        """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot."""
+        learner = super().restore(model, state)
+        if "doubtful" in state:
+            learner._doubtful = unpacked_rows(state["doubtful"])
+        return learner

@@ -1,10 +1,10 @@
-"""What the bandit of the default rule makes of each action of a set."""
+"""What the bandit of the default rule makes of each action of a set, and with which probability it is shown."""
 
 from __future__ import annotations
 
 from processors.compiled import compiled
-from processors.learners import exploration_kernel
-from processors.learners.three_state import constant_needed
+from processors.learners import doubtful_contexts, exploration_kernel
+from processors.learners.three_state import SURE, constant_needed, failing
 
 
 @compiled()
@@ -13,3 +13,12 @@ def action_scores(bandit, features, shared, context_row, set_row, out):
     exploration_kernel.action_scores(
         bandit, features, constant_needed(features, context_row, shared), context_row, set_row, out
     )
+
+
+@compiled()
+def probabilities(bandit, totals, doubtful, features, shared, context_row, set_row, exploration, floor, scores, out):
+    """Write the probability of each action; `exploration` is the kind and its parameter."""
+    action_scores(bandit, features, shared, context_row, set_row, scores)
+    exploration_kernel.explore(scores, exploration[0], exploration[1], out)
+    if failing(totals) != SURE or doubtful_contexts.concerned(doubtful, features, context_row):
+        exploration_kernel.raise_to(floor, out)

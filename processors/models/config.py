@@ -172,12 +172,15 @@ class ExplorationConfig(Settings):
 
     epsilon-greedy: epsilon_t = min(1, (t0 / t)^(1/3)), never below `floor`; `t0` of `None` is the size of the
     problem, distinct context features times actions. squarecb: gamma_t = `gamma` * sqrt(t). softmax: scores
-    divided by `temperature`.
+    divided by `temperature`. Where data cannot tell what people feel (no definite signal came yet, next to nobody is
+    indifferent, feedback tells nothing, or in some contexts the meaning of a signal is not determined), each of K
+    actions is shown with a probability of at least `floor_in_doubt` / K, whatever the kind.
     """
 
     kind: ExplorationKind = "epsilon-greedy"
     t0: Positive | None = None
     floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+    floor_in_doubt: Annotated[float, Field(ge=0, le=1)] = 0.1
     gamma: Positive = 1.0
     temperature: Positive = 0.1
 
@@ -245,6 +248,10 @@ class ModelConfig(Settings):
             if self.indifferent != {NONE_SIGNAL}:
                 raise ValueError(
                     f"rule {self.reward.rule!r} knows no indifferent signals: the ones given would silently do nothing"
+                )
+            if self.exploration.floor_in_doubt != ExplorationConfig().floor_in_doubt:
+                raise ValueError(
+                    f"rule {self.reward.rule!r} is never in doubt: floor_in_doubt would silently do nothing"
                 )
             return self
         if self.inverse_kinematics.estimator or self.bandit.estimator:

@@ -14,13 +14,14 @@ import hypothesis.strategies as st
 import msgspec
 import pytest
 from hypothesis import given, settings
+from msgspec import UNSET, UnsetType
 
 from groundswell import policy
 from groundswell.chunks import split
 from groundswell.events import Action, FeatureValue, Feedback, Impression, contradiction
 from groundswell.exploration import Exploration
-from groundswell.features import action_features, context_features, crossed
-from groundswell.policy import Policy, PolicySnapshot, Weights
+from groundswell.features import Feature, action_features, context_features, crossed
+from groundswell.policy import InDoubt, Policy, PolicySnapshot, Weights
 from streams.worker.outputs import contract_partition
 
 TEXT = (Path(__file__).parents[3] / "docs" / "clients.md").read_text()
@@ -36,6 +37,12 @@ explorations = st.one_of(
     st.builds(Exploration, st.just("squarecb"), st.floats(0.1, 100)),
     st.builds(Exploration, st.just("softmax"), st.floats(0.05, 10)),
 )
+
+
+def doubts(features: list[Feature]) -> st.SearchStrategy[InDoubt | UnsetType]:
+    """Return doubts about some of a context's features, the constant among them, or about another context."""
+    keys = st.lists(st.sampled_from([17, *(key for key, _ in features)]), min_size=1, max_size=3)
+    return st.one_of(st.just(UNSET), st.builds(InDoubt, st.floats(0, 1), keys.map(sorted)))
 
 
 @st.composite
@@ -62,6 +69,7 @@ def decisions(draw: st.DrawFn) -> tuple[PolicySnapshot, dict[str, FeatureValue],
         context_crosses=crosses,
         shared_weights=draw(st.booleans()),
         exploration=draw(explorations),
+        in_doubt=draw(doubts(context_features(context, crosses))),
         bandit=Weights(keys, [weight / 8 for weight in weights]),
         inverse_kinematics=None,
         configuration="",

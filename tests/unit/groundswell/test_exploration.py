@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundswell.exploration import Exploration, greedy, probabilities
+from groundswell.exploration import Exploration, greedy, probabilities, raised
 from processors.learners import exploration_kernel
 from processors.learners.exploration_schedule import KINDS, at
 from processors.models.config import ExplorationConfig
@@ -41,6 +41,26 @@ def test_the_learner_explores_as_the_policy_does(values: list[float], exploratio
     compiled = np.empty(len(values))
     exploration_kernel.explore(np.array(values), KINDS[exploration.kind], exploration.parameter, compiled)
     assert list(compiled) == pytest.approx(probabilities(values, exploration))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(scores, explorations, st.floats(0, 1))
+def test_a_floor_holds_and_changes_nothing_that_is_above_it(
+    values: list[float], exploration: Exploration, floor: float
+) -> None:
+    before = probabilities(values, exploration)
+    result = raised(before, floor)
+    assert sum(result) == pytest.approx(1)
+    assert min(result) >= floor / len(values) - 1e-12
+    if min(before) >= floor / len(values):
+        assert result == before
+    else:
+        assert min(result) == pytest.approx(floor / len(values))
+    ordered = [p for _, p in sorted(zip(values, result, strict=True))]
+    assert all(low <= high + 1e-12 for low, high in pairwise(ordered))
+    compiled = np.array(before)
+    exploration_kernel.raise_to(floor, compiled)
+    assert list(compiled) == pytest.approx(result)
 
 
 def test_greedy_shares_ties() -> None:
