@@ -13,6 +13,7 @@ from experiments.papers import measures
 from experiments.papers.experiment import Bar, Direction, Plot, Run, median, never_is_worst, worst
 from experiments.people.self_play import People, Play, play
 from experiments.people.three_state import SIGNALS, ThreeStateUsers
+from processors.learners import three_state as kernel
 from processors.models.config import ModelConfig
 
 USERS, ACTIONS, P_DISLIKE, HORIZON = 5, 11, 0.1, 150_000
@@ -65,6 +66,7 @@ def measured(setting: str, seed: int, played: Play) -> Run:
             "recall": recall,
             "precision": measures.precision(played.true, played.decoded),
             "recall_negative": recall["-1"],
+            **_told(played),
         },
         {
             "value": measures.trailing_mean(played.values)[::100],
@@ -74,6 +76,17 @@ def measured(setting: str, seed: int, played: Play) -> Run:
             },
         },
     )
+
+
+def _told(played: Play) -> dict[str, float]:
+    """Return how right the probabilities of states are, and how many are unknown, where the rule says so."""
+    said, felt = played.probabilities[measures.SETTLED :], played.true[measures.SETTLED :]
+    if not said.any():
+        return {}
+    return {
+        "calibration_error": measures.calibration_error(said, felt),
+        "unknown": float((played.doubts[measures.SETTLED :] != kernel.SURE).mean()),
+    }
 
 
 def ran(setting: str, seed: int, people: People, model: ModelConfig = MODEL, horizon: int = HORIZON) -> Run:

@@ -19,9 +19,9 @@ from experiments.papers.experiment import Bar, Experiment, Plot, Run, median, ne
 from experiments.people import changes, dwell, featured, leaks, logs, many_enjoyed, no_none, opposed, tastes
 from experiments.people.playing import CLICKS, INFERRED, MODEL, TRUE, Outcome, played
 from experiments.people.world import World
+from processors.learners import three_state
 
 SETTLED: Final = 5_000
-BINS: Final = 10
 NEVER: Final = 10**9
 
 
@@ -52,6 +52,8 @@ CASES: Final[dict[str, Case]] = {
     "new-items": Case("Ten new items a day", changes.world, changes.ITEMS, 0.95),
 }
 NOBODY_INDIFFERENT: Final = frozenset({"1/1 of 2", "2/1 of 3"})
+NOBODY_HATED: Final = frozenset({"1/0 of 2"})
+"""No definite signal ever comes there, so that all is unknown."""
 BACK_WITHIN: Final = 8_000
 BETWEEN: Final = 15_000 - measures.WINDOW
 """Visits after a change that are looked at: the next change comes no sooner than 15,000 visits later."""
@@ -63,14 +65,8 @@ def cases() -> tuple[str, ...]:
 
 
 def calibration_error(outcome: Outcome, after: int = SETTLED) -> float:
-    """Return the expected calibration error of the state whose probabilities are worst calibrated."""
-    errors = []
-    for number, state in enumerate((-1, 0, 1)):
-        said, was = outcome.probabilities[after:, number], outcome.true[after:] == state
-        bins = np.minimum((said * BINS).astype(int), BINS - 1)
-        gaps = [abs(float((said - was)[bins == one].sum())) for one in range(BINS)]
-        errors.append(sum(gaps) / len(said))
-    return max(errors)
+    """Return how far the probabilities of states are from what was felt, once settled."""
+    return measures.calibration_error(outcome.probabilities[after:], outcome.true[after:])
 
 
 def run(case: str, setting: str, seed: int) -> Run:
@@ -93,6 +89,7 @@ def run(case: str, setting: str, seed: int) -> Run:
         "accuracy": float((ours.true[half:] == ours.decoded[half:]).mean()),
         "recall_negative": float((ours.decoded[half:][hated] == -1).mean()) if hated.any() else None,
         "calibration_error": calibration_error(ours),
+        "unknown": float((ours.doubts[half:] != three_state.SURE).mean()),
     }
     if case == "skewed-log":
         times = [never_is_worst(measures.t90(one.values), "lower") for one in (ours, oracle)]
@@ -136,6 +133,8 @@ def bars(case: str, setting: str, runs: Sequence[Run]) -> list[Bar]:
             result.append(at_least("median recall of -1", "recall_negative", 0.85))
     if (case == "many-enjoyed" and setting not in NOBODY_INDIFFERENT) or setting.startswith("clean"):
         result.append(feeds.at_most(runs, "calibration_error", 0.05))
+        if setting not in NOBODY_HATED:
+            result.append(feeds.at_most(runs, "unknown", 0.03))
     if case == "skewed-log":
         result.append(feeds.at_most(runs, "over_oracle_t90", 3))
     if case == "flip":
@@ -171,6 +170,7 @@ def experiment(case: str) -> Experiment:
             "accuracy": "higher",
             "recall_negative": "higher",
             "calibration_error": "lower",
+            "unknown": "lower",
             "back_after": "lower",
         },
         bars=partial(bars, case),

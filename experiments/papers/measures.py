@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 WINDOW = 500
 GOOD = 0.9
 SETTLED = 20_000
+BINS: Final = 10
 VALUE_AT = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 150_000)
 
 
@@ -47,6 +50,20 @@ def recall(true: NDArray[np.int8], decoded: NDArray[np.int8], after: int = SETTL
 def precision(true: NDArray[np.int8], decoded: NDArray[np.int8], after: int = SETTLED) -> dict[str, float | None]:
     """Return, for each decoded state, the share of its interactions that truly were of it."""
     return _shares(decoded[after:], true[after:])
+
+
+def calibration_error(probabilities: NDArray[np.float64], true: NDArray[np.integer[Any]]) -> float:
+    """Return the expected calibration error, in ten bins, of the state whose probabilities are worst calibrated.
+
+    `probabilities` has shape (interactions, 3) (Naeini, Cooper & Hauskrecht 2015).
+    """
+    errors = []
+    for number, state in enumerate((-1, 0, 1)):
+        said, was = probabilities[:, number], true == state
+        bins = np.minimum((said * BINS).astype(int), BINS - 1)
+        gaps = [abs(float((said - was)[bins == one].sum())) for one in range(BINS)]
+        errors.append(sum(gaps) / len(said))
+    return max(errors)
 
 
 def _shares(of: NDArray[np.int8], same: NDArray[np.int8]) -> dict[str, float | None]:

@@ -21,6 +21,8 @@ def bars(_setting: str, runs: Sequence[Run]) -> list[Bar]:
         feeds.at_most(runs, "t90", 1_200),
         feeds.nineteen_of_twenty(runs, "stable", 2_500),
         feeds.at_least(runs, "recall_negative", 0.95),
+        feeds.at_most(runs, "calibration_error", 0.05),
+        feeds.at_most(runs, "unknown", 0.02),
     ]
 
 
@@ -35,7 +37,7 @@ EXPERIMENT = Experiment(
     configuration=feeds.configuration(p_dislike=P_DISLIKE),
     settings=("p_dislike .2",),
     run=run,
-    directions=feeds.DIRECTIONS,
+    directions={**feeds.DIRECTIONS, "calibration_error": "lower", "unknown": "lower"},
     bars=bars,
     plots=feeds.plots,
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from experiments.people.compiled_learner import action_scores, compiled_learner, learn_one
 from groundswell.events import Action
 from processors.features.feature_store import FeatureStore
-from processors.learners import exploration_kernel, kernel_columns, running_totals
+from processors.learners import exploration_kernel, kernel_columns, running_totals, three_state
 from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
@@ -42,7 +42,8 @@ class Play:
     """A run: per interaction the greedy value after it, who came, what was shown, how likely, and what came
     back.
 
-    `values` is the mean over all users of the state of the best-scored action, ties averaged.
+    `values` is the mean over all users of the state of the best-scored action, ties averaged; `probabilities` of shape
+    (interactions, 3) are those of the states and `doubts` why they may be unknown, both 0 where the rule has none.
     """
 
     values: NDArray[np.float64]
@@ -53,6 +54,8 @@ class Play:
     true: NDArray[np.int8]
     decoded: NDArray[np.int8]
     bandit: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    doubts: NDArray[np.int64]
 
 
 def play(people: People, model: ModelConfig, horizon: int, seed: int, change: People | None = None) -> Play:
@@ -68,6 +71,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
     values = np.zeros(horizon)
     record = np.zeros((horizon, 5), dtype=np.int64)
     propensities = np.zeros(horizon)
+    said = np.zeros((horizon, 4))
     _play(
         np.random.default_rng(seed),
         np.array([phase.states for phase in phases], dtype=np.int64),
@@ -80,6 +84,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
         values,
         record,
         propensities,
+        said,
     )
     return Play(
         values=values,
@@ -90,6 +95,8 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
         true=record[:, 3].astype(np.int8),
         decoded=record[:, 4].astype(np.int8),
         bandit=learner[1][0],
+        probabilities=said[:, :3],
+        doubts=said[:, 3].astype(np.int64),
     )
 
 
@@ -137,6 +144,7 @@ def _play(
     values,
     record,
     propensities,
+    said,
 ):
     users, actions = states[0].shape
     _, _, _, totals, _, _, output = learner
@@ -161,3 +169,4 @@ def _play(
         values[t] = _greedy_value(scores, states[phase])
         propensities[t] = shown[action]
         record[t] = user, action, signal, state, np.int64(output[kernel_columns.STATE])
+        said[t] = output[three_state.MINUS : three_state.DOUBT + 1]

@@ -20,7 +20,7 @@ from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
 from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
-from processors.learners.statistics import Statistics
+from processors.learners.statistics import Assumption, Statistics
 from processors.models.config import ModelConfig
 from processors.models.signal_reduction import occurrences, reduced_signal
 from processors.wire.envelopes import Envelope
@@ -159,6 +159,18 @@ class Learner(ABC):
     def statistics(self) -> Statistics:
         """What was counted so far."""
         return Statistics.of(self._skipped, self._sums)
+
+    @property
+    def violated(self) -> Mapping[Assumption, bool]:
+        """Of each assumption of the rule that can be checked: whether it fails now.
+
+        The papers' rules assume that extremes are rare: most of what would come back if all actions were shown alike
+        is not (ICLR 2023, section 4).
+        """
+        if self.model.reward.extreme == "meaning":
+            return {}
+        now = self.statistics
+        return {"rare_extremes": now.extreme_weights > now.weights / 2}
 
     @property
     def forgotten(self) -> Mapping[str, int]:

@@ -25,8 +25,9 @@ STATES: Final = 4
     WEIGHTS,
     SQUARED_WEIGHTS,
     LARGEST_WEIGHT,
-) = range(STATES, STATES + 9)
-SUMS: Final = STATES + 9
+    EXTREME_WEIGHTS,
+) = range(STATES, STATES + 10)
+SUMS: Final = STATES + 10
 SEEN_BITS: Final = 16
 
 
@@ -56,3 +57,4 @@ def tally(sums, negative, weight, actions, out, unknown):
     sums[WEIGHTS] += weight
     sums[SQUARED_WEIGHTS] += weight * weight
     sums[LARGEST_WEIGHT] = max(sums[LARGEST_WEIGHT], weight)
+    sums[EXTREME_WEIGHTS] += weight * abs(np.sign(out[STATE]))

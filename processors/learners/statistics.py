@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 from msgspec import Struct, field
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 UNKNOWN: Final = "unknown"
 STATES: Final = ("-1", "0", "1", UNKNOWN)
 """The inferred states by which everything is counted."""
+Assumption = Literal["definite_signal", "informative_feedback", "indifference", "rare_extremes"]
+"""What a reward rule takes for granted, and can check."""
 _SUMS: Final = (
     "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration", "weights", "squared_weights",
-    "largest_weight",
+    "largest_weight", "extreme_weights",
 )  # fmt: skip
 
 
@@ -23,6 +25,8 @@ class Statistics(Struct):
     `weights` are importance weights, 1/(K p) times the weight of the impression. Log losses are in nats and, like
     the correct counts, weighted with them as the inverse kinematics is; the prior is 1/K for each action, which is
     right under those weights. Divide by `weights` for a mean.
+
+    `extreme_weights` are those of the interactions that were taken for -1 or 1, also where that is in doubt.
 
     `ik_calibration` sums w / P over the interactions whose shown action the posterior P ranked first. Where posteriors
     mean what they say its mean is sum_a P(a) 1[a first] / P(a) = 1; below it they are too sure of themselves, above
@@ -41,6 +45,7 @@ class Statistics(Struct):
     weights: float = 0.0
     squared_weights: float = 0.0
     largest_weight: float = 0.0
+    extreme_weights: float = 0.0
 
     @classmethod
     def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:

@@ -410,21 +410,42 @@ def inform(totals, told, weight):
 
 
 @borrowing
-def failing(totals):
-    """Return which assumption about all feedback fails now, `SURE` if none does.
+def unanchored(totals):
+    """Return whether no definite signal came yet, so that +1 and -1 could change places.
 
-    NO_ANCHOR: no definite signal came yet, so that +1 and -1 could change places: what they are is identified by it
-    alone (ICLR 2023, section 4). NO_INFORMATION: the posterior foretells the shown action no better than 1/K, so that
-    feedback does not depend on what is felt, or not in a way that is learned: nothing is identified (Xie et al. 2021,
-    assumption 2). The mean of log K P(a | x, y), each term of what was learned before it (Dawid 1984), lies less than
-    two standard errors above 0. NO_INDIFFERENCE: next to no `none` comes, so that 0 rests on the commonest signal, and
-    joy of nearly everybody would pass for it.
+    Of the two extreme states it alone says which is which (ICLR 2023, arXiv 2211.15823, section 4).
     """
-    if totals[NAMED] == 0.0:
+    return totals[NAMED] == 0.0
+
+
+@borrowing
+def uninformed(totals):
+    """Return whether the posterior foretells the shown action no better than 1/K.
+
+    Feedback does not depend on what is felt then, or not in a way that is learned, and nothing is identified (Xie et
+    al., ICML 2021, assumption 2). The mean of log K P(a | x, y), each term by what was learned before it (Dawid 1984),
+    lies less than two standard errors above 0.
+    """
+    return totals[TOLD] < SURELY * math.sqrt(1.0 + totals[SQUARED_TOLD])
+
+
+@borrowing
+def without_indifference(totals):
+    """Return whether next to no `none` comes, so that 0 rests on the commonest signal.
+
+    That is right where extremes are rare (ICLR 2023, section 4), and joy of nearly everybody would pass for it.
+    """
+    return totals[INDIFFERENT_WEIGHTS] < RARE * totals[WEIGHTS]
+
+
+@borrowing
+def failing(totals):
+    """Return which assumption about all feedback fails now, `SURE` if none does."""
+    if unanchored(totals):
         return NO_ANCHOR
-    if totals[TOLD] < SURELY * math.sqrt(1.0 + totals[SQUARED_TOLD]):
+    if uninformed(totals):
         return NO_INFORMATION
-    return NO_INDIFFERENCE if totals[INDIFFERENT_WEIGHTS] < RARE * totals[WEIGHTS] else SURE
+    return NO_INDIFFERENCE if without_indifference(totals) else SURE
 
 
 @borrowing

@@ -22,6 +22,7 @@ from processors.learners import (
     three_state_scores,
 )
 from processors.learners.learner import Learner
+from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
 
@@ -54,6 +55,15 @@ class ThreeStateLearner(Learner):
     def fewest_actions(self) -> int:
         """Two: one action that is all there is tells nothing."""
         return 2
+
+    @property
+    def violated(self) -> Mapping[Assumption, bool]:
+        """Of each assumption of the rule that can be checked: whether it fails now."""
+        return {
+            "definite_signal": bool(three_state.unanchored(self._totals)),
+            "informative_feedback": bool(three_state.uninformed(self._totals)),
+            "indifference": bool(three_state.without_indifference(self._totals)),
+        }
 
     @staticmethod
     def _empty_tables(size: int) -> dict[str, NDArray[np.float64]]:

@@ -50,7 +50,8 @@ class Signal(Struct):
 class LiveModel(Struct):
     """One model. `partition` of the interactions is learned by the worker that holds it, `here` or elsewhere.
 
-    `published` is when its newest policy was published, in ms; log losses are per interaction.
+    `violated` are the assumptions that do not hold. `published` is when its newest policy was published, in ms; log
+    losses are per interaction.
     """
 
     name: str
@@ -65,6 +66,7 @@ class LiveModel(Struct):
     published: int | None
     signals: list[Signal]
     further_signals: int
+    violated: list[str]
     past: list[Point]
 
 
@@ -182,6 +184,11 @@ class LivePage:
             published=None if published is None else round(published * 1000),
             signals=signals[:MOST_SIGNALS],
             further_signals=max(0, len(signals) - MOST_SIGNALS),
+            violated=[
+                labels["assumption"]
+                for labels, value in _samples(metrics.violated)
+                if labels["model"] == name and value
+            ],
             past=[point for _, point in self._past[name].points] if name in self._past else [],
         )
 

@@ -10,7 +10,7 @@ import msgspec
 from groundswell.events import Interaction, Reward, RewardState
 from groundswell.policy import PolicySnapshot
 from processors.join.config import JoinConfig
-from processors.learners.statistics import STATES, UNKNOWN, Statistics
+from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
 from streams.observing.context_segments import Segments
 from streams.observing.learning_delays import Delays
@@ -70,6 +70,11 @@ class LearningMetrics:
         """Note how many users and signals of an embedding have given way to new ones so far."""
         for setting, number in forgotten.items():
             self._metrics.forgotten.labels(model, setting).set(number)
+
+    def assumed(self, model: str, violated: Mapping[Assumption, bool]) -> None:
+        """Note which of its assumptions hold."""
+        for assumption, fails in violated.items():
+            self._metrics.violated.labels(model, assumption).set(fails)
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         metrics = self._metrics

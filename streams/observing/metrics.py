@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from processors.join.entries import Outcome
-from processors.learners.statistics import STATES
+from processors.learners.statistics import STATES, Assumption
 from streams.observing.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
@@ -43,7 +43,7 @@ class Declared(NamedTuple):
 class Metrics:
     """The metrics of one worker, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - a statement each
         registry = self.registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
@@ -118,6 +118,13 @@ class Metrics:
             "groundswell_reward_state_rate",
             "share of an inferred reward state among the last interactions (about a thousand)",
             ["model", "state"],
+        )
+        self.violated = gauge(
+            "groundswell_assumption_violated",
+            "1 where what the rule takes for granted does not hold, else 0: definite_signal (none came yet), "
+            "informative_feedback (it tells nothing about what was shown), indifference (next to no signal of it "
+            "comes), of the papers' rules rare_extremes (most interactions are extreme)",
+            ["model", "assumption"],
         )
         self.extreme = counter("groundswell_extreme", "interactions whose inferred state is -1 or 1", ["model"])
         self.definitely_negative = counter(
@@ -297,6 +304,8 @@ class Metrics:
             _drop(gauge, model)
         for state in STATES:
             _drop(self.state_rate, model, state)
+        for assumption in get_args(Assumption):
+            _drop(self.violated, model, assumption)
         for setting in ("users", "signals"):
             _drop(self.forgotten, model, setting)
         self.drop_policy(model)

@@ -177,6 +177,7 @@ class PartitionLearner:
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             self._delays.learned(model, stretch.read, rewards, time.time())
             self._metrics.forgot(model, learner.forgotten)
+            self._metrics.assumed(model, learner.violated)
             outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)

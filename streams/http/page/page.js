@@ -31,6 +31,14 @@ const OUTCOMES = [
   ["feedback_evicted", "feedback of impressions given up"],
 ];
 
+// What does not hold where data cannot tell what people felt.
+const VIOLATED = {
+  definite_signal: "no definite signal has come yet: satisfied and dissatisfied could change places",
+  informative_feedback: "feedback tells nothing about what was shown",
+  indifference: "next to nobody is indifferent: what passes for 0 could be satisfaction",
+  rare_extremes: "most people are satisfied or dissatisfied, and the rule takes that for rare",
+};
+
 const byId = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
@@ -173,6 +181,8 @@ function drawLearning(model, at) {
     ? `${signed(model.value.logged)}: what was really shown, with all exploration`
     : "not known yet");
   put("learned", `${whole.format(model.learned)} interactions`);
+  put("doubt", model.violated.map((assumption) => VIOLATED[assumption]).join("; ") ||
+    (model.rates?.[3] > 0.01 ? `the meaning of some signals: ${percent(model.rates[3])} unknown` : "nothing"));
   const lift = model.prior_log_loss ? 1 - model.log_loss / model.prior_log_loss : null;
   put("information", lift === null ? "none yet" : lift <= 0.01
     ? "does not say what was shown: no better than chance"

@@ -31,6 +31,7 @@ def test_promtool_accepts_the_configuration_and_its_rules() -> None:
 
 
 @needs_promtool
+@pytest.mark.timeout(600)  # of the learning alerts, half a minute of CPU time
 @pytest.mark.parametrize("rules", RULES, ids=lambda path: path.stem)
 def test_the_rules_hold_their_own_tests(rules: Path) -> None:
     test = FOLDER / "tests" / rules.name

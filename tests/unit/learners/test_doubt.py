@@ -14,7 +14,7 @@ from processors.learners import three_state
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.three_state_learner import DOUBTS
 from processors.models.config import ModelConfig
-from tests.unit.rounds import uniform_log
+from tests.unit.rounds import interaction, uniform_log
 
 pytestmark = pytest.mark.timeout(600)  # the first test compiles the loop, on a busy machine for two minutes
 
@@ -133,3 +133,38 @@ def test_each_doubt_has_a_name_and_the_papers_rules_have_none() -> None:
     assert {(one.state is None, one.doubt) for one in learner_for(papers).learn(uniform_log(200)) if one} == {
         (False, None)
     }
+
+
+def violated(signals: str, chosen: int | None = None, count: int = 1_500, **settings: object) -> dict[str, bool]:
+    """Return what is violated once signals came at random, one letter each, or always for one action."""
+    names = {"c": "click", "d": "dislike", "n": "none", "s": "skip"}
+    rng = np.random.default_rng(11)
+    learner = learner_for(
+        ModelConfig.model_validate({"name": "feed", "definitely_negative": ["dislike"], "hash_bits": 12, **settings})
+    )
+    for number in range(count):
+        action = int(rng.integers(5))
+        signal = names[signals[action if chosen is None else int(rng.integers(len(signals)))]]
+        learner.learn([interaction(number, chosen=action, signals=[signal])])
+    return {str(assumption): fails for assumption, fails in learner.violated.items()}
+
+
+@pytest.mark.parametrize(
+    ("signals", "at_random", "fails"),
+    [
+        ("cdnnn", False, set()),
+        ("csnnn", False, {"definite_signal"}),
+        ("ccdcc", False, {"indifference"}),
+        ("cdnnn", True, {"informative_feedback"}),
+        ("cccss", True, {"definite_signal", "informative_feedback", "indifference"}),
+    ],
+)
+def test_what_the_rule_takes_for_granted_is_checked(signals: str, at_random: bool, fails: set[str]) -> None:
+    found = violated(signals, 0 if at_random else None)
+    assert {assumption for assumption, is_violated in found.items() if is_violated} == fails
+
+
+@pytest.mark.parametrize(("signals", "fails"), [("cdnnn", False), ("ccdnn", True)])
+def test_the_papers_rules_take_extremes_for_rare(signals: str, fails: bool) -> None:
+    found = violated(signals, count=3_000, reward={"rule": "iclr", "alpha": 0.5})
+    assert found == {"rare_extremes": fails}

@@ -166,7 +166,19 @@ def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     declared = Metrics().declared()
     assert len({one.name for one in declared}) == len(declared)
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
-    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate", "setting"}
+    bounded = {
+        "topic",
+        "reason",
+        "outcome",
+        "partition",
+        "model",
+        "state",
+        "signal",
+        "segment",
+        "estimate",
+        "setting",
+        "assumption",
+    }
     assert {label for one in declared for label in one.labels} <= bounded
 
 
@@ -192,3 +204,20 @@ def test_what_data_cannot_tell_is_counted_as_unknown_and_as_nothing_else() -> No
     assert count("extreme_total") == 1
     metrics.drop_model("feed")
     assert not any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+
+
+def test_what_a_rule_takes_for_granted_is_1_while_it_fails_and_gone_with_the_model() -> None:
+    metrics = Metrics()
+    learning = LearningMetrics(metrics)
+    learning.follow(3, "feed", Statistics())
+    learning.assumed("feed", {"definite_signal": True, "indifference": False})
+    learning.assumed("feed", {"definite_signal": True, "indifference": True})
+    learning.assumed("feed", {"definite_signal": False, "indifference": True})
+    found = {
+        dict(labels)["assumption"]: value
+        for (name, labels), value in samples(metrics).items()
+        if name == "groundswell_assumption_violated"
+    }
+    assert found == {"definite_signal": 0, "indifference": 1}
+    learning.drop(3, ["feed"], [])
+    assert not any(name == "groundswell_assumption_violated" for name, _ in samples(metrics))
