@@ -35,7 +35,7 @@ def warm_up(models: Iterable[ModelConfig]) -> None:
     for model in models:
         learner = learner_for(model)
         learner.learn([_interaction(f"u{number}") for number in range(3)])
-        learner.snapshot(None), learner.violated  # noqa: B018 - both compile what they call
+        learner.snapshot(None), learner.violated
         if isinstance(learner, EmbeddingLearner):
             learner.refresh()
 
