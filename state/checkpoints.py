@@ -44,13 +44,15 @@ class Checkpoint(msgspec.Struct):
     """The state of the learners of one partition of the interactions topic.
 
     `offset` is the next interaction to be read. `models` maps a model's name to its learner's state
-    (`Learner.state`), `publications` to where it is with publishing.
+    (`Learner.state`), `publications` to where it is with publishing, `worths` to what its signals are worth
+    (`SignalWorth.state`): of older checkpoints there are none, and it is learned from there on.
     """
 
     offset: int
     ledger: dict[str, Any]
     models: dict[str, dict[str, Any]]
     publications: dict[str, Publication]
+    worths: dict[str, dict[str, Any]] = {}
 
 
 def encode(checkpoint: Checkpoint) -> bytes:

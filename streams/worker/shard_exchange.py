@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -28,6 +30,7 @@ from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 LOOK_SECONDS = 0.5
+Shared = TypeVar("Shared")
 
 
 def add_shard_exchange(app: Groundswell) -> None:
@@ -48,6 +51,7 @@ class ShardExchange:
         self._models = {name: model for name, model in app.settings.models.items() if model.sharded_by is not None}
         self._newest: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         self._contributions: dict[int, dict[str, Contribution]] = {}
+        self._worths: dict[int, dict[str, dict[str, Any]]] = {}
         self._changed: set[int] = set()
         self._next = 0.0
 
@@ -83,11 +87,13 @@ class ShardExchange:
             value, _ = assemble(CHECKPOINT_KEY, newest)
             if value is not None:
                 try:
-                    result[partition] = self._contributed(partition, checkpoints.decode(value))
+                    checkpoint = checkpoints.decode(value)
+                    result[partition] = self._contributed(partition, checkpoint)
+                    self._worths[partition] = checkpoint.worths
                 except CheckpointError as error:
                     LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
             elif newest.get(CHECKPOINT_KEY) is None:
-                result[partition] = {}  # deleted: that partition learns anew
+                result[partition], self._worths[partition] = {}, {}  # deleted: that partition learns anew
         return result
 
     def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:
@@ -107,12 +113,14 @@ class ShardExchange:
             async with held.learner_lock(partition):
                 if learner := held.learners.get(partition):
                     for model in self._models:
-                        learner.take_in(model, self._of_others(model, partition))
+                        learner.take_in(model, self._of_others(model, partition, self._contributions))
+                        learner.take_worths(model, self._of_others(model, partition, self._worths))
 
-    def _of_others(self, model: str, partition: int) -> list[Contribution]:
+    @staticmethod
+    def _of_others(model: str, partition: int, contributions: Mapping[int, Mapping[str, Shared]]) -> list[Shared]:
         return [
             contributed[model]
-            for other, contributed in sorted(self._contributions.items())
+            for other, contributed in sorted(contributions.items())
             if other != partition and model in contributed
         ]
 
