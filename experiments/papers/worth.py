@@ -86,8 +86,8 @@ def tables(world: World, case: str, seed: int) -> Iterator[tuple[int, list[Worth
         worth.add(
             names[outcome.signals[part]].tolist(),
             [str(one) for one in segments[part].tolist()],
-            outcome.probabilities[part],
-            weights[part],
+            outcome.probabilities[part].tolist(),
+            weights[part].tolist(),
         )
         if begin + STRETCH in MOMENTS:
             yield begin + STRETCH, worth.rows()[0], segments

@@ -28,6 +28,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
@@ -63,6 +65,16 @@ SUMS: Final = 6
 ALL: Final = 0
 
 
+@dataclass
+class Block:
+    """The plays since the last fading: fewer than `BLOCK`. Segments are None where none are configured."""
+
+    signals: list[str] = field(default_factory=list)
+    segments: list[str | None] = field(default_factory=list)
+    probabilities: list[Sequence[float]] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
 class SignalWorth:
     """Sums over the plays of one model, of a bounded number of signals and segments, whatever comes.
 
@@ -72,62 +84,70 @@ class SignalWorth:
 
     def __init__(self, model: ModelConfig) -> None:
         self._model = model
-        self._plays = 0
+        self._blocks = 0
         self._definite = False
         self._off = OFF
         self._signals: dict[str, int] = {}
         self._segments: dict[str, int] = {}
         self._sums = np.zeros((MOST_SIGNALS, 1, SUMS))
-        self._waiting: dict[str, float] = {}
+        self._block = Block()
 
     def add(
         self,
         signals: Sequence[str],
         segments: Sequence[str] | None,
-        probabilities: NDArray[np.float64],
-        weights: NDArray[np.float64],
+        probabilities: Sequence[Sequence[float]],
+        weights: Sequence[float],
     ) -> None:
-        """Take in plays in order: their signals, segments if there are any, P(-1, 0, +1) (n, 3), importance weights."""
+        """Take in plays in order: their signals, segments if there are any, P(-1, 0, +1), importance weights."""
         begin = 0
         while begin < len(signals):
-            end = min(len(signals), begin + BLOCK - self._plays % BLOCK)
-            part = slice(begin, end)
-            self._add(signals[part], None if segments is None else segments[part], probabilities[part], weights[part])
-            self._plays += end - begin
-            begin = end
-            if self._plays % BLOCK == 0:
-                self._end_block()
+            part = slice(begin, begin + BLOCK - len(self._block.signals))
+            self._block.signals += signals[part]
+            self._block.segments += [None] * len(signals[part]) if segments is None else segments[part]
+            self._block.probabilities += probabilities[part]
+            self._block.weights += weights[part]
+            begin = part.stop
+            if len(self._block.signals) == BLOCK:
+                self._end_block(self._fold())
 
-    def _add(
-        self,
-        signals: Sequence[str],
-        segments: Sequence[str] | None,
-        probabilities: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> None:
-        rows = np.array([self._row(signal) for signal in signals], dtype=np.int64)
-        known = rows >= 0
-        if not known.all():
-            for place in np.flatnonzero(~known).tolist():
-                signal = signals[place]
-                self._waiting[signal] = self._waiting.get(signal, 0.0) + float(weights[place])
-        plus = np.clip(probabilities[:, 2], 1e-9, 1.0 - 1e-9)
+    def _fold(self) -> dict[str, float]:
+        """Add the plays of the block to the sums; return the weights of signals for which there is no room."""
+        block = self._block
+        if not block.signals:
+            return {}
+        weights, count = np.array(block.weights), len(block.weights)
+        row_of = {signal: self._row(signal) for signal in dict.fromkeys(block.signals)}
+        rows = np.array([row_of[signal] for signal in block.signals])
+        states = np.array(list(chain.from_iterable(block.probabilities))).reshape(count, 3)
+        plus = np.clip(states[:, 2], 1e-9, 1.0 - 1e-9)
         odds, off = plus / (1.0 - plus), math.exp(self._off)
-        values = np.empty((len(signals), SUMS))
-        values[:, WEIGHT], values[:, SQUARED] = weights, weights * weights
-        values[:, SATISFIED] = weights * plus
-        values[:, LESS] = weights * odds / (odds + off)
-        values[:, MORE] = weights * odds / (odds + 1.0 / off)
-        values[:, UNSURE] = weights * (probabilities.max(axis=1) < three_state.LEAST_SURE)
-        self._sum(rows[known], ALL, values[known])
-        if segments is not None:
-            columns = np.array([self._column(segment) for segment in segments], dtype=np.int64)
-            placed = known & (columns >= 0)
-            self._sum(rows[placed], columns[placed], values[placed])
+        values = (
+            weights,
+            weights * weights,
+            weights * plus,
+            weights * odds / (odds + off),
+            weights * odds / (odds + 1.0 / off),
+            weights * (states.max(axis=1) < three_state.LEAST_SURE),
+        )
+        known = rows >= 0
+        self._sum(rows[known], [one[known] for one in values], self._sums[:, ALL])
+        if block.segments.count(None) < count:
+            column_of = {segment: self._column(segment) for segment in dict.fromkeys(block.segments)}
+            columns = np.array([column_of[segment] for segment in block.segments])
+            placed, shape = known & (columns >= 0), self._sums.shape
+            places = rows[placed] * shape[1] + columns[placed]
+            self._sum(places, [one[placed] for one in values], self._sums.reshape(shape[0] * shape[1], SUMS))
+        newcomers: dict[str, float] = {}
+        for place in np.flatnonzero(~known).tolist():
+            newcomers[block.signals[place]] = newcomers.get(block.signals[place], 0.0) + block.weights[place]
+        return newcomers
 
-    def _sum(self, rows: NDArray[np.int64], columns: NDArray[np.int64] | int, values: NDArray[np.float64]) -> None:
-        places = (rows * self._sums.shape[1] + columns)[:, None] * SUMS + np.arange(SUMS)
-        np.add.at(self._sums.reshape(-1), places.reshape(-1), values.reshape(-1))
+    @staticmethod
+    def _sum(places: NDArray[np.int64], values: Sequence[NDArray[np.float64]], sums: NDArray[np.float64]) -> None:
+        """Add values to the rows of sums at these places; `sums` is a view."""
+        for number, one in enumerate(values):
+            sums[:, number] += np.bincount(places, one, len(sums))
 
     def _row(self, signal: str) -> int:
         row = self._signals.get(signal, -1)
@@ -140,17 +160,19 @@ class SignalWorth:
         kind = reward_rules.anchor(self._model, signal)
         self._definite = self._definite or kind in {three_state.ANCHORED, three_state.OPPOSITE}
 
-    def _column(self, segment: str) -> int:
+    def _column(self, segment: str | None) -> int:
+        if segment is None:
+            return -1
         column = self._segments.get(segment, -1)
         if column < 0 and len(self._segments) < MOST_SEGMENTS:
             column = self._segments[segment] = len(self._segments) + 1
             self._sums = np.concatenate((self._sums, np.zeros((MOST_SIGNALS, 1, SUMS))), axis=1)
         return column
 
-    def _end_block(self) -> None:
-        """Let all that was so far count less, let common newcomers in, and see whether `none` comes."""
-        if self._waiting:
-            newcomer, weight = min(self._waiting.items(), key=lambda one: (-one[1], one[0]))
+    def _end_block(self, newcomers: Mapping[str, float]) -> None:
+        """Let a common newcomer in, let all that was so far count less, and see whether `none` comes."""
+        if newcomers:
+            newcomer, weight = min(newcomers.items(), key=lambda one: (-one[1], one[0]))
             rarest = min(self._signals, key=lambda one: (self._sums[self._signals[one], ALL, WEIGHT], one))
             row = self._signals[rarest]
             if self._sums[row, ALL, WEIGHT] < weight:
@@ -158,9 +180,8 @@ class SignalWorth:
                 self._signals[newcomer] = row
                 self._sums[row] = 0.0
                 self._know(newcomer)
-        self._waiting = {}
-        blocks = self._plays // BLOCK
-        kept = 1.0 - max(BLOCK / MEMORY, (POWER + 1.0) / (blocks + POWER + 1.0))
+        self._block, self._blocks = Block(), self._blocks + 1
+        kept = 1.0 - max(BLOCK / MEMORY, (POWER + 1.0) / (self._blocks + POWER + 1.0))
         self._sums *= kept
         self._sums[:, :, SQUARED] *= kept
         weights = self._sums[:, ALL, WEIGHT]
@@ -178,14 +199,15 @@ class SignalWorth:
         `others` are what the other shards of the model saw: their sums are added.
         """
         sums: dict[tuple[str | None, str], NDArray[np.float64]] = {}
-        for one in (self, *others):
-            for key, row in one._named():
+        shards = [one._whole() for one in (self, *others)]
+        for shard in shards:
+            for key, row in shard._named():
                 sums[key] = sums[key] + row if key in sums else row
         whole: dict[str | None, float] = {}
         for (segment, _), row in sums.items():
             whole[segment] = whole.get(segment, 0.0) + float(row[WEIGHT])
-        definite = any(one._definite for one in (self, *others))
-        wide = any(one._off > OFF for one in (self, *others))
+        definite = any(one._definite for one in shards)
+        wide = any(one._off > OFF for one in shards)
         ordered = sorted(
             sums.items(), key=lambda one: (one[0][0] is not None, -one[1][WEIGHT], one[0][0] or "", one[0][1])
         )
@@ -194,6 +216,12 @@ class SignalWorth:
             for (segment, signal), row in ordered[:MOST_ROWS]
         ]
         return rows, max(0, len(ordered) - MOST_ROWS)
+
+    def _whole(self) -> Self:
+        """Return a copy whose sums include the plays since the last fading."""
+        whole = self.restore(self._model, self.state())
+        whole._fold()
+        return whole
 
     def _named(self) -> list[tuple[tuple[str | None, str], NDArray[np.float64]]]:
         columns: list[tuple[str | None, int]] = [(None, ALL), *self._segments.items()]
@@ -237,30 +265,31 @@ class SignalWorth:
     @property
     def segments(self) -> tuple[str, ...]:
         """The segments that were met."""
-        return tuple(self._segments)
+        return tuple(dict.fromkeys([*self._segments, *(one for one in self._block.segments if one is not None)]))
 
     def state(self) -> dict[str, Any]:
         """Return everything as plain values."""
+        block = self._block
         return {
-            "plays": self._plays,
+            "blocks": self._blocks,
             "definite": self._definite,
             "off": self._off,
             "signals": list(self._signals.items()),
             "segments": list(self._segments),
             "sums": packed(self._sums[: len(self._signals)]),
-            "waiting": list(self._waiting.items()),
+            "block": [list(column) for column in (block.signals, block.segments, block.probabilities, block.weights)],
         }
 
     @classmethod
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
         """Return one that goes on as the one whose `state()` this is, to the bit."""
         found = cls(model)
-        found._plays, found._definite, found._off = state["plays"], state["definite"], state["off"]
+        found._blocks, found._definite, found._off = state["blocks"], state["definite"], state["off"]
         found._signals = dict(state["signals"])
         found._segments = {segment: number + 1 for number, segment in enumerate(state["segments"])}
         found._sums = np.zeros((MOST_SIGNALS, len(found._segments) + 1, SUMS))
         found._sums[: len(found._signals)] = unpacked(state["sums"])
-        found._waiting = dict(state["waiting"])
+        found._block = Block(*(list(column) for column in state["block"]))
         return found
 
 

@@ -10,6 +10,7 @@ import msgspec
 from groundswell.events import Interaction, Reward
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
+from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
 from processors.learners.statistics import Statistics
 from processors.policies.policy_watch import PolicyWatch
@@ -96,8 +97,8 @@ class LearningMetrics:
         metrics = self._metrics
         meanings = Counter(
             [
-                (segments.label(interaction.impression.context), one.signal, STATES[one.state + 1])
-                for interaction, one in zip(interactions, rewards, strict=True)
+                (segments.label(context), one.signal, STATES[one.state + 1])
+                for context, one in zip(contexts(interactions), rewards, strict=True)
                 if one is not None
             ]
         )

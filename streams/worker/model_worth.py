@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from groundswell.events import Interaction, Reward
 from groundswell.worth import WorthTable
+from processors.admission.interaction_records import contexts
 from processors.learners.signal_worth import SignalWorth
 from processors.models.config import ModelConfig
 from streams.observing.context_segments import Segments
@@ -30,16 +29,18 @@ class ModelWorth:
 
     def learned(self, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         """Take in what came of a stretch."""
-        places = [i for i, one in enumerate(rewards) if one is not None and one.state_probabilities is not None]
-        told = [one for one in rewards if one is not None and one.state_probabilities is not None]
-        if not told:
+        told = [reward for reward in rewards if reward is not None]
+        if not told or told[0].state_probabilities is None:
             return
-        segments = self._segments
+        segments = None
+        if self._segments is not None:
+            label, shown = self._segments.label, contexts(interactions)
+            segments = [label(one) for one, reward in zip(shown, rewards, strict=True) if reward is not None]
         self._worth.add(
             [one.signal for one in told],
-            None if segments is None else [segments.label(interactions[i].impression.context) for i in places],
-            np.array([one.state_probabilities for one in told]),
-            np.array([one.weight for one in told]),
+            segments,
+            [one.state_probabilities for one in told],  # type: ignore[misc]  # a rule has them of all or of none
+            [one.weight for one in told],
         )
 
     def table(self, interactions: int, others: Sequence[Mapping[str, Any]]) -> WorthTable:

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from groundswell import policy
-from groundswell.chunks import assemble, split, used_slot
+from groundswell.chunks import split, used_slot
 from groundswell.worth import WorthTable
 from processors.admission.event_records import Refusal
 from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
@@ -26,7 +28,7 @@ from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.wire.log_records import LogRecord, parts
 from state import checkpoints
-from state.checkpoints import Checkpoint, Publication
+from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.logs import get_log
@@ -36,7 +38,6 @@ from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps
 
 LOG = get_log(__name__)
-CHECKPOINT_KEY = b"learners"
 WEIGHTS_PER_INTERACTION = 5
 """A large policy is published less often: by 0.7 us a weight, publishing costs a fifth of learning."""
 STRETCH = 20
@@ -94,15 +95,16 @@ class PartitionLearner:
         self._unpublished_since: dict[str, float] = {}
         self._taken_in: dict[str, Sequence[Contribution]] = {}
         self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
-        value, self._slot = assemble(CHECKPOINT_KEY, checkpoint)
+        self._lineages: dict[str, str] = {}
+        self._slot = 0
         self.interactions = Cursor(0)
-        if value is not None:
-            self._restore(checkpoints.decode(value))
-        elif checkpoint.get(CHECKPOINT_KEY) is not None:
-            raise checkpoints.CheckpointError(
-                f"the checkpoint of partition {partition} is not complete: chunks are missing or of another one. "
-                "Delete its records from the checkpoints topic to learn again from the start of the interactions."
-            )
+        try:
+            stored = checkpoints.stored(checkpoint)
+        except CheckpointError as error:
+            raise CheckpointError(f"partition {partition}: {error}") from error
+        if stored is not None:
+            self._slot = stored.slot
+            self._restore(stored.checkpoint)
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
         self._seconds_to_encode = 0.0
@@ -112,7 +114,7 @@ class PartitionLearner:
         self.interactions = Cursor(checkpoint.offset)
         self._ledger = Ledger.restore(checkpoint.ledger)
         self._publications = checkpoint.publications
-        self._worth_states = dict(checkpoint.worths)
+        self._worth_states, self._lineages = dict(checkpoint.worths), checkpoint.lineages
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
@@ -245,6 +247,8 @@ class PartitionLearner:
         if not publishes:
             return 0
         snapshot = learner.snapshot(publication.parent)
+        if lineage := self._lineages.get(model):
+            snapshot = msgspec.structs.replace(snapshot, lineage=lineage)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
         publication.published_at = time.time()
@@ -293,7 +297,7 @@ class PartitionLearner:
         worths = dict(sorted((self._worth_states | {name: one.state() for name, one in self._worths.items()}).items()))
         tables = [table for table in map(self.worth, self._worths) if table is not None and table.rows]
         # A large state takes seconds to compress. It is a copy; publications do not change under the partition's lock.
-        checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications, worths)
+        checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications, worths, self._lineages)
         value = await asyncio.to_thread(checkpoints.encode, checkpoint)
         self._seconds_to_encode = time.monotonic() - started
         if not await self._kept():

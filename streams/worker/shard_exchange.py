@@ -15,17 +15,15 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from groundswell.chunks import assemble
 from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
 from state import checkpoints
-from state.checkpoints import CheckpointError
+from state.checkpoints import CheckpointError, IncompleteError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
-from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
@@ -81,19 +79,20 @@ class ShardExchange:
 
     def _read(self, partitions: list[int]) -> dict[int, dict[str, Contribution]]:
         """Return what the newest whole checkpoints of these partitions contribute to each model."""
-        result = {}
+        result: dict[int, dict[str, Contribution]] = {}
         for partition in partitions:
-            newest = self._newest[partition]
-            value, _ = assemble(CHECKPOINT_KEY, newest)
-            if value is not None:
-                try:
-                    checkpoint = checkpoints.decode(value)
-                    result[partition] = self._contributed(partition, checkpoint)
-                    self._worths[partition] = checkpoint.worths
-                except CheckpointError as error:
-                    LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
-            elif newest.get(CHECKPOINT_KEY) is None:
+            try:
+                stored = checkpoints.stored(self._newest[partition])
+            except IncompleteError:
+                continue  # the rest of it comes
+            except CheckpointError as error:
+                LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
+                continue
+            if stored is None:
                 result[partition], self._worths[partition] = {}, {}  # deleted: that partition learns anew
+            else:
+                result[partition] = self._contributed(partition, stored.checkpoint)
+                self._worths[partition] = stored.checkpoint.worths
         return result
 
     def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:

@@ -28,8 +28,8 @@ from processors.learners.shard_mixing import Contribution, Rows
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from state import checkpoints
+from state.checkpoints import CHECKPOINT_KEY
 from streams.settings import Settings
-from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.shard_exchange import ShardExchange
 from streams.worker.worker_app import Groundswell
 from tests.unit.rounds import ACTIONS, interaction, uniform_log

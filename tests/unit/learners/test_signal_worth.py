@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from groundswell.worth import Worth
 from processors.learners import signal_worth
@@ -29,7 +28,7 @@ def played(
     segments: list[str] | None = None,
     weights: list[float] | None = None,
 ) -> None:
-    worth.add(signals, segments, np.array(states), np.ones(len(signals)) if weights is None else np.array(weights))
+    worth.add(signals, segments, states, [1.0] * len(signals) if weights is None else weights)
 
 
 def row(worth: SignalWorth, signal: str, segment: str | None = None) -> Worth:
@@ -129,11 +128,11 @@ def test_segments_are_apart_and_all_of_them_together() -> None:
     assert [one.segment for one in worth.rows()[0]][:3] == [None, None, None], "all together comes first"
 
 
-def random_plays(seed: int, count: int) -> tuple[list[str], list[str], NDArray[np.float64], NDArray[np.float64]]:
+def random_plays(seed: int, count: int) -> tuple[list[str], list[str], list[list[float]], list[float]]:
     rng = np.random.default_rng(seed)
     signals = rng.choice(["tap", "dislike", "none", *(f"s{i}" for i in range(MOST_SIGNALS + 5))], count).tolist()
     segments = rng.choice(["phone", "desk", "other"], count).tolist()
-    return signals, segments, rng.dirichlet((1.0, 1.0, 1.0), count), rng.exponential(1.0, count)
+    return signals, segments, rng.dirichlet((1.0, 1.0, 1.0), count).tolist(), rng.exponential(1.0, count).tolist()
 
 
 @settings(max_examples=20, deadline=None)

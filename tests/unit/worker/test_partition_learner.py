@@ -21,7 +21,7 @@ from groundswell.events import Interaction
 from groundswell.worth import WorthTable
 from processors.learners.learner_choice import learner_for
 from state import checkpoints
-from state.checkpoints import CheckpointError
+from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.kafka.record_batches import RecordBatch
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
@@ -29,7 +29,7 @@ from streams.settings import SegmentSettings, Settings
 from streams.worker import partition_learner
 from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import contract_partition
-from streams.worker.partition_learner import CHECKPOINT_KEY, LearningWiring, PartitionLearner
+from streams.worker.partition_learner import LearningWiring, PartitionLearner
 from streams.worker.whole_steps import UnfinishedStepError
 from tests.unit.rounds import uniform_log
 from tests.unit.stand_ins import Log, RefusedError, always, batch, cut, record, worker_settings
