@@ -13,7 +13,8 @@ from streams.command_line import CommandGroup
 COMMANDS: Final = "groundswell.commands"
 """The group of entry points: each names a function, which becomes a command, or a group of commands."""
 ORDER: Final = (
-    "simulate", "worker", "doctor", "replay", "redecode", "demo", "chaos", "evaluate", "kafka", "topics", "bench",
+    "simulate", "worker", "doctor", "replay", "redecode", "worth", "demo", "chaos", "evaluate", "kafka", "topics",
+    "bench",
 )  # fmt: skip
 """Of the help; what others add comes after it by name."""
 

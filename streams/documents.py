@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from groundswell.chunks import Manifest
 from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
 from groundswell.policy import PolicySnapshot
+from groundswell.worth import WorthTable
 from streams.observing.metrics import Metrics
 from streams.room_map import architecture
 from streams.settings import Settings, TopicSettings
@@ -31,6 +32,7 @@ WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
     "reward": Reward,
     "policy": PolicySnapshot,
     "chunked": Manifest,
+    "signal-worth": WorthTable,
 }
 """What lies on the topics as JSON, by the name of its schema."""
 
@@ -41,6 +43,7 @@ CHANNELS: dict[str, tuple[str, str, list[str]]] = {
     "rewards": ("the learner writes", "key: impression_id; on the partition of its interaction", ["reward"]),
     "policies": ("the learner writes, apps read", "key: model; compacted", ["policy", "chunked"]),
     "checkpoints": ("the learner writes and reads", "binary, compacted; not for others", []),
+    "signal_worth": ("the learner writes", "key: model; compacted", ["signal-worth"]),
     "late_feedback": (
         "the join writes",
         "key and value: those of the feedback; headers: reason, lateness_ms",

@@ -121,11 +121,14 @@ class TopicSettings(BaseModel):
     rewards: str = "rewards"
     policies: str = "policies"
     checkpoints: str = "checkpoints"
+    signal_worth: str = "signal-worth"
     late_feedback: str = "late-feedback"
     dead_letter: str = "dead-letter"
     event_partitions: int = Field(4, ge=1, description="of impressions and feedback; the join scales by it")
     interaction_partitions: int = Field(4, ge=1, description="of interactions and checkpoints; models spread over it")
-    retention_hours: float = Field(168.0, gt=0, description="of all but policies and checkpoints, which are compacted")
+    retention_hours: float = Field(
+        168.0, gt=0, description="of all but policies, checkpoints and signal worth, which are compacted"
+    )
 
 
 class HttpSettings(BaseModel):

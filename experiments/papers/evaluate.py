@@ -25,6 +25,7 @@ EXPERIMENTS: Final = (
     "production",
     "drift",
     "shards",
+    "worth",
 )
 HARD: Final = "hard"
 """The name of the experiments outside the papers' feeds, each of which is a case."""

@@ -37,6 +37,10 @@ class Ledger:
             new for partition, together in groupby(sources, key=_partition) for new in self._admit(partition, together)
         ]
 
+    def has(self, partition: int, offset: int) -> bool:
+        """Say whether the interaction of an impression at this place was entered, or would not be new."""
+        return offset < self._floors.get(partition, 0) or offset in self._above.get(partition, ())
+
     def _admit(self, partition: int, sources: Iterable[Source]) -> Iterator[bool]:
         floor = self._floors.get(partition, 0)
         above = self._above.setdefault(partition, set())

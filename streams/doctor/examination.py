@@ -25,7 +25,7 @@ from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
 from state import checkpoints
-from state.checkpoints import CheckpointError
+from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.kafka.access_check import check_connection
@@ -35,7 +35,6 @@ from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
-from streams.worker.partition_learner import CHECKPOINT_KEY
 
 SAMPLE = 200
 """How many of the last messages of a partition are looked at."""
@@ -193,12 +192,10 @@ class _Examination:
                 unread = self._unread(topics.interactions, partition, first, None, end)
                 yield findings.of_age(check, "there is none", 0, unread.age, self._patience_ms)
             return
-        value, _ = assemble(CHECKPOINT_KEY, _values(records))
-        if value is None:
-            yield failed(check, "is not complete: chunks are missing", again)
-            return
         try:
-            checkpoint = checkpoints.decode(value)
+            stored = checkpoints.stored(_values(records))
+            assert stored is not None  # its head is there
+            checkpoint = stored.checkpoint
             for name in sorted(checkpoint.models.keys() & self._settings.models.keys()):
                 restored_learner(self._settings.models[name], checkpoint.models[name])
         except CheckpointError as error:
@@ -211,7 +208,7 @@ class _Examination:
                 yield findings.of_cut_log(check, topics.interactions, unread)
                 return
             models = ", ".join(sorted(checkpoint.models)) or "no model"
-            seen = f"{models} up to interaction {checkpoint.offset}, {len(value):,} bytes"
+            seen = f"{models} up to interaction {checkpoint.offset}, {stored.size:,} bytes"
             yield findings.of_age(check, seen, self._age(head), unread.age, self._patience_ms)
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from prometheus_client import Counter, Gauge
 
+from groundswell.worth import Worth
 from streams.http.bounded_history import BoundedHistory
 from streams.observing.learning_metrics import MEMORY, STATES
 from streams.observing.metrics import Metrics
@@ -18,6 +19,8 @@ SAMPLE_SECONDS = 1.0
 """Between looks at the metrics, and between the first points of a past."""
 MOST_SIGNALS = 20
 """Of a model on the page: the most frequent ones."""
+MOST_WORTHS = 60
+"""Rows of what signals are worth: those of all segments, then the commonest."""
 
 
 class Value(Struct):
@@ -62,6 +65,7 @@ class LiveModel(Struct):
     published: int | None
     signals: list[Signal]
     further_signals: int
+    worth: list[Worth]
     past: list[Point]
 
 
@@ -179,8 +183,14 @@ class LivePage:
             published=None if published is None else round(published * 1000),
             signals=signals[:MOST_SIGNALS],
             further_signals=max(0, len(signals) - MOST_SIGNALS),
+            worth=self._worth(name),
             past=[point for _, point in self._past[name].points] if name in self._past else [],
         )
+
+    def _worth(self, model: str) -> list[Worth]:
+        learner = self._app.partitions.learners.get(self._partition(model))
+        table = None if learner is None else learner.worth(model)
+        return [] if table is None else table.rows[:MOST_WORTHS]
 
     def _partition(self, model: str) -> int:
         return contract_partition(model.encode(), self._app.settings.topics.interaction_partitions)

@@ -59,7 +59,8 @@ class CleanupError(TopicError):
 
 
 def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
-    """Return every topic. Logs are deleted by age; the changelog, policies and checkpoints are compacted by key.
+    """Return every topic. Logs are deleted by age; the changelog, policies, checkpoints and signal
+    worth are compacted by key.
 
     Records are stamped by the broker, so that neither retention nor the check for event times in the future
     depends on the clock of a producer.
@@ -80,6 +81,7 @@ def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayo
         TopicLayout(topics.rewards, topics.interaction_partitions, log),
         TopicLayout(topics.policies, 1, compacted),
         TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted),
+        TopicLayout(topics.signal_worth, 1, compacted),
         TopicLayout(topics.late_feedback, topics.event_partitions, log),
         TopicLayout(topics.dead_letter, 1, log),
     ]

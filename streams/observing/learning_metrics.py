@@ -9,6 +9,8 @@ import msgspec
 
 from groundswell.events import Interaction, Reward
 from groundswell.policy import PolicySnapshot
+from groundswell.worth import WorthTable
+from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
 from processors.learners.statistics import Statistics
 from processors.policies.policy_watch import PolicyWatch
@@ -20,6 +22,8 @@ from streams.settings import SegmentSettings
 MEMORY = 1000
 """Of how many interactions the gauges speak: one that many interactions ago counts 1/e of the newest."""
 STATES = ("-1", "0", "1")
+ALL_SEGMENTS = ""
+"""The label of all segments together."""
 FADING = (
     "weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration",
 )  # fmt: skip
@@ -93,8 +97,8 @@ class LearningMetrics:
         metrics = self._metrics
         meanings = Counter(
             [
-                (segments.label(interaction.impression.context), one.signal, STATES[one.state + 1])
-                for interaction, one in zip(interactions, rewards, strict=True)
+                (segments.label(context), one.signal, STATES[one.state + 1])
+                for context, one in zip(contexts(interactions), rewards, strict=True)
                 if one is not None
             ]
         )
@@ -133,6 +137,17 @@ class LearningMetrics:
             estimates = {**value._asdict(), "logged": watch.value.logged}
             for estimate, number in estimates.items():
                 metrics.policy_value.labels(model, estimate).set(number)
+
+    def worth(self, table: WorthTable) -> None:
+        """Note what the signals of a model are worth, where that is known."""
+        model = table.model
+        self._metrics.drop_worth(model)
+        for row in table.rows:
+            estimates = {"estimate": row.log_odds, "low": row.low, "high": row.high}
+            label = self._metrics.signal_label(model, row.signal)
+            for estimate, number in estimates.items():
+                if number is not None and label == row.signal and row.segment != ALL_SEGMENTS:
+                    self._metrics.signal_worth.labels(model, row.segment or ALL_SEGMENTS, label, estimate).set(number)
 
     def restored(self, model: str, version: int, published_at: float | None) -> None:
         """Note the policy that was published before a restart, and when (seconds since 1970), if that is known."""

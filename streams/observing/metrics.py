@@ -42,7 +42,7 @@ class Declared(NamedTuple):
 class Metrics:
     """The metrics of one worker, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - one declaration after another
         registry = self.registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
@@ -191,6 +191,14 @@ class Metrics:
             ["model", "estimate"],
         )
 
+        self.signal_worth = gauge(
+            "groundswell_signal_worth_log_odds",
+            "log odds of satisfied against not where a signal came, as of the last checkpoint, if all actions were "
+            "shown alike: estimate, and low and high, its interval, absent where there is no bound. Of segments only "
+            "where there is a section [segments.NAME], else all is empty; absent where the learner is in doubt",
+            ["model", "segment", "signal", "estimate"],
+        )
+
         # policies and checkpoints
         self.policies_published = counter("groundswell_policies_published", "policy snapshots published", ["model"])
         self.policy_version = gauge(
@@ -285,6 +293,11 @@ class Metrics:
         for estimate in ESTIMATES:
             _drop(self.policy_value, model, estimate)
 
+    def drop_worth(self, model: str) -> None:
+        """Forget what the signals of a model are worth."""
+        for labels in [labels for labels in self.signal_worth._metrics if labels[0] == model]:
+            _drop(self.signal_worth, *labels)
+
     def drop_model(self, model: str) -> None:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
@@ -296,6 +309,7 @@ class Metrics:
             _drop(self.state_rate, model, state)
         for setting in ("users", "signals"):
             _drop(self.forgotten, model, setting)
+        self.drop_worth(model)
         self.drop_policy(model)
 
 

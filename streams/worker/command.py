@@ -1,4 +1,4 @@
-"""`groundswell redecode`."""
+"""`groundswell redecode` and `groundswell worth`."""
 
 from __future__ import annotations
 
@@ -32,3 +32,25 @@ def redecode(
     except (CheckpointError, EstimatorError, RedecodeError, SecurityError, SendError, TimeoutError) as error:
         fail(str(error))
     console.print("nothing was written" if check else "written; workers may start again")
+
+
+def worth(
+    model: Annotated[str, typer.Option(help="Its name in the configuration.")],
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, to the standard output.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say what each signal of a model is worth, as the worker last wrote it."""
+    from streams.kafka.access_check import check_connection  # noqa: PLC0415
+    from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.worker.worth_listing import WorthError, as_csv, as_table, newest_worth  # noqa: PLC0415
+
+    settings = load_or_fail(config)
+    try:
+        check_connection(settings.kafka)
+        found = newest_worth(settings, model)
+    except (SecurityError, TimeoutError, WorthError) as error:
+        fail(str(error))
+    if csv:
+        typer.echo(as_csv(found), nl=False)
+    else:
+        console.print(as_table(found))

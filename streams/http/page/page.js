@@ -30,6 +30,15 @@ const OUTCOMES = [
   ["feedback_evicted", "feedback of impressions given up"],
 ];
 
+// Why a signal has no worth, or a vague one.
+const DOUBTS = {
+  by_definition: "by configuration: not learned",
+  no_definite_signal: "no definite signal has come yet",
+  few: "too few yet",
+  undetermined: "what it means is not determined",
+  no_indifference: "next to no “none” comes, so the interval is wide",
+};
+
 const byId = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
@@ -164,6 +173,22 @@ function drawSignals(model) {
   put("further", `and ${whole.format(model.further_signals)} rarer signals`);
 }
 
+function drawWorth(model) {
+  const bound = (x, none) => (x === null ? none : signed(x));
+  const share = (x) => 1 / (1 + Math.exp(-x));
+  const rows = model.worth.map(({ signal, segment, log_odds, low, high, doubt }) => {
+    const known = log_odds !== null;
+    const words = [known ? `satisfied in ${percent(share(log_odds))}` : "", doubt ? DOUBTS[doubt] ?? doubt : ""];
+    return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, signal)),
+      element("td", {}, segment === null ? "all" : element("bdi", {}, segment)),
+      element("td", { class: "number" }, known ? signed(log_odds) : "–"),
+      element("td", { class: "number" }, known ? `${bound(low, "−∞")} to ${bound(high, "+∞")}` : ""),
+      element("td", {}, words.filter((text) => text).join("; ")));
+  });
+  byId("worth").tBodies[0].replaceChildren(...rows);
+  byId("worths").hidden = !rows.length;
+}
+
 function drawLearning(model, at) {
   const version = model.policy_version === null ? "none yet" : `version ${whole.format(model.policy_version)}`;
   const age = model.published === null ? "age not known" : `published ${ago(at - model.published)}`;
@@ -224,6 +249,7 @@ function draw() {
   drawRates(model, live.at);
   drawValue(model, live.at);
   drawSignals(model);
+  drawWorth(model);
   drawLearning(model, live.at);
 }
 

@@ -17,14 +17,13 @@ from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell.policy import encode as encode_policy
 from processors.learners.learner_choice import learner_for
-from state.checkpoints import Checkpoint, Publication
+from state.checkpoints import CHECKPOINT_KEY, Checkpoint, Publication
 from state.checkpoints import encode as encode_checkpoint
 from streams.cli import cli
 from streams.doctor.examination import examine
 from streams.doctor.findings import Finding
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
-from streams.worker.partition_learner import CHECKPOINT_KEY
 from tests.factories import encode, feedback, impression, models
 from tests.integration.workers import TOPICS, Apps, with_topics
 from tests.unit.rounds import uniform_log

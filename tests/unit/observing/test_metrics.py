@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from groundswell.events import Reward, Source
+from groundswell.worth import Worth, WorthTable
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for
 from processors.learners.statistics import Statistics
@@ -152,6 +153,34 @@ def test_what_is_learned_counts_by_segment_where_one_is_configured() -> None:
             counted[dict(labels)["segment"]] += int(value)
     users = Counter(str(one.impression.context["user"]) for one in log)
     assert counted == {"u0": users["u0"], "u1": users["u1"], "other": users["u2"]}
+
+
+def test_what_signals_are_worth_is_told_where_it_is_known_and_withdrawn_where_it_no_longer_is() -> None:
+    metrics = Metrics()
+    learning = LearningMetrics(metrics)
+
+    def row(signal: str, segment: str | None, log_odds: float | None, high: float | None) -> Worth:
+        low = None if log_odds is None else log_odds - 1
+        return Worth(signal=signal, segment=segment, log_odds=log_odds, low=low, high=high, plays=50.0, share=0.1)
+
+    def told(*rows: Worth) -> dict[tuple[str, str, str], float]:
+        learning.worth(WorthTable(model="feed", interactions=1, feature="platform", rows=list(rows)))
+        return {
+            (labels["segment"], labels["signal"], labels["estimate"]): value
+            for (name, pairs), value in samples(metrics).items()
+            if name == "groundswell_signal_worth_log_odds" and (labels := dict(pairs))
+        }
+
+    assert told(row("like", None, 2.0, None), row("like", "ios", 1.0, 2.0), row("dislike", None, None, None)) == {
+        ("", "like", "estimate"): 2.0,
+        ("", "like", "low"): 1.0,
+        ("ios", "like", "estimate"): 1.0,
+        ("ios", "like", "low"): 0.0,
+        ("ios", "like", "high"): 2.0,
+    }
+    assert told(row("like", None, None, None)) == {}
+    many = told(*(row(f"s{number}", None, 0.0, 1.0) for number in range(200)))
+    assert len({signal for _, signal, _ in many}) <= MAX_SIGNALS
 
 
 def test_a_policy_has_the_age_it_had_before_the_restart() -> None:
