@@ -122,8 +122,15 @@ def configuration() -> str:
         "From strongest to weakest: the variable of the environment, the TOML file that `--config` or",
         "`GROUNDSWELL_CONFIG` names, the default. A variable is named after section and field:",
         "`GROUNDSWELL_JOIN__WAIT=600` is `[join] wait = 600`. `KAFKA_BOOTSTRAP_SERVERS` stands above",
-        "`kafka.bootstrap_servers` wherever that comes from. A setting that cannot work is refused at the start,",
-        "by name. `[models.NAME]` stands once for each model; NAME is what its impressions carry in `model`.",
+        "`kafka.bootstrap_servers` wherever that comes from. Lists are JSON in variables:",
+        "`GROUNDSWELL_MODELS__FEED__DEFINITELY_NEGATIVE='[\"dislike\"]'`.",
+        "",
+        "A setting that cannot work is refused at the start, by file and line or by the variable's name, and so is",
+        "one that does not exist (``groundswell.toml:3: no setting `wiat` in [join]; did you mean `wait`?``). Every command",
+        "exits with 0 where it did what was asked, with 2 where it cannot (settings, no broker, an extra that is not",
+        "installed: one line says which, and what to do), and with 1 where it ran and what it found is not well.",
+        "",
+        "`[models.NAME]` stands once for each model; NAME is what its impressions carry in `model`.",
         "",
     ]
     for section, model in _sections(Settings):

@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import changelog_topic, check_rights, refused, worker_rights
@@ -105,6 +105,11 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
                 made.append(layout.name)
             except TopicAlreadyExistsError:
                 pass  # another one made it meanwhile; its partitions are checked below
+            except InvalidReplicationFactorError as error:
+                raise TopicError(
+                    f"{layout.name} cannot have {kafka.replication} copies: there are fewer brokers. Set "
+                    "kafka.replication to their number at the most, or start more"
+                ) from error
             except TopicAuthorizationFailedError:
                 refusals.append(f"Create topic {layout.name}")
         if refusals:

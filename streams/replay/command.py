@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ def replay(
     from streams.replay.replay import replay as run_replay  # noqa: PLC0415
     from streams.replay.standards import Standards  # noqa: PLC0415
 
+    pace = None if speed == "max" else _multiple(speed)
     settings = load_or_fail(config)
     join = settings.join
     try:
@@ -39,7 +41,7 @@ def replay(
             bootstrap_servers=settings.kafka.bootstrap_servers,
             impressions_topic=settings.topics.impressions,
             feedback_topic=settings.topics.feedback,
-            speed=None if speed == "max" else float(speed),
+            speed=pace,
             limit=limit,
             console=console,
             standards=Standards.of(settings, configured=not check),
@@ -51,3 +53,13 @@ def replay(
         fail(str(error))
     for line in summary.in_words():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _multiple(speed: str) -> float:
+    try:
+        multiple = float(speed)
+    except ValueError:
+        multiple = math.nan
+    if not 0 < multiple < math.inf:
+        fail(f"--speed {speed}: must be a multiple of real time above 0, such as 60, or max")
+    return multiple
