@@ -27,7 +27,12 @@ class TopicInspector:
             enable_auto_commit=False,
             max_poll_records=5_000,
             isolation_level="read_committed",
+            allow_auto_create_topics=False,
         )
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has, 0 where there is none, or none that may be seen."""
+        return len(self._consumer.partitions_for_topic(topic) or ())
 
     def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
         """Return the first offset and the one after the last, by partition."""

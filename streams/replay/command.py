@@ -13,7 +13,7 @@ from streams.command_line import ConfigOption, console, fail, load_or_fail
 
 def replay(
     path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz, .zst) or Parquet.", exists=True)],
-    mapping: Annotated[Path, typer.Option(help="What each column means: a TOML file.", exists=True)],
+    mapping: Annotated[str, typer.Option(help="What each column means: a TOML file, or the name of a shipped one.")],
     speed: Annotated[str, typer.Option(help="A multiple of real time, or max.")] = "max",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Read everything and send nothing.")] = False,
@@ -25,7 +25,7 @@ def replay(
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
     from streams.replay.examination import ReplayError  # noqa: PLC0415
     from streams.replay.mapping import MappingError  # noqa: PLC0415
-    from streams.replay.mapping_file import load_mapping  # noqa: PLC0415
+    from streams.replay.mapping_file import load_mapping, mapping_path  # noqa: PLC0415
     from streams.replay.replay import replay as run_replay  # noqa: PLC0415
     from streams.replay.standards import Standards  # noqa: PLC0415
 
@@ -37,7 +37,7 @@ def replay(
             check_connection(settings.kafka)
         summary = run_replay(
             path,
-            load_mapping(mapping),
+            load_mapping(mapping_path(mapping)),
             bootstrap_servers=settings.kafka.bootstrap_servers,
             impressions_topic=settings.topics.impressions,
             feedback_topic=settings.topics.feedback,

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from streams.declared_settings import DeclarationError, Place, explained, line_of, read_tables
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.mapping import Mapping, MappingError
+
+SHIPPED: Final = Path(__file__).with_name("mappings")
+
+
+def mapping_path(named: str) -> Path:
+    """Return the file of a mapping: the one of this path, or the shipped one of this name.
+
+    Raises MappingError where there is neither.
+    """
+    shipped = sorted(SHIPPED.glob("*.toml"))
+    path = next((one for one in shipped if one.stem == named), Path(named))
+    if not path.is_file():
+        raise MappingError(
+            f"no mapping at {named}: name a TOML file, or one that is shipped: {', '.join(one.stem for one in shipped)}"
+        )
+    return path
 
 
 def load_mapping(path: Path) -> Mapping | DsjsonMapping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
@@ -29,8 +29,34 @@ def test_help_names_all_commands_in_order_whatever_the_order_of_the_declarations
     for given in (declared, declared[::-1]):
         monkeypatch.setattr("streams.cli.entry_points", lambda *, group, given=given: given)
         output = CliRunner().invoke(collected(), ["--help"]).output
-        places = [output.index(f" {name} ") for name in ORDER]
+        places = [output.index(f"│ {name} ") for name in ORDER]
         assert places == sorted(places)
+
+
+@pytest.mark.parametrize("command", [[], ["worker"], ["policy"], ["policy", "ask"], ["bench", "join"]])
+def test_h_is_help_everywhere(command: list[str]) -> None:
+    short, long = (CliRunner().invoke(cli, [*command, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.output == long.output
+    assert "Usage: " in short.output
+
+
+def test_the_version_is_the_installed_one() -> None:
+    result = CliRunner().invoke(cli, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"groundswell {version('groundswell')}\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str) -> None:
+    environment = {
+        "_GROUNDSWELL_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": "groundswell dead",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "COMP_WORDS": "groundswell dead",
+        "COMP_CWORD": "1",
+    }
+    result = CliRunner().invoke(cli, [], env=environment, prog_name="groundswell")
+    assert "dead-letters" in result.output
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streams.replay.mapping import Mapping, MappingError
-from streams.replay.mapping_file import load_mapping
+from streams.replay.mapping_file import SHIPPED, load_mapping, mapping_path
 from tests.real_logs import PROJECT
 
 GOOD = """
@@ -109,9 +109,14 @@ def test_one_signal_is_declared_once(tmp_path: Path) -> None:
         load_mapping(written(tmp_path, twice))
 
 
-@pytest.mark.parametrize("shipped", sorted((PROJECT / "deploy" / "mappings").glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("shipped", sorted(SHIPPED.glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_mappings_load(shipped: Path) -> None:
-    assert load_mapping(shipped).model
+    assert load_mapping(mapping_path(shipped.stem)).model
+
+
+def test_a_mapping_that_is_neither_a_file_nor_shipped_is_told_which_are(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="kuairand-pure, open-bandit"):
+        mapping_path(str(tmp_path / "mine.toml"))
 
 
 def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
