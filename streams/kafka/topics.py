@@ -17,6 +17,7 @@ from streams.kafka.access_rights import changelog_topic, check_rights, refused, 
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
 from streams.settings import KafkaSettings, TopicSettings
+from streams.words import counted
 
 LOG = get_log(__name__)
 PATIENCE = 10.0
@@ -158,7 +159,7 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
         time.sleep(LOOK_SECONDS)
         found = _partitions(admin, layouts)
     wrong = [
-        f"{layout.name} has {found.get(layout.name, 0)} partitions, expected {layout.partitions}"
+        f"{layout.name} has {counted(found.get(layout.name, 0), 'partition')}, expected {layout.partitions}"
         for layout in layouts
         if found.get(layout.name, 0) != layout.partitions
     ]

@@ -18,6 +18,7 @@ from streams.kafka.security import SecurityError
 from streams.kafka.topics import TopicError, check_topics
 from streams.observing.logs import get_log, set_up_logs
 from streams.settings import HttpSettings
+from streams.worker.first_words import say_what_starts
 from streams.worker.garbage_collection import collect_seldom
 from streams.worker.worker_app import Groundswell
 
@@ -54,6 +55,7 @@ class PunctualWorker(faust.Worker):
         """
         settings = self.app.settings
         set_up_logs(settings.log_level, settings.log_format)
+        say_what_starts(settings)
         check_page(settings.http)
         check_topics(settings.kafka, settings.topics)
         warm_up(settings.models.values())

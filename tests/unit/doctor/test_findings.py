@@ -51,10 +51,10 @@ def partition(leader: int = 1, replicas: int = 1, in_sync: int | None = None) ->
     ("described", "replication", "expected", "word"),
     [
         ([], 1, FAIL, "topics create"),
-        ([partition()], 1, FAIL, "1 partitions, expected 2"),
+        ([partition()], 1, FAIL, "1 partition, expected 2"),
         ([partition(), partition(leader=-1)], 1, FAIL, "leader"),
         ([partition(replicas=3), partition(replicas=3, in_sync=2)], 3, WARN, "behind"),
-        ([partition(), partition()], 3, WARN, "1 copies, kafka.replication is 3"),
+        ([partition(), partition()], 3, WARN, "1 copy, kafka.replication is 3"),
         ([partition(replicas=3), partition(replicas=3)], 3, PASS, "3 copies"),
     ],
 )
