@@ -174,26 +174,31 @@ def of_retention(topic: str, config: Mapping[str, str], join: JoinConfig) -> Fin
     return passed(check, span(kept))
 
 
-def of_sample(topic: str, refusals: Sequence[str | None], misplaced: int) -> Finding:
-    """Judge a sample of messages: for each why it would be refused, or None; how many lie on a wrong partition."""
+def of_sample(topic: str, refusals: Sequence[str | None], misplaced: int, example: str = "") -> Finding:
+    """Judge a sample of messages: for each why it would be refused, or None; how many lie on a wrong partition.
+
+    `example` is one that is refused, where it lies and why. A single wrong message is no more than that.
+    """
     check, count = f"messages of {topic}", len(refusals)
     refused = Counter(reason for reason in refusals if reason is not None)
     if not count:
         return warned(check, "there are none", "see that the apps write to this topic (docs/clients.md)")
+    few = max(1, MANY * count)
     if misplaced:
-        return failed(
+        return (failed if misplaced > few else warned)(
             check,
-            f"{misplaced} of {count} lie on another partition than their key's: the join does not find them",
+            f"of {count}, {counted(misplaced, 'lies', 'lie')} on another partition than the key's: the join misses it",
             "set the producers' partitioner to murmur2 (librdkafka: murmur2_random) and key by impression_id",
         )
     if not refused:
         return passed(check, f"the last {count} are valid")
     reasons = ", ".join(f"{reason} {number}" for reason, number in refused.most_common(5))
-    make = failed if refused.total() > MANY * count else warned
+    make = failed if refused.total() > few or refused.total() == count else warned
     return make(
         check,
-        f"{refused.total()} of the last {count} are refused: {reasons}",
-        "read their details in the headers of the topic dead-letter; docs/schemas says what is expected",
+        f"{refused.total()} of the last {count} {'is' if refused.total() == 1 else 'are'} refused: {reasons}"
+        + (f". For example {example}" if example else ""),
+        "mend what writes them (docs/schemas says what is expected); `groundswell dead-letters` shows more",
     )
 
 
@@ -206,13 +211,15 @@ def of_clocks(topic: str, delays: Sequence[int], max_ahead_ms: int, *, broker_st
             "records are stamped by the producers, so that nothing can be said of their clocks",
             "set message.timestamp.type of the topic to LogAppendTime",
         )
-    ahead = -min(delays)
-    if ahead > max_ahead_ms:
-        return failed(
+    beyond = [-delay for delay in delays if -delay > max_ahead_ms]
+    if beyond:
+        return (failed if len(beyond) > max(1, MANY * len(delays)) or len(beyond) == len(delays) else warned)(
             check,
-            f"up to {span(ahead)} ahead of the broker's: such messages are refused",
+            f"{len(beyond):,} of {counted(len(delays), 'message')} up to {span(max(beyond))} ahead of the broker's "
+            "clock, and refused for it",
             "set the clocks of the machines that run the apps (NTP), and of the brokers",
         )
+    ahead = -min(delays)
     if ahead > SKEW_MS:
         return warned(check, f"up to {span(ahead)} ahead of the broker's", "set the clocks of the apps (NTP)")
     if ahead < -OLD_MS:
