@@ -6,6 +6,7 @@ It needs no worker, changes nothing, and reads no more than a worker may.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -28,6 +29,7 @@ from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
+from streams.doctor.joining import JoinSample, of_join
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
@@ -84,6 +86,8 @@ class _Examination:
         for topic in (topics.impressions, topics.feedback):
             if topic in self._whole:
                 yield from _guarded(f"messages of {topic}", self._messages, topic)
+        if {topics.impressions, topics.interactions, topics.late_feedback} <= self._whole:
+            yield from _guarded("join", self._join)
         yield from _guarded("group", self._group)
         for partition in range(topics.interaction_partitions):
             if {topics.checkpoints, topics.interactions} <= self._whole:
@@ -130,25 +134,60 @@ class _Examination:
         admission = Admission(settings.models, settings.max_ahead_ms)
         admit = admission.impressions if topic == settings.topics.impressions else admission.feedback
         refusals: list[str | None] = []
+        example = ""
         delays: list[int] = []
         misplaced = 0
-        records = list(self._last(topic))
+        records = list(self._last(topic, settings.topics.event_partitions))
         for record, admitted in zip(records, admit(records), strict=True):
             if isinstance(admitted, Watermark):
                 continue
             refusals.append(admitted.reason if isinstance(admitted, Refusal) else None)
+            if isinstance(admitted, Refusal):
+                example = example or f"{topic}[{record.partition}]@{record.offset}, {admitted.detail}"
             if record.key is not None and not isinstance(admitted, Refusal):
                 misplaced += contract_partition(record.key, settings.topics.event_partitions) != record.partition
             occurred_at = _event_time(record.value)
             if occurred_at is not None:
                 delays.append(record.timestamp - occurred_at)
-        yield findings.of_sample(topic, refusals, misplaced)
+        yield findings.of_sample(topic, refusals, misplaced, example)
         stamps = self._configs.get(topic, {}).get("message.timestamp.type") == "LogAppendTime"
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
 
-    def _last(self, topic: str) -> Iterator[ConsumerRecord]:
-        for partition, (first, end) in self._logs.bounds(topic, self._settings.topics.event_partitions).items():
+    def _join(self) -> Iterator[Finding]:
+        topics, join = self._settings.topics, self._settings.join
+        interactions = joined = pieces = 0
+        since = self._now
+        for record in self._last(topics.interactions, topics.interaction_partitions):
+            try:
+                feedback = len(msgspec.json.decode(record.value or b"", type=_Joined).feedback)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue  # the learner says so
+            interactions, joined, pieces = interactions + 1, joined + bool(feedback), pieces + feedback
+            since = min(since, int(record.timestamp))
+        strays = Counter(
+            reason.decode(errors="replace")
+            for record in self._last(topics.late_feedback, topics.event_partitions)
+            if not interactions or record.timestamp >= since
+            for name, reason in record.headers or ()
+            if name == "reason"
+        )
+        open_ms = round(1000 * (join.wait + join.grace))
+        waiting = self._logs.since(topics.impressions, topics.event_partitions, round(self._now) - open_ms)
+        yield of_join(
+            JoinSample(
+                interactions=interactions,
+                joined=joined,
+                pieces=pieces,
+                strays=strays,
+                waiting=sum(count for count, _ in waiting),
+                first_waiting=min((first for count, first in waiting if count), default=None),
+                open_ms=open_ms,
+            )
+        )
+
+    def _last(self, topic: str, partitions: int) -> Iterator[ConsumerRecord]:
+        for partition, (first, end) in self._logs.bounds(topic, partitions).items():
             yield from self._logs.read(topic, partition, max(first, end - SAMPLE))
 
     def _group(self) -> Iterator[Finding]:
@@ -249,6 +288,10 @@ def _values(records: Mapping[bytes, ConsumerRecord]) -> dict[bytes, bytes | None
 
 class _Occurrence(msgspec.Struct):
     occurred_at: int
+
+
+class _Joined(msgspec.Struct):
+    feedback: list[msgspec.Raw]
 
 
 def _event_time(value: bytes | None) -> int | None:

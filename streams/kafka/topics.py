@@ -10,13 +10,14 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import changelog_topic, check_rights, refused, worker_rights
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
 from streams.settings import KafkaSettings, TopicSettings
+from streams.words import counted
 
 LOG = get_log(__name__)
 PATIENCE = 10.0
@@ -107,6 +108,11 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
                 made.append(layout.name)
             except TopicAlreadyExistsError:
                 pass  # another one made it meanwhile; its partitions are checked below
+            except InvalidReplicationFactorError as error:
+                raise TopicError(
+                    f"{layout.name} cannot have {kafka.replication} copies: there are fewer brokers. Set "
+                    "kafka.replication to their number at the most, or start more"
+                ) from error
             except TopicAuthorizationFailedError:
                 refusals.append(f"Create topic {layout.name}")
         if refusals:
@@ -155,7 +161,7 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
         time.sleep(LOOK_SECONDS)
         found = _partitions(admin, layouts)
     wrong = [
-        f"{layout.name} has {found.get(layout.name, 0)} partitions, expected {layout.partitions}"
+        f"{layout.name} has {counted(found.get(layout.name, 0), 'partition')}, expected {layout.partitions}"
         for layout in layouts
         if found.get(layout.name, 0) != layout.partitions
     ]

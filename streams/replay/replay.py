@@ -31,6 +31,7 @@ from streams.replay.examination import ReadableLog, ReplayError, beside, examine
 from streams.replay.mapping import Mapping
 from streams.replay.standards import Standards
 from streams.replay.summary import ReplaySummary
+from streams.words import counted
 
 WATERMARK_MARGIN_MS = 3_600_000
 MESSAGES_PER_WATERMARK = 10_000
@@ -105,7 +106,7 @@ def _stop_at_wrong_rows(log: ReadableLog, mapping: Mapping | DsjsonMapping, summ
             "\n".join(
                 [
                     f"{wrong[0].first_wrong()}",
-                    f"{count} row{'s are' if count > 1 else ' is'} wrong, so nothing was sent; mend the file, or set "
+                    f"{counted(count, 'row is', 'rows are')} wrong, so nothing was sent; mend the file, or set "
                     'bad_rows = "skip" to leave such rows out',
                     *summary.sums(),
                 ]

@@ -33,6 +33,7 @@ from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings
+from streams.worker.first_words import FirstClosing
 from streams.worker.idle_logs import IdleLogs
 from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps
@@ -57,6 +58,11 @@ class JoinWiring:
         """Admission with what it remembers of actions: once for all partitions."""
         return Admission(self.settings.models, self.settings.max_ahead_ms)
 
+    @cached_property
+    def first_closing(self) -> FirstClosing:
+        """What is said of the first impression: once for all partitions."""
+        return FirstClosing(self.settings.join)
+
 
 class PartitionJoin:
     """The join of one partition of impressions with the same partition of feedback."""
@@ -71,6 +77,7 @@ class PartitionJoin:
         self._clock = wiring.clock
         self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = wiring.admission
+        self._first_closing = wiring.first_closing
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
@@ -102,6 +109,7 @@ class PartitionJoin:
                     results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
                     shown = []
             results.append(self._join.add_impressions(shown))
+            self._first_closing.impressions_came(shown)
             self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, refused)
 

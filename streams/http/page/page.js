@@ -41,6 +41,7 @@ const DOUBTS = {
 
 const byId = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
+const counted = (count, one) => `${whole.format(count)} ${one}${count === 1 ? "" : "s"}`;
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
 const signed = (x) => `${x < -0.005 ? "−" : x > 0.005 ? "+" : ""}${Math.abs(x).toFixed(2)}`;
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
@@ -196,7 +197,7 @@ function drawLearning(model, at) {
   put("logged", model.value
     ? `${signed(model.value.logged)}: what was really shown, with all exploration`
     : "not known yet");
-  put("learned", `${whole.format(model.learned)} interactions`);
+  put("learned", counted(model.learned, "interaction"));
   const lift = model.prior_log_loss ? 1 - model.log_loss / model.prior_log_loss : null;
   put("information", lift === null ? "none yet" : lift <= 0.01
     ? "does not say what was shown: no better than chance"
@@ -219,7 +220,7 @@ function drawWorker(live) {
       "what is counted here is this worker’s share.");
   put("partitions", `events ${held(live.events)}; interactions ${held(live.interactions)}`);
   put("started", `${ago(live.at - live.started)}, at ${new Date(live.started).toLocaleString("en-GB")}`);
-  put("pending", `${whole.format(live.pending)} impressions`);
+  put("pending", counted(live.pending, "impression"));
   put("lag", Object.entries(live.lag).map(([topic, count]) => `${topic} ${whole.format(count)}`).join(", "));
   const refused = Object.entries(live.dead_letters).filter(([, count]) => count);
   put("refused", refused.map(([what, count]) => `${whole.format(count)} ${what}`).join("; ") || "nothing");

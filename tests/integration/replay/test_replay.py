@@ -21,11 +21,11 @@ from streams.kafka.acknowledged_producer import SendError
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.examination import ReplayError
 from streams.replay.mapping import Mapping, MappingError
-from streams.replay.mapping_file import load_mapping
+from streams.replay.mapping_file import load_mapping, mapping_path
 from streams.replay.replay import replay
 from streams.replay.standards import Standards
 from streams.replay.summary import ReplaySummary
-from tests.real_logs import PROJECT, real_log
+from tests.real_logs import real_log
 
 PARTITIONS = 4
 HOUR = 3_600_000
@@ -186,7 +186,7 @@ def test_a_missing_topic_is_named(broker: str, small_log: tuple[Path, Mapping]) 
 @pytest.mark.timeout(300)
 def test_kuairand_arrives_with_the_counts_of_its_file(topics: str) -> None:
     log = real_log("kuairand_pure/processed_splits_val.parquet")
-    summary = replayed(log, load_mapping(PROJECT / "deploy/mappings/kuairand-pure.toml"), topics)
+    summary = replayed(log, load_mapping(mapping_path("kuairand-pure")), topics)
     shown: Counter[str] = Counter()
     identifiers = set()
     for record in records("impressions", topics):
