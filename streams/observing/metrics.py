@@ -42,7 +42,7 @@ class Declared(NamedTuple):
 class Metrics:
     """The metrics of one worker, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - a list of declarations
         registry = self.registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
@@ -81,6 +81,12 @@ class Metrics:
             "groundswell_feedback_lateness_seconds",
             "event time by which late feedback missed the wait; 0 where it occurred in time and was logged too late",
             buckets=DELAY_BUCKETS,
+        )
+        self.segment_feedback = counter(
+            "groundswell_segment_feedback",
+            "feedback of a sample of the impressions by segment, for models with a section [segments.NAME], that came "
+            "in_time or late; late also where its impression is remembered no longer and it counts as an orphan above",
+            ["model", "segment", "came"],
         )
         self.join_delay = histogram(
             "groundswell_join_delay_seconds",
