@@ -86,7 +86,7 @@ class Metrics:
             "groundswell_segment_feedback",
             "feedback of a sample of the impressions by segment, for models with a section [segments.NAME], that came "
             "in_time or late; late also where its impression is remembered no longer and it counts as an orphan above",
-            ["model", "segment", "came"],
+            ["model", "segment", "outcome"],
         )
         self.join_delay = histogram(
             "groundswell_join_delay_seconds",
