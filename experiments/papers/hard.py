@@ -16,7 +16,19 @@ from numpy.typing import NDArray
 
 from experiments.papers import feeds, measures
 from experiments.papers.experiment import Bar, Experiment, Plot, Run, median, never_is_worst, worst
-from experiments.people import changes, dwell, featured, late_joy, leaks, logs, many_enjoyed, no_none, opposed, tastes
+from experiments.people import (
+    changes,
+    dwell,
+    featured,
+    late_joy,
+    leaks,
+    logs,
+    many_enjoyed,
+    no_none,
+    opposed,
+    routing,
+    tastes,
+)
 from experiments.people.playing import CLICKS, INFERRED, MODEL, TRUE, Outcome, played
 from experiments.people.world import World
 
@@ -53,6 +65,7 @@ CASES: Final[dict[str, Case]] = {
         "Joy that comes after the wait", late_joy.world, tuple(late_joy.CASES), 0.97, play=late_joy.played_through_join
     ),
     "leaks": Case("Signals that tell the action", leaks.world, leaks.CASES, 0.95),
+    "routing": Case("Requests routed to language models", routing.world, routing.CASES, 0.9),
     "new-items": Case("Ten new items a day", changes.world, changes.ITEMS, 0.95),
 }
 NOBODY_INDIFFERENT: Final = frozenset({"1/1 of 2", "2/1 of 3"})
