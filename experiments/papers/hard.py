@@ -16,7 +16,19 @@ from numpy.typing import NDArray
 
 from experiments.papers import feeds, measures
 from experiments.papers.experiment import Bar, Experiment, Plot, Run, median, never_is_worst, worst
-from experiments.people import changes, dwell, featured, leaks, logs, many_enjoyed, no_none, opposed, tastes
+from experiments.people import (
+    changes,
+    dwell,
+    featured,
+    late_joy,
+    leaks,
+    logs,
+    many_enjoyed,
+    no_none,
+    opposed,
+    routing,
+    tastes,
+)
 from experiments.people.playing import CLICKS, INFERRED, MODEL, TRUE, Outcome, played
 from experiments.people.world import World
 
@@ -36,6 +48,7 @@ class Case:
     worst: float | None = None
     lower: dict[str, float] = field(default_factory=dict)
     """Settings with a bar of their own."""
+    play: Callable[[World, int, int], Outcome] = played
 
 
 LEAKY: Final = tuple(one for one in tastes.CASES if one.startswith("leaky"))
@@ -48,10 +61,16 @@ CASES: Final[dict[str, Case]] = {
     "dwell": Case("Dwell times in place of clicks", dwell.world, dwell.CASES, 0.9),
     "skewed-log": Case("Logs of other policies", logs.world, logs.CASES, 0.97),
     "flip": Case("A world that changes", changes.world, changes.CASES, 0.97),
+    "late-joy": Case(
+        "Joy that comes after the wait", late_joy.world, tuple(late_joy.CASES), 0.97, play=late_joy.played_through_join
+    ),
     "leaks": Case("Signals that tell the action", leaks.world, leaks.CASES, 0.95),
+    "routing": Case("Requests routed to language models", routing.world, routing.CASES, 0.9),
     "new-items": Case("Ten new items a day", changes.world, changes.ITEMS, 0.95),
 }
 NOBODY_INDIFFERENT: Final = frozenset({"1/1 of 2", "2/1 of 3"})
+WARNED: Final = 0.1
+"""The share of late feedback above which the alert FeedbackLateInSegment names a segment."""
 BACK_WITHIN: Final = 8_000
 BETWEEN: Final = 15_000 - measures.WINDOW
 """Visits after a change that are looked at: the next change comes no sooner than 15,000 visits later."""
@@ -76,7 +95,7 @@ def calibration_error(outcome: Outcome, after: int = SETTLED) -> float:
 def run(case: str, setting: str, seed: int) -> Run:
     """Let learner, oracle and clicks play the same visits; measure the last 5,000, states over the second half."""
     world = CASES[case].world(setting, seed)
-    ours, oracle, clicks = (played(world, source, seed) for source in (INFERRED, TRUE, CLICKS))
+    ours, oracle, clicks = (CASES[case].play(world, source, seed) for source in (INFERRED, TRUE, CLICKS))
     felt = world.states[world.rows[-SETTLED:]]
     chance, constant = float(felt.mean()), float(felt.mean(axis=0).max())
     value, best, clicked = (float(one.values[-SETTLED:].mean()) for one in (ours, oracle, clicks))
@@ -97,6 +116,9 @@ def run(case: str, setting: str, seed: int) -> Run:
     if case == "skewed-log":
         times = [never_is_worst(measures.t90(one.values), "lower") for one in (ours, oracle)]
         figures["over_oracle_t90"] = times[0] / times[1] if np.isfinite(times).all() else None
+    if case == "late-joy":
+        figures["late_share_slow"] = ours.late_shares[late_joy.SLOW]
+        figures["late_share_prompt"] = ours.late_shares[late_joy.PROMPT]
     if world.changes:
         figures["back_after"] = max(back_after(ours.values, change) for change in world.changes)
         figures["oracle_back_after"] = max(back_after(oracle.values, change) for change in world.changes)
@@ -138,6 +160,14 @@ def bars(case: str, setting: str, runs: Sequence[Run]) -> list[Bar]:
         result.append(feeds.at_most(runs, "calibration_error", 0.05))
     if case == "skewed-log":
         result.append(feeds.at_most(runs, "over_oracle_t90", 3))
+    if case == "late-joy":
+        lowest = worst([one.measures["late_share_slow"] for one in runs], "higher")
+        highest = worst([one.measures["late_share_prompt"] for one in runs], "lower")
+        warned, silent = lowest is not None and lowest > WARNED, highest is not None and highest <= WARNED
+        result += [
+            Bar("late share of the slow segment, which is warned of", f"> {WARNED:g}", lowest, warned),
+            Bar("late share of the other segment, which is not", f"<= {WARNED:g}", highest, silent),
+        ]
     if case == "flip":
         result.append(feeds.at_most(runs, "back_after", BACK_WITHIN))
     return result

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -34,7 +35,7 @@ class Outcome:
     """What was played, one entry a visit.
 
     `values` is the state of the action that the policy of the moment ranks first, ties averaged; `probabilities`
-    (visits, 3) those of the states.
+    (visits, 3) those of the states. `late_shares` is how much of the feedback of a segment came after the join's wait.
     """
 
     values: NDArray[np.float64]
@@ -45,6 +46,7 @@ class Outcome:
     probabilities: NDArray[np.float64]
     propensities: NDArray[np.float64]
     posteriors: NDArray[np.float64]
+    late_shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def kind_of(world: World, signal: str) -> int:

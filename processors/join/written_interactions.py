@@ -14,9 +14,8 @@ _encode_json = msgspec.json.Encoder().encode
 
 
 class _Context(msgspec.Struct):
-    """As much of an impression as it takes to find its shard."""
+    """As much of an impression as it takes to find its shard or segment."""
 
-    impression_id: str
     context: Mapping[str, FeatureValue]
 
 
@@ -63,15 +62,19 @@ def _when(feedback: ObservedFeedback) -> tuple[int, int]:
     return feedback.occurred_at, feedback.offset
 
 
+def context_of(pending: Pending) -> Mapping[str, FeatureValue]:
+    """Return the context of an impression."""
+    return _context.decode(bytes(pending.impression.value)).context
+
+
 def shard_key(pending: Pending, feature: str) -> bytes:
     """Return by what the interactions of a sharded model are spread: the value of a context feature.
 
     An impression without that feature goes by its own id, and so to any shard.
     """
-    impression = _context.decode(bytes(pending.impression.value))
-    value = impression.context.get(feature)
+    value = context_of(pending).get(feature)
     if value is None:
-        return impression.impression_id.encode()
+        return pending.impression.id.encode()
     # 3 and 3.0 are the same feature.
     return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
 

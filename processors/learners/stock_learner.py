@@ -84,7 +84,7 @@ class StockLearner(PapersLearner):
         out[kernel_columns.CORRECT] = float(masses[impression.chosen] == max(masses))
         anchor = reward_rules.anchor(self.model, signal)
         out[kernel_columns.STATE], out[kernel_columns.REWARD] = reward_decoding.judge(
-            count * posterior, 1.0, anchor, self._parameters
+            count * posterior, count, 1.0, anchor, self._parameters
         )
         cap = self.model.inverse_kinematics.weight_cap
         self._classifier.learn_one(seen, shown.id, w=weight if cap is None else min(weight, cap))

@@ -25,7 +25,7 @@ MOST_CELLS: Final = 100_000
 
 Where all are in use that is 54 MB, twice that during a refresh of the embedding, which takes one to two seconds.
 """
-ExtremeName = Literal["posterior", "meaning"]
+ExtremeName = Literal["posterior", "ramp", "meaning"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -121,14 +121,16 @@ class RewardConfig(Settings):
     """How feedback becomes a reward; `processors/learners/reward_rules.py` has the rules and their equations.
 
     The default "three-state" has no settings of its own. The papers' rules ("two-state", "workshop", "iclr") take an
-    interaction for extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or with the inverse
-    kinematics "spectral" where what the signal means from that user is positive ("meaning"). `alpha` is the least
-    probability of a definitely negative signal in the -1 state: "workshop" and "iclr" need it.
+    interaction for extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), the more the larger it is
+    where at most `most_rewarded` of the K actions are rewarded in a context ("ramp"), or with the inverse kinematics
+    "spectral" where what the signal means from that user is positive ("meaning"). `alpha` is the least probability of a
+    definitely negative signal in the -1 state: "workshop" and "iclr" need it.
     """
 
     extreme: ExtremeName = "posterior"
     rule: RewardRuleName = "three-state"
     threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
+    most_rewarded: Annotated[int, Field(ge=1)] = 1
     alpha: Annotated[float, Field(gt=0, le=1)] | None = None
 
     @model_validator(mode="before")
@@ -145,13 +147,19 @@ class RewardConfig(Settings):
             raise ValueError(f"rule {self.rule!r} needs alpha: without it an interaction's reward has no size")
         if not needed and self.alpha is not None:
             raise ValueError(f"rule {self.rule!r} has no alpha: the one given would silently do nothing")
+        if self.threshold != 2.0 and self.extreme == "ramp":
+            raise ValueError(
+                'extreme "ramp" has no threshold but most_rewarded: the one given would silently do nothing'
+            )
         if self.rule == "three-state":
-            for name in ("extreme", "threshold"):
+            for name in ("extreme", "threshold", "most_rewarded"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(
                         f"rule 'three-state' asks not what is extreme: {name} would silently do nothing. Leave it out, "
                         'or name one of the papers\' rules, "two-state", "workshop" or "iclr"'
                     )
+        if self.most_rewarded != 1 and self.extreme != "ramp":
+            raise ValueError(f"extreme {self.extreme!r} asks not for most_rewarded, which would silently do nothing")
         return self
 
 

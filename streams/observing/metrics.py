@@ -82,6 +82,12 @@ class Metrics:
             "event time by which late feedback missed the wait; 0 where it occurred in time and was logged too late",
             buckets=DELAY_BUCKETS,
         )
+        self.segment_feedback = counter(
+            "groundswell_segment_feedback",
+            "feedback of a sample of the impressions by segment, for models with a section [segments.NAME], that came "
+            "in_time or late; late also where its impression is remembered no longer and it counts as an orphan above",
+            ["model", "segment", "outcome"],
+        )
         self.join_delay = histogram(
             "groundswell_join_delay_seconds",
             "from the end of the wait to the interaction being written, of the oldest one of each batch",

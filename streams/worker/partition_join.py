@@ -31,6 +31,8 @@ from state.journal import JoinJournal
 from state.segment_table import SegmentStore
 from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.observing.context_segments import Segments
+from streams.observing.late_by_segment import LateBySegment
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings
 from streams.worker.first_words import FirstClosing
@@ -63,6 +65,11 @@ class JoinWiring:
         """What is said of the first impression: once for all partitions."""
         return FirstClosing(self.settings.join)
 
+    @cached_property
+    def segments(self) -> Mapping[str, Segments]:
+        """The segments of each model that has some: the same for all partitions."""
+        return {model: Segments(settings) for model, settings in self.settings.segments.items()}
+
 
 class PartitionJoin:
     """The join of one partition of impressions with the same partition of feedback."""
@@ -82,6 +89,7 @@ class PartitionJoin:
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
         self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
+        self._late = LateBySegment(wiring.metrics, wiring.segments)
         self._idle = IdleLogs(settings.join.idle, settings.topics.impressions, settings.topics.feedback)
         self._steps = WholeSteps()
 
@@ -151,7 +159,9 @@ class PartitionJoin:
         outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
         self._write_interactions(closed, outputs)
+        self._late.closed(closed)
         for step in steps:
+            self._late.strays(step.strays)
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)

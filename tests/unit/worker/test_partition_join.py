@@ -171,6 +171,17 @@ def test_feedback_that_joins_nothing_is_kept_with_the_reason(
     assert joined.metrics.join.labels(reason.decode())._value.get() == 1
 
 
+def test_late_feedback_is_counted_by_the_segment_of_its_impression() -> None:
+    joined = Joined()
+    segmented = worker_settings().model_dump()
+    segmented["segments"] = {"feed": {"feature": "user"}}
+    joined.restart(Settings.model_validate(segmented))
+    joined.shows(shown(0, "a"), shown(1, "b"), end_of("impressions", 2, T0 + 10_000))
+    joined.answers(answer(0, "a"), end_of("feedback", 1), answer(2, "b", CLOSES + 10))
+    counted = joined.metrics.segment_feedback
+    assert [counted.labels("feed", "u1", came)._value.get() for came in ("in_time", "late")] == [1, 1]
+
+
 def test_a_late_impression_is_kept_on_dead_letter_with_its_reason_and_so_is_its_feedback_beside_it() -> None:
     joined = Joined()
     late = shown(1, "late", T0)
