@@ -49,7 +49,7 @@ def left_out(reading: tuple[Any, ...], signals: Sequence[str]) -> list[str]:
 
 
 @njit
-def read_one(reading, features, interaction, number, play, values, begin, end):
+def read_one(reading, features, interaction, number, weight, play, values, begin, end):
     """Put hash and anchor of the signal of that number into an interaction, those of `none` where it is left out.
 
     `values` are (numbers of signals, quantiles), of which those from `begin` to `end` came with this one. Call
@@ -66,7 +66,7 @@ def read_one(reading, features, interaction, number, play, values, begin, end):
         shown = set_rows[set_start[interaction[kernel_columns.ACTIONS]] + interaction[kernel_columns.CHOSEN]]
         action = action_hash[action_start[shown]]
         context = interaction[kernel_columns.CONTEXT]
-        leaking_signals.watch(leaks, features, context, action, came, values[0], values[1], begin, end)
+        leaking_signals.watch(leaks, features, context, action, weight, came, values[0], values[1], begin, end)
 
 
 @njit
@@ -101,7 +101,7 @@ def learn_one(learner, features, interaction, number, weight, play):
     """Learn one interaction, the `play`-th from 0 on, with the signal of that number; the outputs are the learner's."""
     decodes, (bandit, second), seen, totals, parameters, (index, value, start, posterior), out, reading = learner
     if decodes:
-        read_one(reading, features, interaction, number, play, NO_VALUES, 0, 0)
+        read_one(reading, features, interaction, number, weight, play, NO_VALUES, 0, 0)
         three_state.learn_one(
             bandit, second, seen, totals, parameters, features, interaction, weight, index, value, out
         )

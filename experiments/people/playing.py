@@ -176,7 +176,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
                 number = value_quantiles.bucket(bounds, told[0, 0], seconds, measure, weight)
                 quantiles[0] = (number + 0.5) / value_quantiles.BUCKETS
                 came = 1
-            read_one(reading, features, interaction, signal, t, (numbers, quantiles), 0, came)
+            read_one(reading, features, interaction, signal, weight, t, (numbers, quantiles), 0, came)
             if came and interaction[kernel_columns.SIGNAL] == told[0, 0]:
                 interaction[kernel_columns.SIGNAL] = buckets[number]
             three_state.learn_one(

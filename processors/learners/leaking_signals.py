@@ -3,9 +3,12 @@
 Interaction-Grounded Learning rests on feedback that depends on the action only through the reward (Xie et al., ICML
 2021). A video that plays by itself, the length of an answer or a position on the page break it: their signal, or the
 value that comes with it, is foretold by the action alone, and who saw it adds nothing. An honest signal depends on both
-as long as tastes differ. Both are measured by how much squared error a rate by action saves over the overall rate, and
-a rate by person and action over that by action, each before the play is counted. Rates given person and action do not
-depend on the policy that showed it. Of a value its quantile is foretold, among the plays that brought one.
+as long as tastes differ. Both are measured by products of deviations, summed over the plays: what a rate by action says
+beyond the overall rate, times how far what came was from that; and what a rate by person and action says beyond the one
+by action, likewise. Rates are those of earlier plays: the mean of each product is the variance that is explained, times
+how far the rate is trusted, however few plays that rests on. Plays count by their importance weight: else an action
+that is shown only to those who like it would seem to tell how it is liked. Of a value its quantile is foretold, among
+the plays that brought one. That the person adds little has to be sure, by three standard errors.
 
 Persons are told apart by the categories of their context: by all of them together and, in turns, by each of the first
 ones. What tells best how tastes differ is what is judged by. Where no signal at all depends on the person, everybody
@@ -19,6 +22,7 @@ table of counts fills.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -32,16 +36,17 @@ MOST_SIGNALS: Final = 15
 THINGS: Final = 2 * MOST_SIGNALS
 PLACES: Final = 8
 """Ways to tell people apart: all categories together, and each of the first ones by itself."""
-# Sums of a watched thing in a place: how often it came, squared error, and how much of it action and person save.
-CAME, BASE, BY_ACTION, BY_PERSON = range(4)
-SUMS: Final = 4
+# Sums of a watched thing in a place: how often it came, squared deviations, how much of that action and person explain,
+# and the squared terms of the last.
+CAME, BASE, BY_ACTION, BY_PERSON, SQUARES = range(5)
+SUMS: Final = 5
 ROWS: Final = 1 << 15
 PLAYS: Final = 0
 """Of a row of counts: plays, then how many of them brought each watched signal."""
 COLUMNS: Final = MOST_SIGNALS + 1
 # Of a row of counts of values, by signal and whatever foretells them: how many, and the sum of their quantiles.
 VALUES, QUANTILES = range(2)
-# Of a found signal: the share of its squared error that the action explained when it was found, else 0; and whether it
+# Of a found signal: the share of its variance that the action explained when it was found, else 0; and whether it
 # may be left out.
 SHARE, MAY_BE_LEFT_OUT = range(2)
 # Of the pace: plays that were looked at, one in how many persons is, and rows of persons in use.
@@ -53,20 +58,23 @@ EVERY: Final = 8
 DECIDED_EVERY: Final = 500
 """Plays between decisions, counted from the first: how a log is cut into batches changes nothing."""
 PRIOR: Final = 2.0
+SURE: Final = 3.0
+"""Standard errors."""
 LEAST_CAME: Final = 500.0
 LEAST_BY_ACTION, LEAST_STILL = 0.05, 0.02
-"""Share of its squared error that the action must explain before a signal is said to tell it, and to stay said so."""
-MOST_BY_PERSON, MOST_STILL = 0.03, 0.1
+"""Share of its variance that the action must explain before a signal is said to tell it, and to stay said so."""
+MOST_BY_PERSON, MOST_STILL = 0.05, 0.2
 """What the person may add to that, as a share of it, before it is said, and afterwards."""
-MOST_OF_OTHERS: Final = 0.2
+MOST_OF_OTHERS: Final = 0.1
 """Nor may it be more than this part of what the person adds to the most personal signal."""
-LEAST_TASTE: Final = 0.008
-"""Share that the person must explain of some signal, or tastes do not differ."""
+LEAST_TASTE: Final = 0.003
+"""Share of its variance that the person must explain of some signal, for sure, or tastes do not differ."""
 MOST_OF_ONE: Final = 0.5
 MEMORY: Final = 20_000.0
 """How often a thing comes before its sums are halved, so that what changes is found."""
 ROW_MEMORY: Final = 2_000.0
 """Plays of a row of counts before it is halved."""
+WEIGHT_CAP: Final = 5.0
 EVERYBODY: Final = 0x7F4A7C15
 
 Leaks = tuple[Any, ...]
@@ -125,34 +133,35 @@ def row_of(key, rows):
 
 
 @borrowing
-def foretold(sums, y, telling, base, by_action, by_person):
-    """Add to the sums of a thing how far off each of the three rates was."""
-    of_all, of_action, of_both = (y - base) * (y - base), (y - by_action) * (y - by_action), y - by_person
-    sums[BASE] += telling * of_all
-    sums[BY_ACTION] += telling * (of_all - of_action)
-    sums[BY_PERSON] += telling * (of_action - of_both * of_both)
+def foretold(sums, y, weight, base, by_action, by_person):
+    """Add a play to the sums of a thing."""
+    added = weight * (y - by_action) * (by_person - by_action)
+    sums[BASE] += weight * (y - base) * (y - base)
+    sums[BY_ACTION] += weight * (y - base) * (by_action - base)
+    sums[BY_PERSON] += added
+    sums[SQUARES] += added * added
 
 
 @borrowing
-def count(row, came):
+def count(row, came, weight):
     """Add a play to a row of counts."""
     if row[PLAYS] >= ROW_MEMORY:
         for i in range(COLUMNS):
             row[i] *= np.float32(0.5)
-    row[PLAYS] += np.float32(1.0)
+    row[PLAYS] += np.float32(weight)
     for i in range(MOST_SIGNALS):
         if came >> i & 1:
-            row[1 + i] += np.float32(1.0)
+            row[1 + i] += np.float32(weight)
 
 
 @borrowing
-def count_value(row, quantile):
+def count_value(row, quantile, weight):
     """Add a value to a row of counts."""
     if row[VALUES] >= ROW_MEMORY:
         row[VALUES] *= np.float32(0.5)
         row[QUANTILES] *= np.float32(0.5)
-    row[VALUES] += np.float32(1.0)
-    row[QUANTILES] += np.float32(quantile)
+    row[VALUES] += np.float32(weight)
+    row[QUANTILES] += np.float32(weight * quantile)
 
 
 @borrowing
@@ -162,8 +171,8 @@ def mean(row, before):
 
 
 @borrowing
-def watch(leaks, features, context_row, action, came, numbers, quantiles, begin, end):
-    """Learn from one play what foretells each signal.
+def watch(leaks, features, context_row, action, weight, came, numbers, quantiles, begin, end):
+    """Learn from one play, of that importance weight, what foretells each signal.
 
     `action` is the hash of what was shown; `came` has a bit for each watched signal that came. The values that came
     are entries `begin` to `end` of `numbers`, of their signals (-1 where not watched), and `quantiles`, in [0, 1].
@@ -179,7 +188,8 @@ def watch(leaks, features, context_row, action, came, numbers, quantiles, begin,
     if of_both[PLAYS] == 0.0:
         pace[FILLED] += 1.0
     # Who alone is shown an action cannot be told from it: such plays say nothing about whose doing the signal is.
-    telling = 1.0 if of_both[PLAYS] <= MOST_OF_ONE * of_action[PLAYS] else 0.0
+    weight = min(weight, WEIGHT_CAP)
+    telling = weight if of_both[PLAYS] <= MOST_OF_ONE * of_action[PLAYS] else 0.0
     for i in range(MOST_SIGNALS):
         if total[1 + i] == 0.0 and not came >> i & 1:
             continue
@@ -188,7 +198,7 @@ def watch(leaks, features, context_row, action, came, numbers, quantiles, begin,
         by_action = (of_action[1 + i] + PRIOR * base) / (of_action[PLAYS] + PRIOR)
         by_person = (of_both[1 + i] + PRIOR * by_action) / (of_both[PLAYS] + PRIOR)
         foretold(watched[place, i], y, telling, base, by_action, by_person)
-        watched[place, i, CAME] += y
+        watched[place, i, CAME] += weight * y
     for v in range(begin, end):
         i = numbers[v]
         if i < 0:
@@ -199,13 +209,13 @@ def watch(leaks, features, context_row, action, came, numbers, quantiles, begin,
         base = mean(everybody, 0.5)
         by_action = mean(by_shown, base)
         foretold(watched[place, MOST_SIGNALS + i], quantiles[v], telling, base, by_action, mean(by_both, by_action))
-        watched[place, MOST_SIGNALS + i, CAME] += 1.0
-        count_value(everybody, quantiles[v])
-        count_value(by_shown, quantiles[v])
-        count_value(by_both, quantiles[v])
-    count(total, came)
-    count(of_action, came)
-    count(of_both, came)
+        watched[place, MOST_SIGNALS + i, CAME] += weight
+        count_value(everybody, quantiles[v], weight)
+        count_value(by_shown, quantiles[v], weight)
+        count_value(by_both, quantiles[v], weight)
+    count(total, came, weight)
+    count(of_action, came, weight)
+    count(of_both, came, weight)
     if pace[FILLED] > 0.5 * rows:
         pace[PERSONS] *= 2.0
         pace[FILLED] = 0.0
@@ -222,8 +232,8 @@ def best_place(watched):
         taste = relative = 0.0
         for thing in range(THINGS):
             sums = watched[place, thing]
-            if sums[CAME] > 0.0 and sums[BY_PERSON] >= LEAST_TASTE * max(sums[BASE], 1.0):
-                taste = max(taste, sums[BY_PERSON] / max(sums[BASE], 1.0))
+            if sums[BY_PERSON] - SURE * math.sqrt(sums[SQUARES]) > LEAST_TASTE * sums[BASE]:
+                taste = max(taste, sums[BY_PERSON] / sums[BASE])
                 relative = max(relative, sums[BY_PERSON] / max(sums[BY_ACTION], 1e-3 * sums[BASE]))
         if taste > most:
             best, most, personal = place, taste, relative
@@ -231,10 +241,12 @@ def best_place(watched):
 
 
 @borrowing
-def tells(sums, least, most):
-    """Return whether a thing tells the action: that explains so much of it, and the person adds no more than `most`."""
+def tells(sums, least, most, sure):
+    """Return whether a thing tells the action: that explains so much of it, and the person adds no more than `most` of
+    that, by so many times its standard error."""
     by_action = sums[BY_ACTION]
-    return sums[CAME] >= LEAST_CAME and by_action > least * sums[BASE] and sums[BY_PERSON] < most * by_action
+    by_person = sums[BY_PERSON] + sure * math.sqrt(sums[SQUARES])
+    return sums[CAME] >= LEAST_CAME and by_action > least * sums[BASE] and by_person < most * by_action
 
 
 @borrowing
@@ -250,13 +262,13 @@ def decide(leaks):
         if taste > 0.0 and found[i, SHARE] == 0.0:
             limit = min(MOST_BY_PERSON, MOST_OF_OTHERS * personal)
             for sums in (coming, value):
-                if tells(sums, LEAST_BY_ACTION, limit) and sums[BY_ACTION] / sums[BASE] > most:
+                if tells(sums, LEAST_BY_ACTION, limit, SURE) and sums[BY_ACTION] / sums[BASE] > most:
                     new, most = i, sums[BY_ACTION] / sums[BASE]
         elif (
             taste > 0.0
             and max(coming[CAME], value[CAME]) >= 2.0 * LEAST_CAME
-            and not tells(coming, LEAST_STILL, MOST_STILL)
-            and not tells(value, LEAST_STILL, MOST_STILL)
+            and not tells(coming, LEAST_STILL, MOST_STILL, -SURE)
+            and not tells(value, LEAST_STILL, MOST_STILL, -SURE)
         ):
             found[i, SHARE] = 0.0
             forget(watched, i)
@@ -286,7 +298,7 @@ def is_watched(play):
 
 
 @compiled(nogil=True)
-def watch_all(leaks, features, rows, watched, came, starts, numbers, quantiles):
+def watch_all(leaks, features, rows, weights, watched, came, starts, numbers, quantiles):
     """Watch, in order, those of the interactions (rows of `kernel_columns.py`) that are numbered in `watched`.
 
     The values of interaction i are the entries from `starts[i]` to `starts[i + 1]`.
@@ -295,6 +307,6 @@ def watch_all(leaks, features, rows, watched, came, starts, numbers, quantiles):
     for i in watched:
         row = set_rows[set_start[rows[i, kernel_columns.ACTIONS]] + rows[i, kernel_columns.CHOSEN]]
         watch(
-            leaks, features, rows[i, kernel_columns.CONTEXT], action_hash[action_start[row]], came[i], numbers,
-            quantiles, starts[i], starts[i + 1],
+            leaks, features, rows[i, kernel_columns.CONTEXT], action_hash[action_start[row]], weights[i],
+            came[i], numbers, quantiles, starts[i], starts[i + 1],
         )  # fmt: skip

@@ -290,7 +290,7 @@ class Learner(ABC):
     ) -> NDArray[np.float64]:
         """Take in what foretold the feedback that was read, and learn from it."""
         if self.learns_values:
-            self._reading.watch(arrays, rows, read)
+            self._reading.watch(arrays, rows, weights, read)
         return self._learned(arrays, rows, weights)
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:

@@ -36,8 +36,10 @@ MOST_KNOWN: Final = 100_000
 
 
 class Leak(NamedTuple):
-    """A signal that tells the action: the share of its squared error that the action explained when it was found, and
-    whether it is left out for it."""
+    """A signal that tells the action.
+
+    `share` is that of its variance that the action explained when it was found; `left_out` says whether it is for that.
+    """
 
     share: float
     left_out: bool
@@ -176,7 +178,7 @@ class SignalReading:
             names = self._names[signal] = value_quantiles.bucket_names(signal)
         return names
 
-    def watch(self, arrays: Arrays, rows: NDArray[np.int64], read: Read) -> None:
+    def watch(self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read) -> None:
         """Learn from what was read which signals tell the action; `rows` are those of `kernel_columns.py`."""
         count, begin = len(read.signals), self._played
         self._played += count
@@ -187,8 +189,8 @@ class SignalReading:
             came = np.array(read.came, dtype=np.int64)
             starts = np.searchsorted(read.places, np.arange(count + 1))
             leaking_signals.watch_all(
-                self._leaks, arrays, rows, np.array(watched), came, starts, np.array(read.numbers, dtype=np.int64),
-                read.quantiles,
+                self._leaks, arrays, rows, weights, np.array(watched), came, starts,
+                np.array(read.numbers, dtype=np.int64), read.quantiles,
             )  # fmt: skip
 
     def decide(self) -> None:
