@@ -43,7 +43,9 @@ SUMS: Final = 5
 ROWS: Final = 1 << 15
 PLAYS: Final = 0
 """Of a row of counts: plays, then how many of them brought each watched signal."""
-COLUMNS: Final = MOST_SIGNALS + 1
+# And of a row of an action: whom it was shown to last, and how often twice running to the same.
+LAST, AGAIN = MOST_SIGNALS + 1, MOST_SIGNALS + 2
+COLUMNS: Final = MOST_SIGNALS + 3
 # Of a row of counts of values, by signal and whatever foretells them: how many, and the sum of their quantiles.
 VALUES, QUANTILES = range(2)
 # Of a found signal: the share of its variance that the action explained when it was found, else 0; and whether it
@@ -70,9 +72,10 @@ MOST_OF_OTHERS: Final = 0.1
 LEAST_TASTE: Final = 0.003
 """Share of its variance that the person must explain of some signal, for sure, or tastes do not differ."""
 MOST_OF_ONE: Final = 0.5
-MEMORY: Final = 20_000.0
+AGAIN_RATE: Final = 0.02
+MEMORY: Final = 5_000.0
 """How often a thing comes before its sums are halved, so that what changes is found."""
-ROW_MEMORY: Final = 2_000.0
+ROW_MEMORY: Final = 1_000.0
 """Plays of a row of counts before it is halved."""
 WEIGHT_CAP: Final = 5.0
 EVERYBODY: Final = 0x7F4A7C15
@@ -146,7 +149,7 @@ def foretold(sums, y, weight, base, by_action, by_person):
 def count(row, came, weight):
     """Add a play to a row of counts."""
     if row[PLAYS] >= ROW_MEMORY:
-        for i in range(COLUMNS):
+        for i in range(MOST_SIGNALS + 1):
             row[i] *= np.float32(0.5)
     row[PLAYS] += np.float32(weight)
     for i in range(MOST_SIGNALS):
@@ -189,7 +192,10 @@ def watch(leaks, features, context_row, action, weight, came, numbers, quantiles
         pace[FILLED] += 1.0
     # Who alone is shown an action cannot be told from it: such plays say nothing about whose doing the signal is.
     weight = min(weight, WEIGHT_CAP)
-    telling = weight if of_both[PLAYS] <= MOST_OF_ONE * of_action[PLAYS] else 0.0
+    telling = weight if of_action[AGAIN] <= MOST_OF_ONE else 0.0
+    same = 1.0 if of_action[LAST] == np.float32(who & np.uint64(0xFFFFFF)) else 0.0
+    of_action[AGAIN] += np.float32(min(AGAIN_RATE * weight, 1.0) * (same - of_action[AGAIN]))
+    of_action[LAST] = np.float32(who & np.uint64(0xFFFFFF))
     for i in range(MOST_SIGNALS):
         if total[1 + i] == 0.0 and not came >> i & 1:
             continue

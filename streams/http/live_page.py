@@ -44,6 +44,14 @@ class Signal(Struct):
     states: tuple[float, float, float]
 
 
+class LeakingSignal(Struct):
+    """A signal that tells the action: how much of it the action explains, and whether it is not learned from."""
+
+    name: str
+    share: float
+    left_out: bool
+
+
 class LiveModel(Struct):
     """One model. `partition` of the interactions is learned by the worker that holds it, `here` or elsewhere.
 
@@ -62,6 +70,7 @@ class LiveModel(Struct):
     published: int | None
     signals: list[Signal]
     further_signals: int
+    leaking: list[LeakingSignal]
     past: list[Point]
 
 
@@ -179,8 +188,17 @@ class LivePage:
             published=None if published is None else round(published * 1000),
             signals=signals[:MOST_SIGNALS],
             further_signals=max(0, len(signals) - MOST_SIGNALS),
+            leaking=self._leaking(name),
             past=[point for _, point in self._past[name].points] if name in self._past else [],
         )
+
+    def _leaking(self, model: str) -> list[LeakingSignal]:
+        found = [
+            LeakingSignal(labels["signal"], share, labels["left_out"] == "true")
+            for labels, share in _samples(self._metrics.leaking_signals)
+            if labels["model"] == model
+        ]
+        return sorted(found, key=lambda one: (-one.share, one.name))
 
     def _partition(self, model: str) -> int:
         return contract_partition(model.encode(), self._app.settings.topics.interaction_partitions)

@@ -42,7 +42,7 @@ class Declared(NamedTuple):
 class Metrics:
     """The metrics of one worker, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - one declaration after another
         registry = self.registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
@@ -166,6 +166,14 @@ class Metrics:
             ["model", "setting"],
         )
 
+        self.leaking_signals = gauge(
+            "groundswell_leaking_signals",
+            "signals that tell which action was shown whatever the person thinks of it: the share of the signal (or of "
+            "its value) that the action explained when it was found. `left_out` is true where it is not learned from "
+            "for that, false where it is named in the configuration, as definite, indifferent or trusted. Of a sharded "
+            "model, what any partition here found",
+            ["model", "signal", "left_out"],
+        )
         self.propensity_checks = counter(
             "groundswell_propensity_checks",
             "interactions (a sample) whose stated policy was at hand to compare with what was shown",
@@ -285,6 +293,11 @@ class Metrics:
         for estimate in ESTIMATES:
             _drop(self.policy_value, model, estimate)
 
+    def drop_leaks(self, model: str) -> None:
+        """Forget which signals of a model tell the action."""
+        for labels in [labels for labels in self.leaking_signals._metrics if labels[0] == model]:
+            _drop(self.leaking_signals, *labels)
+
     def drop_model(self, model: str) -> None:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
@@ -296,6 +309,7 @@ class Metrics:
             _drop(self.state_rate, model, state)
         for setting in ("users", "signals"):
             _drop(self.forgotten, model, setting)
+        self.drop_leaks(model)
         self.drop_policy(model)
 
 

@@ -164,6 +164,14 @@ function drawSignals(model) {
   put("further", `and ${whole.format(model.further_signals)} rarer signals`);
 }
 
+function drawLeaks(model) {
+  const rows = model.leaking.map(({ name, share, left_out }) => element("li", {}, element("bdi", {}, name),
+    `: which action was shown explains ${percent(share)} of it, who saw it nothing; ` +
+    (left_out ? "left out" : "still learned from, as the configuration names it")));
+  byId("leaking").hidden = !rows.length;
+  byId("leaks").replaceChildren(...rows);
+}
+
 function drawLearning(model, at) {
   const version = model.policy_version === null ? "none yet" : `version ${whole.format(model.policy_version)}`;
   const age = model.published === null ? "age not known" : `published ${ago(at - model.published)}`;
@@ -224,6 +232,7 @@ function draw() {
   drawRates(model, live.at);
   drawValue(model, live.at);
   drawSignals(model);
+  drawLeaks(model);
   drawLearning(model, live.at);
 }
 
