@@ -12,10 +12,11 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from groundswell.events import Reward
 from processors.learners import running_totals
+from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
 from streams.app import create_app
 from streams.http.bounded_history import POINTS, BoundedHistory
-from streams.http.live_page import MOST_SIGNALS, LivePage, RecentCounts, Value
+from streams.http.live_page import MOST_SIGNALS, LeakingSignal, LivePage, RecentCounts, Value
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
@@ -117,6 +118,17 @@ def test_it_shows_what_was_learned() -> None:
     assert model.value == Value(value=0.5, lower=0.4, upper=0.6, logged=0.1)
     assert [point.at for point in model.past] == [100_000, 101_000]
     assert model.past[-1].rates == model.rates
+
+
+def test_it_lists_the_signals_that_tell_the_action_the_clearest_first() -> None:
+    app = create_app(settings())
+    learned(app, [reward("like", 1)])
+    learning = LearningMetrics(app.metrics)
+    learning.leaking(0, "feed", {"first": Leak(0.1, left_out=True), "report": Leak(0.4, left_out=False)})
+    learning.leaking(0, "search", {"length": Leak(0.9, left_out=True)})
+    model = LivePage(app).now("feed", None).model
+    assert model is not None
+    assert model.leaking == [LeakingSignal("report", 0.4, left_out=False), LeakingSignal("first", 0.1, left_out=True)]
 
 
 def test_before_anything_is_learned_nothing_is_made_up() -> None:
