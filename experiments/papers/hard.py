@@ -112,6 +112,8 @@ def run(case: str, setting: str, seed: int) -> Run:
         "accuracy": float((ours.true[half:] == ours.decoded[half:]).mean()),
         "recall_negative": float((ours.decoded[half:][hated] == -1).mean()) if hated.any() else None,
         "calibration_error": calibration_error(ours),
+        "leaks_missed": len(world.leaking - set(ours.left_out)),
+        "honest_left_out": len(set(ours.left_out) - world.leaking),
     }
     if case == "skewed-log":
         times = [never_is_worst(measures.t90(one.values), "lower") for one in (ours, oracle)]
@@ -144,6 +146,10 @@ def bars(case: str, setting: str, runs: Sequence[Run]) -> list[Bar]:
         reached = worst(values, "higher") if of_worst else median(values, "higher")
         return Bar(name, f">= {bar:g}", reached, reached is not None and reached >= bar)
 
+    def none_in_any_seed(name: str, measure: str) -> Bar:
+        most = worst([one.measures[measure] for one in runs], "lower")
+        return Bar(f"{name}, in any seed", "= 0", most, most == 0)
+
     result = [at_least("median share of the oracle's value", "share", found.lower.get(setting, found.share))]
     if found.worst is not None and setting not in found.lower:
         result.append(at_least("worst share of the oracle's value", "share", found.worst, of_worst=True))
@@ -158,6 +164,9 @@ def bars(case: str, setting: str, runs: Sequence[Run]) -> list[Bar]:
             result.append(at_least("median recall of -1", "recall_negative", 0.85))
     if (case == "many-enjoyed" and setting not in NOBODY_INDIFFERENT) or setting.startswith("clean"):
         result.append(feeds.at_most(runs, "calibration_error", 0.05))
+    result.append(none_in_any_seed("honest signals left out", "honest_left_out"))
+    if case == "leaks":
+        result.append(none_in_any_seed("leaks not left out", "leaks_missed"))
     if case == "skewed-log":
         result.append(feeds.at_most(runs, "over_oracle_t90", 3))
     if case == "late-joy":

@@ -99,9 +99,10 @@ class _Feed:
             self._visits(range(begin, min(begin + TOGETHER, count)))
         self._settle([self._join.advance(2**40, 2**40)])
         true, chosen, signals, decoded = self._record
+        left_out = [name for name, leak in self._learner.leaking.items() if leak.left_out]
         return Outcome(
             self._values, true, chosen, signals, decoded, self._probabilities, self._propensities,
-            posteriors=np.ones(count), late_shares=self._late_shares(),
+            posteriors=np.ones(count), left_out=left_out, late_shares=self._late_shares(),
         )  # fmt: skip
 
     def _visits(self, numbers: range) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import msgspec
 import numpy as np
@@ -13,6 +13,8 @@ from groundswell.policy import PolicySnapshot
 from processors.features.ragged_rows import Arrays
 from processors.learners import kernel_columns, three_state, three_state_scores
 from processors.learners.learner import Learner
+from processors.learners.signal_reading import SignalReading
+from processors.models.config import ModelConfig
 
 DIGITS = 6
 """Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
@@ -27,6 +29,7 @@ class ThreeStateLearner(Learner):
 
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
+    learns_values: ClassVar[bool] = True
 
     @property
     def fewest_actions(self) -> int:
@@ -62,6 +65,21 @@ class ThreeStateLearner(Learner):
     def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
         probabilities: list[list[float]] = outputs[:, three_state.MINUS : three_state.PLUS + 1].round(DIGITS).tolist()
         return probabilities
+
+    def state(self) -> dict[str, object]:
+        """Return everything as plain values."""
+        return {**super().state(), "reading": self._reading.state()}
+
+    @classmethod
+    def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
+        """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot.
+
+        A state of before values were read and leaks looked for begins with them where it was left.
+        """
+        learner = super().restore(model, state)
+        if "reading" in state:
+            learner._reading = SignalReading.restore(model, state["reading"])
+        return learner
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""

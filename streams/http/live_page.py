@@ -47,6 +47,14 @@ class Signal(Struct):
     states: tuple[float, float, float]
 
 
+class LeakingSignal(Struct):
+    """A signal that tells the action: how much of it the action explains, and whether it is not learned from."""
+
+    name: str
+    share: float
+    left_out: bool
+
+
 class LiveModel(Struct):
     """One model. `partition` of the interactions is learned by the worker that holds it, `here` or elsewhere.
 
@@ -66,6 +74,7 @@ class LiveModel(Struct):
     signals: list[Signal]
     further_signals: int
     worth: list[Worth]
+    leaking: list[LeakingSignal]
     past: list[Point]
 
 
@@ -184,6 +193,7 @@ class LivePage:
             signals=signals[:MOST_SIGNALS],
             further_signals=max(0, len(signals) - MOST_SIGNALS),
             worth=self._worth(name),
+            leaking=self._leaking(name),
             past=[point for _, point in self._past[name].points] if name in self._past else [],
         )
 
@@ -191,6 +201,14 @@ class LivePage:
         learner = self._app.partitions.learners.get(self._partition(model))
         table = None if learner is None else learner.worth(model)
         return [] if table is None else table.rows[:MOST_WORTHS]
+
+    def _leaking(self, model: str) -> list[LeakingSignal]:
+        found = [
+            LeakingSignal(labels["signal"], share, labels["left_out"] == "true")
+            for labels, share in _samples(self._metrics.leaking_signals)
+            if labels["model"] == model
+        ]
+        return sorted(found, key=lambda one: (-one.share, one.name))
 
     def _partition(self, model: str) -> int:
         return contract_partition(model.encode(), self._app.settings.topics.interaction_partitions)

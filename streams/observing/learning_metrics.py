@@ -12,9 +12,11 @@ from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
 from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
+from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
 from processors.policies.policy_watch import PolicyWatch
 from streams.observing.context_segments import Segments
+from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
 from streams.observing.metrics import Metrics
 from streams.settings import SegmentSettings
@@ -37,6 +39,7 @@ class LearningMetrics:
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
+        self._leaks = LeakReport(metrics)
 
     def delays(self, join: JoinConfig) -> Delays:
         """Return what a partition tells its delays."""
@@ -75,6 +78,10 @@ class LearningMetrics:
         """Note how many users and signals of an embedding have given way to new ones so far."""
         for setting, number in forgotten.items():
             self._metrics.forgotten.labels(model, setting).set(number)
+
+    def leaking(self, partition: int, model: str, leaks: Mapping[str, Leak]) -> None:
+        """Note which signals a model's learner on a partition has found to tell the action."""
+        self._leaks.note(partition, model, leaks)
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         metrics = self._metrics
@@ -181,6 +188,7 @@ class LearningMetrics:
         """
         self._metrics.drop_interaction_partition(partition)
         for model in models:
+            self._leaks.leave(partition, model)
             # Of a sharded model this worker may hold other partitions still.
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)

@@ -172,6 +172,14 @@ class Metrics:
             ["model", "setting"],
         )
 
+        self.leaking_signals = gauge(
+            "groundswell_leaking_signals",
+            "signals that tell which action was shown whatever the person thinks of it: the share of the signal (or of "
+            "its value) that the action explained when it was found. `left_out` is true where it is not learned from "
+            "for that, false where it is named in the configuration, as definite, indifferent or trusted. Of a sharded "
+            "model, what any partition here found",
+            ["model", "signal", "left_out"],
+        )
         self.propensity_checks = counter(
             "groundswell_propensity_checks",
             "interactions (a sample) whose stated policy was at hand to compare with what was shown",
@@ -304,6 +312,11 @@ class Metrics:
         for labels in [labels for labels in self.signal_worth._metrics if labels[0] == model]:
             _drop(self.signal_worth, *labels)
 
+    def drop_leaks(self, model: str) -> None:
+        """Forget which signals of a model tell the action."""
+        for labels in [labels for labels in self.leaking_signals._metrics if labels[0] == model]:
+            _drop(self.leaking_signals, *labels)
+
     def drop_model(self, model: str) -> None:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
@@ -316,6 +329,7 @@ class Metrics:
         for setting in ("users", "signals"):
             _drop(self.forgotten, model, setting)
         self.drop_worth(model)
+        self.drop_leaks(model)
         self.drop_policy(model)
 
 

@@ -186,6 +186,7 @@ class PartitionLearner:
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             self._delays.learned(model, stretch.read, rewards, time.time())
             self._metrics.forgot(model, learner.forgotten)
+            self._metrics.leaking(self.partition, model, learner.leaking)
             outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
@@ -205,6 +206,7 @@ class PartitionLearner:
         )
         self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
         self._metrics.follow(self.partition, model, learner.statistics)
+        self._metrics.leaking(self.partition, model, learner.leaking)
 
     def take_in(self, model: str, contributions: Sequence[Contribution]) -> None:
         """Let the learner of a sharded model take in what the other partitions' shards contributed so far."""

@@ -190,6 +190,14 @@ function drawWorth(model) {
   byId("worths").hidden = !rows.length;
 }
 
+function drawLeaks(model) {
+  const rows = model.leaking.map(({ name, share, left_out }) => element("li", {}, element("bdi", {}, name),
+    `: which action was shown explains ${percent(share)} of it, who saw it nothing; ` +
+    (left_out ? "left out" : "still learned from, as the configuration names it")));
+  byId("leaking").hidden = !rows.length;
+  byId("leaks").replaceChildren(...rows);
+}
+
 function drawLearning(model, at) {
   const version = model.policy_version === null ? "none yet" : `version ${whole.format(model.policy_version)}`;
   const age = model.published === null ? "age not known" : `published ${ago(at - model.published)}`;
@@ -251,6 +259,7 @@ function draw() {
   drawValue(model, live.at);
   drawSignals(model);
   drawWorth(model);
+  drawLeaks(model);
   drawLearning(model, live.at);
 }
 

@@ -31,7 +31,7 @@ from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import contract_partition
 from streams.worker.partition_learner import LearningWiring, PartitionLearner
 from streams.worker.whole_steps import UnfinishedStepError
-from tests.unit.rounds import uniform_log
+from tests.unit.rounds import interaction, uniform_log
 from tests.unit.stand_ins import Log, RefusedError, always, batch, cut, record, worker_settings
 
 EVERY = 25
@@ -440,3 +440,27 @@ def test_how_full_its_tables_are_is_told_with_each_policy() -> None:
     newest = policy.decode(EXPECTED.policies()[-1])
     told = EXPECTED.metrics.registry.get_sample_value("groundswell_feature_table_occupancy", {"model": "feed"})
     assert told == newest.occupancy > 0
+
+
+def test_a_leak_that_was_found_is_shown_again_after_a_restart() -> None:
+    learned = Learned()
+    log = [
+        written(
+            interaction(
+                number,
+                context={"user": f"u{number % 3}"},
+                chosen=(chosen := number * 7 % 5),
+                signals=["play" if chosen < 2 else "click" if chosen == number % 3 + 2 else "none"],
+            ),
+            number,
+        )
+        for number in range(4_000)
+    ]
+    learned.reads(batch(log[begin : begin + 500]) for begin in range(0, len(log), 500))
+    labels = {"model": "feed", "signal": "play", "left_out": "true"}
+    found = learned.metrics.registry.get_sample_value("groundswell_leaking_signals", labels)
+    assert found is not None
+    learned.checkpoints()
+    learned.metrics = Metrics()
+    learned.restart()
+    assert learned.metrics.registry.get_sample_value("groundswell_leaking_signals", labels) == found
