@@ -36,10 +36,10 @@ MOST_SIGNALS: Final = 15
 THINGS: Final = 2 * MOST_SIGNALS
 PLACES: Final = 8
 """Ways to tell people apart: all categories together, and each of the first ones by itself."""
-# Sums of a watched thing in a place: how often it came, squared deviations, how much of that action and person explain,
-# and the squared terms of the last.
-CAME, BASE, BY_ACTION, BY_PERSON, SQUARES = range(5)
-SUMS: Final = 5
+# Sums of a watched thing in a place: how often it came and might have come, squared deviations, how much of that action
+# and person explain, and the squared terms of the last.
+CAME, MIGHT, BASE, BY_ACTION, BY_PERSON, SQUARES = range(6)
+SUMS: Final = 6
 ROWS: Final = 1 << 15
 PLAYS: Final = 0
 """Of a row of counts: plays, then how many of them brought each watched signal."""
@@ -62,19 +62,19 @@ DECIDED_EVERY: Final = 500
 PRIOR: Final = 2.0
 SURE: Final = 3.0
 """Standard errors."""
-LEAST_CAME: Final = 500.0
+LEAST_CAME: Final = 200.0
 LEAST_BY_ACTION, LEAST_STILL = 0.05, 0.02
 """Share of its variance that the action must explain before a signal is said to tell it, and to stay said so."""
-MOST_BY_PERSON, MOST_STILL = 0.05, 0.2
+MOST_BY_PERSON, MOST_STILL = 0.15, 0.4
 """What the person may add to that, as a share of it, before it is said, and afterwards."""
-MOST_OF_OTHERS: Final = 0.1
+MOST_OF_OTHERS: Final = 0.15
 """Nor may it be more than this part of what the person adds to the most personal signal."""
 LEAST_TASTE: Final = 0.003
-"""Share of its variance that the person must explain of some signal, for sure, or tastes do not differ."""
+"""Share of their variances that the person must explain of all signals together, for sure, or tastes do not differ."""
 MOST_OF_ONE: Final = 0.5
 AGAIN_RATE: Final = 0.02
-MEMORY: Final = 5_000.0
-"""How often a thing comes before its sums are halved, so that what changes is found."""
+MEMORY: Final = 20_000.0
+"""How often a thing might have come before its sums are halved, so that what changes is found."""
 ROW_MEMORY: Final = 1_000.0
 """Plays of a row of counts before it is halved."""
 WEIGHT_CAP: Final = 5.0
@@ -139,6 +139,7 @@ def row_of(key, rows):
 def foretold(sums, y, weight, base, by_action, by_person):
     """Add a play to the sums of a thing."""
     added = weight * (y - by_action) * (by_person - by_action)
+    sums[MIGHT] += weight
     sums[BASE] += weight * (y - base) * (y - base)
     sums[BY_ACTION] += weight * (y - base) * (by_action - base)
     sums[BY_PERSON] += added
@@ -232,16 +233,19 @@ def watch(leaks, features, context_row, action, weight, came, numbers, quantiles
 @borrowing
 def best_place(watched):
     """Return by what people are told apart best, what the person adds to the action's share of the most personal
-    signal there, and what to the overall rate."""
+    signal there, and what to all of them together, for sure (0 where it is not)."""
     best, most, personal = 0, 0.0, 0.0
     for place in range(PLACES):
-        taste = relative = 0.0
+        taste = squares = relative = 0.0
         for thing in range(THINGS):
             sums = watched[place, thing]
-            if sums[BY_PERSON] - SURE * math.sqrt(sums[SQUARES]) > LEAST_TASTE * sums[BASE]:
-                taste = max(taste, sums[BY_PERSON] / sums[BASE])
-                relative = max(relative, sums[BY_PERSON] / max(sums[BY_ACTION], 1e-3 * sums[BASE]))
-        if taste > most:
+            if sums[BASE] > 0.0:
+                taste += sums[BY_PERSON] / sums[BASE]
+                squares += sums[SQUARES] / (sums[BASE] * sums[BASE])
+                sure = sums[BY_PERSON] - math.sqrt(sums[SQUARES])
+                relative = max(relative, sure / max(sums[BY_ACTION], 1e-3 * sums[BASE]))
+        taste -= SURE * math.sqrt(squares)
+        if taste > max(most, LEAST_TASTE):
             best, most, personal = place, taste, relative
     return best, personal, most
 
@@ -283,7 +287,7 @@ def decide(leaks):
         forget(watched, new)
     for p in range(PLACES):
         for thing in range(THINGS):
-            if watched[p, thing, CAME] > MEMORY:
+            if watched[p, thing, MIGHT] > MEMORY:
                 for s in range(SUMS):
                     watched[p, thing, s] *= 0.5
 
