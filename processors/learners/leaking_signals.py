@@ -65,9 +65,9 @@ SURE: Final = 3.0
 LEAST_CAME: Final = 200.0
 LEAST_BY_ACTION, LEAST_STILL = 0.05, 0.02
 """Share of its variance that the action must explain before a signal is said to tell it, and to stay said so."""
-MOST_BY_PERSON, MOST_STILL = 0.15, 0.4
+MOST_BY_PERSON, MOST_STILL = 0.1, 0.3
 """What the person may add to that, as a share of it, before it is said, and afterwards."""
-MOST_OF_OTHERS: Final = 0.15
+MOST_OF_OTHERS: Final = 0.1
 """Nor may it be more than this part of what the person adds to the most personal signal."""
 LEAST_TASTE: Final = 0.003
 """Share of their variances that the person must explain of all signals together, for sure, or tastes do not differ."""
