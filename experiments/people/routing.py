@@ -62,6 +62,7 @@ def world(case: str, seed: int) -> World:
         signals=SIGNALS,
         negative=NEGATIVE,
         positive=POSITIVE,
+        leaking=frozenset(SIGNALS[len(HONEST) :]) if case != CASES[0] else frozenset(),
         clicks=POSITIVE,
     )
 
