@@ -82,6 +82,7 @@ def test_what_is_all_but_certain_has_no_bound_on_that_side() -> None:
         (["dislike"] + ["none"] * 50 + ["tap"] * 50, (0.3, 0.2, 0.5), "tap", "undetermined"),
         (["dislike"] + ["none"] * 50, SURE, "none", "by_definition"),
         (["dislike"] * 50, SURE, "dislike", "by_definition"),
+        (["dislike"] + ["tap"] * 50, (0.0, 1.0, 0.0), "tap", "stands_for_none"),
     ],
 )
 def test_where_the_decoder_is_in_doubt_the_row_says_so_instead_of_a_number(
