@@ -67,7 +67,7 @@ def test_a_play_counts_by_its_importance_weight() -> None:
 
 def test_what_is_all_but_certain_has_no_bound_on_that_side() -> None:
     worth = anchored()
-    played(worth, ["tap"] * 2_000, [SURE] * 2_000)
+    played(worth, ["tap", "none"] * 2_000, [SURE, (0.0, 1.0, 0.0)] * 2_000)
     found = row(worth, "tap")
     assert found.high is None
     assert found.low is not None
