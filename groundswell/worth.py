@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 
 from groundswell.events import Name
 
-Doubt = Literal["by_definition", "no_definite_signal", "few", "undetermined", "no_indifference"]
+Doubt = Literal[
+    "by_definition", "no_definite_signal", "stands_for_none", "few", "undetermined", "no_indifference"
+]  # fmt: skip
 
 
 class Worth(Struct, frozen=True, kw_only=True):
@@ -21,9 +23,10 @@ class Worth(Struct, frozen=True, kw_only=True):
     of which old ones fade, and `share` how much of what would come back in the segment is this signal.
 
     Where `doubt` is given there is no number, but with `no_indifference`: `by_definition` is a signal whose meaning the
-    configuration states (`none` too); `no_definite_signal`: none has come yet that says which state is which; `few`:
-    fewer than ten plays; `undetermined`: of many plays the decoder does not know the state. `no_indifference` says
-    that next to no `none` comes, so that 0 rests on the commonest signal, and the bounds are wide.
+    configuration states (`none` too); `no_definite_signal`: none has come yet that says which state is which;
+    `stands_for_none`: next to no `none` comes, and the commonest signal, this one, is taken for indifference instead;
+    `few`: fewer than ten plays; `undetermined`: of many plays the decoder does not know the state. `no_indifference`
+    says that 0 rests on the commonest signal, and the bounds are wide.
     """
 
     signal: Name

@@ -1,23 +1,26 @@
 """What each signal is worth, against the truth: how often the interval of the log odds has it.
 
 The truth is exact: P(+1 | signal, segment) of the simulated people, as often as each of them came, if all actions were
-shown alike. Segments are the kinds of people where they mean different things, else four groups of contexts.
+shown alike. Of buckets of a value it is the share of their plays that are +1, by importance weight: their bounds are
+learned and move. Segments are the kinds of people where they mean different things, else four groups of contexts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.papers.experiment import Bar, Experiment, Plot, Run
-from experiments.people import featured, logs, many_enjoyed, no_none, opposed, tastes
+from experiments.people import dwell, featured, logs, many_enjoyed, no_none, opposed, tastes
 from experiments.people.playing import INFERRED, MODEL, played
 from experiments.people.world import World
 from groundswell.worth import Worth
+from processors.learners import value_quantiles
 from processors.learners.signal_worth import SignalWorth
 
 WORLDS: Final = {
@@ -27,6 +30,7 @@ WORLDS: Final = {
     "features": featured.world,
     "no-none": no_none.world,
     "skewed-log": logs.world,
+    "dwell": dwell.world,
 }
 SETTINGS: Final = (
     *(f"many-enjoyed: {one}" for one in ("1/1 of 2", "2/1 of 4", "3/3 of 11", "1/8 of 11", "6/2 of 11")),
@@ -36,11 +40,11 @@ SETTINGS: Final = (
     *(f"features: {one}" for one in ("categories", "numbers")),
     *(f"no-none: {one}" for one in ("apart", "overlap", "wide")),
     "skewed-log: popularity",
+    *(f"dwell: {one}" for one in ("dwell", "heavy tail", "several enjoyed")),
 )
 MOMENTS: Final = (5_000, 15_000, 50_000)
 """Visits after which the table is looked at."""
 GROUPS: Final = 4
-STRETCH: Final = 500
 LEAST_COVERED: Final = 0.9
 
 
@@ -68,48 +72,61 @@ def true_shares(world: World, visits: NDArray[np.int64]) -> NDArray[np.float64]:
     return shares
 
 
+def seen_shares(
+    names: NDArray[np.str_], satisfied: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> dict[str, float]:
+    """Return the share of the plays of each name that are +1, by their weights."""
+    found, number = np.unique(names, return_inverse=True)
+    shares = np.bincount(number, weights * satisfied) / np.bincount(number, weights)
+    return dict(zip(found.tolist(), shares.tolist(), strict=True))
+
+
 def covers(row: Worth, share: float) -> bool:
     """Say whether a row's interval has the truth."""
     log_odds = math.inf if share >= 1.0 else -math.inf if share <= 0.0 else math.log(share / (1.0 - share))
     return (row.low is None or row.low <= log_odds) and (row.high is None or log_odds <= row.high)
 
 
-def tables(world: World, case: str, seed: int) -> Iterator[tuple[int, list[Worth], NDArray[np.int64]]]:
-    """Yield each moment with its table and the segments of all visits."""
-    outcome = played(world, INFERRED, seed)
-    segments = segments_of(world, case)
-    weights = 1.0 / (world.states.shape[1] * outcome.propensities)
-    model = MODEL.model_copy(update={"definitely_negative": world.negative, "definitely_positive": world.positive})
-    worth, names = SignalWorth(model), np.array(world.signals)
-    for begin in range(0, MOMENTS[-1], STRETCH):
-        part = slice(begin, begin + STRETCH)
-        worth.add(
-            names[outcome.signals[part]].tolist(),
-            [str(one) for one in segments[part].tolist()],
-            outcome.probabilities[part].tolist(),
-            weights[part].tolist(),
-        )
-        if begin + STRETCH in MOMENTS:
-            yield begin + STRETCH, worth.rows()[0], segments
-
-
 def run(setting: str, seed: int) -> Run:
     """Compare all rows of the tables of one feed with the truth."""
     case, of_case = setting.split(": ")
     world = WORLDS[case](of_case, seed)
-    covered, widths, doubtful, counted = [], [], 0, 0
-    for moment, rows, segments in tables(world, case, seed):
+    outcome, segments = played(world, INFERRED, seed), segments_of(world, case)
+    weights = 1.0 / (world.states.shape[1] * outcome.propensities)
+    model = MODEL.model_copy(update={"definitely_negative": world.negative, "definitely_positive": world.positive})
+    names = np.array(world.signals, dtype=object)[outcome.signals]
+    if len(world.medians):
+        valued = outcome.signals == 0
+        names[valued] = np.array(value_quantiles.bucket_names(world.signals[0]), dtype=object)[outcome.buckets[valued]]
+
+    def truth(moment: int, segment: str | None) -> dict[str, float]:
         visits = np.arange(moment)
-        truth: dict[str | None, NDArray[np.float64]] = {None: true_shares(world, visits)}
-        truth |= {str(one): true_shares(world, visits[segments[:moment] == one]) for one in np.unique(segments)}
-        for row in rows:
+        if segment is not None:
+            visits = visits[segments[:moment] == int(segment)]
+        if len(world.medians):
+            visits = visits[visits >= moment // 5]
+            return seen_shares(names[visits].astype(str), outcome.true[visits] == 1, weights[visits])
+        return dict(zip(world.signals, true_shares(world, visits).tolist(), strict=True))
+
+    worth = SignalWorth(model)
+    covered, widths, doubtful, counted = [], [], 0, 0
+    for begin, moment in pairwise((0, *MOMENTS)):
+        part = slice(begin, moment)
+        worth.add(
+            names[part].tolist(),
+            [str(one) for one in segments[part].tolist()],
+            outcome.probabilities[part].tolist(),
+            weights[part].tolist(),
+        )
+        truths = {one: truth(moment, one) for one in (None, *map(str, np.unique(segments[:moment])))}
+        for row in worth.rows()[0]:
             if row.doubt == "by_definition":
                 continue
             counted += 1
             if row.log_odds is None:
                 doubtful += 1
                 continue
-            covered.append(covers(row, truth[row.segment][world.signals.index(row.signal)]))
+            covered.append(covers(row, truths[row.segment][row.signal]))
             widths.append(share_of(row.high, 1.0) - share_of(row.low, 0.0))
     measures: dict[str, Any] = {
         "coverage": float(np.mean(covered)) if covered else None,

@@ -28,7 +28,7 @@ from processors.models.config import ModelConfig
 INFERRED, TRUE, CLICKS = range(3)
 """Where the bandit's reward comes from: what is decoded, what is felt (the oracle), or a click as 1."""
 MODEL: Final = ModelConfig(name="hard", definitely_negative=frozenset({"dislike"}))
-TRUE_STATE, CHOSEN, SIGNAL, DECODED = range(4)
+TRUE_STATE, CHOSEN, SIGNAL, DECODED, BUCKET = range(5)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Outcome:
     left_out: list[str]
     """Signals that the learner left out at the end, since they tell the action."""
     late_shares: Mapping[str, float] = field(default_factory=dict)
+    buckets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Of the value of signal 0, where it has one, the bucket in which it was learned from."""
 
 
 def kind_of(world: World, signal: str) -> int:
@@ -61,7 +63,7 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
     """Let people and learner interact."""
     count = len(world.contexts)
     size = 1 << model.hash_bits
-    record = np.zeros((count, 4), dtype=np.int64)
+    record = np.zeros((count, 5), dtype=np.int64)
     outputs = np.zeros((count, three_state.OUTPUTS))
     values, propensities = np.zeros(count), np.zeros(count)
     tables = (
@@ -106,6 +108,7 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
         propensities,
         outputs[:, kernel_columns.POSTERIOR],
         left_out(reading, world.signals),
+        buckets=record[:, BUCKET],
     )
 
 
@@ -181,6 +184,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
             read_one(reading, features, interaction, signal, weight, t, (numbers, quantiles), 0, came)
             if came and interaction[kernel_columns.SIGNAL] == told[0, 0]:
                 interaction[kernel_columns.SIGNAL] = buckets[number]
+                record[t, BUCKET] = number
             three_state.learn_one(
                 bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, output
             )

@@ -47,7 +47,7 @@ MEMORY: Final = 20_000
 POWER: Final = 3.0
 OFF: Final = 3.0
 """Log odds by which decoded states may be wrong in one direction."""
-OFF_WITHOUT_NONE: Final = 4.0
+OFF_WITHOUT_NONE: Final = 4.5
 Z: Final = 1.96
 """Of the normal distribution: 95 % lie within so many standard deviations."""
 MOST_SAID: Final = 4.6
@@ -56,12 +56,15 @@ FEWEST: Final = 10.0
 """Effective plays below which no number is given."""
 MOST_UNSURE: Final = 0.25
 """Share of plays without a likeliest state from which on the signal is undetermined."""
+MOST_ASSUMED: Final = 0.25
+"""Share of plays whose state the decoder was told, or assumed, from which on nothing was learned of a signal: no play
+that it judges is ever certain."""
 MOST_SIGNALS, MOST_SEGMENTS = 50, 52
 MOST_ROWS: Final = 500
 """Of a table, the commonest; the signals over all segments are always among them."""
 # Sums of a row, by signal and segment; the first segment is all of them.
-WEIGHT, SQUARED, SATISFIED, LESS, MORE, UNSURE = range(6)
-SUMS: Final = 6
+WEIGHT, SQUARED, SATISFIED, LESS, MORE, UNSURE, ASSUMED = range(7)
+SUMS: Final = 7
 ALL: Final = 0
 
 
@@ -129,6 +132,7 @@ class SignalWorth:
             weights * odds / (odds + off),
             weights * odds / (odds + 1.0 / off),
             weights * (states.max(axis=1) < three_state.LEAST_SURE),
+            weights * (states.max(axis=1) == 1.0),
         )
         known = rows >= 0
         self._sum(rows[known], [one[known] for one in values], self._sums[:, ALL])
@@ -235,13 +239,15 @@ class SignalWorth:
     def _worth(
         self, signal: str, segment: str | None, row: NDArray[np.float64], share: float, *, definite: bool, wide: bool
     ) -> Worth:
-        weight, squared, satisfied, less, more, unsure = row.tolist()
+        weight, squared, satisfied, less, more, unsure, assumed = row.tolist()
         plays = weight * weight / squared
         doubt: Doubt | None = "no_indifference" if wide else None
         if self._kind(signal) != three_state.OTHER:
             doubt = "by_definition"
         elif not definite:
             doubt = "no_definite_signal"
+        elif assumed > MOST_ASSUMED * weight:
+            doubt = "stands_for_none"
         elif plays < FEWEST:
             doubt = "few"
         elif unsure > MOST_UNSURE * weight:

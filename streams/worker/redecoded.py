@@ -17,6 +17,8 @@ VALUED = 2_000
 """Of the last interactions, so many are kept to compare policies by."""
 MOST_SIGNALS = 1_000
 OTHER_SIGNAL = "other"
+Flip = tuple[str | None, str, int | None, int | None]
+"""Segment, signal, state before and now; a state is None where it is unknown."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Redecoded:
     segment, signal, state before and state now, the interactions whose state is another one than on the topic of
     rewards; segments are None where none are configured. `compared` has all that are on both, `segments` the same by
     segment. `values` are what the policy that is published and the one that was learned again would earn without
-    exploring, by the states of now of the last interactions. `lineage` names the result.
+    exploring, by the rewards of now of the last interactions. `lineage` names the result.
     """
 
     partition: int
@@ -55,7 +57,7 @@ class Redecoded:
     learned: int = 0
     compared: Compared = field(default_factory=Compared)
     segments: defaultdict[str, Compared] = field(default_factory=lambda: defaultdict(Compared))
-    flips: Counter[tuple[str | None, str, int, int]] = field(default_factory=Counter)
+    flips: Counter[Flip] = field(default_factory=Counter)
     values: tuple[Value, Value] | None = None
     lineage: str | None = None
     _signals: set[str] = field(default_factory=set, repr=False, compare=False)
@@ -90,32 +92,33 @@ class Redecoded:
             then, now = self.values
             yield (
                 f"  what the policy ranks first is worth {then.snips:+.3f} ({then.low:+.3f} to {then.high:+.3f}) as "
-                f"published, {now.snips:+.3f} ({now.low:+.3f} to {now.high:+.3f}) learned again: by the states of now, "
-                "both having learned from them"
+                f"published, {now.snips:+.3f} ({now.low:+.3f} to {now.high:+.3f}) learned again: by the rewards of "
+                "now, both having learned from them"
             )
         if self.lineage is not None:
             yield f"  lineage {self.lineage}"
 
 
-def _flips_in_words(flips: Counter[tuple[str | None, str, int, int]]) -> Iterator[str]:
-    together: Counter[tuple[str, int, int]] = Counter()
+def _flips_in_words(flips: Counter[Flip]) -> Iterator[str]:
+    together: Counter[tuple[str, int | None, int | None]] = Counter()
     for (_, signal, old, new), count in flips.items():
         together[signal, old, new] += count
     for (signal, old, new), count in together.most_common():
-        yield f"  {signal}: {old:+d} became {new:+d} {count} times"
+        was, became = ("unknown" if state is None else f"{state:+d}" for state in (old, new))
+        yield f"  {signal}: {was} became {became} {count} times"
 
 
 class LastPlays:
     """The last interactions that were learned again, to value policies by."""
 
     def __init__(self) -> None:
-        self._plays: deque[tuple[Envelope | Interaction, int]] = deque(maxlen=VALUED)
+        self._plays: deque[tuple[Envelope | Interaction, float]] = deque(maxlen=VALUED)
 
     def add(self, interactions: Sequence[Envelope | Interaction], rewards: Sequence[Reward | None]) -> None:
-        """Take in interactions and what they are taken for; they are opened only to be valued."""
+        """Take in interactions and their rewards; they are opened only to be valued."""
         for one, reward in zip(interactions, rewards, strict=True):
             if reward is not None:
-                self._plays.append((one, reward.state))
+                self._plays.append((one, reward.reward))
 
     def values(self, policies: Sequence[PolicySnapshot]) -> list[Value] | None:
         """Return what each policy would earn without exploring; None where one would have shown nothing of all that.
@@ -123,14 +126,14 @@ class LastPlays:
         Impressions that take long to score are left out.
         """
         held, found = [HeldPolicy(snapshot) for snapshot in policies], []
-        plays = [(one.opened() if isinstance(one, Envelope) else one, state) for one, state in self._plays]
+        plays = [(one.opened() if isinstance(one, Envelope) else one, reward) for one, reward in self._plays]
         for one in held:
             estimate = ValueEstimate(VALUED)
-            for interaction, state in plays:
+            for interaction, reward in plays:
                 impression = interaction.impression
                 if one.cost(impression) <= MOST_COST:
                     first = one.greedy(impression.context, impression.actions)[impression.chosen]
-                    estimate.add(first / impression.chosen_propensity, state, impression.weight)
+                    estimate.add(first / impression.chosen_propensity, reward, impression.weight)
             value = estimate.value()
             if value is None:
                 return None

@@ -27,14 +27,14 @@ class EarlierReward(msgspec.Struct):
 
     model: str
     source: Place
-    state: int
+    state: int | None
     reward: float
 
 
 class Before(NamedTuple):
-    """The state and the reward that an interaction had."""
+    """The state that an interaction had, None where it was unknown, and the reward."""
 
-    state: int
+    state: int | None
     reward: float
 
 

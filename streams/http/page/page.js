@@ -34,6 +34,7 @@ const OUTCOMES = [
 const DOUBTS = {
   by_definition: "by configuration: not learned",
   no_definite_signal: "no definite signal has come yet",
+  stands_for_none: "stands for “none”, which next to never comes",
   few: "too few yet",
   undetermined: "what it means is not determined",
   no_indifference: "next to no “none” comes, so the interval is wide",
@@ -176,10 +177,11 @@ function drawSignals(model) {
 
 function drawWorth(model) {
   const bound = (x, none) => (x === null ? none : signed(x));
-  const share = (x) => 1 / (1 + Math.exp(-x));
+  const odds = (x) => 1 / (1 + Math.exp(-x));
+  const share = (x) => (odds(x) > 0.99 ? "over 99%" : odds(x) < 0.01 ? "under 1%" : percent(odds(x)));
   const rows = model.worth.map(({ signal, segment, log_odds, low, high, doubt }) => {
     const known = log_odds !== null;
-    const words = [known ? `satisfied in ${percent(share(log_odds))}` : "", doubt ? DOUBTS[doubt] ?? doubt : ""];
+    const words = [known ? `satisfied in ${share(log_odds)}` : "", doubt ? DOUBTS[doubt] ?? doubt : ""];
     return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, signal)),
       element("td", {}, segment === null ? "all" : element("bdi", {}, segment)),
       element("td", { class: "number" }, known ? signed(log_odds) : "–"),

@@ -67,7 +67,7 @@ def test_a_play_counts_by_its_importance_weight() -> None:
 
 def test_what_is_all_but_certain_has_no_bound_on_that_side() -> None:
     worth = anchored()
-    played(worth, ["tap"] * 2_000, [SURE] * 2_000)
+    played(worth, ["tap", "none"] * 2_000, [SURE, (0.0, 1.0, 0.0)] * 2_000)
     found = row(worth, "tap")
     assert found.high is None
     assert found.low is not None
@@ -82,6 +82,7 @@ def test_what_is_all_but_certain_has_no_bound_on_that_side() -> None:
         (["dislike"] + ["none"] * 50 + ["tap"] * 50, (0.3, 0.2, 0.5), "tap", "undetermined"),
         (["dislike"] + ["none"] * 50, SURE, "none", "by_definition"),
         (["dislike"] * 50, SURE, "dislike", "by_definition"),
+        (["dislike"] + ["tap"] * 50, (0.0, 1.0, 0.0), "tap", "stands_for_none"),
     ],
 )
 def test_where_the_decoder_is_in_doubt_the_row_says_so_instead_of_a_number(

@@ -24,19 +24,21 @@ def test_flips_are_said_by_signal_and_by_segment_with_the_change_of_what_was_sho
     result = Redecoded(partition=2, before=9, learned=6, lineage="abc")
     for segment, signal, old, new in [
         ("ios", "skip", 0, -1), ("ios", "skip", 0, -1), ("ios", "like", 1, 1),
-        ("web", "skip", 0, -1), ("web", "tap", 1, 0),
+        ("web", "skip", 0, -1), ("web", "tap", None, 0),
     ]:  # fmt: skip
-        result.add(segment, Before(old, float(old)), msgspec.structs.replace(reward(signal, new), reward=float(new)))
+        result.add(
+            segment, Before(old, float(old or 0)), msgspec.structs.replace(reward(signal, new), reward=float(new))
+        )
     assert list(result.in_words()) == [
         "partition 2: 6 of 9 interactions learned again; 3 are no longer on the topic, and what they taught is lost",
-        "  mean reward of what was shown +0.400 before, -0.400 now; states of 5 compared",
+        "  mean reward of what was shown +0.200 before, -0.400 now; states of 5 compared",
         "  skip: +0 became -1 3 times",
-        "  tap: +1 became +0 1 times",
+        "  tap: unknown became +0 1 times",
         "  segment ios: mean reward of what was shown +0.333 before, -0.333 now; states of 3 compared",
         "    skip: +0 became -1 2 times",
-        "  segment web: mean reward of what was shown +0.500 before, -0.500 now; states of 2 compared",
+        "  segment web: mean reward of what was shown +0.000 before, -0.500 now; states of 2 compared",
         "    skip: +0 became -1 1 times",
-        "    tap: +1 became +0 1 times",
+        "    tap: unknown became +0 1 times",
         "  lineage abc",
     ]
 
