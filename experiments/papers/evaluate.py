@@ -52,7 +52,7 @@ def evaluate(name: str, seeds: int, seed: int, out: Path, case: str | None = Non
     """
     matplotlib.use("Agg")
     if name == HARD:
-        experiments = {one: hard.experiment(one) for one in ([case] if case else hard.CASES)}
+        experiments = {one: hard.experiment(one) for one in ([case] if case else hard.cases())}
     else:
         experiments = {one: find(one) for one in (EXPERIMENTS if name == "all" else [name])}
     if len(experiments) == 1:

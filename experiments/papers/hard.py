@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.papers import feeds, measures
+from experiments.papers import feeds, measures, multi_turn
 from experiments.papers.experiment import Bar, Experiment, Plot, Run, median, never_is_worst, worst
 from experiments.people import (
     changes,
@@ -68,6 +68,7 @@ CASES: Final[dict[str, Case]] = {
     "routing": Case("Requests routed to language models", routing.world, routing.CASES, 0.9),
     "new-items": Case("Ten new items a day", changes.world, changes.ITEMS, 0.95),
 }
+MULTI_TURN: Final = "multi-turn"
 NOBODY_INDIFFERENT: Final = frozenset({"1/1 of 2", "2/1 of 3"})
 WARNED: Final = 0.1
 """The share of late feedback above which the alert FeedbackLateInSegment names a segment."""
@@ -78,7 +79,7 @@ BETWEEN: Final = 15_000 - measures.WINDOW
 
 def cases() -> tuple[str, ...]:
     """Return the names of the cases."""
-    return tuple(CASES)
+    return (*CASES, MULTI_TURN)
 
 
 def calibration_error(outcome: Outcome, after: int = SETTLED) -> float:
@@ -193,8 +194,10 @@ def experiment(case: str) -> Experiment:
     Raises:
         ValueError: there is no such case.
     """
-    if case not in CASES:
-        raise ValueError(f"no case {case!r}: choose one of {', '.join(CASES)}")
+    if case not in cases():
+        raise ValueError(f"no case {case!r}: choose one of {', '.join(cases())}")
+    if case == MULTI_TURN:
+        return multi_turn.EXPERIMENT
     return Experiment(
         name=f"hard-{case}",
         title=CASES[case].title,
