@@ -44,7 +44,7 @@ class Terminals:
 
     def block(self, holds: str) -> str:
         """Return the next block, which has to hold this, so that none is passed over."""
-        block = self._blocks.pop(0)
+        block: str = self._blocks.pop(0)
         assert holds in block
         return block
 
