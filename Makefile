@@ -47,7 +47,7 @@ screenshot: install ## the picture of the live page in the README (Chromium)
 # Versions and hashes of everything, tools included, for every Python that is supported.
 lock: ## pin versions and hashes of everything anew (uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --extra dev --no-emit-package groundswell --output-file requirements.lock pyproject.toml
+		--no-header --extra dev --no-emit-package groundswell --no-emit-package groundswell-worker --output-file requirements.lock pyproject.toml
 
 clean: ## remove what was made
 	rm -rf .venv out build groundswell/build *.egg-info groundswell/*.egg-info

@@ -11,10 +11,11 @@ PROGRAM: Final = "groundswell.program"
 
 WHAT_TO_INSTALL: Final = """\
 groundswell: what apps import is installed; commands come with the worker.
-  pip install "groundswell[worker]"   worker, topics, doctor, policy, dead-letters, redecode, simulate, kafka
-  pip install "groundswell[replay]"   these, and replay
-  pip install "groundswell[demo]"     these, and demo, evaluate, chaos
-  pip install "groundswell[bench]"    all of these, and bench with the peers that it measures against
+  pip install "groundswell[worker]"   worker, topics, doctor, policy, dead-letters, replay, redecode, simulate, kafka,
+                                      chaos
+  pip install "groundswell[replay]"   these, and replay of Parquet files
+  pip install "groundswell[demo]"     these, and demo, evaluate
+  pip install "groundswell[bench]"    these, and bench with the peers that it measures against
 From a checkout: pip install ./groundswell . (or '.[replay]' and so on).
 """
 

@@ -44,7 +44,7 @@ class CommandGroup(TyperGroup):
             if extra is None:
                 raise
             command = f"{ctx.info_name} " if ctx.parent else ""
-            fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "{DISTRIBUTION}[{extra}]"')
+            fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "groundswell[{extra}]"')
         except Exception as error:
             refused = getattr(sys.modules.get("kafka.errors"), "KafkaError", None)
             if refused is None or not isinstance(error, refused):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -226,4 +227,6 @@ def write_documents(directory: Path) -> None:
 
 
 if __name__ == "__main__":
+    if not DOCS.is_dir():
+        sys.exit("documents are made in a checkout: there is no docs/ beside what is installed")
     write_documents(DOCS)
