@@ -14,6 +14,7 @@ from state.segment_table import SegmentTable
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
+from streams.observing.conditions import Conditions
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.liveness import Liveness
 from streams.observing.logs import get_log
@@ -38,6 +39,7 @@ class Groundswell(RecordBatchApp):
         self.failure: BaseException | None = None
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
+        self.conditions = Conditions(self.metrics)
         self.partitions = HeldPartitions()
         self.liveness = Liveness(settings.http.stuck_seconds)
         topics = settings.topics
