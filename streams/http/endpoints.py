@@ -45,7 +45,7 @@ def add_pages(app: Groundswell) -> None:
 
     @app.page("/healthz")
     async def healthz(view: View, request: Request) -> Response:
-        trouble = app.liveness.trouble()
+        trouble = app.liveness.trouble() if app.failure is None else f"ends: {app.failure}"
         return view.text((trouble or "ok") + "\n", status=503 if trouble else 200)
 
     @app.page("/readyz")

@@ -8,7 +8,7 @@ know.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
@@ -28,12 +28,11 @@ from aiokafka.protocol.types import (
 )
 
 from streams.kafka.security import security_arguments
+from streams.kafka.topics import NO_ID
 from streams.settings import KafkaSettings
 
 PATIENCE = 3.0
 """Seconds in which a broker has to answer."""
-NO_ID: Final = ""
-"""The id of topics of brokers that give none (before Kafka 2.8)."""
 
 
 class SeenTopic(NamedTuple):

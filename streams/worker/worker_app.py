@@ -42,6 +42,8 @@ class Groundswell(RecordBatchApp):
         self.conditions = Conditions(self.metrics)
         self.partitions = HeldPartitions()
         self.liveness = Liveness(settings.http.stuck_seconds)
+        self.topic_ids: dict[str, str] = {}
+        """The ids that the topics had when the worker started."""
         topics = settings.topics
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
@@ -51,9 +53,13 @@ class Groundswell(RecordBatchApp):
         self._restoring = ThreadPoolExecutor(1, thread_name_prefix="restore")
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
-        self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
+        self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics, topic_ids=self.topic_ids)
         self._learning_wiring = LearningWiring(
-            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.membership.kept
+            settings,
+            self._outputs,
+            LearningMetrics(self.metrics, settings.segments),
+            self.membership.kept,
+            self.topic_ids,
         )
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)

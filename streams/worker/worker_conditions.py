@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 from aiokafka.errors import KafkaError as AIOKafkaError
 
+from streams.kafka.access_rights import changelog_topic
+from streams.kafka.record_batch_app import CoordinationEndedError
 from streams.kafka.topic_watch import TopicWatch
-from streams.kafka.topics import topic_layouts
+from streams.kafka.topics import NO_ID, TopicError, refuse_another, refuse_partitions, topic_layouts
 from streams.observing.conditions import KAFKA_AWAY, QUIET, RESTORING, TOPIC_MISSING
 from streams.worker.worker_app import Groundswell
 
@@ -32,6 +34,10 @@ def add_condition_looks(app: Groundswell) -> None:
 
     @app.timer(LOOK_SECONDS, name="conditions")  # type: ignore[untyped-decorator]  # Faust's decorators are untyped
     async def look() -> None:
+        try:
+            app.check_coordination()
+        except CoordinationEndedError as error:
+            await app.crash(error)
         looks.look()
 
     @app.timer(ASK_SECONDS, name="topics")  # type: ignore[untyped-decorator]  # Faust's decorators are untyped
@@ -46,6 +52,10 @@ class ConditionLooks:
         self._app = app
         self._clock = clock
         self._layouts = topic_layouts(app.settings.kafka, app.settings.topics)
+        topics = app.settings.topics
+        self._known_by_place = (
+            topics.impressions, topics.feedback, topics.interactions, changelog_topic(app.settings.kafka)
+        )  # fmt: skip
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
         self._answered = self._came = clock()
         self._received = 0.0
@@ -70,6 +80,14 @@ class ConditionLooks:
         except (AIOKafkaError, TimeoutError):
             return
         self._answered = self._clock()
+        try:
+            refuse_partitions(self._layouts, {name: topic.partitions for name, topic in seen.items()})
+            for name in self._known_by_place:
+                if name in seen:
+                    refuse_another(name, self._app.topic_ids.get(name, NO_ID), seen[name].id)
+        except TopicError as error:
+            # What has been read of it is of another log; the next start says the same, and whether anything is to do.
+            await self._app.crash(error)
         for layout in self._layouts:
             missing = f"the topic {layout.name} is gone" if layout.name not in seen else None
             self._app.conditions.say(TOPIC_MISSING, missing, layout.name)

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataResponse_v4
 
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
-from streams.kafka.topic_watch import NO_ID, SeenTopic, TopicWatch, _seen, _Topics, _TopicsRequest, _WhichTopics
+from streams.kafka.topic_watch import SeenTopic, TopicWatch, _seen, _Topics, _TopicsRequest, _WhichTopics
+from streams.kafka.topics import NO_ID
 from streams.settings import KafkaSettings
 from tests.integration.workers import with_topics
 
