@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -61,8 +61,16 @@ class Groundswell(RecordBatchApp):
             self.membership.kept,
             self.topic_ids,
         )
+        self.early_tasks: list[Callable[[], Awaitable[None]]] = []
+        """What runs from the start on: Faust begins tasks and timers once it has partitions, which may never be."""
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
+
+    async def on_start(self) -> None:
+        """Begin what has not to wait for partitions."""
+        await super().on_start()
+        for task in self.early_tasks:
+            self.add_future(task())
 
     async def crash(self, reason: BaseException) -> None:
         """End the worker; what fails in the course of it is not the reason."""

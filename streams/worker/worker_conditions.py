@@ -32,17 +32,19 @@ def add_condition_looks(app: Groundswell) -> None:
     """Let the worker look how it stands, and say so."""
     looks = ConditionLooks(app)
 
-    @app.timer(LOOK_SECONDS, name="conditions")  # type: ignore[untyped-decorator]  # Faust's decorators are untyped
     async def look() -> None:
-        try:
-            app.check_coordination()
-        except CoordinationEndedError as error:
-            await app.crash(error)
-        looks.look()
+        async for _ in app.itertimer(LOOK_SECONDS, name="conditions"):
+            try:
+                app.check_coordination()
+            except CoordinationEndedError as error:
+                await app.crash(error)
+            looks.look()
 
-    @app.timer(ASK_SECONDS, name="topics")  # type: ignore[untyped-decorator]  # Faust's decorators are untyped
     async def ask() -> None:
-        await looks.ask()
+        async for _ in app.itertimer(ASK_SECONDS, name="topics"):
+            await looks.ask()
+
+    app.early_tasks += [look, ask]
 
 
 class ConditionLooks:
