@@ -54,7 +54,8 @@ class Checkpoint(msgspec.Struct):
     `offset` is the next interaction to be read. `models` maps a model's name to its learner's state
     (`Learner.state`), `publications` to where it is with publishing, `worths` to what its signals are worth
     (`SignalWorth.state`): of older checkpoints there are none, and it is learned from there on. `lineages` says of
-    models that were learned again from their interactions which time that was; others have none.
+    models that were learned again from their interactions which time that was; others have none. `interactions_topic`
+    is the id of the topic in which the offset is, empty where it is not known.
     """
 
     offset: int
@@ -63,6 +64,7 @@ class Checkpoint(msgspec.Struct):
     publications: dict[str, Publication]
     worths: dict[str, dict[str, Any]] = {}
     lineages: dict[str, str] = {}
+    interactions_topic: str = ""
 
 
 class Stored(NamedTuple):

@@ -23,6 +23,7 @@ from streams.worker.agents import add_agents, add_clock
 from streams.worker.process import PunctualWorker, WorkerOfFaust
 from streams.worker.shard_exchange import add_shard_exchange
 from streams.worker.worker_app import Groundswell
+from streams.worker.worker_conditions import add_condition_looks
 
 
 def create_app(settings: Settings) -> Groundswell:
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> Groundswell:
     add_agents(app)
     add_clock(app)
     add_shard_exchange(app)
+    add_condition_looks(app)
     add_pages(app)
     return app
 

@@ -1,4 +1,4 @@
-"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics and the map of the rooms.
+"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics, conditions, rooms.
 
 `make docs` writes them into docs/; a test fails when they are stale.
 """
@@ -20,6 +20,7 @@ from groundswell.chunks import Manifest
 from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
+from streams.observing.conditions import KINDS
 from streams.observing.metrics import Metrics
 from streams.room_map import architecture
 from streams.settings import Settings, TopicSettings
@@ -65,6 +66,7 @@ def documents() -> dict[str, str]:
     made["asyncapi.json"] = _json(asyncapi())
     made["configuration.md"] = configuration()
     made["metrics.md"] = metrics()
+    made["runbook.md"] = runbook((DOCS / "runbook.md").read_text())
     made["architecture.md"] = architecture(DOCS / "architecture.md")
     return made
 
@@ -212,6 +214,17 @@ def metrics() -> str:
         labels = ", ".join(declared.labels)
         lines.append(f"| `{declared.name}` | {declared.kind} | {labels} | {declared.meaning} |")
     return "\n".join([*lines, ""])
+
+
+CONDITIONS = "<!-- conditions: made by `make docs` from streams/observing/conditions.py -->"
+CONDITIONS_END = "<!-- end of conditions -->"
+
+
+def runbook(text: str) -> str:
+    """Return the runbook with the sections of conditions made anew."""
+    before, after = text.partition(CONDITIONS)[0], text.partition(CONDITIONS_END)[2]
+    sections = [f"### {kind.name}\n\n{kind.means}{'' if kind.grave else ' A note.'}\n\n{kind.do}\n\n" for kind in KINDS]
+    return f"{before}{CONDITIONS}\n\n{''.join(sections)}{CONDITIONS_END}{after}"
 
 
 def _json(document: dict[str, Any]) -> str:

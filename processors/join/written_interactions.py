@@ -22,17 +22,21 @@ class _Context(msgspec.Struct):
 _context = msgspec.json.Decoder(_Context)
 
 
-def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
+def encode_interaction(pending: Pending, partition: int, floor: int, topic: str = "") -> bytes:
     """Return the interaction that a closed impression became, as JSON (`groundswell.events.Interaction`)."""
-    (value,) = encode_interactions([pending], partition, floor)
+    (value,) = encode_interactions([pending], partition, floor, topic)
     return value
 
 
-def encode_interactions(closed: Iterable[Pending], partition: int, floor: int) -> Iterator[bytes]:
-    """Yield the interactions that closed impressions became, each as JSON (`groundswell.events.Interaction`)."""
+def encode_interactions(closed: Iterable[Pending], partition: int, floor: int, topic: str = "") -> Iterator[bytes]:
+    """Yield the interactions that closed impressions became, each as JSON (`groundswell.events.Interaction`).
+
+    `topic` is the id of the impressions topic, empty where it is not known.
+    """
+    named = b',"topic":%b' % _encode_json(topic).replace(b"%", b"%%") if topic else b""
     interaction = (
-        b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d},"impression":%%b,"feedback":[%%b],"signals":%%b}'
-        % (partition, floor)
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d%b},"impression":%%b,"feedback":[%%b],'
+        b'"signals":%%b}' % (partition, floor, named)
     )
     nothing = _distinct((), deferred=False)
     for pending in closed:

@@ -37,6 +37,7 @@ from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
+from streams.worker.topic_adoption import KnownTopics, newest_mark
 
 SAMPLE = 200
 """How many of the last messages of a partition are looked at."""
@@ -88,6 +89,8 @@ class _Examination:
                 yield from _guarded(f"messages of {topic}", self._messages, topic)
         if {topics.impressions, topics.interactions, topics.late_feedback} <= self._whole:
             yield from _guarded("join", self._join)
+        if {one.name for one in self._layouts} == self._whole:
+            yield from _guarded("logs", self._logs_known)
         yield from _guarded("group", self._group)
         for partition in range(topics.interaction_partitions):
             if {topics.checkpoints, topics.interactions} <= self._whole:
@@ -190,6 +193,25 @@ class _Examination:
         for partition, (first, end) in self._logs.bounds(topic, partitions).items():
             yield from self._logs.read(topic, partition, max(first, end - SAMPLE))
 
+    def _logs_known(self) -> Iterator[Finding]:
+        """Say whether the logs are those of which something is known, by id and length."""
+        topics = self._settings.topics
+        known = KnownTopics(self._settings, self._logs, self._admin)
+        others: dict[str, dict[int, str]] = {topics.impressions: {}, topics.feedback: {}, topics.interactions: {}}
+        for partition in range(topics.event_partitions):
+            if (mark := newest_mark(known.changelog(partition), partition)) is not None:
+                for topic, reason in known.of_events(partition, mark).items():
+                    others[topic][partition] = reason
+        for partition in range(topics.interaction_partitions):
+            try:
+                found = known.checkpoint(partition)
+            except CheckpointError:
+                continue  # the look at checkpoints says so
+            if found is not None and (why := known.of_interactions(partition, found.checkpoint)):
+                others[topics.interactions][partition] = why
+        for topic, partitions in others.items():
+            yield findings.of_log(topic, partitions)
+
     def _group(self) -> Iterator[Finding]:
         group, topics = self._settings.kafka.group, self._settings.topics
         yield findings.of_group(group, len(self._admin.describe_groups([group])[group]["members"]))
@@ -243,9 +265,6 @@ class _Examination:
             yield failed(check, str(error), "a worker with this configuration would not start")
         else:
             unread = self._unread(topics.interactions, partition, first, checkpoint.offset, end)
-            if unread.is_cut:
-                yield findings.of_cut_log(check, topics.interactions, unread)
-                return
             models = ", ".join(sorted(checkpoint.models)) or "no model"
             seen = f"{models} up to interaction {checkpoint.offset}, {stored.size:,} bytes"
             yield findings.of_age(check, seen, self._age(head), unread.age, self._patience_ms)

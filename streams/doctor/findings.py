@@ -14,7 +14,7 @@ from msgspec import Struct
 from rich.text import Text
 
 from processors.join.config import JoinConfig
-from streams.kafka.topics import TopicLayout
+from streams.kafka.topics import ADOPT, TopicLayout
 from streams.settings import KafkaSettings
 from streams.words import counted, span
 
@@ -242,21 +242,14 @@ class Unread(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        """How many records are not read."""
-        return max(0, self.end - (self.first if self.committed is None else self.committed))
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether more has been read than there is."""
-        return self.committed is not None and self.committed > self.end
+        """How many records are not read: all of them, where what was committed is of another log (`of_log`)."""
+        elsewhere = self.committed is None or self.committed > self.end
+        return self.end - (self.first if elsewhere else self.committed or 0)
 
 
 def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Finding:
     """Judge how far behind the group is; a negative retention means for ever."""
     check = f"lag on {topic}"
-    for one in partitions:
-        if one.is_cut:
-            return of_cut_log(check, topic, one)
     lost = [one for one in partitions if one.committed is not None and one.committed < one.first]
     if lost:
         count = sum(one.first - (one.committed or 0) for one in lost)
@@ -277,16 +270,14 @@ def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Findi
     return passed(check, seen)
 
 
-def of_cut_log(check: str, topic: str, partition: Unread) -> Finding:
-    """Say what to do about a partition that ends before the place up to which it has been read."""
-    where = f"{topic}[{partition.partition}]"
-    return failed(
-        check,
-        f"{where} ends at {partition.end}, but has been read up to {partition.committed}: it was deleted and made "
-        "again, or cut, and a worker would end here",
-        "restore the topic, or begin anew with a new kafka.group and new names for the topics of interactions and "
-        "checkpoints",
-    )
+def of_log(topic: str, others: Mapping[int, str]) -> Finding:
+    """Say whether a topic is the one that is known; `others` says of partitions that are of another log why."""
+    check = f"log of {topic}"
+    if not others:
+        return passed(check, "is the one that is known")
+    partition, why = next(iter(others.items()))
+    more = f" (and {len(others) - 1} other partitions)" if len(others) > 1 else ""
+    return failed(check, f"{topic}[{partition}] {why}{more}: its offsets mean other records now", ADOPT)
 
 
 def of_group(group: str, members: int) -> Finding:

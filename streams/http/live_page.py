@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge
 
 from groundswell.worth import Worth
 from streams.http.bounded_history import BoundedHistory
+from streams.observing.conditions import Condition
 from streams.observing.learning_metrics import MEMORY, STATES
 from streams.observing.metrics import Metrics
 from streams.worker.outputs import contract_partition
@@ -92,6 +93,7 @@ class Live(Struct):
     started: int
     group: str
     waiting_for: str | None
+    conditions: list[Condition]
     events: Held
     interactions: Held
     models: list[str]
@@ -163,6 +165,7 @@ class LivePage:
             started=round(1000 * next(value for _, value in _samples(metrics.started))),
             group=app.settings.kafka.group,
             waiting_for=waiting_for,
+            conditions=app.conditions.standing(),
             events=Held(sorted(app.partitions.joins), topics.event_partitions),
             interactions=Held(sorted(app.partitions.learners), topics.interaction_partitions),
             models=names,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +53,10 @@ class TopicError(Exception):
 
 class PartitionCountError(TopicError):
     """A topic exists with another number of partitions than the join or the learner needs."""
+
+
+class TopicChangedError(TopicError):
+    """A topic is another one than that of which something is known."""
 
 
 class CleanupError(TopicError):
@@ -126,8 +130,32 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
         return made
 
 
-def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
-    """Check that every topic is there with the right number of partitions, and that a worker may use it.
+NO_ID = ""
+"""The id of topics of brokers that give none (before Kafka 2.8)."""
+ADOPT = (
+    "Stop all workers and run `groundswell adopt-topics`, which lets them go on with the topic as it is now; or "
+    "restore the old one"
+)
+"""What to do about a topic that was made again."""
+
+
+def refuse_another(topic: str, known: str, found: str) -> None:
+    """Raise `TopicChangedError` where both ids of a topic are known and differ."""
+    if known != NO_ID and found not in {NO_ID, known}:
+        raise TopicChangedError(
+            f"{topic} was deleted and made again (its id is {found}, and what is known is of {known}): its offsets "
+            f"mean other records now. {ADOPT}"
+        )
+
+
+def id_of(described: Mapping[str, Any]) -> str:
+    """Return the id of a topic as the admin client describes it."""
+    topic_id = described.get("topic_id")
+    return str(topic_id) if topic_id else NO_ID
+
+
+def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> dict[str, str]:
+    """Check that every topic is there with the right number of partitions, and that a worker may use it; return ids.
 
     How topics are configured is checked where this client may ask (with `DescribeConfigs`). Raises `TopicError` and
     `SecurityError` with what is missing and what to do.
@@ -137,6 +165,7 @@ def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
         check_rights(admin, kafka, worker_rights(kafka, topics))
         _check_partitions(admin, layouts)
         _check_configurations(admin, layouts)
+        return {one["name"]: id_of(one) for one in admin.describe_topics([layout.name for layout in layouts])}
 
 
 @contextmanager
@@ -160,10 +189,15 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
     while any(layout.name not in found for layout in layouts) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
         found = _partitions(admin, layouts)
+    refuse_partitions(layouts, {layout.name: found.get(layout.name, 0) for layout in layouts})
+
+
+def refuse_partitions(layouts: Iterable[TopicLayout], found: Mapping[str, int]) -> None:
+    """Raise `PartitionCountError` where any of the topics that were found has another number of partitions."""
     wrong = [
-        f"{layout.name} has {counted(found.get(layout.name, 0), 'partition')}, expected {layout.partitions}"
+        f"{layout.name} has {counted(found[layout.name], 'partition')}, expected {layout.partitions}"
         for layout in layouts
-        if found.get(layout.name, 0) != layout.partitions
+        if found.get(layout.name, layout.partitions) != layout.partitions
     ]
     if wrong:
         raise PartitionCountError(

@@ -49,6 +49,13 @@ class Metrics:
 
         self.started = gauge("groundswell_started_timestamp_seconds", "when this worker started")
 
+        self.condition = gauge(
+            "groundswell_condition",
+            "1 while something is not as it should be; docs/runbook.md has a section for each, and severity note for "
+            "what needs nobody. subject is the model or topic that it is about",
+            ["condition", "subject", "severity"],
+        )
+
         # what comes in
         self.received = counter("groundswell_received", "records read, by topic", ["topic"])
         self.dead_letters = counter(
@@ -277,6 +284,11 @@ class Metrics:
             known.add(signal)
             return signal
         return OTHER_SIGNAL
+
+    def drop_condition(self, condition: str, subject: str) -> None:
+        """Say that something is well again."""
+        for severity in ("warning", "note"):
+            _drop(self.condition, condition, subject, severity)
 
     def drop_event_partition(self, partition: int) -> None:
         """Forget the gauges of a partition of the join that has gone to another worker."""

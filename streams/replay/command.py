@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,9 @@ def replay(
     speed: Annotated[str, typer.Option(help="A multiple of real time, or max.")] = "max",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Read everything and send nothing.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Send also what is older than the topics' events, and will be set aside.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Produce a log as impressions and feedback, as if it happened again."""
@@ -26,6 +30,7 @@ def replay(
     from streams.replay.examination import ReplayError  # noqa: PLC0415
     from streams.replay.mapping import MappingError  # noqa: PLC0415
     from streams.replay.mapping_file import load_mapping, mapping_path  # noqa: PLC0415
+    from streams.replay.newest_events import newest_events  # noqa: PLC0415
     from streams.replay.replay import replay as run_replay  # noqa: PLC0415
     from streams.replay.standards import Standards  # noqa: PLC0415
 
@@ -47,9 +52,11 @@ def replay(
             standards=Standards.of(settings, configured=not check),
             check=check,
             watermark_margin_ms=round((join.wait + join.grace + join.backward) * 1000) + 1,
+            newest_there=None if anyway else partial(newest_events, settings.kafka),
+            late_after_ms=round((join.wait + join.grace) * 1000),
             security=security_arguments(settings.kafka),
         )
-    except (MappingError, ReplayError, SecurityError, SendError, ValueError) as error:
+    except (MappingError, ReplayError, SecurityError, SendError, TimeoutError, ValueError) as error:
         fail(str(error))
     for line in summary.in_words():
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from processors.admission.event_records import Admission, Reason, Refusal
@@ -31,6 +31,7 @@ from state.journal import JoinJournal
 from state.segment_table import SegmentStore
 from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.kafka.topics import NO_ID, refuse_another
 from streams.observing.context_segments import Segments
 from streams.observing.late_by_segment import LateBySegment
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
@@ -54,6 +55,8 @@ class JoinWiring:
     metrics: Metrics
     clock: Callable[[], float] = time.time
     """The wall clock, in seconds."""
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the topics, where they are known."""
 
     @cached_property
     def admission(self) -> Admission:
@@ -88,14 +91,22 @@ class PartitionJoin:
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
-        self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
+        ids, topics = wiring.topic_ids, settings.topics
+        self._ids = ids.get(topics.impressions, NO_ID), ids.get(topics.feedback, NO_ID)
+        self._journal = JoinJournal(wiring.table, partition, window_ms, spill, self._ids)
         self._late = LateBySegment(wiring.metrics, wiring.segments)
         self._idle = IdleLogs(settings.join.idle, settings.topics.impressions, settings.topics.feedback)
         self._steps = WholeSteps()
 
     def restore(self) -> None:
-        """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own."""
+        """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own.
+
+        Raises `TopicChangedError` where that is of a topic that is no longer there.
+        """
         mark = self._journal.restore(self._join)
+        refuse_another(self._topics.impressions, mark.impressions_topic, self._ids[0])
+        refuse_another(self._topics.feedback, mark.feedback_topic, self._ids[1])
+        self._source_topic = mark.source_topic
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
         self._idle.restore(self._join, (mark.impressions_reached_at, mark.feedback_reached_at))
@@ -179,7 +190,7 @@ class PartitionJoin:
     def _write_interactions(self, closed: list[Pending], outputs: Outputs) -> None:
         floor = floor_of(closed, self._join.floor, self.impressions.offset)
         for model, some in _by_model(closed).items():
-            values = encode_interactions(some, self.partition, floor)
+            values = encode_interactions(some, self.partition, floor, self._source_topic)
             # A model may have left the configuration while its impressions were pending.
             feature = self._shard_features.get(model)
             if feature is None:
@@ -219,6 +230,7 @@ class PartitionJoin:
             place = Place(self._topics.impressions, self.partition, impression.offset)
             refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
             outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
+            self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
         for late in step.late:
             impression = late.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)

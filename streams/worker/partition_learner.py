@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,7 @@ from processors.wire.log_records import LogRecord, parts
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.kafka.topics import NO_ID, refuse_another
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.logs import get_log
 from streams.settings import Settings
@@ -55,6 +56,8 @@ class LearningWiring:
     metrics: LearningMetrics
     kept: Callable[[], Awaitable[bool]]
     """Says whether the partition is still this worker's to write policies and checkpoints of."""
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the topics, where they are known."""
 
     @cached_property
     def reader(self) -> InteractionReader:
@@ -75,7 +78,7 @@ class PartitionLearner:
         """Restore what the newest complete checkpoint says; write no policy over the chunks of a published one.
 
         `checkpoint` and `policies` hold the newest record of each key of those topics. Raises `CheckpointError`
-        where the checkpoint cannot be used.
+        where the checkpoint cannot be used, `TopicChangedError` where it is of interactions that are no longer there.
         """
         self.partition = partition
         self._settings = wiring.settings
@@ -98,6 +101,7 @@ class PartitionLearner:
         self._lineages: dict[str, str] = {}
         self._slot = 0
         self.interactions = Cursor(0)
+        self._interactions_topic = wiring.topic_ids.get(wiring.settings.topics.interactions, NO_ID)
         try:
             stored = checkpoints.stored(checkpoint)
         except CheckpointError as error:
@@ -111,6 +115,8 @@ class PartitionLearner:
         self._steps = WholeSteps()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        refuse_another(self._settings.topics.interactions, checkpoint.interactions_topic, self._interactions_topic)
+        self._interactions_topic = self._interactions_topic or checkpoint.interactions_topic
         self.interactions = Cursor(checkpoint.offset)
         self._ledger = Ledger.restore(checkpoint.ledger)
         self._publications = checkpoint.publications
@@ -299,7 +305,9 @@ class PartitionLearner:
         worths = dict(sorted((self._worth_states | {name: one.state() for name, one in self._worths.items()}).items()))
         tables = [table for table in map(self.worth, self._worths) if table is not None and table.rows]
         # A large state takes seconds to compress. It is a copy; publications do not change under the partition's lock.
-        checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications, worths, self._lineages)
+        checkpoint = Checkpoint(
+            offset, self._ledger.state(), states, self._publications, worths, self._lineages, self._interactions_topic
+        )
         value = await asyncio.to_thread(checkpoints.encode, checkpoint)
         self._seconds_to_encode = time.monotonic() - started
         if not await self._kept():

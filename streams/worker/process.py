@@ -57,7 +57,7 @@ class PunctualWorker(faust.Worker):
         set_up_logs(settings.log_level, settings.log_format)
         say_what_starts(settings)
         check_page(settings.http)
-        check_topics(settings.kafka, settings.topics)
+        self.app.topic_ids.update(check_topics(settings.kafka, settings.topics))
         warm_up(settings.models.values())
         Admission(settings.models, settings.max_ahead_ms).impressions(
             []
@@ -73,11 +73,18 @@ class PunctualWorker(faust.Worker):
         await super().stop()
 
     def stop_and_shutdown(self) -> None:
-        """End everything; where it ends by a failure, the last line of the log says which."""
+        """End everything; where it ends by a failure, the last line of the log says which.
+
+        What failed was logged with its traceback where it failed; what fails in the course of ending is no reason.
+        """
         try:
             super().stop_and_shutdown()
-        finally:
+        except BaseException:
+            if self.app.failure is None:
+                raise
+        if self.app.failure is not None:
             self._say_why()
+            raise SystemExit(1)
 
     def _end_abruptly(self) -> None:
         LOG.error(

@@ -10,11 +10,8 @@ in the checkpoint stays as it is. Nothing may write checkpoints meanwhile, so no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 
 import msgspec
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 
 from groundswell import __version__, policy
 from groundswell.chunks import assemble, split
@@ -27,7 +24,8 @@ from processors.wire.log_records import LogRecord, parts
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint, lineage
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
-from streams.kafka.security import connection_arguments, security_arguments
+from streams.kafka.group_members import refuse_beside_workers
+from streams.kafka.security import security_arguments
 from streams.kafka.topic_inspector import TopicInspector
 from streams.observing.context_segments import Segments
 from streams.settings import Settings
@@ -50,7 +48,8 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
     `stopped` says that no worker runs, whatever Kafka still takes for a member of the group.
 
     Raises:
-        RedecodeError: the model is not configured, a worker of the group runs, or there is no checkpoint of the model.
+        RedecodeError: the model is not configured, or there is no checkpoint of it.
+        WorkersRunError: a worker of the group runs, or may.
         CheckpointError: a checkpoint cannot be read.
         SendError: the broker does not take the new one.
     """
@@ -59,7 +58,7 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
         known = ", ".join(sorted(settings.models)) or "none"
         raise RedecodeError(f"no model {name!r} is configured; there are {known}")
     if not (check or stopped):
-        _refuse_beside_workers(settings)
+        refuse_beside_workers(settings.kafka)
     topics, found = settings.topics, False
     home = contract_partition(name.encode(), topics.interaction_partitions)
     partitions = [home] if model.sharded_by is None else list(range(topics.interaction_partitions))
@@ -78,21 +77,6 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
             yield again.result
     if not found:
         raise RedecodeError(f"no checkpoint holds anything of {name!r}: a worker will learn it from its interactions")
-
-
-def _refuse_beside_workers(settings: Settings) -> None:
-    group = settings.kafka.group
-    try:
-        with closing(KafkaAdminClient(**connection_arguments(settings.kafka))) as admin:
-            members = admin.describe_groups([group])[group].get("members", [])
-    except KafkaError as error:
-        raise RedecodeError(f"whether a worker of group {group!r} runs is not known: {error}") from error
-    if members:
-        raise RedecodeError(
-            f"workers of group {group!r} run ({len(members)}), and would write over what is learned here: stop them. "
-            f"One with `kafka.instance` that has stopped is known for another {settings.kafka.session_timeout:g} s; "
-            "with --stopped it is not asked"
-        )
 
 
 class _Again:

@@ -20,6 +20,7 @@ class Place(msgspec.Struct):
 
     partition: int
     offset: int
+    topic: str = ""
 
 
 class EarlierReward(msgspec.Struct):
@@ -49,7 +50,7 @@ class RewardsBefore:
     def __init__(self, records: Iterable[LogRecord], model: str, ledger: Ledger) -> None:
         self._rewards = self._decoded(records, model)
         self._ledger = ledger
-        self._ahead: dict[tuple[int, int], Before] = {}
+        self._ahead: dict[tuple[int, int, str], Before] = {}
 
     @staticmethod
     def _decoded(records: Iterable[LogRecord], model: str) -> Iterator[EarlierReward]:
@@ -60,11 +61,11 @@ class RewardsBefore:
 
     def of(self, sources: Sequence[Source]) -> list[Before | None]:
         """Return what was rewarded at these places, which the ledger has admitted by now; None if nothing is known."""
-        places = [(source.partition, source.offset) for source in sources]
+        places = [_place(source) for source in sources]
         found = {place: self._ahead.pop(place) for place in places if place in self._ahead}
         missing = set(places) - found.keys()
         while missing and self._has_room() and (reward := next(self._rewards, None)) is not None:
-            place, before = (reward.source.partition, reward.source.offset), Before(reward.state, reward.reward)
+            place, before = _place(reward.source), Before(reward.state, reward.reward)
             if place in missing:
                 missing.remove(place)
                 found[place] = before
@@ -76,3 +77,7 @@ class RewardsBefore:
         if len(self._ahead) >= MOST_AHEAD:
             self._ahead = {place: one for place, one in self._ahead.items() if not self._ledger.has(*place)}
         return len(self._ahead) < MOST_AHEAD
+
+
+def _place(source: Source | Place) -> tuple[int, int, str]:
+    return source.partition, source.offset, source.topic

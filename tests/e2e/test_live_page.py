@@ -137,6 +137,7 @@ def test_it_explains_itself_and_goes_on_by_itself(watched: Watched, tmp_path: Pa
     assert watched.text("#policy").startswith("version ")
     assert "holds all partitions" in watched.text("#worker")
     assert "impressions closed with feedback" in watched.text("#join")
+    assert watched.text("#conditions").startswith("Well")
     _photograph(page, Path(SCREENSHOT) if SCREENSHOT else tmp_path / "page.png")
 
     before = watched.learned(), watched.text("#join"), page.locator("#rates polyline").first.get_attribute("points")

@@ -221,10 +221,27 @@ function drawJoin(counts) {
   byId("join").tBodies[0].replaceChildren(...rows);
 }
 
+function drawConditions(conditions, at) {
+  const grave = conditions.filter((one) => one.grave);
+  const strip = byId("conditions");
+  strip.className = grave.length ? "wide look" : "wide well";
+  const rows = conditions.map((one) => {
+    const row = element("li", one.grave ? {} : { class: "note" });
+    const about = one.subject ? [element("bdi", {}, one.subject), ": "] : [];
+    const since = element("time", { datetime: new Date(one.since).toISOString() }, `for ${ago(at - one.since).replace(" ago", "")}`);
+    row.append(...about, one.says, " (", since, ") ", element("a", { href: one.runbook }, "what to do"));
+    return row;
+  });
+  strip.replaceChildren(element("p", {}, element("strong", {}, grave.length ? "Look at this" : "Well")),
+    ...(rows.length ? [element("ul", {}, ...rows)] : []));
+}
+
 function drawWorker(live) {
   const held = ({ partitions, of }) => `${partitions.length ? partitions.join(", ") : "none"} of ${of}`;
   const complete = [live.events, live.interactions].every(({ partitions, of }) => partitions.length === of);
-  put("worker", complete
+  put("worker", live.waiting_for
+    ? `A worker of group ${live.group}: ${live.waiting_for}.`
+    : complete
     ? `The only worker of group ${live.group}: it holds all partitions.`
     : `One worker of group ${live.group}. Others hold the other partitions and have pages of their own: ` +
       "what is counted here is this worker’s share.");
@@ -248,13 +265,14 @@ function drawChoice(live) {
 function draw() {
   const live = shown;
   document.querySelector("main").hidden = false;
+  drawConditions(live.conditions, live.at);
   drawWorker(live);
   drawChoice(live);
   drawJoin(live.join);
   if (!live.model) return;
   const model = live.model;
   put("name", model.name);
-  byId("elsewhere").hidden = model.here;
+  byId("elsewhere").hidden = model.here || live.waiting_for !== null;
   put("elsewhere", `Model ${model.name} is learned by the worker that holds partition ${model.partition} of the ` +
     "interactions: see its page.");
   drawRates(model, live.at);

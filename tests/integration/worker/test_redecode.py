@@ -13,6 +13,7 @@ from groundswell.events import Action
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.models.config import ModelConfig
 from state import checkpoints
+from streams.kafka.group_members import WorkersRunError
 from streams.kafka.topic_inspector import TopicInspector
 from streams.settings import KafkaSettings, Settings
 from streams.worker.outputs import contract_partition
@@ -72,7 +73,7 @@ def test_a_changed_setting_is_refused_by_name_and_what_was_learned_is_learned_ag
         assert found.values is not None
         assert checkpoint(servers) == before, "with check nothing is written"
         # A broker keeps a member with an id of its own when it stops, and the embedded one for ever.
-        with pytest.raises(RedecodeError, match="would write over what is learned here: stop them"):
+        with pytest.raises(WorkersRunError, match="would write over what is done here: stop them"):
             list(redecode(settings(servers, NOW), "feed", check=False))
         assert list(redecode(settings(servers, NOW), "feed", check=False, stopped=True)) == [found]
 

@@ -23,6 +23,7 @@ from processors.learners.learner_choice import learner_for
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.kafka.record_batches import RecordBatch
+from streams.kafka.topics import TopicChangedError
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
 from streams.settings import SegmentSettings, Settings
@@ -51,11 +52,12 @@ class Learned:
 
     def __init__(self, **learning: Any) -> None:
         self.log, self.metrics, self.lost = Log(), Metrics(), False
+        self.ids: dict[str, str] = {}
         self.settings = worker_settings(publish_interactions=EVERY, **learning)
         self.restart()
 
     def restart(self) -> None:
-        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept)
+        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept, self.ids)
         self.learner = PartitionLearner(0, wiring, self.log.newest("checkpoints"), self.log.newest("policies"))
 
     async def kept(self) -> bool:
@@ -464,3 +466,18 @@ def test_a_leak_that_was_found_is_shown_again_after_a_restart() -> None:
     learned.metrics = Metrics()
     learned.restart()
     assert learned.metrics.registry.get_sample_value("groundswell_leaking_signals", labels) == found
+
+
+def test_a_checkpoint_of_interactions_that_were_made_again_is_refused_with_the_command_to_run() -> None:
+    learned = Learned()
+    learned.reads([batch(RECORDS[:30])])
+    learned.checkpoints()
+    learned.ids = {"interactions": "x"}
+    learned.restart()
+    learned.reads([batch(RECORDS[30:60])])
+    learned.checkpoints()
+    learned.restart()
+    assert learned.learner.interactions.offset == 60, "that of an earlier release takes the id up"
+    learned.ids = {"interactions": "y"}
+    with pytest.raises(TopicChangedError, match=r"interactions was deleted and made again .*adopt-topics"):
+        learned.restart()
