@@ -1,5 +1,5 @@
 # Everything runs in .venv, made from requirements.lock. PYTHON may name another interpreter (3.11 to 3.13).
-PYTHON ?= $(shell command -v python3.11 || echo python3)
+PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do $$one -c "" 2> /dev/null && echo $$one && break; done)
 BIN = .venv/bin
 
 .PHONY: help install demo test nightly test-kafka check docs experiments screenshot lock clean
@@ -9,12 +9,8 @@ help: ## list the targets
 
 install: .venv/installed ## make .venv with everything, tools included
 
-.venv/installed: requirements.lock pyproject.toml groundswell/pyproject.toml
-	@echo "Making .venv: some minutes, 1.3 GB"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable ./groundswell --editable .
-	touch $@
+.venv/installed: requirements.lock pyproject.toml groundswell/pyproject.toml make_environment.py
+	@$(PYTHON) make_environment.py
 
 demo: install ## the whole loop, live: simulated people, a broker, the worker, a report
 	$(BIN)/groundswell demo
@@ -51,7 +47,7 @@ screenshot: install ## the picture of the live page in the README (Chromium)
 # Versions and hashes of everything, tools included, for every Python that is supported.
 lock: ## pin versions and hashes of everything anew (uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --extra dev --no-emit-package groundswell --output-file requirements.lock pyproject.toml
+		--no-header --extra dev --no-emit-package groundswell --no-emit-package groundswell-worker --output-file requirements.lock pyproject.toml
 
 clean: ## remove what was made
 	rm -rf .venv out build groundswell/build *.egg-info groundswell/*.egg-info

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import Final
 
 PROGRAM: Final = "groundswell.program"
@@ -11,16 +11,26 @@ PROGRAM: Final = "groundswell.program"
 
 WHAT_TO_INSTALL: Final = """\
 groundswell: what apps import is installed; commands come with the worker.
-  pip install "groundswell[worker]"   worker, topics, doctor, replay, simulate, demo, evaluate, chaos, kafka
+  pip install "groundswell[worker]"   worker, topics, doctor, policy, dead-letters, replay, redecode, simulate, kafka,
+                                      chaos
+  pip install "groundswell[replay]"   these, and replay of Parquet files
+  pip install "groundswell[demo]"     these, and demo, evaluate
   pip install "groundswell[bench]"    these, and bench with the peers that it measures against
-From a checkout: pip install ./groundswell . (or '.[bench]').
+From a checkout: pip install ./groundswell . (or '.[replay]' and so on).
 """
 
 
 def main() -> None:
-    """Run the command line; without the worker, say what to install for what and exit with 2."""
+    """Run the command line; without the worker, say what to install for what and exit with 2 (asked for help: 0)."""
     for program in entry_points(group=PROGRAM):
         program.load()()
         return
+    match sys.argv[1:]:
+        case ["--version"]:
+            sys.stdout.write(f"groundswell {version('groundswell')}\n")
+            return
+        case [] | ["-h" | "--help"]:
+            sys.stdout.write(WHAT_TO_INSTALL)
+            return
     sys.stderr.write(WHAT_TO_INSTALL)
     sys.exit(2)

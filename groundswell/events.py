@@ -79,16 +79,18 @@ class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
 LogNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-class Source(Struct, frozen=True, gc=False):
+class Source(Struct, frozen=True, gc=False, omit_defaults=True):
     """Where an impression lies in the impressions topic: the identity of its interaction.
 
     `floor` is the lowest offset of that partition which was still pending when the interaction was written:
-    everything below it has been written before.
+    everything below it has been written before. `topic` is the id that Kafka gave the topic when it was made, so that
+    one that is deleted and made again under the same name has other places; empty where it is not known.
     """
 
     partition: LogNumber
     offset: LogNumber
     floor: LogNumber
+    topic: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Interaction(Struct, frozen=True, kw_only=True, gc=False):

@@ -70,8 +70,9 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     `parent` is the version published before. `constant_beside_numbers` says that the constant feature counts also in
     contexts in which another feature has a value that is not 1. `in_doubt` is left out where nothing is.
     `inverse_kinematics` is the classifier of the papers' rules, None where there is none or it has no linear weights.
-    `configuration` is the SHA-256 of the model's configuration. `checksum` is empty but on the wire: there it is the
-    SHA-256 of the JSON with an empty one.
+    `configuration` is the SHA-256 of the model's configuration. `lineage` names the redecoding from which the
+    model comes, and is left out of others. `checksum` is empty but on the wire: there it is the SHA-256 of the JSON
+    with an empty one.
     """
 
     schema_version: Literal[1] = 1
@@ -89,6 +90,7 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     bandit: Weights
     inverse_kinematics: Weights | None
     configuration: str
+    lineage: str | UnsetType = UNSET
     checksum: str = ""
 
     @property

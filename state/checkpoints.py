@@ -9,11 +9,15 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cramjam
 import msgspec
 
+from groundswell.chunks import assemble
+
+CHECKPOINT_KEY: Final = b"learners"
+"""Of the record under which the checkpoint of a partition lies, or the manifest of its chunks."""
 MAGIC = b"GSWL"
 VERSION = 2
 _UNPACKED: Final[Mapping[int, Callable[[bytes], Any]]] = {1: zlib.decompress, 2: cramjam.zstd.decompress}
@@ -23,6 +27,10 @@ _HEADER = len(MAGIC) + 2 + hashlib.sha256().digest_size
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be used; the message says why and what to do."""
+
+
+class IncompleteError(CheckpointError):
+    """A checkpoint of which chunks are missing: its writer was interrupted, or is about to write the rest."""
 
 
 class Publication(msgspec.Struct):
@@ -44,13 +52,27 @@ class Checkpoint(msgspec.Struct):
     """The state of the learners of one partition of the interactions topic.
 
     `offset` is the next interaction to be read. `models` maps a model's name to its learner's state
-    (`Learner.state`), `publications` to where it is with publishing.
+    (`Learner.state`), `publications` to where it is with publishing, `worths` to what its signals are worth
+    (`SignalWorth.state`): of older checkpoints there are none, and it is learned from there on. `lineages` says of
+    models that were learned again from their interactions which time that was; others have none. `interactions_topic`
+    is the id of the topic in which the offset is, empty where it is not known.
     """
 
     offset: int
     ledger: dict[str, Any]
     models: dict[str, dict[str, Any]]
     publications: dict[str, Publication]
+    worths: dict[str, dict[str, Any]] = {}
+    lineages: dict[str, str] = {}
+    interactions_topic: str = ""
+
+
+class Stored(NamedTuple):
+    """A checkpoint as it lies on its topic: how many bytes it takes, and the slot of its chunks."""
+
+    checkpoint: Checkpoint
+    size: int
+    slot: int
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -85,3 +107,27 @@ def decode(value: bytes) -> Checkpoint:
         return msgspec.msgpack.decode(_UNPACKED[version](body), type=Checkpoint)
     except (msgspec.MsgspecError, zlib.error, cramjam.DecompressionError) as error:
         raise CheckpointError(f"checkpoint has a valid checksum, but not the expected contents: {error}") from error
+
+
+def stored(newest: Mapping[bytes, bytes | None]) -> Stored | None:
+    """Return the checkpoint of a partition, by the newest record of each key; None where there is none.
+
+    Raises `CheckpointError` where it cannot be used.
+    """
+    if newest.get(CHECKPOINT_KEY) is None:
+        return None
+    value, slot = assemble(CHECKPOINT_KEY, newest)
+    if value is None:
+        raise IncompleteError(
+            "the checkpoint is not complete: chunks are missing or of another one. Delete its records from the "
+            "checkpoints topic to learn again from the start of the interactions."
+        )
+    return Stored(decode(value), len(value), slot)
+
+
+def lineage(parent: str | None, configuration: str, release: str) -> str:
+    """Return the name of what came of learning a model again: the SHA-256 of where from, and how.
+
+    Of the lineage before, if it had been learned again before, of the digest of its configuration, and of the release.
+    """
+    return hashlib.sha256(msgspec.json.encode([parent, configuration, release])).hexdigest()

@@ -16,6 +16,7 @@ from struct import Struct
 from typing import TypeVar, cast
 
 from processors.admission.event_records import readmit_feedback, readmit_impression
+from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.join.fold import Join
 from processors.join.timed_entries import TimedEntries
@@ -43,7 +44,16 @@ class JoinJournal:
     With a `spill`, the values of what is pending go there as soon as they are in a segment.
     """
 
-    def __init__(self, table: SegmentStore, partition: int, window_ms: int, spill: Spill | None = None) -> None:
+    def __init__(
+        self,
+        table: SegmentStore,
+        partition: int,
+        window_ms: int,
+        spill: Spill | None = None,
+        topics: tuple[str, str] = ("", ""),
+    ) -> None:
+        """`topics` are the ids of impressions and feedback: a mark that names none is of these."""
+        self._topics = topics
         self._spill = spill
         self._table = table
         self._partition = partition
@@ -63,6 +73,10 @@ class JoinJournal:
         if marks:
             self._mark = max(marks.values(), key=_newness)
         mark = self._mark
+        impressions_topic, feedback_topic = self._topics
+        mark.impressions_topic = mark.impressions_topic or impressions_topic
+        mark.feedback_topic = mark.feedback_topic or feedback_topic
+        mark.source_topic = mark.source_topic or mark.impressions_topic
         join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
         impressions: list[tuple[int, int, bytes | Payload]] = []
         feedback: list[tuple[int, int, bytes]] = []
@@ -167,6 +181,16 @@ class JoinJournal:
         self._table.put_mark(self._partition, self._writer, mark)
         await self._table.acknowledged(self._partition)
         self._forgotten_before = join.forgotten_before
+
+    async def begin_anew(self, impressions_offset: int, feedback_offset: int, source_topic: str) -> None:
+        """Let what is restored next be an empty join that reads on from there, in the topics of this journal.
+
+        Of what was kept nothing counts any more.
+        """
+        mark = self._mark
+        mark.writers, (mark.impressions_topic, mark.feedback_topic) = {}, self._topics
+        mark.source_topic = source_topic
+        await self.mark(Join(JoinConfig()), impressions_offset, feedback_offset)
 
     @property
     def can_forget(self) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Protocol
 
 import cramjam
@@ -82,7 +82,8 @@ class Mark(msgspec.Struct):
 
     `writers` holds, for each writer whose segments may still live, the number below which they count. Offsets are
     the next ones to be read; times are in ms. `..._reached_at` is when a log reached its time, by the wall clock, so
-    that an idle one goes on from there; 0 in the marks of older builds.
+    that an idle one goes on from there; 0 in the marks of older builds. `..._topic` are the ids of the topics in which
+    the offsets are, and `source_topic` what interactions carry as that of the impressions; empty where not known.
     """
 
     epoch: int
@@ -94,6 +95,9 @@ class Mark(msgspec.Struct):
     writers: dict[str, int]
     impressions_reached_at: int = 0
     feedback_reached_at: int = 0
+    impressions_topic: str = ""
+    feedback_topic: str = ""
+    source_topic: str = ""
 
 
 class SegmentStore(Protocol):
@@ -132,7 +136,8 @@ def unpacked(value: bytes) -> Segment:
     return _decode_segment(bytes(cramjam.zstd.decompress(value)))
 
 
-_decode_mark = msgspec.msgpack.Decoder(Mark).decode
+encode_mark: Callable[[Mark], bytes] = _encode
+decode_mark = msgspec.msgpack.Decoder(Mark).decode
 
 
 class SegmentTable(faust.Table[Key, bytes]):
@@ -168,11 +173,11 @@ class SegmentTable(faust.Table[Key, bytes]):
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         """Write a writer's mark."""
-        self[partition, MARK_WINDOW, writer, 0] = _encode(mark)
+        self[partition, MARK_WINDOW, writer, 0] = encode_mark(mark)
 
     def marks(self, partition: int) -> dict[str, Mark]:
         """Return the marks of a partition by writer."""
-        return {key[2]: _decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW}
+        return {key[2]: decode_mark(self.data[key]) for key in self.keys_of(partition) if key[1] == MARK_WINDOW}
 
     def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
         """Return the segments that a partition has now, in no order. Each is unpacked when its turn comes."""

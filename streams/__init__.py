@@ -2,5 +2,5 @@
 
 `app.py` is the composition root, the topology from top to bottom; `settings.py` the only reader of the environment;
 `cli.py` the command line, made of the commands that rooms register. Rooms, each of which may import from those after
-it: `http`, `doctor` and `replay`, `worker`, `kafka`, `observing`. Read first: `app.py`.
+it: `http`, `doctor` and `replay`, `worker`, `inspection`, `kafka`, `observing`. Read first: `app.py`.
 """

@@ -9,18 +9,21 @@ Nothing connects at import; `app` is made when Faust asks for it (`faust -A stre
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Any
 
+from streams.declared_settings import DeclarationError
 from streams.http.endpoints import add_pages
 from streams.kafka.faust_security import remove_unsafe_codecs
 from streams.kafka.patient_clients import make_clients_patient
 from streams.kafka.zstd_level import compress_quickly
 from streams.settings import Settings, load_settings
 from streams.worker.agents import add_agents, add_clock
-from streams.worker.process import PunctualWorker
+from streams.worker.process import PunctualWorker, WorkerOfFaust
 from streams.worker.shard_exchange import add_shard_exchange
 from streams.worker.worker_app import Groundswell
+from streams.worker.worker_conditions import add_condition_looks
 
 
 def create_app(settings: Settings) -> Groundswell:
@@ -28,10 +31,11 @@ def create_app(settings: Settings) -> Groundswell:
     remove_unsafe_codecs()
     make_clients_patient()
     compress_quickly()
-    app = Groundswell(settings, Worker=PunctualWorker)
+    app = Groundswell(settings, Worker=WorkerOfFaust)
     add_agents(app)
     add_clock(app)
     add_shard_exchange(app)
+    add_condition_looks(app)
     add_pages(app)
     return app
 
@@ -43,7 +47,11 @@ def run_worker(settings: Settings) -> None:
 
 @cache
 def _app() -> Groundswell:
-    return create_app(load_settings())
+    try:
+        return create_app(load_settings())
+    except DeclarationError as error:
+        sys.stderr.write(f"groundswell: {error}\n")
+        sys.exit(2)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated, Final
 
 import typer
 
-from streams.command_line import CommandGroup
+from streams.command_line import DISTRIBUTION, CommandGroup
 
 COMMANDS: Final = "groundswell.commands"
 """The group of entry points: each names a function, which becomes a command, or a group of commands."""
+HELP: Final = "Infers what people meant from what they did, and learns a policy from it."
 ORDER: Final = (
-    "simulate", "worker", "doctor", "replay", "redecode", "demo", "chaos", "evaluate", "kafka", "topics", "bench",
+    "demo", "kafka", "worker", "doctor", "dead-letters", "replay", "redecode", "adopt-topics", "worth", "simulate",
+    "evaluate", "chaos", "topics", "policy", "bench",
 )  # fmt: skip
-"""Of the help; what others add comes after it by name."""
+"""Of the help, groups after single commands; what others add comes after it by name."""
 
 
 def main() -> None:
@@ -30,10 +32,10 @@ def collected() -> typer.Typer:
     cli = typer.Typer(
         cls=CommandGroup,
         no_args_is_help=True,
-        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_show_locals=False,
-        help="Infers what people meant from what they did, and learns a policy from it.",
     )
+    cli.callback(help=HELP)(_options)
     for entry in sorted(entry_points(group=COMMANDS), key=_place):
         command = entry.load()
         if isinstance(command, typer.Typer):
@@ -41,6 +43,20 @@ def collected() -> typer.Typer:
         else:
             cli.command(entry.name)(command)
     return cli
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"groundswell {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
 
 
 def _place(entry: EntryPoint) -> tuple[int, str]:

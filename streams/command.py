@@ -7,15 +7,13 @@ from streams.command_line import ConfigOption, fail, load_or_fail
 
 def worker(config: ConfigOption = None) -> None:
     """Join, learn and publish until stopped."""
-    from processors.learners.stock_models import EstimatorError  # noqa: PLC0415
     from streams.app import run_worker  # noqa: PLC0415  # Faust and numba take a second: only where they are used
-    from streams.kafka.security import SecurityError  # noqa: PLC0415
-    from streams.kafka.topics import TopicError  # noqa: PLC0415
+    from streams.worker.process import REFUSALS  # noqa: PLC0415
 
     settings = load_or_fail(config)
     if not settings.models:
         fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
         run_worker(settings)
-    except (EstimatorError, SecurityError, TopicError) as error:
+    except REFUSALS as error:
         fail(str(error))

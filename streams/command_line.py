@@ -8,6 +8,7 @@ command, so what takes long to import is imported where it is used.
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -29,7 +30,9 @@ console = Console()
 
 
 class CommandGroup(TyperGroup):
-    """Commands that say in words which extra they need, where one of its packages is not installed."""
+    """Commands that say in words which extra they need, where one of its packages is not installed, and what Kafka
+    refuses, where they did not expect it.
+    """
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer has a context class of its own
         """Run the command that was asked for."""
@@ -41,7 +44,12 @@ class CommandGroup(TyperGroup):
             if extra is None:
                 raise
             command = f"{ctx.info_name} " if ctx.parent else ""
-            fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "{DISTRIBUTION}[{extra}]"')
+            fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "groundswell[{extra}]"')
+        except Exception as error:
+            refused = getattr(sys.modules.get("kafka.errors"), "KafkaError", None)
+            if refused is None or not isinstance(error, refused):
+                raise
+            fail(f"Kafka: {error}")
 
 
 def command_group(help_text: str) -> typer.Typer:
@@ -51,16 +59,14 @@ def command_group(help_text: str) -> typer.Typer:
 
 def load_or_fail(config: Path | None) -> Settings:
     """Return the settings; where they are wrong, end and say what is wrong with them."""
-    from pydantic import ValidationError  # noqa: PLC0415
-    from pydantic_settings import SettingsError  # noqa: PLC0415
-
+    from streams.declared_settings import DeclarationError  # noqa: PLC0415
     from streams.observing.logs import set_up_logs  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
     set_up_logs("WARNING", "auto", "stderr")
     try:
         return load_settings(config)
-    except (ValidationError, SettingsError, FileNotFoundError) as error:
+    except DeclarationError as error:
         fail(str(error))
 
 

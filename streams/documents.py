@@ -1,4 +1,4 @@
-"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics and the map of the rooms.
+"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics, conditions, rooms.
 
 `make docs` writes them into docs/; a test fails when they are stale.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +19,8 @@ from pydantic.fields import FieldInfo
 from groundswell.chunks import Manifest
 from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
 from groundswell.policy import PolicySnapshot
+from groundswell.worth import WorthTable
+from streams.observing.conditions import KINDS
 from streams.observing.metrics import Metrics
 from streams.room_map import architecture
 from streams.settings import Settings, TopicSettings
@@ -31,6 +34,7 @@ WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
     "reward": Reward,
     "policy": PolicySnapshot,
     "chunked": Manifest,
+    "signal-worth": WorthTable,
 }
 """What lies on the topics as JSON, by the name of its schema."""
 
@@ -41,6 +45,7 @@ CHANNELS: dict[str, tuple[str, str, list[str]]] = {
     "rewards": ("the learner writes", "key: impression_id; on the partition of its interaction", ["reward"]),
     "policies": ("the learner writes, apps read", "key: model; compacted", ["policy", "chunked"]),
     "checkpoints": ("the learner writes and reads", "binary, compacted; not for others", []),
+    "signal_worth": ("the learner writes", "key: model; compacted", ["signal-worth"]),
     "late_feedback": (
         "the join writes",
         "key and value: those of the feedback; headers: reason, lateness_ms",
@@ -61,6 +66,7 @@ def documents() -> dict[str, str]:
     made["asyncapi.json"] = _json(asyncapi())
     made["configuration.md"] = configuration()
     made["metrics.md"] = metrics()
+    made["runbook.md"] = runbook((DOCS / "runbook.md").read_text())
     made["architecture.md"] = architecture(DOCS / "architecture.md")
     return made
 
@@ -122,8 +128,17 @@ def configuration() -> str:
         "From strongest to weakest: the variable of the environment, the TOML file that `--config` or",
         "`GROUNDSWELL_CONFIG` names, the default. A variable is named after section and field:",
         "`GROUNDSWELL_JOIN__WAIT=600` is `[join] wait = 600`. `KAFKA_BOOTSTRAP_SERVERS` stands above",
-        "`kafka.bootstrap_servers` wherever that comes from. A setting that cannot work is refused at the start,",
-        "by name. `[models.NAME]` stands once for each model; NAME is what its impressions carry in `model`.",
+        "`kafka.bootstrap_servers` wherever that comes from. Lists are JSON in variables:",
+        "`GROUNDSWELL_MODELS__FEED__DEFINITELY_NEGATIVE='[\"dislike\"]'`.",
+        "",
+        "A setting that cannot work is refused at the start, by file and line or by the variable's name, and so is",
+        "one that does not exist (``groundswell.toml:3: no setting `wiat` in [join]; did you mean `wait`?``).",
+        "",
+        "Every command exits with 0 where it did what was asked, with 2 where it cannot (settings, no broker, an extra",
+        "that is not installed: one line says which, and what to do), and with 1 where it ran and what it found is not",
+        "well.",
+        "",
+        "`[models.NAME]` stands once for each model; NAME is what its impressions carry in `model`.",
         "",
     ]
     for section, model in _sections(Settings):
@@ -201,6 +216,17 @@ def metrics() -> str:
     return "\n".join([*lines, ""])
 
 
+CONDITIONS = "<!-- conditions: made by `make docs` from streams/observing/conditions.py -->"
+CONDITIONS_END = "<!-- end of conditions -->"
+
+
+def runbook(text: str) -> str:
+    """Return the runbook with the sections of conditions made anew."""
+    before, after = text.partition(CONDITIONS)[0], text.partition(CONDITIONS_END)[2]
+    sections = [f"### {kind.name}\n\n{kind.means}{'' if kind.grave else ' A note.'}\n\n{kind.do}\n\n" for kind in KINDS]
+    return f"{before}{CONDITIONS}\n\n{''.join(sections)}{CONDITIONS_END}{after}"
+
+
 def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
@@ -214,4 +240,6 @@ def write_documents(directory: Path) -> None:
 
 
 if __name__ == "__main__":
+    if not DOCS.is_dir():
+        sys.exit("documents are made in a checkout: there is no docs/ beside what is installed")
     write_documents(DOCS)

@@ -7,19 +7,42 @@ From strongest to weakest: variables of the environment (`GROUNDSWELL_JOIN__WAIT
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    DirectoryPath,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
+from streams.declared_settings import DeclarationError, Place, explained, line_of, read_tables, unknown
+
+PREFIX: Final = "GROUNDSWELL_"
+BETWEEN: Final = "__"
+COMMON: Final = "KAFKA_BOOTSTRAP_SERVERS"
+"""The variable that others use, too."""
+
+
+SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/@,]+):[0-9]{1,5}")
 
 
 class KafkaSettings(BaseModel):
@@ -58,6 +81,14 @@ class KafkaSettings(BaseModel):
     key_password: SecretStr | None = Field(None, min_length=1, description="opens the private key")
     key_password_file: FilePath | None = Field(None, description="or a file that holds it")
     check_hostname: bool = Field(True, description="whether brokers' certificates must name the host that is called")
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _servers_have_ports(cls, servers: str) -> str:
+        for server in servers.split(","):
+            if not SERVER.fullmatch(server.strip()) or not 0 < int(server.rpartition(":")[2]) < 65_536:
+                raise ValueError("must be host:port, several separated by commas, a port from 1 to 65535")
+        return servers
 
     @property
     def sasl(self) -> bool:
@@ -110,22 +141,36 @@ def _listed(names: set[str]) -> str:
     return " and ".join(sorted(names))
 
 
+TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+
+
 class TopicSettings(BaseModel):
     """Names and partition counts of the topics."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    impressions: str = "impressions"
-    feedback: str = "feedback"
-    interactions: str = "interactions"
-    rewards: str = "rewards"
-    policies: str = "policies"
-    checkpoints: str = "checkpoints"
-    late_feedback: str = "late-feedback"
-    dead_letter: str = "dead-letter"
+    impressions: TopicName = "impressions"
+    feedback: TopicName = "feedback"
+    interactions: TopicName = "interactions"
+    rewards: TopicName = "rewards"
+    policies: TopicName = "policies"
+    checkpoints: TopicName = "checkpoints"
+    signal_worth: TopicName = "signal-worth"
+    late_feedback: TopicName = "late-feedback"
+    dead_letter: TopicName = "dead-letter"
     event_partitions: int = Field(4, ge=1, description="of impressions and feedback; the join scales by it")
     interaction_partitions: int = Field(4, ge=1, description="of interactions and checkpoints; models spread over it")
-    retention_hours: float = Field(168.0, gt=0, description="of all but policies and checkpoints, which are compacted")
+    retention_hours: float = Field(
+        168.0, gt=0, description="of all but policies, checkpoints and signal worth, which are compacted"
+    )
+
+    @model_validator(mode="after")
+    def _each_is_one_of_its_own(self) -> TopicSettings:
+        seen: dict[str, str] = {}
+        for field, name in self.model_dump().items():
+            if isinstance(name, str) and seen.setdefault(name, field) != field:
+                raise ValueError(f"{seen[name]} and {field} are both {name!r}: give each a topic of its own")
+        return self
 
 
 class HttpSettings(BaseModel):
@@ -264,36 +309,74 @@ class Settings(BaseSettings):
                     )
         return self
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, environment, then the TOML file if there is one."""
-        toml = (TomlConfigSettingsSource(settings_cls),) if settings_cls.model_config.get("toml_file") else ()
-        return (init_settings, env_settings, *toml)
+
+class Variables(EnvSettingsSource):
+    """The environment. Text where JSON is expected stays text, so that it is refused by the setting's own name."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Return what JSON holds, or the text that is none."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def load_settings(config: Path | None = None) -> Settings:
     """Return the settings, from this file where one is given.
 
-    Raises `pydantic.ValidationError`, which names the field, and `FileNotFoundError`.
+    Raises `DeclarationError`, which says of each fault where it was set and which setting it is.
     """
-    named = os.environ.get("GROUNDSWELL_CONFIG")
+    named = os.environ.get(f"{PREFIX}CONFIG")
     path = config or (Path(named) if named else None)
     if path is not None and not path.is_file():
-        raise FileNotFoundError(f"no configuration file at {path}; set GROUNDSWELL_CONFIG or --config to one")
+        raise DeclarationError(f"no configuration file at {path}: name one with --config or {PREFIX}CONFIG")
+    text, tables = ("", {}) if path is None else read_tables(path)
 
     class SettingsOfFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, Variables(settings_cls), InitSettingsSource(settings_cls, init_kwargs=tables)
 
-    settings: Settings = SettingsOfFile()
-    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if servers:
-        kafka = settings.kafka.model_copy(update={"bootstrap_servers": servers})
-        settings = settings.model_copy(update={"kafka": kafka})
-    return settings
+    def source(place: Place) -> str:
+        variable = _variable_of(place)
+        if variable is not None:
+            return variable
+        line = line_of(text, place)
+        return str(path or "settings") if line is None else f"{path}:{line}"
+
+    misspelt = "\n".join(_misspelt_variables())
+    if misspelt:
+        raise DeclarationError(misspelt)
+    servers = os.environ.get(COMMON)
+    above: dict[str, Any] = {"kafka": {"bootstrap_servers": servers}} if servers else {}
+    try:
+        return SettingsOfFile(**above)
+    except ValidationError as error:
+        raise explained(error, Settings, source, quoted=lambda place: place[:1] != ("kafka",)) from None
+
+
+def _variable_of(place: Place) -> str | None:
+    """Return the variable that a setting, or a table around it, was taken from."""
+    if place == ("kafka", "bootstrap_servers") and os.environ.get(COMMON):
+        return COMMON
+    given = {name.upper(): name for name in os.environ}
+    whole = [PREFIX + BETWEEN.join(str(part) for part in place[:depth]).upper() for depth in range(len(place), 0, -1)]
+    return next((given[name] for name in whole if name in given), None)
+
+
+def _misspelt_variables() -> Iterator[str]:
+    """Yield what to say of variables that look like ours and set nothing.
+
+    Others may begin alike: Kubernetes names a service's `GROUNDSWELL_PORT` and the like, without our `__`.
+    """
+    for name in sorted(os.environ):
+        table, within, _ = name.upper().removeprefix(PREFIX).lower().partition(BETWEEN)
+        if name.upper().startswith(PREFIX) and within and table not in Settings.model_fields:
+            yield f"{name}: {unknown((table,), Settings, is_table=True)}"

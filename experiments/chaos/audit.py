@@ -21,8 +21,8 @@ from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for
 from processors.wire.envelopes import decode_interaction
 from state import checkpoints
+from state.checkpoints import IncompleteError
 from streams.settings import Settings
-from streams.worker.partition_learner import CHECKPOINT_KEY
 
 Log = Mapping[int, Sequence[Entry]]
 """The records of a topic, by partition."""
@@ -192,11 +192,14 @@ def _check_checkpoints(
     for partition, models in folded.items():
         if not models:
             continue
-        value, _ = assemble(CHECKPOINT_KEY, _newest(log[partition]))
-        if value is None:
+        try:
+            stored = checkpoints.stored(_newest(log[partition]))
+        except IncompleteError:
+            stored = None
+        if stored is None:
             result.complaints.append(f"no complete checkpoint on partition {partition}")
             continue
-        checkpoint = checkpoints.decode(value)
+        checkpoint = stored.checkpoint
         floors = dict(checkpoint.ledger["floors"])
         above = {source: set(offsets) for source, offsets in checkpoint.ledger["above"]}
         for place, one in expected.items():

@@ -24,9 +24,9 @@ from experiments.servers.child_process import ChildProcess
 from groundswell import policy
 from groundswell.chunks import assemble
 from state import checkpoints
+from state.checkpoints import IncompleteError
 from streams.kafka.topics import create_topics
 from streams.settings import Settings
-from streams.worker.partition_learner import CHECKPOINT_KEY
 
 QUIET_SECONDS = 240.0
 """How long the workers may take to come to an end when everything has been sent and nothing dies any more."""
@@ -217,8 +217,11 @@ class Phase:
         for partition, end in end_offsets(servers, topics.interactions).items():
             if end == 0:
                 continue
-            value, _ = assemble(CHECKPOINT_KEY, {entry.key or b"": entry.value for entry in log[partition]})
-            checkpoint = checkpoints.decode(value) if value else None
+            try:
+                stored = checkpoints.stored({entry.key or b"": entry.value for entry in log[partition]})
+            except IncompleteError:
+                stored = None
+            checkpoint = stored and stored.checkpoint
             if checkpoint is None or checkpoint.offset < end:
                 return f"{topics.interactions}[{partition}]: checkpoint at {checkpoint and checkpoint.offset} of {end}"
             for model, state in checkpoint.models.items():

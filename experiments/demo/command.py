@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import console
+from streams.command_line import console, fail
 
 
 def demo(
@@ -18,5 +18,13 @@ def demo(
 ) -> None:
     """Watch the whole loop: simulated apps, broker, worker, policies back to the apps, and an audit."""
     from experiments.demo.run import run_demo  # noqa: PLC0415
+    from experiments.servers.embedded_broker import BrokerError  # noqa: PLC0415
+    from streams.declared_settings import DeclarationError  # noqa: PLC0415
+    from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.kafka.topics import TopicError  # noqa: PLC0415
 
-    raise typer.Exit(run_demo(interactions, seed, out, serve=serve, console=console))
+    try:
+        code = run_demo(interactions, seed, out, serve=serve, console=console)
+    except (BrokerError, DeclarationError, SecurityError, TopicError) as error:
+        fail(str(error))
+    raise typer.Exit(code)

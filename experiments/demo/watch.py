@@ -23,6 +23,7 @@ from experiments.servers.worker_metrics import join_outcomes
 from groundswell.events import Feedback, Impression, Interaction, Reward
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicySnapshot
+from streams.words import counted
 
 SCRAPE_SECONDS = 1.0
 Take = Callable[[ConsumerRecord], None]
@@ -85,9 +86,10 @@ class DemoWatch:
         """Return what has not arrived yet of a run that has an end, in words; empty when all is there."""
         assert self._audit is not None, "only an audited run has an end"
         if self.finished is None:
-            return [f"the apps have not finished: {self.view.produced:,} impressions so far"]
-        if self._audit.learned < self.finished.produced.impressions:  # spare the full count, which takes a while
-            return [f"{self.finished.produced.impressions - self._audit.learned:,} impressions are not learned"]
+            return [f"the apps have not finished: {counted(self.view.produced, 'impression')} so far"]
+        unlearned = self.finished.produced.impressions - self._audit.learned
+        if unlearned > 0:  # spare the full count, which takes a while
+            return [f"{counted(unlearned, 'impression is', 'impressions are')} not learned"]
         counts = self._audit.counts()
         sent = self.finished.produced
         version = 0 if self.snapshot is None else self.snapshot.version

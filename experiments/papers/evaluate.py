@@ -25,6 +25,7 @@ EXPERIMENTS: Final = (
     "production",
     "drift",
     "shards",
+    "worth",
 )
 HARD: Final = "hard"
 """The name of the experiments outside the papers' feeds, each of which is a case."""
@@ -51,7 +52,7 @@ def evaluate(name: str, seeds: int, seed: int, out: Path, case: str | None = Non
     """
     matplotlib.use("Agg")
     if name == HARD:
-        experiments = {one: hard.experiment(one) for one in ([case] if case else hard.CASES)}
+        experiments = {one: hard.experiment(one) for one in ([case] if case else hard.cases())}
     else:
         experiments = {one: find(one) for one in (EXPERIMENTS if name == "all" else [name])}
     if len(experiments) == 1:

@@ -1,4 +1,4 @@
-"""ICLR 2023, Fig. 4 and 9-11: readers of three news pages who use the same reactions for different things."""
+"""ICLR 2023, Fig. 4 and 9-11: readers of news pages who use the same reactions for different things."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from experiments.papers.feeds import COLOURS
 from experiments.people import facebook
 from experiments.people.rounds import GIVEN, INFERRED, TRUE, Rounds, played
 from processors.features.feature_store import FeatureStore
-from processors.models.config import ExplorationConfig, ModelConfig
+from processors.models.config import ModelConfig
 
 A_DAY = 300
 """Interactions a page and day."""
-MODEL = ModelConfig(name="news", definitely_negative=frozenset({"angry"}), exploration=ExplorationConfig(floor=0.15))
-"""The defaults, but that exploration does not end: of ten new posts a day nobody finds out otherwise, told the state or
-not."""
+MODEL = ModelConfig(name="news", definitely_negative=frozenset({"angry"}))
 CHANGING, FIXED = "ten new posts a day", "the same ten posts"
 EMOJI = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], dtype=float)
 COMMENT = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0], dtype=float)
@@ -35,10 +33,10 @@ LEARNERS: dict[str, tuple[int, Any]] = {
 @functools.cache
 def readers(setting: str, seed: int) -> Rounds:
     """Return the visits of a seed: days in order, on each day the pages' readers mixed."""
-    pages = list(facebook.PAGES)
+    pages = facebook.pages()
     store = FeatureStore(crosses=False)
-    contexts = [store.context({"page": page}) for page in pages]
-    by_page = [facebook.days(facebook.path(), page, seed) for page in pages]
+    contexts = [store.context({"page": page.name}) for page in pages]
+    by_page = [facebook.days(page, seed) for page in pages]
     rng = np.random.default_rng([seed, 1])
     states: list[np.ndarray] = []
     visits, sets = [], []
@@ -60,7 +58,7 @@ def readers(setting: str, seed: int) -> Rounds:
         sets=np.concatenate(sets),
         readers=reader,
         states=np.array(states),
-        emissions=np.array([facebook.EMISSIONS[page] for page in pages], dtype=float),
+        emissions=np.array([page.emissions for page in pages]),
         signals=facebook.SIGNALS,
     )
 
@@ -74,9 +72,9 @@ def run(setting: str, seed: int) -> Run:
     for name, (source, rewards) in LEARNERS.items():
         outcome = played(rounds, MODEL, seed + 1_000_000_007, source, rewards)
         shares = {}
-        for number, page in enumerate(facebook.PAGES):
+        for number, page in enumerate(facebook.pages()):
             true = outcome.true[half:][rounds.readers[half:] == number]
-            shares[page] = {"+1": float((true == 1).mean()), "-1": float((true == -1).mean())}
+            shares[page.name] = {"+1": float((true == 1).mean()), "-1": float((true == -1).mean())}
         net = [share["+1"] - share["-1"] for share in shares.values()]
         measures[name] = {
             "pages": shares,
@@ -117,6 +115,7 @@ def bars(setting: str, runs: Sequence[Run]) -> list[Bar]:
 def plots(runs: Sequence[Run]) -> list[Plot]:
     """Shares of good and bad posts by page and learner, and the good ones by day."""
     settings = list(dict.fromkeys(run.setting for run in runs))
+    pages = list(runs[0].measures["oracle"]["pages"])
     shares, axes = plt.subplots(len(settings), 2, figsize=(10, 3.4 * len(settings)), squeeze=False)
     days, below = plt.subplots(1, len(settings), figsize=(5 * len(settings), 3.4), squeeze=False)
     width = 0.8 / len(LEARNERS)
@@ -124,12 +123,10 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
         chosen = [run for run in runs if run.setting == setting]
         for number, (colour, name) in enumerate(zip(COLOURS, LEARNERS, strict=False)):
             for axis, state in zip(row, ("+1", "-1"), strict=True):
-                heights = [
-                    np.median([run.measures[name]["pages"][page][state] for run in chosen]) for page in facebook.PAGES
-                ]
+                heights = [np.median([run.measures[name]["pages"][page][state] for run in chosen]) for page in pages]
                 axis.bar(np.arange(len(heights)) + number * width, heights, width, color=colour, label=name)
                 axis.set(title=f"{setting}: share of state {state}", ylim=(0, 1))
-                axis.set_xticks(np.arange(len(heights)) + 1.5 * width, list(facebook.PAGES))
+                axis.set_xticks(np.arange(len(heights)) + 1.5 * width, pages)
             curve = np.median([run.curves[name] for run in chosen], axis=0)
             under.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=name)
         under.set(title=setting, xlabel="day", ylabel="share of state +1", ylim=(0, 1))
@@ -147,14 +144,11 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
 
 EXPERIMENT = Experiment(
     name="facebook",
-    title="Three news pages (ICLR 2023, Fig. 4 and 9-11)",
-    explanation="Readers of Fox News, the Huffington Post and TIME in 2016, ten posts of each page and day "
-    "with type, "
-    "words and id, the authors' reaction probabilities. Only 'angry' is known to be definitely negative. The "
-    "readers' "
-    "single reactions are simulated: the data has totals per post. Baselines take every emoji, or every "
-    "comment, for "
-    "joy; the oracle is told the state.",
+    title="News pages (ICLR 2023, Fig. 4 and 9-11)",
+    explanation="Readers of Fox News, the Huffington Post and TIME in 2016, ten posts of each page and day with type, "
+    "words and id, the authors' reaction probabilities; or of any pages that GROUNDSWELL_FACEBOOK lists. Only 'angry' "
+    "is known to be definitely negative. The readers' single reactions are simulated: the data has totals per post. "
+    "Baselines take every emoji, or every comment, for joy; the oracle is told the state.",
     configuration={"model": MODEL.model_dump(mode="json"), "interactions_per_page_and_day": A_DAY},
     settings=(CHANGING, FIXED),
     run=run,

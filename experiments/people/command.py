@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from streams.command_line import fail, load_or_fail
+
 USERS = 5
 ACTIONS = 11
 MODEL = "three-state"
@@ -60,9 +62,15 @@ def simulate(
     from experiments.people.simulated_apps import KafkaOutbox, SimulatedApps  # noqa: PLC0415
     from experiments.people.three_state import ThreeStateUsers  # noqa: PLC0415
     from experiments.people.truth_log import TruthWriter  # noqa: PLC0415
-    from streams.kafka.security import security_arguments  # noqa: PLC0415
-    from streams.settings import load_settings  # noqa: PLC0415
+    from streams.kafka.access_check import check_connection  # noqa: PLC0415
+    from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
 
+    kafka = load_or_fail(None).kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
+    try:
+        check_connection(kafka)
+        security = security_arguments(kafka)
+    except SecurityError as error:
+        fail(str(error))
     wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
     sessions = AppSessions(
         ThreeStateUsers(USERS, ACTIONS, p_dislike, seed),
@@ -83,7 +91,6 @@ def simulate(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    security = security_arguments(load_settings().kafka)
     with ExitStack() as stack:
         outbox = KafkaOutbox(
             bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}, security

@@ -1,26 +1,42 @@
-"""Posts of three news pages in 2016 and their readers' reactions (minimaxir/interactive-facebook-reactions)."""
+"""Posts of news pages in 2016 and their readers' reactions (minimaxir/interactive-facebook-reactions), or of any pages.
+
+`GROUNDSWELL_FACEBOOK` names a folder with a page's posts in each `*_facebook_statuses.csv.gz`: where the paper's three
+pages are among them, those three. Or it names a list of pages in TOML, whose files lie beside it:
+
+    [[pages]]
+    name = "CNN"
+    statuses = "cnn_facebook_statuses.csv.gz"
+    [pages.reactions]                          # optional: probabilities in each state
+    "-1" = {angry = 0.6, sad = 0.4}
+    "0" = {none = 0.9, haha = 0.1}
+    "1" = {like = 0.8, love = 0.2}
+
+Without `reactions` they are estimated from the page's totals (`reaction_probabilities.py`).
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from experiments.people.data_place import place_of
+from experiments.people.reaction_probabilities import REACTIONS, Emissions, estimated
 from groundswell.events import Action
 
-PAGES: Final = {
-    "Fox News": "foxnews",
-    "Huffington Post": "huffingtonpost",
-    "TIME": "time",
-}
-SIGNALS: Final = ("none", "like", "comment", "share", "love", "wow", "haha", "sad", "angry")
-COLUMNS: Final = ("", *(f"num_{name}s" for name in SIGNALS[1:]))
+PAPERS: Final = {"Fox News": "foxnews", "Huffington Post": "huffingtonpost", "TIME": "time"}
+SUFFIX: Final = "_facebook_statuses.csv.gz"
+SIGNALS: Final = ("none", *REACTIONS)
+COLUMNS: Final = tuple(f"num_{name}s" for name in REACTIONS)
+STATES: Final = ("-1", "0", "1")
 EMISSIONS: Final = {
     "Fox News": (
         (0, 0, 0.634, 0, 0, 0.050, 0.082, 0, 0.234),
@@ -30,7 +46,7 @@ EMISSIONS: Final = {
     "Huffington Post": (
         (0, 0, 0, 0, 0, 0.228, 0, 0.340, 0.432),
         (0.9, 0, 0.013, 0.078, 0, 0, 0.009, 0, 0),
-        (0, 0.907, 0, 0.093, 0, 0, 0, 0, 0),
+        (0, 0.907, 0, 0, 0.093, 0, 0, 0, 0),
     ),
     "TIME": (
         (0, 0, 0, 0, 0, 0.268, 0, 0.471, 0.261),
@@ -44,6 +60,15 @@ WORDS: Final = 12
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page: the file of its posts, and the probabilities of `SIGNALS` in the states -1, 0 and +1, (3, 9)."""
+
+    name: str
+    statuses: Path
+    emissions: Emissions
+
+
+@dataclass(frozen=True)
 class Day:
     """A page's ten posts of one day and the readers' state for each."""
 
@@ -51,38 +76,79 @@ class Day:
     states: NDArray[np.int64]
 
 
-def path() -> Path:
-    """Return the folder of the data; raises `FileNotFoundError` with where to get it."""
-    return place_of(
-        "facebook_2016",
-        "GROUNDSWELL_FACEBOOK",
-        "clone minimaxir/interactive-facebook-reactions and name the folder of its *_facebook_statuses.csv.gz files",
+def pages(place: Path | None = None) -> tuple[Page, ...]:
+    """Return the pages of a folder or list, without one those that the environment names.
+
+    Raises:
+        FileNotFoundError: they are not there; the message says where to get them.
+        ValueError: the list is not one, or a page's probabilities are none.
+    """
+    how_to_get = (
+        f"clone minimaxir/interactive-facebook-reactions and name the folder of its *{SUFFIX}, or a list of pages,"
     )
+    return _pages(place or place_of("facebook_2016", "GROUNDSWELL_FACEBOOK", how_to_get))
 
 
-def days(place: Path, page: str, seed: int) -> list[Day]:
+@functools.cache
+def _pages(place: Path) -> tuple[Page, ...]:
+    if place.is_file():
+        return tuple(_listed(one, place) for one in tomllib.loads(place.read_text()).get("pages", []))
+    papers = {name: place / f"{stem}{SUFFIX}" for name, stem in PAPERS.items()}
+    if all(path.is_file() for path in papers.values()):
+        return tuple(Page(name, path, np.array(EMISSIONS[name], dtype=float)) for name, path in papers.items())
+    found = sorted(place.glob(f"*{SUFFIX}"))
+    if not found:
+        raise FileNotFoundError(f"no *{SUFFIX} in {place}")
+    return tuple(Page(path.name.removesuffix(SUFFIX), path, _estimated(path)) for path in found)
+
+
+def _listed(page: Mapping[str, Any], source: Path) -> Page:
+    unknown = page.keys() - {"name", "statuses", "reactions"}
+    if unknown or not {"name", "statuses"} <= page.keys():
+        raise ValueError(f"{source}: a page has name, statuses and perhaps reactions, not {sorted(page)}")
+    path = source.parent / page["statuses"]
+    if not path.is_file():
+        raise FileNotFoundError(f"{source}: {page['name']} has no {path}")
+    if "reactions" not in page:
+        return Page(page["name"], path, _estimated(path))
+    given = page["reactions"]
+    strange = {name for row in given.values() for name in row} - set(SIGNALS)
+    if set(given) != set(STATES) or strange:
+        raise ValueError(
+            f"{source}: reactions of {page['name']} has states {sorted(given)}, unknown are {sorted(strange)}: "
+            f"name {', '.join(STATES)} and of {', '.join(SIGNALS)} those that come"
+        )
+    emissions = np.array([[float(given[state].get(name, 0.0)) for name in SIGNALS] for state in STATES])
+    if emissions.min() < 0 or not np.allclose(emissions.sum(axis=1), 1.0, atol=0.01):
+        raise ValueError(f"{source}: reactions of {page['name']} do not sum to 1 in each state")
+    return Page(page["name"], path, emissions / emissions.sum(axis=1, keepdims=True))
+
+
+def _read(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema_length=None)
+
+
+def _estimated(path: Path) -> Emissions:
+    return estimated(_read(path).select(COLUMNS).to_numpy().astype(float))
+
+
+def days(page: Page, seed: int) -> list[Day]:
     """Return the page's days in order, ten random posts of each; days with fewer posts are left out."""
-    table = pl.read_csv(place / f"{PAGES[page]}_facebook_statuses.csv.gz", infer_schema_length=None)
+    table = _read(page.statuses)
     rng = np.random.default_rng(seed)
     result = []
     dated = table.with_columns(table["status_published"].str.slice(0, 10).alias("day"))
     for _, posts in dated.sort("status_published").group_by("day", maintain_order=True):
         if len(posts) >= POSTS:
             rows = posts[sorted(rng.choice(len(posts), size=POSTS, replace=False).tolist())]
-            result.append(Day([_post(row) for row in rows.iter_rows(named=True)], states(rows, page)))
+            result.append(Day([_post(row) for row in rows.iter_rows(named=True)], states(rows, page.emissions)))
     return result
 
 
-def states(posts: pl.DataFrame, page: str) -> NDArray[np.int64]:
+def states(posts: pl.DataFrame, emissions: Emissions) -> NDArray[np.int64]:
     """Return -1 for the post with most of the page's -1 reactions, +1 for that with most +1 ones, else 0."""
-    negative, positive = (
-        sum(
-            posts[column].to_numpy().astype(float)
-            for column, probability in zip(COLUMNS, EMISSIONS[page][row], strict=True)
-            if column and probability > 0
-        )
-        for row in (0, 2)
-    )
+    totals = posts.select(COLUMNS).to_numpy().astype(float)
+    negative, positive = (totals[:, emissions[row, 1:] > 0].sum(axis=1) for row in (0, 2))
     result = np.zeros(len(posts), dtype=np.int64)
     result[np.argmax(negative)] = -1
     result[np.argmax(np.where(result == -1, -np.inf, positive))] = 1

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from experiments.people.compiled_learner import compiled_reading, decide, left_out, read_one
 from experiments.people.self_play import draw
 from experiments.people.world import World
+from groundswell.events import Reward
+from groundswell.features import hashed
 from processors.learners import (
     exploration_kernel,
     kernel_columns,
-    leaking_signals,
     running_totals,
     three_state,
     value_quantiles,
@@ -26,7 +29,7 @@ from processors.models.config import ModelConfig
 INFERRED, TRUE, CLICKS = range(3)
 """Where the bandit's reward comes from: what is decoded, what is felt (the oracle), or a click as 1."""
 MODEL: Final = ModelConfig(name="hard", definitely_negative=frozenset({"dislike"}))
-TRUE_STATE, CHOSEN, SIGNAL, DECODED = range(4)
+TRUE_STATE, CHOSEN, SIGNAL, DECODED, BUCKET = range(5)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Outcome:
 
     `values` is the state of the action that the policy of the moment ranks first, ties averaged; `probabilities`
     (visits, 3) those of the states, `doubts` why they may be unknown (`three_state.doubt`), 0 where they are known.
+    `late_shares` is how much of the feedback of a segment came after the join's wait.
     """
 
     values: NDArray[np.float64]
@@ -46,6 +50,18 @@ class Outcome:
     propensities: NDArray[np.float64]
     posteriors: NDArray[np.float64]
     doubts: NDArray[np.int64]
+    left_out: list[str]
+    """Signals that the learner left out at the end, since they tell the action."""
+    late_shares: Mapping[str, float] = field(default_factory=dict)
+    buckets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Of the value of signal 0, where it has one, the bucket in which it was learned from."""
+
+
+def inferred(reward: Reward) -> int:
+    """Return the likeliest state of a reward, also where data cannot tell."""
+    if reward.state is not None or reward.state_probabilities is None:
+        return reward.state or 0
+    return int(np.argmax(reward.state_probabilities)) - 1
 
 
 def kind_of(world: World, signal: str) -> int:
@@ -57,24 +73,24 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
     """Let people and learner interact."""
     count = len(world.contexts)
     size = 1 << model.hash_bits
-    record = np.zeros((count, 4), dtype=np.int64)
+    record = np.zeros((count, 5), dtype=np.int64)
     outputs = np.zeros((count, three_state.OUTPUTS))
     values, propensities = np.zeros(count), np.zeros(count)
     tables = (
         np.zeros((size, three_state.BANDIT_COLUMNS)),
         np.zeros((size, three_state.SIGNAL_COLUMNS)),
         np.zeros((value_quantiles.SIGNALS, value_quantiles.COLUMNS)),
-        np.zeros((leaking_signals.MOST_SIGNALS, leaking_signals.WATCHED)),
-        np.zeros((1 << 16, leaking_signals.COLUMNS)),
     )
+    told = _told(world, model)
+    reading = compiled_reading(told, world.signals)
+    buckets = value_quantiles.bucket_names(world.signals[0])
     persons = np.zeros(count, dtype=np.int64) if world.persons is None else world.persons
     _play(
         np.random.default_rng([seed, 7]),
         (world.contexts, world.sets, world.rows, world.kinds, persons),
         (world.states, world.states + 1 if world.cells is None else world.cells, np.cumsum(world.emissions, axis=2)),
         (
-            np.array([world.store.signal(name) for name in world.signals]),
-            np.array([kind_of(world, name) for name in world.signals]),
+            np.array([hashed(name) for name in buckets]),
             np.array([name in world.clicks for name in world.signals], dtype=float),
         ),
         (world.medians, world.spread, world.lengths),
@@ -82,8 +98,9 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
         world.noise,
         world.audience,
         source,
-        kernel_parameters(_told(world, model)),
+        kernel_parameters(told),
         tables,
+        reading,
         world.store.arrays,
         world.store.widest,
         record,
@@ -101,6 +118,8 @@ def played(world: World, source: int, seed: int, *, model: ModelConfig = MODEL) 
         propensities,
         outputs[:, kernel_columns.POSTERIOR],
         outputs[:, three_state.DOUBT].astype(np.int64),
+        left_out(reading, world.signals),
+        buckets=record[:, BUCKET],
     )
 
 
@@ -120,15 +139,17 @@ def _greedy(scores, states):
 
 @njit
 def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
-    rng, visits, felt, signs, valued, showing, noise, audience, source, parameters, tables, features, widest,
+    rng, visits, felt, signs, valued, showing, noise, audience, source, parameters, tables, reading, features,
+    widest,
     record, outputs, values, propensities,
 ):  # fmt: skip
     contexts, sets, rows, kinds, persons = visits
     states, cells, emissions = felt
-    hashes, named, clicks = signs
+    buckets, clicks = signs
+    _, told, _ = reading
     medians, spread, lengths = valued
     epsilons, logged = showing
-    bandit, signals, bounds, watched, counts = tables
+    bandit, signals, bounds = tables
     seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
     totals = np.zeros(three_state.TOTALS)
     index, value = (
@@ -138,6 +159,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
     scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
     interaction = np.zeros(6, dtype=np.int64)
     of_person = np.zeros(persons.max() + 1)
+    numbers, quantiles = np.zeros(1, dtype=np.int64), np.zeros(1)
     for t in range(len(contexts)):
         context, shown_set = contexts[t], sets[t]
         actions = features[3][shown_set + 1] - features[3][shown_set]
@@ -156,29 +178,28 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
         state, cell = states[rows[t], action], cells[rows[t], action]
         point = rng.random()
         if noise > 0.0 and rng.random() < noise:
-            signal = rng.integers(0, len(hashes))
+            signal = rng.integers(0, len(clicks))
         else:
-            signal = min(np.searchsorted(emissions[kinds[t], cell], point, side="right"), len(hashes) - 1)
+            signal = min(np.searchsorted(emissions[kinds[t], cell], point, side="right"), len(clicks) - 1)
         weight = 1.0 / (actions * shown[action])
-        interaction[:] = context, shown_set, hashes[signal], named[signal], action, np.int64(named[signal] == 1)
+        interaction[:] = context, shown_set, 0, 0, action, 0
         output = outputs[t]
         if source == INFERRED:
+            came, number = 0, 0
             if signal == 0 and medians.shape[0]:
                 seconds = np.exp(medians[rows[t], action] + spread * rng.normal())
                 measure = lengths[shown_set, action] if lengths.shape[0] else 0.0
-                number = value_quantiles.bucket(bounds, hashes[0], seconds, measure, weight)
-                interaction[kernel_columns.SIGNAL] = np.int64(value_quantiles.bucketed(hashes[0], number))
-            shown_row = features[4][features[3][shown_set] + action]
-            leaking_signals.watch(
-                watched, counts, features, context, features[6][features[5][shown_row]], hashes[signal]
-            )
-            if named[signal] == three_state.OTHER and leaking_signals.leaks(watched, hashes[signal]):
-                record[t, TRUE_STATE], record[t, CHOSEN], record[t, SIGNAL] = state, action, signal
-                propensities[t] = shown[action]
-                continue
+                number = value_quantiles.bucket(bounds, told[0, 0], seconds, measure, weight)
+                quantiles[0] = (number + 0.5) / value_quantiles.BUCKETS
+                came = 1
+            read_one(reading, features, interaction, signal, weight, t, (numbers, quantiles), 0, came)
+            if came and interaction[kernel_columns.SIGNAL] == told[0, 0]:
+                interaction[kernel_columns.SIGNAL] = buckets[number]
+                record[t, BUCKET] = number
             three_state.learn_one(
                 bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, output
             )
+            decide(reading, t)
         else:
             running_totals.notice(seen, totals, features[1][features[0][context] : features[0][context + 1]], actions)
             reward = float(state) if source == TRUE else clicks[signal]

@@ -17,7 +17,6 @@ from processors.features import crosses
 from processors.features.feature_store import FeatureStore
 from processors.learners import exploration_kernel, kernel_columns, running_totals, weight_tables
 from processors.learners.exploration_schedule import KINDS
-from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
 INFERRED, GIVEN, TRUE = range(3)
@@ -58,15 +57,13 @@ def played(rounds: Rounds, model: ModelConfig, seed: int, source: int, rewards: 
     record = np.zeros((count, 3), dtype=np.int64)
     propensities = np.zeros(count)
     exploration = model.exploration
-    signals = [[rounds.store.signal(name), anchor(model, name)] for name in rounds.signals]
     _play(
         np.random.default_rng(seed),
         (rounds.contexts, rounds.sets, rounds.readers, rounds.states, np.cumsum(rounds.emissions, axis=2)),
-        np.array(signals, dtype=np.int64),
         rounds.noise,
         source,
         rewards,
-        compiled_learner(model, rounds.store.widest),
+        compiled_learner(model, rounds.store.widest, rounds.signals),
         KINDS[exploration.kind],
         (-1.0 if exploration.t0 is None else exploration.t0, exploration.floor, exploration.gamma),
         rounds.store.arrays,
@@ -79,10 +76,10 @@ def played(rounds: Rounds, model: ModelConfig, seed: int, source: int, rewards: 
 
 @njit
 def _play(
-    rng, rounds, signals, noise, source, rewards, learner, kind, exploration, features, most, record, propensities,
+    rng, rounds, noise, source, rewards, learner, kind, exploration, features, most, record, propensities,
 ):  # fmt: skip
     contexts, sets, readers, states, emissions = rounds
-    _, (bandit, _), seen, totals, parameters, (index, value, _, _), output = learner
+    _, (bandit, _), seen, totals, parameters, (index, value, _, _), output, _ = learner
     t0, floor, gamma = exploration
     scores, shown = np.zeros(most), np.zeros(most)
     interaction = np.zeros(5, dtype=np.int64)
@@ -98,14 +95,14 @@ def _play(
         action = draw(rng, shown[:actions])
         state = states[sets[t], action]
         if noise > 0.0 and rng.random() < noise:
-            signal = rng.integers(0, len(signals))
+            signal = rng.integers(0, emissions.shape[2])
         else:
             cumulative = emissions[readers[t], state + 1]
-            signal = min(np.searchsorted(cumulative, rng.random(), side="right"), len(signals) - 1)
+            signal = min(np.searchsorted(cumulative, rng.random(), side="right"), emissions.shape[2] - 1)
         weight = 1.0 / (actions * shown[action])
         if source == INFERRED:
-            interaction[:] = contexts[t], sets[t], signals[signal, 0], signals[signal, 1], action
-            learn_one(learner, features, interaction, weight)
+            interaction[:] = contexts[t], sets[t], 0, 0, action
+            learn_one(learner, features, interaction, signal, weight, t)
             record[t, 1] = np.int64(output[kernel_columns.STATE])
         else:
             begin, end = features[0][contexts[t]], features[0][contexts[t] + 1]

@@ -17,7 +17,6 @@ from experiments.people.compiled_learner import action_scores, compiled_learner,
 from groundswell.events import Action
 from processors.features.feature_store import FeatureStore
 from processors.learners import exploration_kernel, kernel_columns, running_totals, three_state
-from processors.learners.reward_rules import anchor
 from processors.models.config import ModelConfig
 
 
@@ -67,7 +66,7 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
     store.actions([Action(f"a{i}") for i in range(actions)])
     phases = [people, people if change is None else change]
     shape = (users, 3, len(people.signals))
-    learner = compiled_learner(model, store.widest)
+    learner = compiled_learner(model, store.widest, people.signals)
     values = np.zeros(horizon)
     record = np.zeros((horizon, 5), dtype=np.int64)
     propensities = np.zeros(horizon)
@@ -77,7 +76,6 @@ def play(people: People, model: ModelConfig, horizon: int, seed: int, change: Pe
         np.array([phase.states for phase in phases], dtype=np.int64),
         np.array([np.broadcast_to(np.cumsum(phase.emissions, axis=-1), shape) for phase in phases]),
         np.array([phase.noise for phase in phases]),
-        np.array([[store.signal(name), anchor(model, name)] for name in people.signals]),
         learner,
         -1.0 if model.exploration.t0 is None else model.exploration.t0,
         store.arrays,
@@ -137,7 +135,6 @@ def _play(
     states,
     emissions,
     noise,
-    signals,
     learner,
     t0,
     features,
@@ -147,7 +144,7 @@ def _play(
     said,
 ):
     users, actions = states[0].shape
-    _, _, _, totals, _, _, output = learner
+    _, _, _, totals, _, _, output, _ = learner
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
     interaction = np.zeros(5, dtype=np.int64)
@@ -162,8 +159,8 @@ def _play(
         action = draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
-        interaction[:] = user, 0, signals[signal, 0], signals[signal, 1], action
-        learn_one(learner, features, interaction, 1.0 / (actions * shown[action]))
+        interaction[:] = user, 0, 0, 0, action
+        learn_one(learner, features, interaction, signal, 1.0 / (actions * shown[action]), t)
         for other in range(users):
             action_scores(learner, features, other, 0, scores[other])
         values[t] = _greedy_value(scores, states[phase])

@@ -35,6 +35,7 @@ class World:
     logged: (sets, K) probabilities of a policy whose log it is, else empty.
     medians, spread: of signal 0, where it has a value: exp(medians[row, action] + spread * normal), else empty.
     lengths: (sets, K) what such a value is measured against, else empty.
+    leaking: signals that tell the action whatever is felt.
     changes: visits at which the world changes.
     """
 
@@ -49,6 +50,7 @@ class World:
     negative: frozenset[str] = NAMED
     positive: frozenset[str] = frozenset()
     clicks: frozenset[str] = frozenset({"click", "like"})
+    leaking: frozenset[str] = frozenset()
     cells: NDArray[np.int64] | None = None
     persons: NDArray[np.int64] | None = None
     audience: bool = False

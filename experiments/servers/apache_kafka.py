@@ -4,7 +4,7 @@
         KafkaProducer(**kafka.client_settings())
 
 The data and the ports stay in `directory`: a later `ApacheKafka(directory)` carries on with them.
-`python -m experiments.servers.apache_kafka --directory DIR` runs one in the foreground.
+`groundswell kafka` runs one in the foreground.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from __future__ import annotations
 import base64
 import json
 import random
-import signal
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-import typer
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
@@ -39,7 +37,8 @@ reach it on a port of that range ends up connected to itself, and the broker can
 class ApacheKafka:
     """A cluster that can be started, stopped, and killed node by node, numbered from 1.
 
-    `properties` are lines of server.properties that replace the ones chosen here (quick to start, small).
+    Clients find it at `port` and the ones after it, by default at free ports. `properties` are lines of
+    server.properties that replace the ones chosen here (quick to start, small).
     `heap_mebibytes` is each node's. `start` raises `KafkaUnavailableError` where Java, Maven or the jars are
     missing, or where a node does not come up within `patience` seconds, with the end of its log.
     """
@@ -49,6 +48,7 @@ class ApacheKafka:
         directory: Path,
         brokers: int = 1,
         *,
+        port: int | None = None,
         security: Security | None = None,
         properties: Mapping[str, str] | None = None,
         heap_mebibytes: int = 512,
@@ -61,7 +61,7 @@ class ApacheKafka:
         self._heap = heap_mebibytes
         self._patience = patience
         self._own_properties = dict(properties or {})
-        self._cluster_id, self._ports = self._identity(brokers)
+        self._cluster_id, self._ports = self._identity(brokers, port)
         self._nodes: list[KafkaNode] = []
 
     @property
@@ -83,8 +83,12 @@ class ApacheKafka:
         return self._nodes[number - 1]
 
     def start(self) -> None:
-        """Format what is not formatted yet, start every node that is down, and wait until all answer."""
+        """Format what is not formatted yet, start every node that is down, and wait until all answer.
+
+        Raises `KafkaUnavailableError` where something else answers at one of the ports.
+        """
         if not self._nodes:
+            self._refuse_taken_ports()
             command = [java(), f"-Xmx{self._heap}m", "-XX:+UseSerialGC", "-cp", f"{jars()}/*"]
             self._nodes = [
                 KafkaNode(number, self.directory / f"node-{number}", ports, command)
@@ -99,6 +103,15 @@ class ApacheKafka:
         except BaseException:
             self.stop()
             raise
+
+    def _refuse_taken_ports(self) -> None:
+        """What answers there would be taken for the cluster that is started, and that cannot come up beside it."""
+        taken = [str(port) for each in self._ports for port in vars(each).values() if _listening(port)]
+        if taken:
+            raise KafkaUnavailableError(
+                f"port {' and '.join(taken)} of {HOST} is taken: by another Kafka perhaps, or one of {self.directory} "
+                "whose launcher was killed. Stop that, or choose another port (--port)"
+            )
 
     def stop(self) -> None:
         """Stop all nodes tidily, at once; the data stays."""
@@ -147,15 +160,18 @@ class ApacheKafka:
             client.close()
         return {node.number for node in nodes} <= known
 
-    def _identity(self, brokers: int) -> tuple[str, list[Ports]]:
-        """Read the cluster's id and ports from the directory, or choose them and write them there."""
+    def _identity(self, brokers: int, port: int | None) -> tuple[str, list[Ports]]:
+        """Read the cluster's id and ports from the directory, or choose them and write them there.
+
+        Clients' ports are taken from `port` on, whatever they were; all others stay.
+        """
         path = self.directory / "cluster.json"
         if path.exists():
             known = json.loads(path.read_text())
             ports = [Ports(**each) for each in known["ports"]]
             if len(ports) != brokers:
                 raise ValueError(f"{self.directory} holds a cluster of {len(ports)} brokers, not {brokers}")
-            return known["id"], ports
+            return known["id"], _moved(ports, port)
         chosen = _free_ports(3 * brokers)
         ports = [Ports(*chosen[3 * at : 3 * at + 3]) for at in range(brokers)]
         identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -163,7 +179,7 @@ class ApacheKafka:
         identity = identity.replace("-", "_")
         self.directory.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"id": identity, "ports": [vars(each) for each in ports]}))
-        return identity, ports
+        return identity, _moved(ports, port)
 
     def _format(self, node: KafkaNode) -> None:
         node.format(self._cluster_id, self._properties(node), self.security.format_arguments())
@@ -210,6 +226,10 @@ class ApacheKafka:
         }
 
 
+def _moved(ports: list[Ports], port: int | None) -> list[Ports]:
+    return ports if port is None else [replace(each, client=port + at) for at, each in enumerate(ports)]
+
+
 def _listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
@@ -228,24 +248,3 @@ def _free_ports(count: int) -> list[int]:
         if len(free) == count:
             return free
     raise KafkaUnavailableError(f"no {count} free ports between {_PORT_RANGE.start} and {_PORT_RANGE.stop}")
-
-
-def run(
-    directory: Annotated[Path, typer.Option(help="where the data lives; an existing one carries on")],
-    brokers: Annotated[int, typer.Option(help="1 or 3")] = 1,
-) -> None:
-    """Run Apache Kafka in the foreground, without Docker, until SIGTERM or an interrupt."""
-    ended = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: ended.set())
-    try:
-        with ApacheKafka(directory, brokers) as kafka:
-            typer.echo(f"KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap_servers}")
-            ended.wait()
-    except (KafkaUnavailableError, ValueError) as refused:
-        typer.echo(refused, err=True)
-        raise typer.Exit(1) from refused
-
-
-if __name__ == "__main__":
-    typer.run(run)

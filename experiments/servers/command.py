@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
+from streams.command_line import fail
+
 
 def kafka(
-    directory: Annotated[Path, typer.Option(help="Where the data lies; an existing one carries on.")],
-    brokers: Annotated[int, typer.Option(help="1 or 3")] = 1,
+    directory: Annotated[Path, typer.Option(help="Where the data lies; an existing one carries on.")] = Path("kafka"),
+    port: Annotated[int, typer.Option(min=1, max=65_533, help="Where clients find it (the first).")] = 9092,
+    brokers: Annotated[int, typer.Option(help="1 or 3.")] = 1,
 ) -> None:
     """Run a real Apache Kafka in the foreground, without Docker (needs Java 17 and Maven)."""
-    from experiments.servers.apache_kafka import run  # noqa: PLC0415
+    from experiments.servers.apache_kafka import ApacheKafka  # noqa: PLC0415
+    from experiments.servers.foreground_kafka import run_in_foreground  # noqa: PLC0415
+    from experiments.servers.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
 
-    run(directory, brokers)
+    try:
+        run_in_foreground(ApacheKafka(directory, brokers, port=port), typer.echo)
+    except (KafkaUnavailableError, OSError, ValueError) as error:
+        fail(str(error))

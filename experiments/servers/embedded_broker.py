@@ -81,8 +81,8 @@ def _binary() -> str:
     spec = find_spec("noida_db")
     if spec is None or not spec.submodule_search_locations:
         raise BrokerError(
-            "the embedded broker is not installed: `pip install noida-db`, or set KAFKA_BOOTSTRAP_SERVERS to use "
-            "a broker of your own"
+            'the embedded broker is not installed: pip install "groundswell[demo]", or set KAFKA_BOOTSTRAP_SERVERS to '
+            "use a broker of your own"
         )
     return str(Path(spec.submodule_search_locations[0]) / "noida-db")
 

@@ -1,6 +1,6 @@
 """Where the jars of Apache Kafka and the Java that runs them come from.
 
-The jars are Maven artefacts, named in deploy/kafka/pom.xml, fetched once into a cache folder and used from
+The jars are Maven artefacts, named in kafka/pom.xml beside this file, fetched once into a cache folder and used from
 there without a network.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 PROJECT = Path(__file__).resolve().parents[2]
-POM = PROJECT / "deploy" / "kafka" / "pom.xml"
-LOGGING = PROJECT / "deploy" / "kafka" / "log4j2.properties"
+POM = Path(__file__).resolve().parent / "kafka" / "pom.xml"
+LOGGING = POM.with_name("log4j2.properties")
 CACHE_VARIABLE = "GROUNDSWELL_KAFKA_CACHE"
 OLDEST_JAVA = 17
 """Apache Kafka 4's brokers need it."""
@@ -29,7 +29,7 @@ class KafkaUnavailableError(RuntimeError):
 
 
 def kafka_version() -> str:
-    """Return the version of Apache Kafka that deploy/kafka/pom.xml names."""
+    """Return the version of Apache Kafka that the pom names."""
     namespace = {"pom": "http://maven.apache.org/POM/4.0.0"}
     version = ElementTree.parse(POM).findtext("pom:properties/pom:kafka.version", namespaces=namespace)
     if version is None:
@@ -38,8 +38,12 @@ def kafka_version() -> str:
 
 
 def cache_folder() -> Path:
-    """Return where the jars are kept: $GROUNDSWELL_KAFKA_CACHE, or .kafka in the project."""
-    return Path(os.environ.get(CACHE_VARIABLE) or PROJECT / ".kafka").absolute()
+    """Return where the jars are kept: $GROUNDSWELL_KAFKA_CACHE, or .kafka in a checkout, or the user's cache."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).absolute()
+    if (PROJECT / "pyproject.toml").exists():
+        return PROJECT / ".kafka"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "groundswell"
 
 
 def java() -> str:

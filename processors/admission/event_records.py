@@ -64,6 +64,7 @@ class Reason(StrEnum):
     TOO_MANY_FEATURES = "too_many_features"
     EVICTED = "evicted"
     LATE_IMPRESSION = "late_impression"
+    TOPIC_MADE_AGAIN = "topic_made_again"
 
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})

@@ -14,7 +14,15 @@ import numpy as np
 from msgspec import Raw
 from numpy.typing import NDArray
 
-from groundswell.events import LARGEST_WEIGHT, LEAST_PROPENSITY, LEAST_WEIGHT, Interaction, Source, bad_propensity
+from groundswell.events import (
+    LARGEST_WEIGHT,
+    LEAST_PROPENSITY,
+    LEAST_WEIGHT,
+    Features,
+    Interaction,
+    Source,
+    bad_propensity,
+)
 from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
 from processors.features.action_set_features import ActionSetFeatures
 from processors.features.action_set_texts import Offered
@@ -176,3 +184,10 @@ class Stretch(Sequence[Interaction]):
         ends = [*(np.flatnonzero(sealed[1:] != sealed[:-1]) + 1).tolist(), len(sealed)]
         for begin, end in pairwise([0, *ends]):
             yield bool(sealed[begin]), self[begin:end]
+
+
+def contexts(interactions: Sequence[Interaction]) -> list[Features]:
+    """Return the contexts of interactions; of a stretch nothing else of them is opened."""
+    if not isinstance(interactions, Stretch):
+        return [one.impression.context for one in interactions]
+    return [one.context if isinstance(one, Envelope) else one.impression.context for one in interactions.read]

@@ -372,6 +372,15 @@ class Join:
         for since, pending in zip(lost.times, lost.entries, strict=True):
             step.kept.evicted.add(kept_since(pending), (pending.impression.offset, since))
 
+    def give_up(self) -> Step:
+        """Give up all that is pending, and all feedback that waits for its impression."""
+        step = empty_step()
+        if len(self):
+            self._evict(len(self), step)
+        for impression_id in list(self._early.waiting):
+            step.strays += [Stray(one, Outcome.ORPHAN, None) for one in self._early.take(impression_id)]
+        return step
+
     def _forget_closed(self) -> None:
         known, forgotten = self._known, self._forgetting.take_until(self.forgotten_before)
         for since, impression_id in zip(forgotten.times, forgotten.entries, strict=True):

@@ -14,26 +14,29 @@ _encode_json = msgspec.json.Encoder().encode
 
 
 class _Context(msgspec.Struct):
-    """As much of an impression as it takes to find its shard."""
+    """As much of an impression as it takes to find its shard or segment."""
 
-    impression_id: str
     context: Mapping[str, FeatureValue]
 
 
 _context = msgspec.json.Decoder(_Context)
 
 
-def encode_interaction(pending: Pending, partition: int, floor: int) -> bytes:
+def encode_interaction(pending: Pending, partition: int, floor: int, topic: str = "") -> bytes:
     """Return the interaction that a closed impression became, as JSON (`groundswell.events.Interaction`)."""
-    (value,) = encode_interactions([pending], partition, floor)
+    (value,) = encode_interactions([pending], partition, floor, topic)
     return value
 
 
-def encode_interactions(closed: Iterable[Pending], partition: int, floor: int) -> Iterator[bytes]:
-    """Yield the interactions that closed impressions became, each as JSON (`groundswell.events.Interaction`)."""
+def encode_interactions(closed: Iterable[Pending], partition: int, floor: int, topic: str = "") -> Iterator[bytes]:
+    """Yield the interactions that closed impressions became, each as JSON (`groundswell.events.Interaction`).
+
+    `topic` is the id of the impressions topic, empty where it is not known.
+    """
+    named = b',"topic":%b' % _encode_json(topic).replace(b"%", b"%%") if topic else b""
     interaction = (
-        b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d},"impression":%%b,"feedback":[%%b],"signals":%%b}'
-        % (partition, floor)
+        b'{"schema_version":1,"source":{"partition":%d,"offset":%%d,"floor":%d%b},"impression":%%b,"feedback":[%%b],'
+        b'"signals":%%b}' % (partition, floor, named)
     )
     nothing = _distinct((), deferred=False)
     for pending in closed:
@@ -63,15 +66,19 @@ def _when(feedback: ObservedFeedback) -> tuple[int, int]:
     return feedback.occurred_at, feedback.offset
 
 
+def context_of(pending: Pending) -> Mapping[str, FeatureValue]:
+    """Return the context of an impression."""
+    return _context.decode(bytes(pending.impression.value)).context
+
+
 def shard_key(pending: Pending, feature: str) -> bytes:
     """Return by what the interactions of a sharded model are spread: the value of a context feature.
 
     An impression without that feature goes by its own id, and so to any shard.
     """
-    impression = _context.decode(bytes(pending.impression.value))
-    value = impression.context.get(feature)
+    value = context_of(pending).get(feature)
     if value is None:
-        return impression.impression_id.encode()
+        return pending.impression.id.encode()
     # 3 and 3.0 are the same feature.
     return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
 

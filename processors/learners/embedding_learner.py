@@ -16,6 +16,7 @@ from processors.admission.interaction_records import Stretch
 from processors.learners import running_totals, spectral_embedding
 from processors.learners.papers_learner import PapersLearner
 from processors.learners.recent_names import RecentNames
+from processors.learners.signal_reading import Read
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
 
@@ -56,15 +57,13 @@ class EmbeddingLearner(PapersLearner):
         """Learn interactions as they were read."""
         return self.learn(list(stretch))
 
-    def _step(
-        self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
-    ) -> NDArray[np.float64]:
+    def _step(self, interactions: Sequence[Interaction], read: Read, weights: Sequence[float]) -> NDArray[np.float64]:
         """Learn in stretches that end where a refresh is due, so that it does not depend on the batches."""
         outputs = []
         begin = 0
         while begin < len(interactions):
             stretch = slice(begin, begin + self._until_refresh)
-            learned = self._stretch(interactions[stretch], signals[stretch], weights[stretch])
+            learned = self._stretch(interactions[stretch], read.signals[stretch], weights[stretch])
             outputs.append(learned)
             begin += len(learned)
             self._until_refresh -= len(learned)

@@ -108,7 +108,7 @@ def learn_one(
     out[LOG_LOSS] = -math.log(max(1.0 / actions if mass == 0.0 else posterior[chosen] / mass, 1e-300))
     out[CORRECT] = 1.0 if best == chosen else 0.0
 
-    out[STATE], out[REWARD] = judge(actions * posterior[chosen], meaning, interaction[ANCHOR], parameters)
+    out[STATE], out[REWARD] = judge(actions * posterior[chosen], actions, meaning, interaction[ANCHOR], parameters)
     if meaning == 0.0:
         return
 

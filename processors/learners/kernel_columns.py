@@ -24,5 +24,6 @@ OUTPUTS: Final = 5
     SHARED,
     START,
     EXTREMES,
-) = range(12)
-PARAMETERS: Final = 12
+    MOST_REWARDED,
+) = range(13)
+PARAMETERS: Final = 13

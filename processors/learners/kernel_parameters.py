@@ -27,4 +27,5 @@ def kernel_parameters(model: ModelConfig) -> NDArray[np.float64]:
     values[kernel_columns.SHARED] = model.shared_weights
     values[kernel_columns.START] = ik.start == "uniform"
     values[kernel_columns.EXTREMES] = reward_rules.EXTREMES[rule.extreme]
+    values[kernel_columns.MOST_REWARDED] = rule.most_rewarded
     return values

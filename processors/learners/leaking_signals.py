@@ -1,113 +1,322 @@
 """Signals that tell which action was shown whatever the person thinks of it: found by asking what foretells them.
 
-Interaction-Grounded Learning rests on feedback that depends on the action only through the reward. A video that plays
-by itself, the length of an answer or a position on the page break it: their signal is foretold by the action alone,
-and who saw it adds nothing. An honest signal depends on both as long as tastes differ. Both are measured by how much
-squared error a rate by action saves over the overall rate, and a rate by person and action over that by action, each
-before the interaction is counted. Rates given person and action do not depend on the policy that showed it.
+Interaction-Grounded Learning rests on feedback that depends on the action only through the reward (Xie et al., ICML
+2021). A video that plays by itself, the length of an answer or a position on the page break it: their signal, or the
+value that comes with it, is foretold by the action alone, and who saw it adds nothing. An honest signal depends on both
+as long as tastes differ. Both are measured by products of deviations, summed over the plays: what a rate by action says
+beyond the overall rate, times how far what came was from that; and what a rate by person and action says beyond the one
+by action, likewise. Rates are those of earlier plays: the mean of each product is the variance that is explained, times
+how far the rate is trusted, however few plays that rests on. Plays count by their importance weight: else an action
+that is shown only to those who like it would seem to tell how it is liked. Of a value its quantile is foretold, among
+the plays that brought one. That the person adds little has to be sure, by three standard errors.
 
-Where no signal at all depends on the person, everybody has the same tastes or nothing tells people apart: then nothing
-can be found, and nothing is.
+Persons are told apart by the categories of their context: by all of them together and, in turns, by each of the first
+ones. What tells best how tastes differ is what is judged by. Where no signal at all depends on the person, everybody
+has the same tastes or nothing tells people apart: then nothing can be found, and nothing is. How far an honest signal
+depends on the person rather than on the action alone is a matter of how far tastes differ, so that one is judged by
+comparison with the most personal one, too.
+
+Memory is bounded: of many people and actions those of a sample of the people are counted, which gets smaller as the
+table of counts fills.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from typing import Any, Final
 
 import numpy as np
 
-from processors.compiled import borrowing
+from processors.compiled import borrowing, compiled
 from processors.features.crosses import cross
+from processors.learners import kernel_columns
 
 MOST_SIGNALS: Final = 15
-"""Of the signals, the first so many that come are watched."""
-COLUMNS: Final = MOST_SIGNALS + 1
+"""Of the signals, the first so many that come are watched: their coming, and their values."""
+THINGS: Final = 2 * MOST_SIGNALS
+PLACES: Final = 8
+"""Ways to tell people apart: all categories together, and each of the first ones by itself."""
+# Sums of a watched thing in a place: how often it came and might have come, squared deviations, how much of that action
+# and person explain, and the squared terms of the last.
+CAME, MIGHT, BASE, BY_ACTION, BY_PERSON, SQUARES = range(6)
+SUMS: Final = 6
+ROWS: Final = 1 << 15
+PLAYS: Final = 0
 """Of a row of counts: plays, then how many of them brought each watched signal."""
-# Columns of a row of a watched signal.
-SIGNAL, CAME, BY_ACTION, BY_PERSON, BASE = range(5)
-WATCHED: Final = 5
+# And of a row of an action: whom it was shown to last, and how often twice running to the same.
+LAST, AGAIN = MOST_SIGNALS + 1, MOST_SIGNALS + 2
+COLUMNS: Final = MOST_SIGNALS + 3
+# Of a row of counts of values, by signal and whatever foretells them: how many, and the sum of their quantiles.
+VALUES, QUANTILES = range(2)
+# Of a found signal: the share of its variance that the action explained when it was found, else 0; and whether it
+# may be left out.
+SHARE, MAY_BE_LEFT_OUT = range(2)
+# Of the pace: plays that were looked at, one in how many persons is, and rows of persons in use.
+LOOKS, PERSONS, FILLED = range(3)
+
+FIRST: Final = 20_000
+"""So many plays are watched at first, and one in `EVERY` later."""
+EVERY: Final = 8
+DECIDED_EVERY: Final = 500
+"""Plays between decisions, counted from the first: how a log is cut into batches changes nothing."""
 PRIOR: Final = 2.0
-LEAST_CAME: Final = 500.0
-LEAST_BY_ACTION: Final = 0.05
-"""Share of its squared error that the action must explain before a signal may be said to tell it."""
-MOST_BY_PERSON: Final = 0.03
-"""What the person may add to that, as a share of it."""
-LEAST_TASTE: Final = 0.008
-"""Share that the person must explain of some signal, or tastes do not differ."""
+SURE: Final = 3.0
+"""Standard errors."""
+LEAST_CAME: Final = 200.0
+LEAST_BY_ACTION, LEAST_STILL = 0.05, 0.02
+"""Share of its variance that the action must explain before a signal is said to tell it, and to stay said so."""
+MOST_BY_PERSON, MOST_STILL = 0.1, 0.3
+"""What the person may add to that, as a share of it, before it is said, and afterwards."""
+MOST_OF_OTHERS: Final = 0.1
+"""Nor may it be more than this part of what the person adds to the most personal signal."""
+LEAST_TASTE: Final = 0.003
+"""Share of their variances that the person must explain of all signals together, for sure, or tastes do not differ."""
 MOST_OF_ONE: Final = 0.5
-EVERYBODY: Final = np.uint64(0x7F4A7C15)
+AGAIN_RATE: Final = 0.02
+MEMORY: Final = 20_000.0
+"""How often a thing might have come before its sums are halved, so that what changes is found."""
+ROW_MEMORY: Final = 1_000.0
+"""Plays of a row of counts before it is halved."""
+WEIGHT_CAP: Final = 5.0
+EVERYBODY: Final = 0x7F4A7C15
+
+Leaks = tuple[Any, ...]
+"""The arrays of `nothing_known`."""
+
+
+def nothing_known() -> Leaks:
+    """Return what is known before anything came: sums (places, things, sums), counts of signals (rows, columns) and of
+    values (rows, 2), what was found (signals, 2), and the pace (3)."""
+    pace = np.zeros(3)
+    pace[PERSONS] = 1.0
+    return (
+        np.zeros((PLACES, THINGS, SUMS)),
+        np.zeros((ROWS, COLUMNS), dtype=np.float32),
+        np.zeros((ROWS, 2), dtype=np.float32),
+        np.zeros((MOST_SIGNALS, 2)),
+        pace,
+    )
 
 
 @borrowing
-def person(features, context_row):
-    """Return one hash of the categories of a context, 0 where it has none."""
+def is_left_out(leaks, number):
+    """Return whether the watched signal of that number was found to tell the action, and may be left out for it."""
+    _, _, _, found, _ = leaks
+    return 0 <= number < MOST_SIGNALS and found[number, SHARE] > 0.0 and found[number, MAY_BE_LEFT_OUT] > 0.0
+
+
+@borrowing
+def person(features, context_row, turn):
+    """Return by what people are told apart this time, and the hash of who came; (-1, 0) without categories."""
     context_start, context_hash, context_value, _, _, _, _, _ = features
-    begin, end = context_start[context_row], context_start[context_row + 1]
-    found = np.uint64(0)
-    for c in range(begin + 1, end):
+    begin, end = context_start[context_row] + 1, context_start[context_row + 1]
+    categories, found = 0, np.uint64(0)
+    for c in range(begin, end):
         if context_value[c] == 1.0:
             found = cross(found, context_hash[c])
-    return found
+            categories += 1
+    if categories == 0:
+        return -1, np.uint64(0)
+    place = turn % (min(categories, PLACES - 1) + 1) if categories > 1 else 0
+    if place > 0:
+        left = place
+        for c in range(begin, end):
+            if context_value[c] == 1.0:
+                left -= 1
+                if left == 0:
+                    found = np.uint64(context_hash[c])
+    return place, cross(found, np.uint64(EVERYBODY + 1 + place))
 
 
 @borrowing
-def number_of(watched, signal):
-    """Return the number of a watched signal, a new one if there is room, else -1."""
-    for i in range(len(watched)):
-        if watched[i, CAME] == 0.0:
-            watched[i, SIGNAL] = np.float64(signal)
-            return i
-        if watched[i, SIGNAL] == np.float64(signal):
-            return i
-    return -1
+def row_of(key, rows):
+    """Return the row of a key in a table of counts; the first rows are those of everybody."""
+    found = np.int64(key & np.uint64(rows - 1))
+    return found if found >= PLACES else found + PLACES
 
 
 @borrowing
-def watch(watched, counts, features, context_row, action, signal):
-    """Learn from one interaction what foretells each signal. `counts` has 2^bits rows of `COLUMNS`."""
-    who = person(features, context_row)
-    if who == np.uint64(0):
+def foretold(sums, y, weight, base, by_action, by_person):
+    """Add a play to the sums of a thing."""
+    added = weight * (y - by_action) * (by_person - by_action)
+    sums[MIGHT] += weight
+    sums[BASE] += weight * (y - base) * (y - base)
+    sums[BY_ACTION] += weight * (y - base) * (by_action - base)
+    sums[BY_PERSON] += added
+    sums[SQUARES] += added * added
+
+
+@borrowing
+def count(row, came, weight):
+    """Add a play to a row of counts."""
+    if row[PLAYS] >= ROW_MEMORY:
+        for i in range(MOST_SIGNALS + 1):
+            row[i] *= np.float32(0.5)
+    row[PLAYS] += np.float32(weight)
+    for i in range(MOST_SIGNALS):
+        if came >> i & 1:
+            row[1 + i] += np.float32(weight)
+
+
+@borrowing
+def count_value(row, quantile, weight):
+    """Add a value to a row of counts."""
+    if row[VALUES] >= ROW_MEMORY:
+        row[VALUES] *= np.float32(0.5)
+        row[QUANTILES] *= np.float32(0.5)
+    row[VALUES] += np.float32(weight)
+    row[QUANTILES] += np.float32(weight * quantile)
+
+
+@borrowing
+def mean(row, before):
+    """Return the mean quantile in a row, drawn to what is known `before`."""
+    return (row[QUANTILES] + PRIOR * before) / (row[VALUES] + PRIOR)
+
+
+@borrowing
+def watch(leaks, features, context_row, action, weight, came, numbers, quantiles, begin, end):
+    """Learn from one play, of that importance weight, what foretells each signal.
+
+    `action` is the hash of what was shown; `came` has a bit for each watched signal that came. The values that came
+    are entries `begin` to `end` of `numbers`, of their signals (-1 where not watched), and `quantiles`, in [0, 1].
+    """
+    watched, counts, value_counts, _, pace = leaks
+    place, who = person(features, context_row, np.int64(pace[LOOKS]))
+    pace[LOOKS] += 1.0
+    if place < 0 or (who >> np.uint64(8)) % np.uint64(pace[PERSONS]) != np.uint64(0):
         return
-    mask = np.uint64(len(counts) - 1)
-    total = counts[0]
-    of_action = counts[np.int64(cross(EVERYBODY, action) & mask)]
-    of_both = counts[np.int64(cross(who, action) & mask)]
-    came = number_of(watched, signal)
+    rows = len(counts)
+    shown, both = cross(np.uint64(EVERYBODY + place), action), cross(who, action)
+    total, of_action, of_both = counts[place], counts[row_of(shown, rows)], counts[row_of(both, rows)]
+    if of_both[PLAYS] == 0.0:
+        pace[FILLED] += 1.0
     # Who alone is shown an action cannot be told from it: such plays say nothing about whose doing the signal is.
-    telling = 1.0 if of_both[0] <= MOST_OF_ONE * of_action[0] else 0.0
-    for i in range(len(watched)):
-        if watched[i, CAME] == 0.0 and i != came:
-            break
-        y = 1.0 if i == came else 0.0
-        base = (total[i + 1] + 1.0) / (total[0] + PRIOR)
-        by_action = (of_action[i + 1] + PRIOR * base) / (of_action[0] + PRIOR)
-        by_person = (of_both[i + 1] + PRIOR * by_action) / (of_both[0] + PRIOR)
-        error = (y - by_action) * (y - by_action)
-        watched[i, BASE] += telling * (y - base) * (y - base)
-        watched[i, BY_ACTION] += telling * ((y - base) * (y - base) - error)
-        watched[i, BY_PERSON] += telling * (error - (y - by_person) * (y - by_person))
-        total[i + 1] += y
-        of_action[i + 1] += y
-        of_both[i + 1] += y
-    total[0] += 1.0
-    of_action[0] += 1.0
-    of_both[0] += 1.0
-    if came >= 0:
-        watched[came, CAME] += 1.0
+    weight = min(weight, WEIGHT_CAP)
+    telling = weight if of_action[AGAIN] <= MOST_OF_ONE else 0.0
+    same = 1.0 if of_action[LAST] == np.float32(who & np.uint64(0xFFFFFF)) else 0.0
+    of_action[AGAIN] += np.float32(min(AGAIN_RATE * weight, 1.0) * (same - of_action[AGAIN]))
+    of_action[LAST] = np.float32(who & np.uint64(0xFFFFFF))
+    for i in range(MOST_SIGNALS):
+        if total[1 + i] == 0.0 and not came >> i & 1:
+            continue
+        y = 1.0 if came >> i & 1 else 0.0
+        base = (total[1 + i] + 1.0) / (total[PLAYS] + PRIOR)
+        by_action = (of_action[1 + i] + PRIOR * base) / (of_action[PLAYS] + PRIOR)
+        by_person = (of_both[1 + i] + PRIOR * by_action) / (of_both[PLAYS] + PRIOR)
+        foretold(watched[place, i], y, telling, base, by_action, by_person)
+        watched[place, i, CAME] += weight * y
+    for v in range(begin, end):
+        i = numbers[v]
+        if i < 0:
+            continue
+        key = np.uint64(EVERYBODY + 16 + i)
+        everybody = value_counts[row_of(cross(key, np.uint64(place)), rows)]
+        by_shown, by_both = value_counts[row_of(cross(key, shown), rows)], value_counts[row_of(cross(key, both), rows)]
+        base = mean(everybody, 0.5)
+        by_action = mean(by_shown, base)
+        foretold(watched[place, MOST_SIGNALS + i], quantiles[v], telling, base, by_action, mean(by_both, by_action))
+        watched[place, MOST_SIGNALS + i, CAME] += weight
+        count_value(everybody, quantiles[v], weight)
+        count_value(by_shown, quantiles[v], weight)
+        count_value(by_both, quantiles[v], weight)
+    count(total, came, weight)
+    count(of_action, came, weight)
+    count(of_both, came, weight)
+    if pace[FILLED] > 0.5 * rows:
+        pace[PERSONS] *= 2.0
+        pace[FILLED] = 0.0
+        counts[:] = np.float32(0.0)
+        value_counts[:] = np.float32(0.0)
 
 
 @borrowing
-def leaks(watched, signal):
-    """Return whether a signal tells the action whatever is felt, as far as was seen."""
-    tastes = 0.0
-    place = -1
-    for i in range(len(watched)):
-        if watched[i, CAME] == 0.0:
-            break
-        tastes = max(tastes, watched[i, BY_PERSON] / max(watched[i, BASE], 1.0))
-        if watched[i, SIGNAL] == np.float64(signal):
-            place = i
-    if place < 0 or watched[place, CAME] < LEAST_CAME or tastes < LEAST_TASTE:
-        return False
-    by_action = watched[place, BY_ACTION]
-    return by_action > LEAST_BY_ACTION * watched[place, BASE] and watched[place, BY_PERSON] < MOST_BY_PERSON * by_action
+def best_place(watched):
+    """Return by what people are told apart best, what the person adds to the action's share of the most personal
+    signal there, and what to all of them together, for sure (0 where it is not)."""
+    best, most, personal = 0, 0.0, 0.0
+    for place in range(PLACES):
+        taste = squares = relative = 0.0
+        for thing in range(THINGS):
+            sums = watched[place, thing]
+            if sums[BASE] > 0.0:
+                taste += sums[BY_PERSON] / sums[BASE]
+                squares += sums[SQUARES] / (sums[BASE] * sums[BASE])
+                sure = sums[BY_PERSON] - math.sqrt(sums[SQUARES])
+                relative = max(relative, sure / max(sums[BY_ACTION], 1e-3 * sums[BASE]))
+        taste -= SURE * math.sqrt(squares)
+        if taste > max(most, LEAST_TASTE):
+            best, most, personal = place, taste, relative
+    return best, personal, most
+
+
+@borrowing
+def tells(sums, least, most, sure):
+    """Return whether a thing tells the action: that explains so much of it, and the person adds no more than `most` of
+    that, by so many times its standard error."""
+    by_action = sums[BY_ACTION]
+    by_person = sums[BY_PERSON] + sure * math.sqrt(sums[SQUARES])
+    return sums[CAME] >= LEAST_CAME and by_action > least * sums[BASE] and by_person < most * by_action
+
+
+@borrowing
+def decide(leaks):
+    """Say of one more signal, if any does, that it tells the action, the one that tells it best; take back what was
+    said of those of which it is no longer true. What was said stays so until a good deal of evidence is against it.
+    """
+    watched, _, _, found, _ = leaks
+    place, personal, taste = best_place(watched)
+    new, most = -1, 0.0
+    for i in range(MOST_SIGNALS):
+        coming, value = watched[place, i], watched[place, MOST_SIGNALS + i]
+        if taste > 0.0 and found[i, SHARE] == 0.0:
+            limit = min(MOST_BY_PERSON, MOST_OF_OTHERS * personal)
+            for sums in (coming, value):
+                if tells(sums, LEAST_BY_ACTION, limit, SURE) and sums[BY_ACTION] / sums[BASE] > most:
+                    new, most = i, sums[BY_ACTION] / sums[BASE]
+        elif (
+            taste > 0.0
+            and max(coming[CAME], value[CAME]) >= 2.0 * LEAST_CAME
+            and not tells(coming, LEAST_STILL, MOST_STILL, -SURE)
+            and not tells(value, LEAST_STILL, MOST_STILL, -SURE)
+        ):
+            found[i, SHARE] = 0.0
+            forget(watched, i)
+    if new >= 0:
+        found[new, SHARE] = most
+        forget(watched, new)
+    for p in range(PLACES):
+        for thing in range(THINGS):
+            if watched[p, thing, MIGHT] > MEMORY:
+                for s in range(SUMS):
+                    watched[p, thing, s] *= 0.5
+
+
+@borrowing
+def forget(watched, number):
+    """Begin anew with the evidence for or against a signal."""
+    for place in range(PLACES):
+        for s in range(SUMS):
+            watched[place, number, s] = 0.0
+            watched[place, MOST_SIGNALS + number, s] = 0.0
+
+
+@borrowing
+def is_watched(play):
+    """Return whether the play of that number, from 0 on, is watched."""
+    return play < FIRST or play % EVERY == 0
+
+
+@compiled(nogil=True)
+def watch_all(leaks, features, rows, weights, watched, came, starts, numbers, quantiles):
+    """Watch, in order, those of the interactions (rows of `kernel_columns.py`) that are numbered in `watched`.
+
+    The values of interaction i are the entries from `starts[i]` to `starts[i + 1]`.
+    """
+    _, _, _, set_start, set_rows, action_start, action_hash, _ = features
+    for i in watched:
+        row = set_rows[set_start[rows[i, kernel_columns.ACTIONS]] + rows[i, kernel_columns.CHOSEN]]
+        watch(
+            leaks, features, rows[i, kernel_columns.CONTEXT], action_hash[action_start[row]], weights[i],
+            came[i], numbers, quantiles, starts[i], starts[i + 1],
+        )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -20,9 +20,10 @@ from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
 from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
+from processors.learners.leaking_signals import DECIDED_EVERY
+from processors.learners.signal_reading import Leak, Read, SignalReading
 from processors.learners.statistics import Assumption, Statistics
 from processors.models.config import ModelConfig
-from processors.models.signal_reduction import occurrences, reduced_signal
 from processors.wire.envelopes import Envelope
 from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
 
@@ -31,6 +32,7 @@ MOST_KNOWN: Final = 100_000
 STATES: Final = {1: "the papers' rules or of an earlier release's default", 2: 'the rule "three-state"'}
 """Whose state each version is."""
 Number = TypeVar("Number", float, NDArray[np.float64])
+Some = TypeVar("Some", Sequence[Interaction], Stretch)
 
 
 class StateError(Exception):
@@ -48,6 +50,8 @@ class Learner(ABC):
     """Of what `state()` returns. A learner of another kind has another one."""
     totals: ClassVar[int] = running_totals.TOTALS
     """How many running totals it keeps."""
+    learns_values: ClassVar[bool] = False
+    """Whether it learns from the values of feedback, and looks for signals that tell the action."""
 
     def __init__(self, model: ModelConfig) -> None:
         self.model = model
@@ -59,7 +63,7 @@ class Learner(ABC):
         self._seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
         self._totals = np.zeros(self.totals)
         self._parameters = kernel_parameters(model)
-        self._anchors = model.definitely_negative or model.definitely_positive
+        self._reading = SignalReading(model, learns_values=self.learns_values)
         self._store = FeatureStore(model.context_crosses)
         self._known: dict[str, tuple[int, int, bool]] = {}
 
@@ -79,27 +83,43 @@ class Learner(ABC):
 
     def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
         """Learn interactions in order and return their rewards; None where there were too few actions."""
+        return self._in_parts(interactions, self._learn_opened)
+
+    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+        """Learn interactions as they were read; it comes to the same as `learn`."""
+        return self._in_parts(stretch, self._learn_runs)
+
+    def _in_parts(self, some: Some, learn: Callable[[Some], list[Reward | None]]) -> list[Reward | None]:
+        """Learn parts that end where it is decided anew which signals are left out, so that no batch changes that."""
+        rewards: list[Reward | None] = []
+        while len(rewards) < len(some):
+            part: Any = some[len(rewards) : len(rewards) + DECIDED_EVERY - self.interactions_included % DECIDED_EVERY]
+            rewards += learn(part)
+            if self.interactions_included % DECIDED_EVERY == 0:
+                self._reading.decide()
+        return rewards
+
+    def _learn_opened(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
         places = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= self.fewest_actions]
         if not places:
             return self._with_skipped([], places, len(interactions))
         learned = [interactions[i] for i in places]
-        signals = [self._signal(one) for one in learned]
+        read = self._reading.read(learned)
         counts = [len(one.impression.actions) for one in learned]
         weights = [
             importance(shown.weight, count, shown.chosen_propensity)
             for count, shown in zip(counts, [one.impression for one in learned], strict=True)
         ]
-        outputs = self._step(learned, signals, weights)
+        outputs = self._step(learned, read, weights)
         ids = [shown.actions[shown.chosen].id for shown in [one.impression for one in learned]]
         return self._with_skipped(
-            self._rewards(places, learned, ids, counts, signals, weights, outputs), places, len(interactions)
+            self._rewards(places, learned, ids, counts, read.signals, weights, outputs), places, len(interactions)
         )
 
-    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
-        """Learn interactions as they were read; it comes to the same as `learn`."""
+    def _learn_runs(self, stretch: Stretch) -> list[Reward | None]:
         rewards: list[Reward | None] = []
         for sealed, run in stretch.runs():
-            rewards += self._learn_sealed(run) if sealed else self.learn(list(run))
+            rewards += self._learn_sealed(run) if sealed else self._learn_opened(list(run))
         return rewards
 
     def _learn_sealed(self, run: Stretch) -> list[Reward | None]:
@@ -108,18 +128,20 @@ class Learner(ABC):
         counts = arrivals.counts[rows]
         places = np.flatnonzero(counts >= self.fewest_actions)
         rows, counts = rows[places], counts[places]
-        read = run.read
-        learned = [read[place] for place in places.tolist()]
+        every = run.read
+        learned = [every[place] for place in places.tolist()]
         if not learned:
             return self._with_skipped([], [], len(run))
-        signals = [self._signal(one) for one in learned]
-        known = [self._known.get(signal) or self._look_up(signal) for signal in signals]
-        names, anchors, negatives = zip(*known, strict=True)
+        read, chosen = self._reading.read(learned), arrivals.chosen[rows]
         weights = importance(arrivals.weights[rows], counts.astype(np.float64), arrivals.propensities[rows])
-        table = np.column_stack((rows, rows, names, anchors, arrivals.chosen[rows], negatives))
-        outputs = self._learned(arrivals.arrays, table, weights)
+        if read.pieces:
+            self._reading.put_in_buckets(read, arrivals.arrays, rows.tolist(), chosen.tolist(), weights.tolist())
+        known = [self._known.get(signal) or self._look_up(signal) for signal in read.signals]
+        names, anchors, negatives = zip(*known, strict=True)
+        table = np.column_stack((rows, rows, names, anchors, chosen, negatives))
+        outputs = self._read_and_learned(arrivals.arrays, table, read, weights)
         ids = [arrivals.ids[row] for row in rows.tolist()]
-        rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), signals, weights.tolist(), outputs)
+        rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
         return self._with_skipped(rewards, places.tolist(), len(run))
 
     def _with_skipped(self, rewards: Sequence[Reward], places: Sequence[int], count: int) -> list[Reward | None]:
@@ -176,6 +198,11 @@ class Learner(ABC):
     def forgotten(self) -> Mapping[str, int]:
         """How often something gave way to what was new, by the setting that bounds how many are kept."""
         return {}
+
+    @property
+    def leaking(self) -> Mapping[str, Leak]:
+        """The signals that were found to tell which action was shown whatever the person thinks of it."""
+        return self._reading.leaking
 
     @property
     def version(self) -> int:
@@ -254,26 +281,30 @@ class Learner(ABC):
                 f"the model a new name, under which it begins anew. {relearn}"
             )
 
-    def _signal(self, interaction: Interaction | Envelope) -> str:
-        if len(interaction.signals) == 1 and len(interaction.feedback) < 2:
-            return interaction.signals[0]
-        return reduced_signal(
-            occurrences(interaction.signals, interaction.feedback), self._anchors, self.model.several_signals
-        )
-
-    def _step(
-        self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
-    ) -> NDArray[np.float64]:
+    def _step(self, interactions: Sequence[Interaction], read: Read, weights: Sequence[float]) -> NDArray[np.float64]:
         """Learn and return, for each interaction, the outputs named in `columns.py`."""
         store = self._store
         store.trim()
+        shown = [one.impression for one in interactions]
+        contexts = [store.context(one.context) for one in shown]
+        sets = [store.actions(one.actions) for one in shown]
+        arrays = store.arrays
+        if read.pieces:
+            self._reading.put_in_buckets(read, arrays, sets, [one.chosen for one in shown], weights)
         rows: list[int] = []
-        for interaction, signal in zip(interactions, signals, strict=True):
-            shown = interaction.impression
+        for one, context, actions, signal in zip(shown, contexts, sets, read.signals, strict=True):
             name, anchor, negative = self._known.get(signal) or self._look_up(signal)
-            rows += store.context(shown.context), store.actions(shown.actions), name, anchor, shown.chosen, negative
+            rows += context, actions, name, anchor, one.chosen, negative
         table = np.array(rows, dtype=np.int64).reshape(len(interactions), -1)
-        return self._learned(store.arrays, table, np.array(weights))
+        return self._read_and_learned(arrays, table, read, np.array(weights))
+
+    def _read_and_learned(
+        self, arrays: Arrays, rows: NDArray[np.int64], read: Read, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Take in what foretold the feedback that was read, and learn from it."""
+        if self.learns_values:
+            self._reading.watch(arrays, rows, weights, read)
+        return self._learned(arrays, rows, weights)
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""

@@ -1,9 +1,9 @@
 """Which interactions have been learned: exact deduplication in bounded memory.
 
-The identity of an interaction is the place of its impression, (partition, offset). Each interaction carries the
-lowest offset of its partition that was still pending when it was written; whatever lies below that floor has
-been written before, so it is enough to remember the floor and the sparse set of offsets above it. (Offsets of
-dead letters and duplicates never come: a plain contiguous mark would wait for them for ever.)
+The identity of an interaction is the place of its impression, (partition, offset) of a topic with an id. Each
+interaction carries the lowest offset of its partition that was still pending when it was written; whatever lies below
+that floor has been written before, so it is enough to remember the floor and the sparse set of offsets above it.
+(Offsets of dead letters and duplicates never come: a plain contiguous mark would wait for them for ever.)
 """
 
 from __future__ import annotations
@@ -11,16 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from groundswell.events import Source
 
-_partition = attrgetter("partition")
+_log = attrgetter("partition", "topic")
 
 
 class Ledger:
-    """The floors and the sparse sets of one learner, by partition of the impressions topic."""
+    """The floors and the sparse sets of one learner, by partition of the impressions topic.
+
+    A topic that was made again has an account of its own, by its id; those of the ones before are kept. What comes
+    without an id was written before ids were known, and is of the first topic.
+    """
 
     def __init__(self) -> None:
+        self._topics: dict[int, str] = {}
+        """The topic of the account that is open, of each partition where it is known."""
+        self._first: dict[int, str] = {}
+        self._others: dict[tuple[int, str], tuple[int, set[int]]] = {}
+        """Floors and sparse sets of the accounts that are not open."""
         self._floors: dict[int, int] = {}
         self._above: dict[int, set[int]] = {}
         self._full: dict[int, int] = {}
@@ -34,10 +44,23 @@ class Ledger:
     def admit_all(self, sources: Sequence[Source]) -> list[bool]:
         """Enter interactions one after the other; say of each whether it is new."""
         return [
-            new for partition, together in groupby(sources, key=_partition) for new in self._admit(partition, together)
+            new
+            for (partition, topic), together in groupby(sources, key=_log)
+            for new in self._admit(partition, topic, together)
         ]
 
-    def _admit(self, partition: int, sources: Iterable[Source]) -> Iterator[bool]:
+    def has(self, partition: int, offset: int, topic: str = "") -> bool:
+        """Say whether the interaction of an impression at this place was entered, or would not be new."""
+        current = self._topics.get(partition, "")
+        topic = topic or self._first.get(partition, "")
+        if current and topic != current:
+            floor, above = self._others.get((partition, topic), (0, set()))
+        else:
+            floor, above = self._floors.get(partition, 0), self._above.get(partition, set())
+        return offset < floor or offset in above
+
+    def _admit(self, partition: int, topic: str, sources: Iterable[Source]) -> Iterator[bool]:
+        self._open(partition, topic)
         floor = self._floors.get(partition, 0)
         above = self._above.setdefault(partition, set())
         for source in sources:
@@ -51,6 +74,21 @@ class Ledger:
                     above = self._pruned(partition)
             yield new
 
+    def _open(self, partition: int, topic: str) -> None:
+        """Let the account of a topic be the one that is open."""
+        topic = topic or self._first.get(partition, "")
+        current = self._topics.setdefault(partition, topic)
+        self._first.setdefault(partition, topic)
+        if not current:
+            self._topics[partition] = self._first[partition] = topic
+        elif topic != current:
+            self._others[partition, current] = self._floors.pop(partition, 0), self._pruned(partition)
+            self._topics[partition] = topic
+            floor, self._above[partition] = self._others.pop((partition, topic), (0, set()))
+            self._full.pop(partition, None)
+            if floor:
+                self._floors[partition] = floor
+
     def _pruned(self, partition: int) -> set[int]:
         """Forget what lies below the floor of a partition; return what lies above."""
         floor = self._floors.get(partition, 0)
@@ -60,19 +98,27 @@ class Ledger:
 
     def __len__(self) -> int:
         """Return how many offsets are remembered."""
-        return sum(map(len, self._above.values()))
+        return sum(map(len, self._above.values())) + sum(len(above) for _, above in self._others.values())
 
     def state(self) -> dict[str, object]:
         """Return the whole truth of the ledger, in an order that depends on nothing else."""
-        return {
+        state: dict[str, object] = {
             "floors": sorted(self._floors.items()),
             "above": [(one, sorted(above)) for one in sorted(self._above) if (above := self._pruned(one))],
         }
+        if any(self._topics.values()):
+            state["topics"] = [(one, topic, self._first[one]) for one, topic in sorted(self._topics.items())]
+            state["others"] = [(*log, floor, sorted(above)) for log, (floor, above) in sorted(self._others.items())]
+        return state
 
     @classmethod
-    def restore(cls, state: dict[str, list[tuple[int, object]]]) -> Ledger:
+    def restore(cls, state: dict[str, Any]) -> Ledger:
         """Return the ledger whose `state` this is."""
         ledger = cls()
-        ledger._floors = {int(partition): int(floor) for partition, floor in state["floors"]}  # type: ignore[call-overload]
-        ledger._above = {int(partition): set(above) for partition, above in state["above"]}  # type: ignore[call-overload]
+        ledger._floors = {int(partition): int(floor) for partition, floor in state["floors"]}
+        ledger._above = {int(partition): set(above) for partition, above in state["above"]}
+        for partition, topic, first in state.get("topics", ()):
+            ledger._topics[partition], ledger._first[partition] = topic, first
+        for partition, topic, floor, above in state.get("others", ()):
+            ledger._others[partition, topic] = floor, set(above)
         return ledger

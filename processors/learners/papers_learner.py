@@ -22,8 +22,11 @@ class PapersLearner(Learner):
 
     @property
     def fewest_actions(self) -> int:
-        """Two only where the threshold is below 2: K * P cannot exceed K."""
-        return 2 if self.model.reward.threshold < 2 else 3
+        """Two only where the threshold is below 2: K * P cannot exceed K. More than 2 m for the ramp."""
+        reward = self.model.reward
+        if reward.extreme == "ramp":
+            return 2 * reward.most_rewarded + 1
+        return 2 if reward.threshold < 2 else 3
 
     @staticmethod
     def _empty_tables(size: int) -> dict[str, NDArray[np.float64]]:
@@ -52,8 +55,11 @@ class PapersLearner(Learner):
         return outputs
 
     def _thresholds(self, counts: Sequence[int]) -> Sequence[float | None]:
-        threshold = self.model.reward.threshold
-        return [threshold / count for count in counts]
+        reward = self.model.reward
+        if reward.extreme == "ramp":
+            m = reward.most_rewarded
+            return [(3 / (count - m) + 1 / m) / 4 for count in counts]
+        return [reward.threshold / count for count in counts]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment, with the classifier that it was learned by."""

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from processors.compiled import borrowing
-from processors.learners.kernel_columns import ALPHA, EXTREMES, POLARITY, RULE, THRESHOLD
+from processors.learners.kernel_columns import ALPHA, EXTREMES, MOST_REWARDED, POLARITY, RULE, THRESHOLD
 
 TWO_STATE, WORKSHOP, ICLR, THREE_STATE = range(4)
-BY_POSTERIOR, BY_MEANING = range(2)
+BY_POSTERIOR, BY_MEANING, BY_RAMP = range(3)
 # What is known of a signal beforehand, as `three_state.py` numbers it.
 OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
 
 
 @borrowing
-def judge(ratio, meaning, anchor, parameters):
+def ramp(ratio, actions, most_rewarded):
+    """Return how extreme an interaction is whose K * posterior is `ratio`, 0 to 1, by the ramp of NeurIPS 2024."""
+    low, high = actions / (actions - most_rewarded), actions / most_rewarded
+    return min(max(2.0 * (ratio - low) / (high - low), 0.0), 1.0)
+
+
+@borrowing
+def judge(ratio, actions, meaning, anchor, parameters):
     """Return (state, reward) of an interaction whose K * posterior is `ratio`, by the model's rule.
 
-    `meaning` is what an embedding makes of the feedback.
+    `actions` is K, and `meaning` is what an embedding makes of the feedback.
     """
-    extreme = meaning > 0.0 if parameters[EXTREMES] == BY_MEANING else ratio > parameters[THRESHOLD]
-    if not extreme:
-        return 0.0, 0.0
+    how = parameters[EXTREMES]
+    if how == BY_RAMP:
+        strength = ramp(ratio, actions, parameters[MOST_REWARDED])
+        state, reward = _extreme(anchor, parameters)
+        return state if strength > 0.5 else 0.0, strength * reward
+    extreme = meaning > 0.0 if how == BY_MEANING else ratio > parameters[THRESHOLD]
+    return _extreme(anchor, parameters) if extreme else (0.0, 0.0)
+
+
+@borrowing
+def _extreme(anchor, parameters):
+    """Return (state, reward) of an extreme interaction."""
     rule, alpha = parameters[RULE], parameters[ALPHA]
     if rule == TWO_STATE:
         return 1.0, 1.0

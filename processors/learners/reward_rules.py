@@ -24,7 +24,17 @@ two-state    IGL-P(2): r = 1 if extreme, else 0. For people who are never seen t
 workshop     ORSUM 2022, eq. 3: r = -1 if y in y-, else alpha, if extreme; else 0.
 iclr         IGL-P(3), ICLR 2023, eq. 4: r = -1/alpha if y in y-, else 1, if extreme; else 0.
 
-`extreme` "meaning" asks not for K P(a | x, y): extreme is what has a positive z(x, y) in
+What is extreme is `extreme`'s to say:
+
+posterior    the step K P > 2 of the papers: reward all at once.
+ramp         the Lipschitz estimator of NeurIPS 2024 (Zhang, Zhang, Luo & Mineiro, arXiv 2405.20677, section 3), which
+             underestimates the reward where the posterior is not certain, rather than jump. With at most m of the K
+             actions rewarded in a context (`most_rewarded`), K P is at most K/(K - m) where nothing was enjoyed, and at
+             least K/m where it was. r is multiplied by 0 up to the first, by 1 from half-way to the second on, and by
+             the straight line between; the state is not 0 where that is more than a half. It needs K > 2 m.
+meaning      `processors/learners/spectral_embedding.py`; see below.
+
+"meaning" asks not for K P(a | x, y): extreme is what has a positive z(x, y) in
 `processors/learners/spectral_embedding.py`, and all that is not stays 0.
 
 With definitely positive signals alone the rules are mirrored (ICLR 2023, footnote 1). With both kinds, a definitely
@@ -48,6 +58,7 @@ RULES: Final[dict[RewardRuleName, int]] = {
 EXTREMES: Final[dict[ExtremeName, int]] = {
     "posterior": reward_decoding.BY_POSTERIOR,
     "meaning": reward_decoding.BY_MEANING,
+    "ramp": reward_decoding.BY_RAMP,
 }
 
 

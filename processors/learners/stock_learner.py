@@ -19,6 +19,7 @@ from processors.admission.interaction_records import Stretch
 from processors.learners import kernel_columns, reward_decoding, reward_rules, running_totals
 from processors.learners.learner import StateError
 from processors.learners.papers_learner import PapersLearner
+from processors.learners.signal_reading import Read
 from processors.learners.stock_models import build_classifier, build_regressor
 from processors.learners.stock_state import from_plain, to_plain
 from processors.models.config import BanditConfig, ModelConfig, StockEstimator
@@ -57,11 +58,9 @@ class StockLearner(PapersLearner):
         """Learn interactions as they were read."""
         return self.learn(list(stretch))
 
-    def _step(
-        self, interactions: Sequence[Interaction], signals: Sequence[str], weights: Sequence[float]
-    ) -> NDArray[np.float64]:
+    def _step(self, interactions: Sequence[Interaction], read: Read, weights: Sequence[float]) -> NDArray[np.float64]:
         outputs = np.empty((len(interactions), kernel_columns.OUTPUTS))
-        for interaction, signal, weight, out in zip(interactions, signals, weights, outputs, strict=True):
+        for interaction, signal, weight, out in zip(interactions, read.signals, weights, outputs, strict=True):
             self._step_one(interaction.impression, signal, weight, out)
             negative = signal in self.model.definitely_negative
             running_totals.tally(self._sums, negative, weight, len(interaction.impression.actions), out, False)
@@ -84,7 +83,7 @@ class StockLearner(PapersLearner):
         out[kernel_columns.CORRECT] = float(masses[impression.chosen] == max(masses))
         anchor = reward_rules.anchor(self.model, signal)
         out[kernel_columns.STATE], out[kernel_columns.REWARD] = reward_decoding.judge(
-            count * posterior, 1.0, anchor, self._parameters
+            count * posterior, count, 1.0, anchor, self._parameters
         )
         cap = self.model.inverse_kinematics.weight_cap
         self._classifier.learn_one(seen, shown.id, w=weight if cap is None else min(weight, cap))

@@ -22,6 +22,7 @@ from processors.learners import (
     three_state_scores,
 )
 from processors.learners.learner import Learner
+from processors.learners.signal_reading import SignalReading
 from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
@@ -46,6 +47,7 @@ class ThreeStateLearner(Learner):
 
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
+    learns_values: ClassVar[bool] = True
 
     def __init__(self, model: ModelConfig) -> None:
         super().__init__(model)
@@ -136,12 +138,17 @@ class ThreeStateLearner(Learner):
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values."""
-        return {**super().state(), "doubtful": packed_rows(self._doubtful)}
+        return {**super().state(), "reading": self._reading.state(), "doubtful": packed_rows(self._doubtful)}
 
     @classmethod
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
-        """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot."""
+        """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot.
+
+        A state of before values were read, leaks looked for and doubt kept begins with them where it was left.
+        """
         learner = super().restore(model, state)
+        if "reading" in state:
+            learner._reading = SignalReading.restore(model, state["reading"])
         if "doubtful" in state:
             learner._doubtful = unpacked_rows(state["doubtful"])
         return learner

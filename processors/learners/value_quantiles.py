@@ -13,12 +13,13 @@ natural measure, the length of a video for its watch time, it is divided by that
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from processors.compiled import borrowing
-from processors.features.crosses import cross
+from processors.compiled import borrowing, compiled
+from processors.models.signal_reduction import bounded_name
 
 LEVELS: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.65, 0.8, 0.9, 0.95, 0.98)
 """The quantiles: fine where what is rare may be extreme, and one wide bucket in the middle, which is the commonest and
@@ -35,7 +36,7 @@ LEAST_STEP: Final = 0.002
 """Values change in the course of time: a bound never stands still."""
 START: Final = 20.0
 """Values after which a bound moves half as fast as at first."""
-KEY: Final = 0x2545F491
+UNMEASURED: Final = -1
 
 
 @borrowing
@@ -69,6 +70,30 @@ def bucket(quantiles, signal, value, measure, weight):
 
 
 @borrowing
-def bucketed(signal, number):
-    """Return the hash of a signal with a value in that bucket."""
-    return cross(np.uint64(signal), np.uint64(KEY + number))
+def measure(features, set_row, chosen, name):
+    """Return the number that the shown action has under the feature with the hash `name`; 0 where it has none."""
+    _, _, _, set_start, set_rows, action_start, action_hash, action_value = features
+    row = set_rows[set_start[set_row] + chosen]
+    for j in range(action_start[row], action_start[row + 1]):
+        if np.int64(action_hash[j]) == name:
+            return action_value[j]
+    return 0.0
+
+
+@compiled(nogil=True)
+def bucket_all(quantiles, features, table, values, buckets):
+    """Put values, with importance weights beside them, in buckets in order.
+
+    Columns of `table`: the row of the action set, which of it was shown, the hashes of the signal and of the feature
+    that measures it, `UNMEASURED` where none does.
+    """
+    for v in range(len(table)):
+        set_row, chosen, signal, name = table[v]
+        length = 0.0 if name == UNMEASURED else measure(features, set_row, chosen, name)
+        buckets[v] = bucket(quantiles, signal, values[v, 0], length, values[v, 1])
+
+
+def bucket_names(signal: str) -> list[str]:
+    """Return what a signal with a value in each of the buckets is called: "dwell 35-65%" is among the middle values."""
+    percent = [f"{100 * level:g}" for level in (0.0, *LEVELS, 1.0)]
+    return [bounded_name(f"{signal} {low}-{high}%") for low, high in pairwise(percent)]

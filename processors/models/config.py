@@ -25,7 +25,7 @@ MOST_CELLS: Final = 100_000
 
 Where all are in use that is 54 MB, twice that during a refresh of the embedding, which takes one to two seconds.
 """
-ExtremeName = Literal["posterior", "meaning"]
+ExtremeName = Literal["posterior", "ramp", "meaning"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -121,14 +121,16 @@ class RewardConfig(Settings):
     """How feedback becomes a reward; `processors/learners/reward_rules.py` has the rules and their equations.
 
     The default "three-state" has no settings of its own. The papers' rules ("two-state", "workshop", "iclr") take an
-    interaction for extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), or with the inverse
-    kinematics "spectral" where what the signal means from that user is positive ("meaning"). `alpha` is the least
-    probability of a definitely negative signal in the -1 state: "workshop" and "iclr" need it.
+    interaction for extreme where K * posterior exceeds `threshold` (`extreme` "posterior"), the more the larger it is
+    where at most `most_rewarded` of the K actions are rewarded in a context ("ramp"), or with the inverse kinematics
+    "spectral" where what the signal means from that user is positive ("meaning"). `alpha` is the least probability of a
+    definitely negative signal in the -1 state: "workshop" and "iclr" need it.
     """
 
     extreme: ExtremeName = "posterior"
     rule: RewardRuleName = "three-state"
     threshold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
+    most_rewarded: Annotated[int, Field(ge=1)] = 1
     alpha: Annotated[float, Field(gt=0, le=1)] | None = None
 
     @model_validator(mode="before")
@@ -145,13 +147,19 @@ class RewardConfig(Settings):
             raise ValueError(f"rule {self.rule!r} needs alpha: without it an interaction's reward has no size")
         if not needed and self.alpha is not None:
             raise ValueError(f"rule {self.rule!r} has no alpha: the one given would silently do nothing")
+        if self.threshold != 2.0 and self.extreme == "ramp":
+            raise ValueError(
+                'extreme "ramp" has no threshold but most_rewarded: the one given would silently do nothing'
+            )
         if self.rule == "three-state":
-            for name in ("extreme", "threshold"):
+            for name in ("extreme", "threshold", "most_rewarded"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(
                         f"rule 'three-state' asks not what is extreme: {name} would silently do nothing. Leave it out, "
                         'or name one of the papers\' rules, "two-state", "workshop" or "iclr"'
                     )
+        if self.most_rewarded != 1 and self.extreme != "ramp":
+            raise ValueError(f"extreme {self.extreme!r} asks not for most_rewarded, which would silently do nothing")
         return self
 
 
@@ -197,6 +205,10 @@ class ModelConfig(Settings):
     features as a feature of its own. `shared_weights` also learns what holds for everybody: it generalises to
     contexts not met before and is slower to tell contexts apart. `several_signals` says what is learned from where more
     than one signal came and none of them is definite: the first, the last, their set, or how often each came.
+    A signal that is found to tell which action was shown whatever the person thinks of it is left out
+    (`processors/learners/leaking_signals.py`), but for the `trusted_signals`; the `ignored_signals` always are.
+    `value_measures` names, by signal, the numeric feature of the shown action that its values are divided by before
+    they are compared, such as the length of a video for the seconds that somebody watched.
     `sharded_by` names a context feature, such as the user, by which the interactions are spread over all
     partitions: several workers learn the model together, each its shard; `processors/learners/shard_mixing.py` has how.
     """
@@ -206,6 +218,9 @@ class ModelConfig(Settings):
     definitely_positive: frozenset[str] = frozenset()
     indifferent: frozenset[str] = frozenset({NONE_SIGNAL})
     several_signals: SeveralSignals = "last"
+    trusted_signals: frozenset[str] = frozenset()
+    ignored_signals: frozenset[str] = frozenset()
+    value_measures: dict[str, Annotated[str, Field(min_length=1, max_length=128)]] = {}
     hash_bits: Annotated[int, Field(ge=8, le=26)] = 18
     context_crosses: bool = False
     shared_weights: bool = False
@@ -240,6 +255,28 @@ class ModelConfig(Settings):
             )
         if extreme == "meaning" and not embeds:
             raise ValueError(f'extreme "meaning" needs the form "spectral", not {form!r}')
+        return self
+
+    @model_validator(mode="after")
+    def _signals_can_be_left_out(self) -> Self:
+        if both := self.ignored_signals & self.trusted_signals:
+            raise ValueError(f"{sorted(both)} cannot be ignored and trusted at once")
+        if both := self.ignored_signals & (self.definitely_negative | self.definitely_positive):
+            raise ValueError(f"{sorted(both)} cannot be ignored and definite at once: leave it out of one of the two")
+        if NONE_SIGNAL in self.ignored_signals:
+            raise ValueError(f"{NONE_SIGNAL!r} cannot be ignored: it says that nothing came")
+        unread = self.definitely_negative | self.definitely_positive | self.indifferent | self.ignored_signals
+        if measured := self.value_measures.keys() & unread:
+            raise ValueError(
+                f"{sorted(measured)} in value_measures: of definite, indifferent and ignored signals no values are read"
+            )
+        if self.reward.rule != "three-state":
+            for name in ("trusted_signals", "value_measures"):
+                if getattr(self, name):
+                    raise ValueError(
+                        f"rule {self.reward.rule!r} reads no values and finds no leaking signals: {name} would "
+                        "silently do nothing"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -7,8 +7,6 @@ from collections.abc import Container, Sequence
 from hashlib import sha256
 from typing import Literal
 
-from groundswell.events import Feedback
-
 SeveralSignals = Literal["first", "last", "set", "count"]
 """How several signals of one impression become the one that is learned from; `reduced_signal` says what each means."""
 MAX_SIGNAL_LENGTH = 128
@@ -30,20 +28,15 @@ def reduced_signal(signals: Sequence[str], definite: Container[str], which: Seve
         case "last":
             return signals[-1]
         case "set":
-            return _combined(sorted(set(signals)))
+            return bounded_name("+".join(sorted(set(signals))))
         case "count":
             steps = {signal: 1 << (count.bit_length() - 1) for signal, count in sorted(Counter(signals).items())}
-            return _combined([signal if step == 1 else f"{step}*{signal}" for signal, step in steps.items()])
+            return bounded_name("+".join(signal if step == 1 else f"{step}*{signal}" for signal, step in steps.items()))
 
 
-def _combined(parts: Sequence[str]) -> str:
-    name = "+".join(parts)
+def bounded_name(name: str) -> str:
+    """Return a name as it is, or the beginning of one that is too long with a digest of the whole."""
     if len(name) <= MAX_SIGNAL_LENGTH:
         return name
     digest = sha256(name.encode()).hexdigest()[:16]
     return f"{name[: MAX_SIGNAL_LENGTH - len(digest) - 1]}~{digest}"
-
-
-def occurrences(signals: Sequence[str], feedback: Sequence[Feedback]) -> Sequence[str]:
-    """Return the signals of an interaction as often as they occurred, in the order of occurrence."""
-    return [one.signal for one in feedback if one.signal in signals] or signals

@@ -30,6 +30,12 @@ class Envelope(Struct, frozen=True, kw_only=True, gc=False):
     feedback: list[Feedback]
     signals: Annotated[list[Name], Meta(min_length=1)]
 
+    @property
+    def context(self) -> Features:
+        """The context alone. Raises one of `UNREADABLE` where it does not fit the types."""
+        context: Features = _context.decode(self.impression.context)
+        return context
+
     def opened(self) -> Interaction:
         """Return the whole interaction. Raises one of `UNREADABLE` where context or actions do not fit the types."""
         sealed = self.impression

@@ -6,6 +6,7 @@ It needs no worker, changes nothing, and reads no more than a worker may.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -25,9 +26,10 @@ from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
 from state import checkpoints
-from state.checkpoints import CheckpointError
+from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
+from streams.doctor.joining import JoinSample, of_join
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
@@ -35,7 +37,7 @@ from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
-from streams.worker.partition_learner import CHECKPOINT_KEY
+from streams.worker.topic_adoption import KnownTopics, newest_mark
 
 SAMPLE = 200
 """How many of the last messages of a partition are looked at."""
@@ -85,6 +87,10 @@ class _Examination:
         for topic in (topics.impressions, topics.feedback):
             if topic in self._whole:
                 yield from _guarded(f"messages of {topic}", self._messages, topic)
+        if {topics.impressions, topics.interactions, topics.late_feedback} <= self._whole:
+            yield from _guarded("join", self._join)
+        if {one.name for one in self._layouts} == self._whole:
+            yield from _guarded("logs", self._logs_known)
         yield from _guarded("group", self._group)
         for partition in range(topics.interaction_partitions):
             if {topics.checkpoints, topics.interactions} <= self._whole:
@@ -131,26 +137,80 @@ class _Examination:
         admission = Admission(settings.models, settings.max_ahead_ms)
         admit = admission.impressions if topic == settings.topics.impressions else admission.feedback
         refusals: list[str | None] = []
+        example = ""
         delays: list[int] = []
         misplaced = 0
-        records = list(self._last(topic))
+        records = list(self._last(topic, settings.topics.event_partitions))
         for record, admitted in zip(records, admit(records), strict=True):
             if isinstance(admitted, Watermark):
                 continue
             refusals.append(admitted.reason if isinstance(admitted, Refusal) else None)
+            if isinstance(admitted, Refusal):
+                example = example or f"{topic}[{record.partition}]@{record.offset}, {admitted.detail}"
             if record.key is not None and not isinstance(admitted, Refusal):
                 misplaced += contract_partition(record.key, settings.topics.event_partitions) != record.partition
             occurred_at = _event_time(record.value)
             if occurred_at is not None:
                 delays.append(record.timestamp - occurred_at)
-        yield findings.of_sample(topic, refusals, misplaced)
+        yield findings.of_sample(topic, refusals, misplaced, example)
         stamps = self._configs.get(topic, {}).get("message.timestamp.type") == "LogAppendTime"
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
 
-    def _last(self, topic: str) -> Iterator[ConsumerRecord]:
-        for partition, (first, end) in self._logs.bounds(topic, self._settings.topics.event_partitions).items():
+    def _join(self) -> Iterator[Finding]:
+        topics, join = self._settings.topics, self._settings.join
+        interactions = joined = pieces = 0
+        since = self._now
+        for record in self._last(topics.interactions, topics.interaction_partitions):
+            try:
+                feedback = len(msgspec.json.decode(record.value or b"", type=_Joined).feedback)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue  # the learner says so
+            interactions, joined, pieces = interactions + 1, joined + bool(feedback), pieces + feedback
+            since = min(since, int(record.timestamp))
+        strays = Counter(
+            reason.decode(errors="replace")
+            for record in self._last(topics.late_feedback, topics.event_partitions)
+            if not interactions or record.timestamp >= since
+            for name, reason in record.headers or ()
+            if name == "reason"
+        )
+        open_ms = round(1000 * (join.wait + join.grace))
+        waiting = self._logs.since(topics.impressions, topics.event_partitions, round(self._now) - open_ms)
+        yield of_join(
+            JoinSample(
+                interactions=interactions,
+                joined=joined,
+                pieces=pieces,
+                strays=strays,
+                waiting=sum(count for count, _ in waiting),
+                first_waiting=min((first for count, first in waiting if count), default=None),
+                open_ms=open_ms,
+            )
+        )
+
+    def _last(self, topic: str, partitions: int) -> Iterator[ConsumerRecord]:
+        for partition, (first, end) in self._logs.bounds(topic, partitions).items():
             yield from self._logs.read(topic, partition, max(first, end - SAMPLE))
+
+    def _logs_known(self) -> Iterator[Finding]:
+        """Say whether the logs are those of which something is known, by id and length."""
+        topics = self._settings.topics
+        known = KnownTopics(self._settings, self._logs, self._admin)
+        others: dict[str, dict[int, str]] = {topics.impressions: {}, topics.feedback: {}, topics.interactions: {}}
+        for partition in range(topics.event_partitions):
+            if (mark := newest_mark(known.changelog(partition), partition)) is not None:
+                for topic, reason in known.of_events(partition, mark).items():
+                    others[topic][partition] = reason
+        for partition in range(topics.interaction_partitions):
+            try:
+                found = known.checkpoint(partition)
+            except CheckpointError:
+                continue  # the look at checkpoints says so
+            if found is not None and (why := known.of_interactions(partition, found.checkpoint)):
+                others[topics.interactions][partition] = why
+        for topic, partitions in others.items():
+            yield findings.of_log(topic, partitions)
 
     def _group(self) -> Iterator[Finding]:
         group, topics = self._settings.kafka.group, self._settings.topics
@@ -193,12 +253,10 @@ class _Examination:
                 unread = self._unread(topics.interactions, partition, first, None, end)
                 yield findings.of_age(check, "there is none", 0, unread.age, self._patience_ms)
             return
-        value, _ = assemble(CHECKPOINT_KEY, _values(records))
-        if value is None:
-            yield failed(check, "is not complete: chunks are missing", again)
-            return
         try:
-            checkpoint = checkpoints.decode(value)
+            stored = checkpoints.stored(_values(records))
+            assert stored is not None  # its head is there
+            checkpoint = stored.checkpoint
             for name in sorted(checkpoint.models.keys() & self._settings.models.keys()):
                 restored_learner(self._settings.models[name], checkpoint.models[name])
         except CheckpointError as error:
@@ -207,11 +265,8 @@ class _Examination:
             yield failed(check, str(error), "a worker with this configuration would not start")
         else:
             unread = self._unread(topics.interactions, partition, first, checkpoint.offset, end)
-            if unread.is_cut:
-                yield findings.of_cut_log(check, topics.interactions, unread)
-                return
             models = ", ".join(sorted(checkpoint.models)) or "no model"
-            seen = f"{models} up to interaction {checkpoint.offset}, {len(value):,} bytes"
+            seen = f"{models} up to interaction {checkpoint.offset}, {stored.size:,} bytes"
             yield findings.of_age(check, seen, self._age(head), unread.age, self._patience_ms)
 
     @property
@@ -252,6 +307,10 @@ def _values(records: Mapping[bytes, ConsumerRecord]) -> dict[bytes, bytes | None
 
 class _Occurrence(msgspec.Struct):
     occurred_at: int
+
+
+class _Joined(msgspec.Struct):
+    feedback: list[msgspec.Raw]
 
 
 def _event_time(value: bytes | None) -> int | None:

@@ -14,8 +14,9 @@ from msgspec import Struct
 from rich.text import Text
 
 from processors.join.config import JoinConfig
-from streams.kafka.topics import TopicLayout
+from streams.kafka.topics import ADOPT, TopicLayout
 from streams.settings import KafkaSettings
+from streams.words import counted, span
 
 DAY_MS = 86_400_000
 SKEW_MS = 1_000
@@ -107,7 +108,7 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
     if len(partitions) != layout.partitions:
         return failed(
             check,
-            f"has {len(partitions)} partitions, expected {layout.partitions}",
+            f"has {counted(len(partitions), 'partition')}, expected {layout.partitions}",
             "set topics.event_partitions or topics.interaction_partitions to what the cluster has, or make the topic "
             "anew; impressions, feedback and the changelog must have the same number",
         )
@@ -118,11 +119,11 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
         return warned(check, "has copies that are behind", "see whether a broker is down or slow")
     if copies < replication:
         return warned(
-            check, f"has {copies} copies, kafka.replication is {replication}", "move it with kafka-reassign-partitions"
+            check,
+            f"has {counted(copies, 'copy', 'copies')}, kafka.replication is {replication}",
+            "move it with kafka-reassign-partitions",
         )
-    return passed(
-        check, f"{_counted(len(partitions), 'partition', 'partitions')}, {_counted(copies, 'copy', 'copies')}"
-    )
+    return passed(check, f"{counted(len(partitions), 'partition')}, {counted(copies, 'copy', 'copies')}")
 
 
 def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:
@@ -161,38 +162,43 @@ def of_retention(topic: str, config: Mapping[str, str], join: JoinConfig) -> Fin
     if kept < needed:
         return failed(
             check,
-            f"{_span(kept)}, the join waits up to {_span(needed)}: feedback can be deleted before it is read",
+            f"{span(kept)}, the join waits up to {span(needed)}: feedback can be deleted before it is read",
             f"set retention.ms to {needed + DAY_MS} or more",
         )
     if kept < needed + DAY_MS:
         return warned(
             check,
-            f"{_span(kept)}: a worker that is away for {_span(kept - needed)} loses records",
+            f"{span(kept)}: a worker that is away for {span(kept - needed)} loses records",
             f"set retention.ms to {needed + DAY_MS} or more",
         )
-    return passed(check, _span(kept))
+    return passed(check, span(kept))
 
 
-def of_sample(topic: str, refusals: Sequence[str | None], misplaced: int) -> Finding:
-    """Judge a sample of messages: for each why it would be refused, or None; how many lie on a wrong partition."""
+def of_sample(topic: str, refusals: Sequence[str | None], misplaced: int, example: str = "") -> Finding:
+    """Judge a sample of messages: for each why it would be refused, or None; how many lie on a wrong partition.
+
+    `example` is one that is refused, where it lies and why. A single wrong message is no more than that.
+    """
     check, count = f"messages of {topic}", len(refusals)
     refused = Counter(reason for reason in refusals if reason is not None)
     if not count:
         return warned(check, "there are none", "see that the apps write to this topic (docs/clients.md)")
+    few = max(1, MANY * count)
     if misplaced:
-        return failed(
+        return (failed if misplaced > few else warned)(
             check,
-            f"{misplaced} of {count} lie on another partition than their key's: the join does not find them",
+            f"of {count}, {counted(misplaced, 'lies', 'lie')} on another partition than the key's: the join misses it",
             "set the producers' partitioner to murmur2 (librdkafka: murmur2_random) and key by impression_id",
         )
     if not refused:
         return passed(check, f"the last {count} are valid")
     reasons = ", ".join(f"{reason} {number}" for reason, number in refused.most_common(5))
-    make = failed if refused.total() > MANY * count else warned
+    make = failed if refused.total() > few or refused.total() == count else warned
     return make(
         check,
-        f"{refused.total()} of the last {count} are refused: {reasons}",
-        "read their details in the headers of the topic dead-letter; docs/schemas says what is expected",
+        f"{refused.total()} of the last {count} {'is' if refused.total() == 1 else 'are'} refused: {reasons}"
+        + (f". For example {example}" if example else ""),
+        "mend what writes them (docs/schemas says what is expected); `groundswell dead-letters` shows more",
     )
 
 
@@ -205,22 +211,24 @@ def of_clocks(topic: str, delays: Sequence[int], max_ahead_ms: int, *, broker_st
             "records are stamped by the producers, so that nothing can be said of their clocks",
             "set message.timestamp.type of the topic to LogAppendTime",
         )
-    ahead = -min(delays)
-    if ahead > max_ahead_ms:
-        return failed(
+    beyond = [-delay for delay in delays if -delay > max_ahead_ms]
+    if beyond:
+        return (failed if len(beyond) > max(1, MANY * len(delays)) or len(beyond) == len(delays) else warned)(
             check,
-            f"up to {_span(ahead)} ahead of the broker's: such messages are refused",
+            f"{len(beyond):,} of {counted(len(delays), 'message')} up to {span(max(beyond))} ahead of the broker's "
+            "clock, and refused for it",
             "set the clocks of the machines that run the apps (NTP), and of the brokers",
         )
+    ahead = -min(delays)
     if ahead > SKEW_MS:
-        return warned(check, f"up to {_span(ahead)} ahead of the broker's", "set the clocks of the apps (NTP)")
+        return warned(check, f"up to {span(ahead)} ahead of the broker's", "set the clocks of the apps (NTP)")
     if ahead < -OLD_MS:
         return warned(
             check,
-            f"the freshest message was logged {_span(-ahead)} after its event time",
+            f"the freshest message was logged {span(-ahead)} after its event time",
             "nothing, if a log is being replayed; otherwise look for clocks that are behind, or what holds messages up",
         )
-    return passed(check, f"messages are logged {_span(round(median(delays)))} after their event time (median)")
+    return passed(check, f"messages are logged {span(round(median(delays)))} after their event time (median)")
 
 
 class Unread(Struct, frozen=True):
@@ -234,34 +242,27 @@ class Unread(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        """How many records are not read."""
-        return max(0, self.end - (self.first if self.committed is None else self.committed))
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether more has been read than there is."""
-        return self.committed is not None and self.committed > self.end
+        """How many records are not read: all of them, where what was committed is of another log (`of_log`)."""
+        elsewhere = self.committed is None or self.committed > self.end
+        return self.end - (self.first if elsewhere else self.committed or 0)
 
 
 def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Finding:
     """Judge how far behind the group is; a negative retention means for ever."""
     check = f"lag on {topic}"
-    for one in partitions:
-        if one.is_cut:
-            return of_cut_log(check, topic, one)
     lost = [one for one in partitions if one.committed is not None and one.committed < one.first]
     if lost:
         count = sum(one.first - (one.committed or 0) for one in lost)
         return failed(
             check,
-            f"{count} records were deleted before they were read (partition {_list(lost)})",
+            f"{counted(count, 'record was', 'records were')} deleted before they were read (partition {_list(lost)})",
             "start more workers, or keep records for longer; what was deleted is lost",
         )
     count = sum(one.count for one in partitions)
     if not count:
         return passed(check, "everything is read")
     oldest = max((one.age for one in partitions if one.count), default=0)
-    seen = f"{count} records are not read, the oldest for {_span(oldest)}"
+    seen = f"{counted(count, 'record is', 'records are')} not read, the oldest for {span(oldest)}"
     if 0 <= retention_ms < 2 * oldest:
         return failed(check, f"{seen}: soon they will be deleted", "start workers now, or raise retention.ms")
     if oldest > OLD_MS:
@@ -269,23 +270,21 @@ def of_lag(topic: str, partitions: Sequence[Unread], retention_ms: int) -> Findi
     return passed(check, seen)
 
 
-def of_cut_log(check: str, topic: str, partition: Unread) -> Finding:
-    """Say what to do about a partition that ends before the place up to which it has been read."""
-    where = f"{topic}[{partition.partition}]"
-    return failed(
-        check,
-        f"{where} ends at {partition.end}, but has been read up to {partition.committed}: it was deleted and made "
-        "again, or cut, and a worker would end here",
-        "restore the topic, or begin anew with a new kafka.group and new names for the topics of interactions and "
-        "checkpoints",
-    )
+def of_log(topic: str, others: Mapping[int, str]) -> Finding:
+    """Say whether a topic is the one that is known; `others` says of partitions that are of another log why."""
+    check = f"log of {topic}"
+    if not others:
+        return passed(check, "is the one that is known")
+    partition, why = next(iter(others.items()))
+    more = f" (and {len(others) - 1} other partitions)" if len(others) > 1 else ""
+    return failed(check, f"{topic}[{partition}] {why}{more}: its offsets mean other records now", ADOPT)
 
 
 def of_group(group: str, members: int) -> Finding:
     """Say whether any worker runs."""
     if not members:
         return warned(f"group {group}", "no worker runs", "start one: `groundswell worker`")
-    return passed(f"group {group}", _counted(members, "worker runs", "workers run"))
+    return passed(f"group {group}", counted(members, "worker runs", "workers run"))
 
 
 def of_age(check: str, seen: str, age_ms: int, unread_ms: int, patience_ms: int) -> Finding:
@@ -296,23 +295,11 @@ def of_age(check: str, seen: str, age_ms: int, unread_ms: int, patience_ms: int)
     if unread_ms > patience_ms:
         return warned(
             check,
-            f"{seen}, and leaves out interactions that are {_span(unread_ms)} old",
+            f"{seen}, and leaves out interactions that are {span(unread_ms)} old",
             "see whether a worker runs, and what its log says",
         )
-    return passed(check, f"{seen}, {_span(age_ms)} old")
+    return passed(check, f"{seen}, {span(age_ms)} old")
 
 
 def _list(partitions: Sequence[Unread]) -> str:
     return ", ".join(str(one.partition) for one in partitions)
-
-
-def _counted(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
-
-
-def _span(ms: int) -> str:
-    """Return a length of time for people."""
-    for unit, length in (("days", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
-        if ms >= 2 * length:
-            return f"{ms / length:.3g} {unit}"
-    return f"{ms} ms"

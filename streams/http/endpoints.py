@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from html import escape
 from importlib.resources import files
 
 import msgspec
@@ -11,7 +12,9 @@ from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.http.live_page import SAMPLE_SECONDS, LivePage
+from streams.observing.conditions import KINDS, QUIET
 from streams.worker.worker_app import Groundswell
+from streams.worker.worker_conditions import not_ready
 
 PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -31,7 +34,7 @@ HEADERS = {
 
 
 def add_pages(app: Groundswell) -> None:
-    """Add `/`, `/live.json`, `/metrics`, `/healthz` and `/readyz`."""
+    """Add `/`, `/live.json`, `/runbook`, `/metrics`, `/healthz` and `/readyz`."""
     app.web.blueprints = BlueprintManager()  # Faust's own page at / among them
 
     _add_live_page(app)
@@ -42,13 +45,14 @@ def add_pages(app: Groundswell) -> None:
 
     @app.page("/healthz")
     async def healthz(view: View, request: Request) -> Response:
-        trouble = app.liveness.trouble()
+        trouble = app.liveness.trouble() if app.failure is None else f"ends: {app.failure}"
         return view.text((trouble or "ok") + "\n", status=503 if trouble else 200)
 
     @app.page("/readyz")
     async def readyz(view: View, request: Request) -> Response:
-        not_ready = _not_ready(app)
-        return view.text((not_ready or "ready") + "\n", status=503 if not_ready else 200)
+        trouble = not_ready(app)
+        quiet = next((f"; {one.says}" for one in app.conditions.standing() if one.name == QUIET.name), "")
+        return view.text(f"{trouble or 'ready' + quiet}\n", status=503 if trouble else 200)
 
 
 def _add_live_page(app: Groundswell) -> None:
@@ -60,9 +64,10 @@ def _add_live_page(app: Groundswell) -> None:
 
     @app.page("/live.json")
     async def live_json(view: View, request: Request) -> Response:
-        shown = live.now(request.query.get("model"), _not_ready(app))
+        shown = live.now(request.query.get("model"), not_ready(app))
         return view.bytes(msgspec.json.encode(shown), headers={**HEADERS, "Content-Type": "application/json"})
 
+    _add_file(app, "/runbook", _runbook().encode(), "text/html; charset=utf-8")
     for path, (name, content_type) in PAGE_FILES.items():
         _add_file(app, path, files("streams.http").joinpath("page", name).read_bytes(), content_type)
 
@@ -73,11 +78,21 @@ def _add_file(app: Groundswell, path: str, content: bytes, content_type: str) ->
         return view.bytes(content, headers={**HEADERS, "Content-Type": content_type})
 
 
-def _not_ready(app: Groundswell) -> str | None:
-    if not app.flowing:
-        return "waiting for partitions"
-    if app.seeking:
-        return "restoring partitions"
-    if not (app.partitions.joins or app.partitions.learners):
-        return "holds no partition"
-    return None
+def _runbook() -> str:
+    """Return the page that says of each condition what it means and what to do."""
+    sections = "".join(
+        f'<section id="{kind.name}"><h2>{kind.name}</h2><p>{_html(kind.means)}</p><p>{_html(kind.do)}</p></section>'
+        for kind in KINDS
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>groundswell: what to do</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        '<link rel="stylesheet" href="page.css"></head><body class="runbook"><header><h1>What to do</h1>'
+        '<p><a href=".">Back to the worker</a></p></header><main>' + sections + "</main></body></html>"
+    )
+
+
+def _html(text: str) -> str:
+    """Return a text as HTML; what stands between backticks is code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from prometheus_client import Counter, Gauge
 
+from groundswell.worth import Worth
 from processors.learners.statistics import STATES
 from streams.http.bounded_history import BoundedHistory
+from streams.observing.conditions import Condition
 from streams.observing.learning_metrics import MEMORY
 from streams.observing.metrics import Metrics
 from streams.worker.outputs import contract_partition
@@ -21,6 +23,8 @@ ByState = tuple[float, float, float, float]
 """Of the reward states -1, 0, +1 and the unknown one."""
 MOST_SIGNALS = 20
 """Of a model on the page: the most frequent ones."""
+MOST_WORTHS = 60
+"""Rows of what signals are worth: those of all segments, then the commonest."""
 
 
 class Value(Struct):
@@ -47,6 +51,14 @@ class Signal(Struct):
     states: ByState
 
 
+class LeakingSignal(Struct):
+    """A signal that tells the action: how much of it the action explains, and whether it is not learned from."""
+
+    name: str
+    share: float
+    left_out: bool
+
+
 class LiveModel(Struct):
     """One model. `partition` of the interactions is learned by the worker that holds it, `here` or elsewhere.
 
@@ -67,6 +79,8 @@ class LiveModel(Struct):
     signals: list[Signal]
     further_signals: int
     violated: list[str]
+    worth: list[Worth]
+    leaking: list[LeakingSignal]
     past: list[Point]
 
 
@@ -84,6 +98,7 @@ class Live(Struct):
     started: int
     group: str
     waiting_for: str | None
+    conditions: list[Condition]
     events: Held
     interactions: Held
     models: list[str]
@@ -155,6 +170,7 @@ class LivePage:
             started=round(1000 * next(value for _, value in _samples(metrics.started))),
             group=app.settings.kafka.group,
             waiting_for=waiting_for,
+            conditions=app.conditions.standing(),
             events=Held(sorted(app.partitions.joins), topics.event_partitions),
             interactions=Held(sorted(app.partitions.learners), topics.interaction_partitions),
             models=names,
@@ -189,8 +205,23 @@ class LivePage:
                 for labels, value in _samples(metrics.violated)
                 if labels["model"] == name and value
             ],
+            worth=self._worth(name),
+            leaking=self._leaking(name),
             past=[point for _, point in self._past[name].points] if name in self._past else [],
         )
+
+    def _worth(self, model: str) -> list[Worth]:
+        learner = self._app.partitions.learners.get(self._partition(model))
+        table = None if learner is None else learner.worth(model)
+        return [] if table is None else table.rows[:MOST_WORTHS]
+
+    def _leaking(self, model: str) -> list[LeakingSignal]:
+        found = [
+            LeakingSignal(labels["signal"], share, labels["left_out"] == "true")
+            for labels, share in _samples(self._metrics.leaking_signals)
+            if labels["model"] == model
+        ]
+        return sorted(found, key=lambda one: (-one.share, one.name))
 
     def _partition(self, model: str) -> int:
         return contract_partition(model.encode(), self._app.settings.topics.interaction_partitions)

@@ -38,6 +38,7 @@ def worker_rights(kafka: KafkaSettings, topics: TopicSettings) -> dict[str, set[
         topics.rewards: {WRITE},
         topics.policies: {READ, WRITE},
         topics.checkpoints: {READ, WRITE},
+        topics.signal_worth: {WRITE},
         topics.late_feedback: {WRITE},
         topics.dead_letter: {WRITE},
     }

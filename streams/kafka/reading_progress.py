@@ -8,6 +8,8 @@ from typing import Protocol
 
 from faust.types import TP
 
+from streams.kafka.topics import ADOPT
+
 PATIENCE = 5.0
 """Seconds that what was handed out may take to be read, at first."""
 
@@ -39,8 +41,7 @@ async def end_of_log(ends: LogEnds, tp: TP, read: int) -> int | None:
     if end < read:
         raise LogTruncatedError(
             f"{tp.topic}[{tp.partition}] ends at {end}, but has been read up to {read}: it was deleted "
-            "and made again, or cut. What was learned is known by places in the old log; begin anew with a new "
-            "GROUNDSWELL_KAFKA__GROUP and new names for the topics of interactions and checkpoints"
+            f"and made again, or cut. {ADOPT}"
         )
     return end
 

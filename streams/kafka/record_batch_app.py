@@ -14,11 +14,14 @@ from typing import Any, Final, cast
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.fetcher import FetchResult
+from faust.assignor.client_assignment import ClientMetadata
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
+from yarl import URL
 
 from processors.wire.log_records import LogRecord
 from streams.kafka.membership_lease import MembershipLease
@@ -41,6 +44,30 @@ class RecordBatchCodec(Codec):
 
     def _dumps(self, obj: Any) -> Any:
         return obj
+
+
+class CoordinationEndedError(Exception):
+    """What keeps this worker in its group has ended."""
+
+
+class MovableAssignor(PartitionAssignor):
+    """Takes an assignment whatever the address of the member that it was made for.
+
+    To a static member that comes back (`kafka.instance`) the group hands out the assignment of before, made for the
+    address that it then had: a container that is made anew has another one. Faust asserts that it is the same, though
+    the address only serves to find each other's tables, which nobody does here.
+    """
+
+    _address: URL | None = None
+
+    @property
+    def _url(self) -> URL:
+        return self._address or super()._url
+
+    def on_assignment(self, assignment: Any) -> None:
+        """Take an assignment over."""
+        self._address = URL(ClientMetadata.loads(self._decompress(assignment.user_data)).url)
+        super().on_assignment(assignment)
 
 
 class CommittedRecordsThread(AIOKafkaConsumerThread):
@@ -155,6 +182,9 @@ class RecordBatchConsumer(Consumer):
             for tp, offset in (await self.app.known_positions(self.assignment())).items():
                 await self.seek(tp, offset)
             self.app.seeking = False
+        except Exception as error:
+            await self.app.crash(error)
+            raise
         finally:
             self.resume_partitions(reading & self.assignment())
 
@@ -182,7 +212,7 @@ class RecordBatchApp(faust.App):
         """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
         self.seeking = False
         """Whether partitions are being restored, and nothing is let through."""
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, PartitionAssignor=MovableAssignor, **options)
         self.membership: Final = MembershipLease(self.conf.broker_session_timeout, lambda: self.rebalancing)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
@@ -202,6 +232,30 @@ class RecordBatchApp(faust.App):
         assignment = self.consumer.assignment()
         held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
         return bool(held) and await self._record_consumer._commit(held)
+
+    def check_coordination(self) -> None:
+        """Raise `CoordinationEndedError` where the thread that reads, or the task that coordinates in it, has ended.
+
+        Nobody keeps this worker in its group then, and no partition comes to it any more.
+        """
+        if self.should_stop or self._consumer_thread is None:
+            return
+        thread = self._consumer_thread
+        worker, consumer = thread._thread, thread._consumer
+        if worker is None or consumer is None:
+            return
+        if not worker.is_alive():
+            raise CoordinationEndedError("the thread that reads from Kafka has ended; its traceback stands above")
+        task = getattr(consumer._coordinator, "_coordination_task", None)
+        if task is not None and task.done():
+            error = None if task.cancelled() else task.exception()
+            raise CoordinationEndedError(
+                f"what keeps this worker in its group has ended ({error!r}); the traceback stands above. Start it again"
+            ) from error
+
+    @property
+    def _consumer_thread(self) -> AIOKafkaConsumerThread | None:
+        return None if self._consumer is None else self._record_consumer._thread
 
     async def reach_consumer(self) -> None:
         """Return when the thread that reads has answered."""

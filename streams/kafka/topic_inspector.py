@@ -27,7 +27,12 @@ class TopicInspector:
             enable_auto_commit=False,
             max_poll_records=5_000,
             isolation_level="read_committed",
+            allow_auto_create_topics=False,
         )
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has, 0 where there is none, or none that may be seen."""
+        return len(self._consumer.partitions_for_topic(topic) or ())
 
     def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
         """Return the first offset and the one after the last, by partition."""
@@ -53,6 +58,19 @@ class TopicInspector:
                     deadline = time.monotonic() + PATIENCE
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}[{partition}] cannot be read to its end within {PATIENCE:.0f} s")
+
+    def since(self, topic: str, partitions: int, moment: int) -> list[tuple[int, int]]:
+        """Return, for each partition, how many records are not older than a moment, and the time of the first of them.
+
+        Times in ms since 1970, by the records' own timestamps; the time means nothing where there is no such record.
+        """
+        places = {TopicPartition(topic, number): moment for number in range(partitions)}
+        ends = self._consumer.end_offsets(list(places))
+        found = self._consumer.offsets_for_times(places)
+        return [
+            (0, 0) if (first := found.get(place)) is None else (ends[place] - first.offset, int(first.timestamp))
+            for place in places
+        ]
 
     def newest(self, topic: str, partition: int) -> dict[bytes, ConsumerRecord]:
         """Return the newest record of each key of a compacted topic."""

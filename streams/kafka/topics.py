@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import changelog_topic, check_rights, refused, worker_rights
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
 from streams.settings import KafkaSettings, TopicSettings
+from streams.words import counted
 
 LOG = get_log(__name__)
 PATIENCE = 10.0
@@ -54,12 +55,17 @@ class PartitionCountError(TopicError):
     """A topic exists with another number of partitions than the join or the learner needs."""
 
 
+class TopicChangedError(TopicError):
+    """A topic is another one than that of which something is known."""
+
+
 class CleanupError(TopicError):
     """A topic is cleaned up in a way that would lose what is needed."""
 
 
 def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
-    """Return every topic. Logs are deleted by age; the changelog, policies and checkpoints are compacted by key.
+    """Return every topic. Logs are deleted by age; the changelog, policies, checkpoints and signal
+    worth are compacted by key.
 
     Records are stamped by the broker, so that neither retention nor the check for event times in the future
     depends on the clock of a producer.
@@ -80,6 +86,7 @@ def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayo
         TopicLayout(topics.rewards, topics.interaction_partitions, log),
         TopicLayout(topics.policies, 1, compacted),
         TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted),
+        TopicLayout(topics.signal_worth, 1, compacted),
         TopicLayout(topics.late_feedback, topics.event_partitions, log),
         TopicLayout(topics.dead_letter, 1, log),
     ]
@@ -105,6 +112,11 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
                 made.append(layout.name)
             except TopicAlreadyExistsError:
                 pass  # another one made it meanwhile; its partitions are checked below
+            except InvalidReplicationFactorError as error:
+                raise TopicError(
+                    f"{layout.name} cannot have {kafka.replication} copies: there are fewer brokers. Set "
+                    "kafka.replication to their number at the most, or start more"
+                ) from error
             except TopicAuthorizationFailedError:
                 refusals.append(f"Create topic {layout.name}")
         if refusals:
@@ -118,8 +130,32 @@ def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
         return made
 
 
-def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
-    """Check that every topic is there with the right number of partitions, and that a worker may use it.
+NO_ID = ""
+"""The id of topics of brokers that give none (before Kafka 2.8)."""
+ADOPT = (
+    "Stop all workers and run `groundswell adopt-topics`, which lets them go on with the topic as it is now; or "
+    "restore the old one"
+)
+"""What to do about a topic that was made again."""
+
+
+def refuse_another(topic: str, known: str, found: str) -> None:
+    """Raise `TopicChangedError` where both ids of a topic are known and differ."""
+    if known != NO_ID and found not in {NO_ID, known}:
+        raise TopicChangedError(
+            f"{topic} was deleted and made again (its id is {found}, and what is known is of {known}): its offsets "
+            f"mean other records now. {ADOPT}"
+        )
+
+
+def id_of(described: Mapping[str, Any]) -> str:
+    """Return the id of a topic as the admin client describes it."""
+    topic_id = described.get("topic_id")
+    return str(topic_id) if topic_id else NO_ID
+
+
+def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> dict[str, str]:
+    """Check that every topic is there with the right number of partitions, and that a worker may use it; return ids.
 
     How topics are configured is checked where this client may ask (with `DescribeConfigs`). Raises `TopicError` and
     `SecurityError` with what is missing and what to do.
@@ -129,6 +165,7 @@ def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:
         check_rights(admin, kafka, worker_rights(kafka, topics))
         _check_partitions(admin, layouts)
         _check_configurations(admin, layouts)
+        return {one["name"]: id_of(one) for one in admin.describe_topics([layout.name for layout in layouts])}
 
 
 @contextmanager
@@ -152,10 +189,15 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
     while any(layout.name not in found for layout in layouts) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
         found = _partitions(admin, layouts)
+    refuse_partitions(layouts, {layout.name: found.get(layout.name, 0) for layout in layouts})
+
+
+def refuse_partitions(layouts: Iterable[TopicLayout], found: Mapping[str, int]) -> None:
+    """Raise `PartitionCountError` where any of the topics that were found has another number of partitions."""
     wrong = [
-        f"{layout.name} has {found.get(layout.name, 0)} partitions, expected {layout.partitions}"
+        f"{layout.name} has {counted(found[layout.name], 'partition')}, expected {layout.partitions}"
         for layout in layouts
-        if found.get(layout.name, 0) != layout.partitions
+        if found.get(layout.name, layout.partitions) != layout.partitions
     ]
     if wrong:
         raise PartitionCountError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from groundswell.events import FeatureValue
 from streams.settings import SegmentSettings
@@ -15,10 +15,14 @@ MAX_LENGTH = 64
 class Segments:
     """The segments of one model: the configured ones, or the first that come; never more, whatever producers send."""
 
-    def __init__(self, settings: SegmentSettings) -> None:
+    def __init__(self, settings: SegmentSettings, met: Iterable[str] = ()) -> None:
+        """Begin where others ended that had `met` these segments."""
         self._feature = settings.feature
         self._known = set(settings.values)
         self._most = 0 if settings.values else settings.most
+        for segment in met:
+            if segment not in {OTHER_SEGMENT, MISSING} and len(self._known) < self._most:
+                self._known.add(segment)
 
     def label(self, context: Mapping[str, FeatureValue]) -> str:
         """Return the segment of an impression with this context."""

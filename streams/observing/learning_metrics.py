@@ -9,16 +9,22 @@ import msgspec
 
 from groundswell.events import Interaction, Reward, RewardState
 from groundswell.policy import PolicySnapshot
+from groundswell.worth import WorthTable
+from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
+from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
 from streams.observing.context_segments import Segments
+from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
 from streams.observing.metrics import Metrics
 from streams.settings import SegmentSettings
 
 MEMORY = 1000
 """Of how many interactions the gauges speak: one that many interactions ago counts 1/e of the newest."""
+ALL_SEGMENTS = ""
+"""The label of all segments together."""
 FADING = (
     "weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration",
 )  # fmt: skip
@@ -32,6 +38,7 @@ class LearningMetrics:
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
+        self._leaks = LeakReport(metrics)
 
     def delays(self, join: JoinConfig) -> Delays:
         """Return what a partition tells its delays."""
@@ -76,6 +83,10 @@ class LearningMetrics:
         for assumption, fails in violated.items():
             self._metrics.violated.labels(model, assumption).set(fails)
 
+    def leaking(self, partition: int, model: str, leaks: Mapping[str, Leak]) -> None:
+        """Note which signals a model's learner on a partition has found to tell the action."""
+        self._leaks.note(partition, model, leaks)
+
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         metrics = self._metrics
         meanings = Counter([(one.signal, one.state) for one in rewards if one is not None])
@@ -96,8 +107,8 @@ class LearningMetrics:
         metrics = self._metrics
         meanings = Counter(
             [
-                (segments.label(interaction.impression.context), one.signal, _label(one.state))
-                for interaction, one in zip(interactions, rewards, strict=True)
+                (segments.label(context), one.signal, _label(one.state))
+                for context, one in zip(contexts(interactions), rewards, strict=True)
                 if one is not None
             ]
         )
@@ -137,6 +148,17 @@ class LearningMetrics:
             for estimate, number in estimates.items():
                 metrics.policy_value.labels(model, estimate).set(number)
 
+    def worth(self, table: WorthTable) -> None:
+        """Note what the signals of a model are worth, where that is known."""
+        model = table.model
+        self._metrics.drop_worth(model)
+        for row in table.rows:
+            estimates = {"estimate": row.log_odds, "low": row.low, "high": row.high}
+            label = self._metrics.signal_label(model, row.signal)
+            for estimate, number in estimates.items():
+                if number is not None and label == row.signal and row.segment != ALL_SEGMENTS:
+                    self._metrics.signal_worth.labels(model, row.segment or ALL_SEGMENTS, label, estimate).set(number)
+
     def restored(self, model: str, version: int, published_at: float | None) -> None:
         """Note the policy that was published before a restart, and when (seconds since 1970), if that is known."""
         self._metrics.policy_version.labels(model).set(version)
@@ -169,6 +191,7 @@ class LearningMetrics:
         """
         self._metrics.drop_interaction_partition(partition)
         for model in models:
+            self._leaks.leave(partition, model)
             # Of a sharded model this worker may hold other partitions still.
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)

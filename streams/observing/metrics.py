@@ -43,12 +43,19 @@ class Declared(NamedTuple):
 class Metrics:
     """The metrics of one worker, in a registry of their own."""
 
-    def __init__(self) -> None:  # noqa: PLR0915 - a statement each
+    def __init__(self) -> None:  # noqa: PLR0915 - one declaration after another
         registry = self.registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram, bulk_histogram = partial(Histogram, registry=registry), partial(BulkHistogram, registry=registry)
 
         self.started = gauge("groundswell_started_timestamp_seconds", "when this worker started")
+
+        self.condition = gauge(
+            "groundswell_condition",
+            "1 while something is not as it should be; docs/runbook.md has a section for each, and severity note for "
+            "what needs nobody. subject is the model or topic that it is about",
+            ["condition", "subject", "severity"],
+        )
 
         # what comes in
         self.received = counter("groundswell_received", "records read, by topic", ["topic"])
@@ -82,6 +89,12 @@ class Metrics:
             "groundswell_feedback_lateness_seconds",
             "event time by which late feedback missed the wait; 0 where it occurred in time and was logged too late",
             buckets=DELAY_BUCKETS,
+        )
+        self.segment_feedback = counter(
+            "groundswell_segment_feedback",
+            "feedback of a sample of the impressions by segment, for models with a section [segments.NAME], that came "
+            "in_time or late; late also where its impression is remembered no longer and it counts as an orphan above",
+            ["model", "segment", "outcome"],
         )
         self.join_delay = histogram(
             "groundswell_join_delay_seconds",
@@ -176,6 +189,14 @@ class Metrics:
             ["model", "setting"],
         )
 
+        self.leaking_signals = gauge(
+            "groundswell_leaking_signals",
+            "signals that tell which action was shown whatever the person thinks of it: the share of the signal (or of "
+            "its value) that the action explained when it was found. `left_out` is true where it is not learned from "
+            "for that, false where it is named in the configuration, as definite, indifferent or trusted. Of a sharded "
+            "model, what any partition here found",
+            ["model", "signal", "left_out"],
+        )
         self.propensity_checks = counter(
             "groundswell_propensity_checks",
             "interactions (a sample) whose stated policy was at hand to compare with what was shown",
@@ -199,6 +220,14 @@ class Metrics:
             "interval of snips), or logged (what was really shown). A sub-sampled log counts by its weights; "
             "interactions with very many features are left out",
             ["model", "estimate"],
+        )
+
+        self.signal_worth = gauge(
+            "groundswell_signal_worth_log_odds",
+            "log odds of satisfied against not where a signal came, as of the last checkpoint, if all actions were "
+            "shown alike: estimate, and low and high, its interval, absent where there is no bound. Of segments only "
+            "where there is a section [segments.NAME], else all is empty; absent where the learner is in doubt",
+            ["model", "segment", "signal", "estimate"],
         )
 
         # policies and checkpoints
@@ -266,6 +295,11 @@ class Metrics:
             return signal
         return OTHER_SIGNAL
 
+    def drop_condition(self, condition: str, subject: str) -> None:
+        """Say that something is well again."""
+        for severity in ("warning", "note"):
+            _drop(self.condition, condition, subject, severity)
+
     def drop_event_partition(self, partition: int) -> None:
         """Forget the gauges of a partition of the join that has gone to another worker."""
         for gauge in (self.pending, self.early, self.watermark):
@@ -295,6 +329,16 @@ class Metrics:
         for estimate in ESTIMATES:
             _drop(self.policy_value, model, estimate)
 
+    def drop_worth(self, model: str) -> None:
+        """Forget what the signals of a model are worth."""
+        for labels in [labels for labels in self.signal_worth._metrics if labels[0] == model]:
+            _drop(self.signal_worth, *labels)
+
+    def drop_leaks(self, model: str) -> None:
+        """Forget which signals of a model tell the action."""
+        for labels in [labels for labels in self.leaking_signals._metrics if labels[0] == model]:
+            _drop(self.leaking_signals, *labels)
+
     def drop_model(self, model: str) -> None:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
@@ -308,6 +352,8 @@ class Metrics:
             _drop(self.violated, model, assumption)
         for setting in ("users", "signals"):
             _drop(self.forgotten, model, setting)
+        self.drop_worth(model)
+        self.drop_leaks(model)
         self.drop_policy(model)
 
 

@@ -65,14 +65,16 @@ def readable_log(path: Path, mapping: Mapping | DsjsonMapping) -> ReadableLog:
 class Examination:
     """What was found in a log of which everything has been checked.
 
-    `refused` are the numbers of rows that a worker would refuse, `dropped` rows of feedback likewise. `newest` is the
-    largest event time (ms), `backward_ms` by how much feedback came before its impression at most.
+    `refused` are the numbers of rows that a worker would refuse, `dropped` rows of feedback likewise. `oldest` is the
+    least event time of an impression (ms), None where there is none, `newest` the largest event time, `backward_ms` by
+    how much feedback came before its impression at most.
     """
 
     feedback: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
     late: int = 0
+    oldest: int | None = None
     newest: int = 0
     backward_ms: int = 0
     refused: set[int] = field(default_factory=set)
@@ -110,6 +112,7 @@ def examine(
             raise ReplayError(f"{place}: {latest - shown_at} ms before an earlier row; remove sorted_by_time = true")
         latest = shown_at
         found.newest = max(found.newest, shown_at)
+        found.oldest = shown_at if found.oldest is None else min(found.oldest, shown_at)
         found.actions[impression.actions[impression.chosen].id] += 1
         found.unanswered += not feedback
         for piece in feedback:

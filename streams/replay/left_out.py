@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.words import counted
+
 
 class RowError(ValueError):
     """A row that makes no valid message. `field` is the mapping's or the file's, `detail` what is wrong with it."""
@@ -62,7 +64,7 @@ class LeftOut:
         """Yield a line for each reason."""
         for reason, count in (*self.wrong.most_common(), *self.aside.most_common()):
             place, told = self._first[reason]
-            rows = "1 row" if count == 1 else f"{count} rows, the first"
+            rows = counted(count, "row", "rows, the first")
             yield f"{rows}: {place}: {told}"
 
     def first_wrong(self) -> str | None:

@@ -34,7 +34,6 @@ from streams.replay.mapped_rows import (
     time_of,
 )
 from streams.replay.mapping import Mapping, MappingError
-from streams.replay.parquet_rows import ParquetRows
 from streams.replay.tables import Table, Wanted
 from streams.replay.text_rows import Dialect, TextRows
 
@@ -381,6 +380,8 @@ def open_table(path: Path, wanted: Sequence[Wanted], mapping: Mapping) -> Table:
     if plain.endswith((".jsonl", ".ndjson", ".json")):
         return JsonRows(path, wanted)
     if path.name.lower().endswith(".parquet"):
+        from streams.replay.parquet_rows import ParquetRows  # noqa: PLC0415  # Polars comes with the extra `replay`
+
         return ParquetRows(path, wanted)
     raise MappingError(f"{path}: expected .csv, .tsv, .jsonl, .ndjson (each also .gz or .zst) or .parquet")
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from pydantic import ValidationError
 
+from streams.declared_settings import DeclarationError, Place, explained, line_of, read_tables
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.mapping import Mapping, MappingError
+
+SHIPPED: Final = Path(__file__).with_name("mappings")
+
+
+def mapping_path(named: str) -> Path:
+    """Return the file of a mapping: the one of this path, or the shipped one of this name.
+
+    Raises MappingError where there is neither.
+    """
+    shipped = sorted(SHIPPED.glob("*.toml"))
+    path = next((one for one in shipped if one.stem == named), Path(named))
+    if not path.is_file():
+        raise MappingError(
+            f"no mapping at {named}: name a TOML file, or one that is shipped: {', '.join(one.stem for one in shipped)}"
+        )
+    return path
 
 
 def load_mapping(path: Path) -> Mapping | DsjsonMapping:
@@ -17,18 +33,17 @@ def load_mapping(path: Path) -> Mapping | DsjsonMapping:
 
     Raises MappingError with one line per field that is wrong.
     """
+
+    def source(place: Place) -> str:
+        line = line_of(text, place)
+        return str(path) if line is None else f"{path}:{line}"
+
     try:
-        declared: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{path}: not valid TOML: {error}") from error
-    try:
-        return (DsjsonMapping if "format" in declared else Mapping).model_validate(declared)
-    except ValidationError as error:
-        faults = (
-            f"  {'.'.join(str(part) for part in fault['loc']) or 'mapping'}: "
-            f"{fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        )
-        raise MappingError("\n".join([f"{path} is not a mapping:", *faults])) from error
+        text, declared = read_tables(path)
+        kind = DsjsonMapping if "format" in declared else Mapping
+        try:
+            return kind.model_validate(declared)
+        except ValidationError as error:
+            raise explained(error, kind, source, quoted=lambda _: True) from None
+    except DeclarationError as error:
+        raise MappingError(str(error)) from error

@@ -6,8 +6,8 @@ Everything is read and checked before anything is sent.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Lookup
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from streams.replay.dsjson import DsjsonMapping
 from streams.replay.event_time_pace import Pace, in_event_time
 from streams.replay.examination import ReadableLog, ReplayError, beside, examine, found_good, readable_log, summed_up
 from streams.replay.mapping import Mapping
+from streams.replay.newest_events import in_words
 from streams.replay.standards import Standards
 from streams.replay.summary import ReplaySummary
+from streams.words import counted
 
 WATERMARK_MARGIN_MS = 3_600_000
 MESSAGES_PER_WATERMARK = 10_000
@@ -49,6 +51,8 @@ def replay(
     standards: Standards | None = None,
     check: bool = False,
     watermark_margin_ms: int = WATERMARK_MARGIN_MS,
+    newest_there: Callable[[Lookup[str, Sequence[int]]], int | None] | None = None,
+    late_after_ms: int = 0,
     security: Lookup[str, Any] | None = None,
 ) -> ReplaySummary:
     """Check the log at `path`, produce it to the two topics in event-time order, then mark the end of input.
@@ -56,7 +60,9 @@ def replay(
     `speed` is a multiple of real time, None as fast as the broker takes it; `limit` replays the first rows
     only. With `check` nothing is sent. `standards` is what the worker takes. The end is a watermark on every partition
     of both topics, `watermark_margin_ms` after the newest event time (but not in the future): choose no less than the
-    join's wait and grace. `security` is what clients need beyond the address.
+    join's wait and grace. `newest_there` says the newest event time on these partitions of topics: where that is more
+    than `late_after_ms` after the oldest of the log, which would then be set aside as late, nothing is sent. `security`
+    is what clients need beyond the address.
 
     Raises MappingError where mapping, log and configuration do not fit, ReplayError for bad rows, SendError where the
     broker does not take a message, ValueError for a speed that is not positive.
@@ -78,6 +84,8 @@ def replay(
             return summary
         with AcknowledgedProducer(bootstrap_servers, security=security) as producer:
             partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
+            if newest_there is not None:
+                _refuse_beside_newer(found.oldest, newest_there(partitions), late_after_ms)
             shown = progress.add_task(f"{path.name}, sent", total=summary.impressions)
             encode = msgspec.json.Encoder().encode
             messages = in_event_time(found_good(log, found, limit), found.backward_ms)
@@ -105,12 +113,23 @@ def _stop_at_wrong_rows(log: ReadableLog, mapping: Mapping | DsjsonMapping, summ
             "\n".join(
                 [
                     f"{wrong[0].first_wrong()}",
-                    f"{count} row{'s are' if count > 1 else ' is'} wrong, so nothing was sent; mend the file, or set "
+                    f"{counted(count, 'row is', 'rows are')} wrong, so nothing was sent; mend the file, or set "
                     'bad_rows = "skip" to leave such rows out',
                     *summary.sums(),
                 ]
             )
         )
+
+
+def _refuse_beside_newer(oldest: int | None, there: int | None, late_after_ms: int) -> None:
+    if oldest is None or there is None or there < oldest + late_after_ms:
+        return
+    raise ReplayError(
+        f"nothing was sent: the topics already hold events (or an end of input) of {in_words(there)}, and the log "
+        f"begins at {in_words(oldest)}. Event time does not go back: what is older by more than join.wait and "
+        f"join.grace ({late_after_ms / 1000:g} s) would be set aside as late_impression and not be learned. Replay "
+        "into fresh topics, or the older log first; --anyway sends it all the same"
+    )
 
 
 def _mark(producer: AcknowledgedProducer, partitions: Lookup[str, Sequence[int]], reached: int) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.words import counted
+
 
 @dataclass(frozen=True)
 class FeedbackFileSummary:
@@ -51,24 +53,27 @@ class ReplaySummary:
     def in_words(self) -> Iterator[str]:
         """Yield what to tell of it, line by line."""
         yield (
-            f"{self.impressions} impressions of {self.rows} rows ({self.duplicates} repeated, "
-            f"{sum(self.refused.values())} left out), feedback {dict(self.feedback)}, unanswered {self.unanswered}, "
+            f"{counted(self.impressions, 'impression')} of {counted(self.rows, 'row')} ({self.duplicates:,} repeated, "
+            f"{sum(self.refused.values()):,} left out), feedback {dict(self.feedback)}, unanswered {self.unanswered}, "
             f"{self.seconds:.1f} s" + (" (checked, nothing was sent)" if self.watermark is None else "")
         )
         yield from self.sums()
         if self.late:
-            yield f"{self.late} pieces of feedback come after the join's wait and will not count: see join.wait"
+            yield (
+                f"{counted(self.late, 'piece of feedback comes', 'pieces of feedback come')} after the join's wait "
+                "and will not count: see join.wait"
+            )
 
     def sums(self) -> Iterator[str]:
         """Yield how the rows add up, and why some were left out."""
-        beyond = f" + {self.beyond_limit} beyond the limit" if self.beyond_limit else ""
+        beyond = f" + {self.beyond_limit:,} beyond the limit" if self.beyond_limit else ""
         yield (
-            f"{self.rows} rows = {self.impressions} impressions + {self.duplicates} repeated + "
-            f"{sum(self.refused.values())} left out{beyond}"
+            f"{counted(self.rows, 'row')} = {counted(self.impressions, 'impression')} + {self.duplicates:,} repeated + "
+            f"{sum(self.refused.values()):,} left out{beyond}"
         )
         for file in self.feedback_files:
             yield (
-                f"{file.path.name}: {file.rows} rows = {file.joined} of impressions replayed + {file.stray} of none + "
-                f"{file.left_out} left out; {file.repeats} repeats"
+                f"{file.path.name}: {counted(file.rows, 'row')} = {file.joined:,} of impressions replayed + "
+                f"{file.stray:,} of none + {file.left_out:,} left out; {counted(file.repeats, 'repeat')}"
             )
         yield from (f"left out, {reason}" for reason in self.reasons)

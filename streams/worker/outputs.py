@@ -11,6 +11,7 @@ import msgspec
 from kafka.partitioner.default import murmur2
 
 from groundswell.events import Reward
+from groundswell.worth import WorthTable
 from processors.admission.event_records import Refusal
 from processors.join.entries import Stray
 from streams.kafka.batch_writer import BatchWriter
@@ -94,6 +95,10 @@ class Outputs:
     def checkpoint(self, partition: int, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a checkpoint, in order."""
         self._writer.extend(self._topics.checkpoints, partition, records)
+
+    def signal_worth(self, table: WorthTable) -> None:
+        """Write what the signals of a model are worth."""
+        self._writer.append(self._topics.signal_worth, 0, table.model.encode(), _encode(table))
 
     async def flush(self) -> None:
         """Wait until the broker has acknowledged everything."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from processors.admission.event_records import Admission, Reason, Refusal
@@ -31,8 +31,12 @@ from state.journal import JoinJournal
 from state.segment_table import SegmentStore
 from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.kafka.topics import NO_ID, refuse_another
+from streams.observing.context_segments import Segments
+from streams.observing.late_by_segment import LateBySegment
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings
+from streams.worker.first_words import FirstClosing
 from streams.worker.idle_logs import IdleLogs
 from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps
@@ -51,11 +55,23 @@ class JoinWiring:
     metrics: Metrics
     clock: Callable[[], float] = time.time
     """The wall clock, in seconds."""
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the topics, where they are known."""
 
     @cached_property
     def admission(self) -> Admission:
         """Admission with what it remembers of actions: once for all partitions."""
         return Admission(self.settings.models, self.settings.max_ahead_ms)
+
+    @cached_property
+    def first_closing(self) -> FirstClosing:
+        """What is said of the first impression: once for all partitions."""
+        return FirstClosing(self.settings.join)
+
+    @cached_property
+    def segments(self) -> Mapping[str, Segments]:
+        """The segments of each model that has some: the same for all partitions."""
+        return {model: Segments(settings) for model, settings in self.settings.segments.items()}
 
 
 class PartitionJoin:
@@ -71,16 +87,26 @@ class PartitionJoin:
         self._clock = wiring.clock
         self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = wiring.admission
+        self._first_closing = wiring.first_closing
         self._join = Join(settings.join)
         window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
         spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
-        self._journal = JoinJournal(wiring.table, partition, window_ms, spill)
+        ids, topics = wiring.topic_ids, settings.topics
+        self._ids = ids.get(topics.impressions, NO_ID), ids.get(topics.feedback, NO_ID)
+        self._journal = JoinJournal(wiring.table, partition, window_ms, spill, self._ids)
+        self._late = LateBySegment(wiring.metrics, wiring.segments)
         self._idle = IdleLogs(settings.join.idle, settings.topics.impressions, settings.topics.feedback)
         self._steps = WholeSteps()
 
     def restore(self) -> None:
-        """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own."""
+        """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own.
+
+        Raises `TopicChangedError` where that is of a topic that is no longer there.
+        """
         mark = self._journal.restore(self._join)
+        refuse_another(self._topics.impressions, mark.impressions_topic, self._ids[0])
+        refuse_another(self._topics.feedback, mark.feedback_topic, self._ids[1])
+        self._source_topic = mark.source_topic
         self.impressions = Cursor(mark.impressions_offset)
         self.feedback = Cursor(mark.feedback_offset)
         self._idle.restore(self._join, (mark.impressions_reached_at, mark.feedback_reached_at))
@@ -102,6 +128,7 @@ class PartitionJoin:
                     results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
                     shown = []
             results.append(self._join.add_impressions(shown))
+            self._first_closing.impressions_came(shown)
             self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, refused)
 
@@ -143,7 +170,9 @@ class PartitionJoin:
         outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
         self._write_interactions(closed, outputs)
+        self._late.closed(closed)
         for step in steps:
+            self._late.strays(step.strays)
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
@@ -161,7 +190,7 @@ class PartitionJoin:
     def _write_interactions(self, closed: list[Pending], outputs: Outputs) -> None:
         floor = floor_of(closed, self._join.floor, self.impressions.offset)
         for model, some in _by_model(closed).items():
-            values = encode_interactions(some, self.partition, floor)
+            values = encode_interactions(some, self.partition, floor, self._source_topic)
             # A model may have left the configuration while its impressions were pending.
             feature = self._shard_features.get(model)
             if feature is None:
@@ -201,6 +230,7 @@ class PartitionJoin:
             place = Place(self._topics.impressions, self.partition, impression.offset)
             refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
             outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
+            self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
         for late in step.late:
             impression = late.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)

@@ -10,12 +10,15 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from groundswell import policy
-from groundswell.chunks import assemble, split, used_slot
+from groundswell.chunks import split, used_slot
+from groundswell.worth import WorthTable
 from processors.admission.event_records import Refusal
 from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
 from processors.learners.learner import Learner
@@ -25,16 +28,17 @@ from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.wire.log_records import LogRecord, parts
 from state import checkpoints
-from state.checkpoints import Checkpoint, Publication
+from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.kafka.topics import NO_ID, refuse_another
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.logs import get_log
 from streams.settings import Settings
+from streams.worker.model_worth import ModelWorth
 from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps
 
 LOG = get_log(__name__)
-CHECKPOINT_KEY = b"learners"
 WEIGHTS_PER_INTERACTION = 5
 """A large policy is published less often: by 0.7 us a weight, publishing costs a fifth of learning."""
 STRETCH = 20
@@ -52,6 +56,8 @@ class LearningWiring:
     metrics: LearningMetrics
     kept: Callable[[], Awaitable[bool]]
     """Says whether the partition is still this worker's to write policies and checkpoints of."""
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the topics, where they are known."""
 
     @cached_property
     def reader(self) -> InteractionReader:
@@ -72,7 +78,7 @@ class PartitionLearner:
         """Restore what the newest complete checkpoint says; write no policy over the chunks of a published one.
 
         `checkpoint` and `policies` hold the newest record of each key of those topics. Raises `CheckpointError`
-        where the checkpoint cannot be used.
+        where the checkpoint cannot be used, `TopicChangedError` where it is of interactions that are no longer there.
         """
         self.partition = partition
         self._settings = wiring.settings
@@ -83,30 +89,38 @@ class PartitionLearner:
         self._learners: dict[str, Learner] = {}
         # What was learned of models that are not configured now is kept for when they are again.
         self._unconfigured: dict[str, dict[str, Any]] = {}
+        self._worths: dict[str, ModelWorth] = {}
+        self._worth_states: dict[str, dict[str, Any]] = {}
+        self._worths_of_others: dict[str, Sequence[Mapping[str, Any]]] = {}
         self._reader = wiring.reader
         self._ledger = Ledger()
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
         self._taken_in: dict[str, Sequence[Contribution]] = {}
         self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
-        value, self._slot = assemble(CHECKPOINT_KEY, checkpoint)
+        self._lineages: dict[str, str] = {}
+        self._slot = 0
         self.interactions = Cursor(0)
-        if value is not None:
-            self._restore(checkpoints.decode(value))
-        elif checkpoint.get(CHECKPOINT_KEY) is not None:
-            raise checkpoints.CheckpointError(
-                f"the checkpoint of partition {partition} is not complete: chunks are missing or of another one. "
-                "Delete its records from the checkpoints topic to learn again from the start of the interactions."
-            )
+        self._interactions_topic = wiring.topic_ids.get(wiring.settings.topics.interactions, NO_ID)
+        try:
+            stored = checkpoints.stored(checkpoint)
+        except CheckpointError as error:
+            raise CheckpointError(f"partition {partition}: {error}") from error
+        if stored is not None:
+            self._slot = stored.slot
+            self._restore(stored.checkpoint)
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
         self._seconds_to_encode = 0.0
         self._steps = WholeSteps()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        refuse_another(self._settings.topics.interactions, checkpoint.interactions_topic, self._interactions_topic)
+        self._interactions_topic = self._interactions_topic or checkpoint.interactions_topic
         self.interactions = Cursor(checkpoint.offset)
         self._ledger = Ledger.restore(checkpoint.ledger)
         self._publications = checkpoint.publications
+        self._worth_states, self._lineages = dict(checkpoint.worths), checkpoint.lineages
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
@@ -174,10 +188,12 @@ class PartitionLearner:
             stretch = interactions[begin : begin + publication.due - learner.interactions_included]
             begin += len(stretch)
             rewards = learner.learn_stretch(stretch)
+            self._worths[model].learned(stretch, rewards)
             self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
             self._delays.learned(model, stretch.read, rewards, time.time())
             self._metrics.forgot(model, learner.forgotten)
             self._metrics.assumed(model, learner.violated)
+            self._metrics.leaking(self.partition, model, learner.leaking)
             outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
@@ -191,8 +207,13 @@ class PartitionLearner:
 
     def _add(self, model: str, learner: Learner) -> None:
         self._learners[model] = learner
+        settings = self._settings
+        self._worths[model] = ModelWorth(
+            settings.models[model], settings.segments.get(model), self._worth_states.get(model)
+        )
         self._publications.setdefault(model, Publication(self._settings.learning.publish_interactions))
         self._metrics.follow(self.partition, model, learner.statistics)
+        self._metrics.leaking(self.partition, model, learner.leaking)
 
     def take_in(self, model: str, contributions: Sequence[Contribution]) -> None:
         """Let the learner of a sharded model take in what the other partitions' shards contributed so far."""
@@ -202,6 +223,16 @@ class PartitionLearner:
         assert isinstance(learner, ShardLearner)
         learner.take_in(contributions)
         self._taken_in[model] = contributions
+
+    def take_worths(self, model: str, worths: Sequence[Mapping[str, Any]]) -> None:
+        """Let what the signals of a sharded model are worth include what the other partitions' shards saw so far."""
+        self._worths_of_others[model] = worths
+
+    def worth(self, model: str) -> WorthTable | None:
+        """Return what the signals of a model are worth, if this partition is the one that says so."""
+        if model not in self._worths or not self._publishes(model):
+            return None
+        return self._worths[model].table(self._learners[model].version, self._worths_of_others.get(model, ()))
 
     def _is_new(self, model: str, contributions: Sequence[Contribution]) -> bool:
         taken = self._taken_in.get(model, ())
@@ -225,6 +256,8 @@ class PartitionLearner:
         if not publishes:
             return 0
         snapshot = learner.snapshot(publication.parent)
+        if lineage := self._lineages.get(model):
+            snapshot = msgspec.structs.replace(snapshot, lineage=lineage)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
         outputs.policy(records)
         publication.published_at = time.time()
@@ -270,14 +303,21 @@ class PartitionLearner:
         started = time.monotonic()
         learned = {name: learner.state() for name, learner in self._learners.items()}
         states = dict(sorted((self._unconfigured | learned).items()))
+        worths = dict(sorted((self._worth_states | {name: one.state() for name, one in self._worths.items()}).items()))
+        tables = [table for table in map(self.worth, self._worths) if table is not None and table.rows]
         # A large state takes seconds to compress. It is a copy; publications do not change under the partition's lock.
-        checkpoint = Checkpoint(offset, self._ledger.state(), states, self._publications)
+        checkpoint = Checkpoint(
+            offset, self._ledger.state(), states, self._publications, worths, self._lineages, self._interactions_topic
+        )
         value = await asyncio.to_thread(checkpoints.encode, checkpoint)
         self._seconds_to_encode = time.monotonic() - started
         if not await self._kept():
             return
         outputs = self._outputs()
         records, self._slot = split(CHECKPOINT_KEY, value, self._slot)
+        for table in tables:
+            outputs.signal_worth(table)
+            self._metrics.worth(table)
         outputs.checkpoint(self.partition, records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
+import sys
 import threading
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import faust
 
 from processors.admission.event_records import Admission
 from processors.learners.learner_choice import warm_up
-from streams.kafka.topics import check_topics
+from processors.learners.stock_models import EstimatorError
+from streams.kafka.security import SecurityError
+from streams.kafka.topics import TopicError, check_topics
 from streams.observing.logs import get_log, set_up_logs
+from streams.settings import HttpSettings
+from streams.worker.first_words import say_what_starts
 from streams.worker.garbage_collection import collect_seldom
 from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 STOP_SECONDS = 9.0
 """How long a graceful stop may take; supervisors kill after ten. Nothing is lost by ending at once."""
+
+
+class PageError(Exception):
+    """The worker cannot serve its page where it is told to; the message says why and which setting to change."""
+
+
+REFUSALS: Final = (EstimatorError, PageError, SecurityError, TopicError)
+"""What keeps a worker from its start, each with what to do about it."""
 
 
 class PunctualWorker(faust.Worker):
@@ -35,11 +50,14 @@ class PunctualWorker(faust.Worker):
         """Check settings and topics, then run until SIGINT or SIGTERM. Ends the process.
 
         Raises `TopicError` where a topic is missing or not as it has to be, `SecurityError` where Kafka does not let
-        this worker in, or forbids something that it needs, and `EstimatorError` for one that cannot serve.
+        this worker in, or forbids something that it needs, `PageError` where another program has the port of the page,
+        and `EstimatorError` for one that cannot serve.
         """
         settings = self.app.settings
         set_up_logs(settings.log_level, settings.log_format)
-        check_topics(settings.kafka, settings.topics)
+        say_what_starts(settings)
+        check_page(settings.http)
+        self.app.topic_ids.update(check_topics(settings.kafka, settings.topics))
         warm_up(settings.models.values())
         Admission(settings.models, settings.max_ahead_ms).impressions(
             []
@@ -55,11 +73,18 @@ class PunctualWorker(faust.Worker):
         await super().stop()
 
     def stop_and_shutdown(self) -> None:
-        """End everything; where it ends by a failure, the last line of the log says which."""
+        """End everything; where it ends by a failure, the last line of the log says which.
+
+        What failed was logged with its traceback where it failed; what fails in the course of ending is no reason.
+        """
         try:
             super().stop_and_shutdown()
-        finally:
+        except BaseException:
+            if self.app.failure is None:
+                raise
+        if self.app.failure is not None:
             self._say_why()
+            raise SystemExit(1)
 
     def _end_abruptly(self) -> None:
         LOG.error(
@@ -73,3 +98,36 @@ class PunctualWorker(faust.Worker):
     def _say_why(self) -> None:
         if self.app.failure is not None:
             LOG.critical(f"The worker ends: {self.app.failure}")
+
+
+class WorkerOfFaust(PunctualWorker):
+    """Started by `faust -A streams.app worker`, whose command line would show a refusal as a traceback."""
+
+    def execute_from_commandline(self) -> NoReturn:
+        """Do the same; where it cannot start, say why and exit with 2."""
+        try:
+            super().execute_from_commandline()
+        except REFUSALS as refusal:
+            sys.stderr.write(f"groundswell: {refusal}\n")
+            sys.exit(2)
+
+
+def check_page(http: HttpSettings) -> None:
+    """Raise `PageError` where the page's address cannot be had: Faust would find out amid its start."""
+    try:
+        found = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the server itself does: connections of the last worker that fade away do not hold the port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PageError(
+                f"port {http.port} of {http.host} is taken, by another worker perhaps: set http.port (or "
+                "GROUNDSWELL_HTTP__PORT) to one that is free"
+            ) from error
+        raise PageError(
+            f"the page cannot be served at {http.host}:{http.port}: {error.strerror or error}. Set http.host and "
+            "http.port to an address of this machine"
+        ) from error

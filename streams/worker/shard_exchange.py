@@ -10,24 +10,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from groundswell.chunks import assemble
 from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
 from state import checkpoints
-from state.checkpoints import CheckpointError
+from state.checkpoints import CheckpointError, IncompleteError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
-from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
 LOOK_SECONDS = 0.5
+Shared = TypeVar("Shared")
 
 
 def add_shard_exchange(app: Groundswell) -> None:
@@ -48,6 +49,7 @@ class ShardExchange:
         self._models = {name: model for name, model in app.settings.models.items() if model.sharded_by is not None}
         self._newest: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         self._contributions: dict[int, dict[str, Contribution]] = {}
+        self._worths: dict[int, dict[str, dict[str, Any]]] = {}
         self._changed: set[int] = set()
         self._next = 0.0
 
@@ -77,17 +79,20 @@ class ShardExchange:
 
     def _read(self, partitions: list[int]) -> dict[int, dict[str, Contribution]]:
         """Return what the newest whole checkpoints of these partitions contribute to each model."""
-        result = {}
+        result: dict[int, dict[str, Contribution]] = {}
         for partition in partitions:
-            newest = self._newest[partition]
-            value, _ = assemble(CHECKPOINT_KEY, newest)
-            if value is not None:
-                try:
-                    result[partition] = self._contributed(partition, checkpoints.decode(value))
-                except CheckpointError as error:
-                    LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
-            elif newest.get(CHECKPOINT_KEY) is None:
-                result[partition] = {}  # deleted: that partition learns anew
+            try:
+                stored = checkpoints.stored(self._newest[partition])
+            except IncompleteError:
+                continue  # the rest of it comes
+            except CheckpointError as error:
+                LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
+                continue
+            if stored is None:
+                result[partition], self._worths[partition] = {}, {}  # deleted: that partition learns anew
+            else:
+                result[partition] = self._contributed(partition, stored.checkpoint)
+                self._worths[partition] = stored.checkpoint.worths
         return result
 
     def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:
@@ -107,12 +112,14 @@ class ShardExchange:
             async with held.learner_lock(partition):
                 if learner := held.learners.get(partition):
                     for model in self._models:
-                        learner.take_in(model, self._of_others(model, partition))
+                        learner.take_in(model, self._of_others(model, partition, self._contributions))
+                        learner.take_worths(model, self._of_others(model, partition, self._worths))
 
-    def _of_others(self, model: str, partition: int) -> list[Contribution]:
+    @staticmethod
+    def _of_others(model: str, partition: int, contributions: Mapping[int, Mapping[str, Shared]]) -> list[Shared]:
         return [
             contributed[model]
-            for other, contributed in sorted(self._contributions.items())
+            for other, contributed in sorted(contributions.items())
             if other != partition and model in contributed
         ]
 

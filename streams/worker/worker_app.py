@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ from state.segment_table import SegmentTable
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
+from streams.observing.conditions import Conditions
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.liveness import Liveness
 from streams.observing.logs import get_log
@@ -38,8 +39,11 @@ class Groundswell(RecordBatchApp):
         self.failure: BaseException | None = None
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
+        self.conditions = Conditions(self.metrics)
         self.partitions = HeldPartitions()
         self.liveness = Liveness(settings.http.stuck_seconds)
+        self.topic_ids: dict[str, str] = {}
+        """The ids that the topics had when the worker started."""
         topics = settings.topics
         self.impressions = self.batched_topic(topics.impressions, topics.event_partitions)
         self.feedback = self.batched_topic(topics.feedback, topics.event_partitions)
@@ -49,12 +53,24 @@ class Groundswell(RecordBatchApp):
         self._restoring = ThreadPoolExecutor(1, thread_name_prefix="restore")
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
-        self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics)
+        self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics, topic_ids=self.topic_ids)
         self._learning_wiring = LearningWiring(
-            settings, self._outputs, LearningMetrics(self.metrics, settings.segments), self.membership.kept
+            settings,
+            self._outputs,
+            LearningMetrics(self.metrics, settings.segments),
+            self.membership.kept,
+            self.topic_ids,
         )
+        self.early_tasks: list[Callable[[], Awaitable[None]]] = []
+        """What runs from the start on: Faust begins tasks and timers once it has partitions, which may never be."""
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
+
+    async def on_start(self) -> None:
+        """Begin what has not to wait for partitions."""
+        await super().on_start()
+        for task in self.early_tasks:
+            self.add_future(task())
 
     async def crash(self, reason: BaseException) -> None:
         """End the worker; what fails in the course of it is not the reason."""

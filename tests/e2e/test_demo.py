@@ -52,7 +52,7 @@ def test_a_lost_and_a_repeated_lesson_are_found(out: Path, monkeypatch: pytest.M
     monkeypatch.setattr(run, "STALL_SECONDS", 12.0)
     printed = io.StringIO()
     assert run.run_demo(1000, 12, out, rate=600, console=Console(file=printed, width=100)) == 1
-    assert "1 impressions are not learned" in printed.getvalue()
+    assert "1 impression is not learned" in printed.getvalue()
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["lost"], summary["learned_twice"]) == (1, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -125,11 +126,18 @@ def test_it_explains_itself_and_goes_on_by_itself(watched: Watched, tmp_path: Pa
     )
     assert lower <= value <= upper
     assert value > 0.5
+    clicks = page.locator("#worth tbody tr").filter(has=page.get_by_text("click", exact=True))
+    expect(clicks).to_contain_text(re.compile(r"satisfied in (over )?9\d%"), timeout=PATIENCE * 1000)
+    expect(clicks).to_contain_text("all")
+    expect(page.locator("#worth tbody tr").filter(has=page.get_by_text("none", exact=True))).to_contain_text(
+        "by configuration"
+    )
     assert page.locator("#rates polyline").count() == 3
     assert "+1 satisfied" in (page.locator("#rates svg").get_attribute("aria-label") or "")
     assert watched.text("#policy").startswith("version ")
     assert "holds all partitions" in watched.text("#worker")
     assert "impressions closed with feedback" in watched.text("#join")
+    assert watched.text("#conditions").startswith("Well")
     _photograph(page, Path(SCREENSHOT) if SCREENSHOT else tmp_path / "page.png")
 
     before = watched.learned(), watched.text("#join"), page.locator("#rates polyline").first.get_attribute("points")

@@ -24,20 +24,20 @@ ACTIONS = 5
 class Day:
     """People who are shown something, and answer within the wait, event after event.
 
-    Nothing of theirs lies on the partition to `avoid`.
+    Nothing of theirs lies on the partition to `avoid`. Another day begins with a `first` number beyond those before.
     """
 
-    def __init__(self, servers: str, *, avoid: int | None = None) -> None:
+    def __init__(self, servers: str, *, avoid: int | None = None, first: int = 0) -> None:
         self._apps = Apps(servers)
         self._people = ThreeStateUsers(3, ACTIONS, 0.3, seed=0)
         self._rng = random.Random(0)
-        self._at = round(time.time() * 1000) - 3_600_000
-        self._names = self._named(avoid)
+        self._at = round(time.time() * 1000) - 3_600_000 + 1_000 * first
+        self._names = self._named(avoid, first)
         self.expected: dict[str, list[str]] = {}
 
     @staticmethod
-    def _named(avoid: int | None) -> Iterator[str]:
-        for name in (f"i{number}" for number in itertools.count()):
+    def _named(avoid: int | None, first: int) -> Iterator[str]:
+        for name in (f"i{number}" for number in itertools.count(first)):
             if contract_partition(name.encode(), TOPICS.event_partitions) != avoid:
                 yield name
 

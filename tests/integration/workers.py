@@ -183,9 +183,17 @@ class Apps:
         """Send a message under the key of the contract."""
         return self.send_bytes(topic, message["impression_id"].encode(), encode(message), partition=partition)
 
-    def send_bytes(self, topic: str, key: bytes | None, value: bytes | None, *, partition: int | None = None) -> Any:
+    def send_bytes(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> Any:
         """Send anything."""
-        return self._producer.send(topic, key=key, value=value, partition=partition)
+        return self._producer.send(topic, key=key, value=value, partition=partition, headers=list(headers))
 
     def end(self, occurred_at: int) -> None:
         """Promise on every partition that nothing older follows."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import Action, Features, Impression, Interaction, Source
+from groundswell.events import Action, Features, Feedback, Impression, Interaction, Source
 
 ACTIONS = [Action(f"a{i}") for i in range(5)]
 
@@ -20,8 +20,12 @@ def interaction(
     propensity: float | None = None,
     signals: Sequence[str] = ("none",),
     weight: float = 1.0,
+    values: Sequence[tuple[str, float | None]] = (),
 ) -> Interaction:
-    """Return one interaction; by default the action was drawn uniformly."""
+    """Return one interaction; by default the action was drawn uniformly.
+
+    `values` are pieces of feedback, signal and value, in the place of `signals`.
+    """
     return Interaction(
         schema_version=1,
         source=Source(0, number, number),
@@ -36,8 +40,18 @@ def interaction(
             propensity=1 / len(actions) if propensity is None else propensity,
             weight=weight,
         ),
-        feedback=[],
-        signals=list(signals),
+        feedback=[
+            Feedback(
+                schema_version=1,
+                impression_id=f"i{number}",
+                feedback_id=f"f{number}-{place}",
+                occurred_at=number,
+                signal=signal,
+                value=value,
+            )
+            for place, (signal, value) in enumerate(values)
+        ],
+        signals=list(dict.fromkeys(signal for signal, _ in values)) if values else list(signals),
     )
 
 

@@ -17,6 +17,16 @@ from streams.worker.outputs import Outputs
 from tests.factories import MODEL
 
 
+class Time:
+    """A clock that is set by hand."""
+
+    def __init__(self, now: float = 50_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def worker_settings(join: dict[str, Any] | None = None, **learning: Any) -> Settings:
     """Return settings of one model whose join is quick to close."""
     times = {"wait": 0.1, "grace": 0.02, "backward": 0.03, "remember": 0.1, "idle": 5.0, **(join or {})}

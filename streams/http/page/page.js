@@ -38,9 +38,19 @@ const VIOLATED = {
   indifference: "next to nobody is indifferent: what passes for 0 could be satisfaction",
   rare_extremes: "most people are satisfied or dissatisfied, and the rule takes that for rare",
 };
+// Why a signal has no worth, or a vague one.
+const DOUBTS = {
+  by_definition: "by configuration: not learned",
+  no_definite_signal: "no definite signal has come yet",
+  stands_for_none: "stands for “none”, which next to never comes",
+  few: "too few yet",
+  undetermined: "what it means is not determined",
+  no_indifference: "next to no “none” comes, so the interval is wide",
+};
 
 const byId = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
+const counted = (count, one) => `${whole.format(count)} ${one}${count === 1 ? "" : "s"}`;
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
 const signed = (x) => `${x < -0.005 ? "−" : x > 0.005 ? "+" : ""}${Math.abs(x).toFixed(2)}`;
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
@@ -173,6 +183,31 @@ function drawSignals(model) {
   put("further", `and ${whole.format(model.further_signals)} rarer signals`);
 }
 
+function drawWorth(model) {
+  const bound = (x, none) => (x === null ? none : signed(x));
+  const odds = (x) => 1 / (1 + Math.exp(-x));
+  const share = (x) => (odds(x) > 0.99 ? "over 99%" : odds(x) < 0.01 ? "under 1%" : percent(odds(x)));
+  const rows = model.worth.map(({ signal, segment, log_odds, low, high, doubt }) => {
+    const known = log_odds !== null;
+    const words = [known ? `satisfied in ${share(log_odds)}` : "", doubt ? DOUBTS[doubt] ?? doubt : ""];
+    return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, signal)),
+      element("td", {}, segment === null ? "all" : element("bdi", {}, segment)),
+      element("td", { class: "number" }, known ? signed(log_odds) : "–"),
+      element("td", { class: "number" }, known ? `${bound(low, "−∞")} to ${bound(high, "+∞")}` : ""),
+      element("td", {}, words.filter((text) => text).join("; ")));
+  });
+  byId("worth").tBodies[0].replaceChildren(...rows);
+  byId("worths").hidden = !rows.length;
+}
+
+function drawLeaks(model) {
+  const rows = model.leaking.map(({ name, share, left_out }) => element("li", {}, element("bdi", {}, name),
+    `: which action was shown explains ${percent(share)} of it, who saw it nothing; ` +
+    (left_out ? "left out" : "still learned from, as the configuration names it")));
+  byId("leaking").hidden = !rows.length;
+  byId("leaks").replaceChildren(...rows);
+}
+
 function drawLearning(model, at) {
   const version = model.policy_version === null ? "none yet" : `version ${whole.format(model.policy_version)}`;
   const age = model.published === null ? "age not known" : `published ${ago(at - model.published)}`;
@@ -180,7 +215,7 @@ function drawLearning(model, at) {
   put("logged", model.value
     ? `${signed(model.value.logged)}: what was really shown, with all exploration`
     : "not known yet");
-  put("learned", `${whole.format(model.learned)} interactions`);
+  put("learned", counted(model.learned, "interaction"));
   put("doubt", model.violated.map((assumption) => VIOLATED[assumption]).join("; ") ||
     (model.rates?.[3] > 0.01 ? `the meaning of some signals: ${percent(model.rates[3])} unknown` : "nothing"));
   const lift = model.prior_log_loss ? 1 - model.log_loss / model.prior_log_loss : null;
@@ -196,16 +231,33 @@ function drawJoin(counts) {
   byId("join").tBodies[0].replaceChildren(...rows);
 }
 
+function drawConditions(conditions, at) {
+  const grave = conditions.filter((one) => one.grave);
+  const strip = byId("conditions");
+  strip.className = grave.length ? "wide look" : "wide well";
+  const rows = conditions.map((one) => {
+    const row = element("li", one.grave ? {} : { class: "note" });
+    const about = one.subject ? [element("bdi", {}, one.subject), ": "] : [];
+    const since = element("time", { datetime: new Date(one.since).toISOString() }, `for ${ago(at - one.since).replace(" ago", "")}`);
+    row.append(...about, one.says, " (", since, ") ", element("a", { href: one.runbook }, "what to do"));
+    return row;
+  });
+  strip.replaceChildren(element("p", {}, element("strong", {}, grave.length ? "Look at this" : "Well")),
+    ...(rows.length ? [element("ul", {}, ...rows)] : []));
+}
+
 function drawWorker(live) {
   const held = ({ partitions, of }) => `${partitions.length ? partitions.join(", ") : "none"} of ${of}`;
   const complete = [live.events, live.interactions].every(({ partitions, of }) => partitions.length === of);
-  put("worker", complete
+  put("worker", live.waiting_for
+    ? `A worker of group ${live.group}: ${live.waiting_for}.`
+    : complete
     ? `The only worker of group ${live.group}: it holds all partitions.`
     : `One worker of group ${live.group}. Others hold the other partitions and have pages of their own: ` +
       "what is counted here is this worker’s share.");
   put("partitions", `events ${held(live.events)}; interactions ${held(live.interactions)}`);
   put("started", `${ago(live.at - live.started)}, at ${new Date(live.started).toLocaleString("en-GB")}`);
-  put("pending", `${whole.format(live.pending)} impressions`);
+  put("pending", counted(live.pending, "impression"));
   put("lag", Object.entries(live.lag).map(([topic, count]) => `${topic} ${whole.format(count)}`).join(", "));
   const refused = Object.entries(live.dead_letters).filter(([, count]) => count);
   put("refused", refused.map(([what, count]) => `${whole.format(count)} ${what}`).join("; ") || "nothing");
@@ -223,18 +275,21 @@ function drawChoice(live) {
 function draw() {
   const live = shown;
   document.querySelector("main").hidden = false;
+  drawConditions(live.conditions, live.at);
   drawWorker(live);
   drawChoice(live);
   drawJoin(live.join);
   if (!live.model) return;
   const model = live.model;
   put("name", model.name);
-  byId("elsewhere").hidden = model.here;
+  byId("elsewhere").hidden = model.here || live.waiting_for !== null;
   put("elsewhere", `Model ${model.name} is learned by the worker that holds partition ${model.partition} of the ` +
     "interactions: see its page.");
   drawRates(model, live.at);
   drawValue(model, live.at);
   drawSignals(model);
+  drawWorth(model);
+  drawLeaks(model);
   drawLearning(model, live.at);
 }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 from typer.testing import CliRunner
 
@@ -17,14 +20,13 @@ from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell.policy import encode as encode_policy
 from processors.learners.learner_choice import learner_for
-from state.checkpoints import Checkpoint, Publication
+from state.checkpoints import CHECKPOINT_KEY, Checkpoint, Publication
 from state.checkpoints import encode as encode_checkpoint
 from streams.cli import cli
 from streams.doctor.examination import examine
 from streams.doctor.findings import Finding
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
-from streams.worker.partition_learner import CHECKPOINT_KEY
 from tests.factories import encode, feedback, impression, models
 from tests.integration.workers import TOPICS, Apps, with_topics
 from tests.unit.rounds import uniform_log
@@ -104,6 +106,43 @@ def test_a_fresh_cluster_of_apache_kafka_is_found_well(tmp_path: Path) -> None:
         "policy of feed": "none has been published",
     }
     assert found["retention of impressions"].seen == "7 days"
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_whatever_apps_compress_with_is_read(servers: str, codec: str) -> None:
+    now = round(time.time() * 1000)
+    with closing(KafkaProducer(bootstrap_servers=servers, compression_type=codec)) as producer:
+        for number in range(50):
+            producer.send("impressions", key=f"i{number}".encode(), value=encode(impression(f"i{number}", now)))
+        producer.flush()
+    assert "last 50 are valid" in examined(servers)["messages of impressions"].seen
+
+
+def test_reading_needs_no_package_for_development() -> None:
+    needed = {re.split(r"[<>=; ]", one)[0] for one in requires("groundswell-worker") or () if "extra ==" not in one}
+    assert {"cramjam", "zstandard", "lz4", "python-snappy"} <= needed
+
+
+def test_the_join_is_looked_at(servers: str, apps: Apps) -> None:
+    now = round(time.time() * 1000)
+    apps.send("impressions", impression("i", now))
+    apps.flush()
+    found = examined(servers)["join"]
+    assert found.status == "pass"
+    assert "1 impression waits for feedback, the first until" in found.seen
+    for answers in ([], [feedback("i", now)]):
+        interaction = {"schema_version": 1, "impression": impression("i", now), "feedback": answers}
+        apps.send_bytes(TOPICS.interactions, b"feed", encode(interaction), partition=0)
+    apps.flush()
+    for number in range(9):
+        headers = [("reason", b"late")]
+        apps.send_bytes(TOPICS.late_feedback, b"x", b"{}", partition=number % TOPICS.event_partitions, headers=headers)
+    apps.flush()
+    found = examined(servers)["join"]
+    assert found.status == "warn"
+    assert "1 of the last 2 interactions with feedback" in found.seen
+    assert "late 9" in found.seen
+    assert "join.wait" in found.remedy
 
 
 def test_what_producers_do_wrong_is_told(servers: str, apps: Apps) -> None:

@@ -16,6 +16,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 
 from experiments.servers.apache_kafka import ApacheKafka
+from experiments.servers.embedded_broker import free_port
+from experiments.servers.kafka_distribution import KafkaUnavailableError
 
 pytestmark = pytest.mark.kafka
 
@@ -88,15 +90,30 @@ def test_a_stopped_cluster_is_carried_on_from_its_directory(tmp_path: Path) -> N
         assert consume(second, "kept", 1) == [b"kept"]
 
 
-def test_run_from_the_shell_it_says_where_it_is_and_stops_when_asked(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "experiments.servers.apache_kafka", "--directory", str(tmp_path)]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_run_from_the_shell_it_is_there_once_and_stops_with_its_terminal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    port = free_port()
+    command = [
+        sys.executable, "-m", "streams.cli", "kafka", "--directory", str(tmp_path), "--port", str(port),
+    ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
         assert launcher.stdout is not None
-        name, _, address = launcher.stdout.readline().strip().partition("=")
-        assert name == "KAFKA_BOOTSTRAP_SERVERS"
-        KafkaAdminClient(bootstrap_servers=address).close()
-        os.kill(launcher.pid, signal.SIGTERM)
+        assert "its data stays in" in launcher.stdout.readline()
+        assert launcher.stdout.readline() == f"export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:{port}\n"
+        KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}").close()
+        again = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert again.returncode == 0
+        assert again.stdout.startswith(f"already runs (process {launcher.pid})")
+        assert again.stdout.endswith(f"export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:{port}\n")
+        os.kill(launcher.pid, number)
         assert launcher.wait(30) == 0
-    host, _, port = address.partition(":")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((host, int(port)))
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_port_that_another_has_is_not_taken_for_its_own(tmp_path: Path, kafka: ApacheKafka) -> None:
+    port = int(kafka.bootstrap_servers.rpartition(":")[2])
+    with pytest.raises(KafkaUnavailableError, match=rf"port {port} of 127\.0\.0\.1 is taken.*--port"):
+        ApacheKafka(tmp_path, port=port).start()

@@ -43,6 +43,8 @@ FAULTS: dict[str, tuple[list[str], str | None]] = {
     "delayed": (["--feedback-delay=4"], "FeedbackNotJoined"),
 }
 """By model: what is wrong with its apps, and the alert that is meant for it."""
+JOINS_LATE = "delayed"
+"""The model whose fault raises an alert of no model."""
 
 CONFIGURATION = f"""
 [topics]
@@ -109,12 +111,27 @@ def section(alert: str) -> tuple[float, set[str]]:
 
 
 Firing = dict[str, dict[str, float]]
-"""By model ("" for alerts of no model), by alert: when it first fired (seconds since 1970)."""
+"""By model ("" for alerts of no model), by alert: how many of its impressions were learned when it first fired."""
+
+
+def learned(prometheus: PrometheusServer, model: str, at: float | None = None) -> float:
+    """Return how many impressions of a model had been learned at a time (seconds since 1970), or by now."""
+    when = "" if at is None else f" @ {at:.3f}"
+    found = prometheus.query(f'sum(groundswell_rewards_total{{model="{model}"}}{when})')
+    return found[0].points[0][1] if found else 0.0
+
+
+def due(alert: str) -> float:
+    """Return by how many impressions an alert has to have fired.
+
+    Its time, as the runbook says, at the rate of the apps: on a busy machine they come slower, and so does all else.
+    """
+    return FAULT_AFTER + RATE * section(alert)[0] / FASTER
 
 
 @pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[float, Firing]]:
-    """Run everything until all alerts have had their time; yield when the faults began, and what fired when."""
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firing]:
+    """Run everything until all alerts have had their time; yield what fired when."""
     directory = tmp_path_factory.mktemp("alerts")
     with ExitStack() as stack:
         broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
@@ -128,19 +145,18 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[float, 
             stack.enter_context(simulated_apps(directory, servers, model, faults))
             for model, (faults, _) in FAULTS.items()
         ]
-        until(lambda: time.time() > begin + FAULT_AFTER / RATE, "the faults to begin", 200)
-        began = time.time()
-        longest = max(section(alert)[0] for _, alert in FAULTS.values() if alert) / FASTER
-        until(lambda: time.time() > began + longest, "the alerts to have had their time", longest + 60)
+        last = max(due(alert) for _, alert in FAULTS.values() if alert)
+        until(lambda: all(learned(prometheus, model) >= last for model in FAULTS), "the alerts to be due", 500)
         assert all(one.exit_code is None for one in apps)
         firing: Firing = {}
         for series in prometheus.course('ALERTS{alertstate="firing"}', begin, time.time()):
-            first = firing.setdefault(series.labels.get("model", ""), {})
-            first[series.labels["alertname"]] = series.points[0][0]
+            model, alert, at = series.labels.get("model", ""), series.labels["alertname"], series.points[0][0]
+            firing.setdefault(model, {})[alert] = learned(prometheus, model or JOINS_LATE, at)
         for model, first in sorted(firing.items()):
-            for alert, at in first.items():
-                print(f"{model or 'all models'}: {alert} after {(at - began) * FASTER / 60:.0f} minutes")
-        yield began, firing
+            for alert, impressions in first.items():
+                minutes = (impressions - FAULT_AFTER) / RATE * FASTER / 60
+                print(f"{model or 'all models'}: {alert} after {minutes:.0f} minutes")
+        yield firing
 
 
 def simulated_apps(directory: Path, servers: str, model: str, faults: list[str]) -> ChildProcess:
@@ -153,18 +169,16 @@ def simulated_apps(directory: Path, servers: str, model: str, faults: list[str])
 
 
 @pytest.mark.parametrize(("model", "alert"), [(model, alert) for model, (_, alert) in FAULTS.items() if alert])
-def test_each_fault_is_reported_within_its_time(observed: tuple[float, Firing], model: str, alert: str) -> None:
-    began, firing = observed
-    within, _ = section(alert)
+def test_each_fault_is_reported_within_its_time(observed: Firing, model: str, alert: str) -> None:
     # An alert about the join speaks of no model.
-    reported = {**firing.get("", {}), **firing.get(model, {})}
-    assert alert in reported, firing
-    assert began - 1 <= reported[alert] <= began + within / FASTER
+    reported = {**observed.get("", {}), **observed.get(model, {})}
+    assert alert in reported, observed
+    # What was on its way when the fault began is learned later.
+    assert FAULT_AFTER - RATE * (WAIT + 10) <= reported[alert] <= due(alert)
 
 
-def test_nothing_else_is_reported_than_its_section_names(observed: tuple[float, Firing]) -> None:
-    _, firing = observed
+def test_nothing_else_is_reported_than_its_section_names(observed: Firing) -> None:
     for model, (_, alert) in FAULTS.items():
         meant = {alert} | section(alert)[1] if alert else set()
-        assert set(firing.get(model, {})) <= meant, model
-    assert set(firing.get("", {})) == {"FeedbackNotJoined"}
+        assert set(observed.get(model, {})) <= meant, model
+    assert set(observed.get("", {})) == {"FeedbackNotJoined"}

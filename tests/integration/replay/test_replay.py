@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.partitioner.default import murmur2
 from rich.console import Console
@@ -21,11 +22,13 @@ from streams.kafka.acknowledged_producer import SendError
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.examination import ReplayError
 from streams.replay.mapping import Mapping, MappingError
-from streams.replay.mapping_file import load_mapping
+from streams.replay.mapping_file import load_mapping, mapping_path
+from streams.replay.newest_events import newest_events
 from streams.replay.replay import replay
 from streams.replay.standards import Standards
 from streams.replay.summary import ReplaySummary
-from tests.real_logs import PROJECT, real_log
+from streams.settings import KafkaSettings
+from tests.real_logs import real_log
 
 PARTITIONS = 4
 HOUR = 3_600_000
@@ -171,6 +174,36 @@ def test_rows_that_are_wrong_are_left_out_on_request(topics: str, small_log: tup
     assert len(keys) == 200
 
 
+@pytest.mark.parametrize("topic", ["impressions", "feedback"])
+@pytest.mark.parametrize(
+    ("there", "late_after_s", "sent"),
+    [
+        ([{"occurred_at": 1_700_000_700_000}, {"occurred_at": 1_600_000_000_000}], 600, False),
+        ([{"occurred_at": 1_700_000_599_999}], 600, True),
+        ([{"watermark": 1_700_000_600_000}], 600, False),
+        ([{"occurred_at": 1_500_000_000_000}], 0, True),
+        ([{"nothing": "of a time"}], 0, True),
+    ],
+    ids=["newer", "newer by less than the wait and the grace", "an end of input", "older", "garbage"],
+)
+def test_nothing_is_sent_behind_newer_events_unless_asked_to(
+    topics: str, small_log: tuple[Path, Mapping], topic: str, there: list[Any], late_after_s: int, sent: bool
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=topics)
+    for one in there:
+        producer.send(topic, msgspec.json.encode(one), partition=2)
+    producer.close()
+    looking: dict[str, Any] = {
+        "newest_there": partial(newest_events, KafkaSettings(bootstrap_servers=topics)),
+        "late_after_ms": 1000 * late_after_s,
+    }
+    if not sent:
+        with pytest.raises(ReplayError, match=r"nothing was sent: the topics already hold events .*--anyway"):
+            replayed(*small_log, topics, **looking)
+        looking = {}
+    assert replayed(*small_log, topics, **looking).impressions == 200
+
+
 def test_a_model_that_is_not_configured_is_refused(topics: str, small_log: tuple[Path, Mapping]) -> None:
     standards = Standards({"shop": ModelConfig(name="shop", definitely_negative=frozenset({"dislike"}))})
     with pytest.raises(MappingError, match="the configuration has no model 'news'"):
@@ -186,7 +219,7 @@ def test_a_missing_topic_is_named(broker: str, small_log: tuple[Path, Mapping]) 
 @pytest.mark.timeout(300)
 def test_kuairand_arrives_with_the_counts_of_its_file(topics: str) -> None:
     log = real_log("kuairand_pure/processed_splits_val.parquet")
-    summary = replayed(log, load_mapping(PROJECT / "deploy/mappings/kuairand-pure.toml"), topics)
+    summary = replayed(log, load_mapping(mapping_path("kuairand-pure")), topics)
     shown: Counter[str] = Counter()
     identifiers = set()
     for record in records("impressions", topics):

@@ -90,6 +90,23 @@ def test_it_is_ready_once_it_has_recovered_and_says_in_its_log_what_it_knows(tmp
             assert {"feed": 50} in [line["policy_version"] for line in restored]
 
 
+def test_it_says_that_kafka_is_away_and_is_ready_again_when_it_is_back(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        servers = with_topics(broker.bootstrap_servers)
+        with RunningWorker(tmp_path, servers) as worker:
+            produce(servers, "i")
+            worker.until(lambda: worker.metric("groundswell_policy_version") == 50, "the policy")
+            worker.until(lambda: "quiet since" in worker.get("/readyz")[1], "it to say that it is quiet")
+            assert worker.get("/readyz")[0] == 200
+            with frozen(pid_of(broker)):
+                worker.until(lambda: worker.get("/readyz")[0] == 503, "it to say so")
+                assert f"Kafka ({servers}) has not answered since" in worker.get("/readyz")[1]
+                assert "kafka_away" in worker.get("/live.json")[1]
+            worker.until(lambda: worker.get("/readyz")[0] == 200, "it to be ready again")
+            assert worker.said().count("has not answered since") == 1
+            assert worker.metric("groundswell_condition", condition="kafka_away") == 0
+
+
 def test_it_is_unhealthy_while_it_is_stuck_and_ends_in_time_all_the_same(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker") as broker:
         servers = with_topics(broker.bootstrap_servers)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import pytest
+from kafka.errors import PolicyViolationError
 from typer.testing import CliRunner
 
 from streams import command_line
@@ -27,8 +29,34 @@ def test_help_names_all_commands_in_order_whatever_the_order_of_the_declarations
     for given in (declared, declared[::-1]):
         monkeypatch.setattr("streams.cli.entry_points", lambda *, group, given=given: given)
         output = CliRunner().invoke(collected(), ["--help"]).output
-        places = [output.index(f" {name} ") for name in ORDER]
+        places = [output.index(f"│ {name} ") for name in ORDER]
         assert places == sorted(places)
+
+
+@pytest.mark.parametrize("command", [[], ["worker"], ["policy"], ["policy", "ask"], ["bench", "join"]])
+def test_h_is_help_everywhere(command: list[str]) -> None:
+    short, long = (CliRunner().invoke(cli, [*command, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.output == long.output
+    assert "Usage: " in short.output
+
+
+def test_the_version_is_the_installed_one() -> None:
+    result = CliRunner().invoke(cli, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"groundswell {version('groundswell')}\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str) -> None:
+    environment = {
+        "_GROUNDSWELL_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": "groundswell dead",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "COMP_WORDS": "groundswell dead",
+        "COMP_CWORD": "1",
+    }
+    result = CliRunner().invoke(cli, [], env=environment, prog_name="groundswell")
+    assert "dead-letters" in result.output
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
@@ -42,13 +70,52 @@ def test_a_command_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delitem(sys.modules, "experiments.papers.vowpal", raising=False)
     result = CliRunner().invoke(cli, ["bench", "learner"])
     assert result.exit_code == 2
-    assert result.output == ('groundswell: bench learner needs vowpalwabbit: pip install "groundswell-worker[bench]"\n')
+    assert result.output == ('groundswell: bench learner needs vowpalwabbit: pip install "groundswell[bench]"\n')
 
 
 def test_what_no_extra_brings_is_not_explained_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "experiments.bench.learner", None)
     result = CliRunner().invoke(cli, ["bench", "learner"])
     assert isinstance(result.exception, ModuleNotFoundError)
+
+
+def test_what_kafka_refuses_is_said_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PolicyViolationError("retention is limited to a day")
+
+    monkeypatch.setattr("streams.kafka.topics.create_topics", refuse)
+    result = CliRunner().invoke(cli, ["topics", "create"])
+    assert result.exit_code == 2
+    assert result.output.startswith("groundswell: Kafka: ")
+    assert "retention is limited to a day" in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["worker"],
+        ["doctor"],
+        ["topics", "create"],
+        ["redecode", "--model", "feed"],
+        ["simulate", "--bootstrap-servers", "127.0.0.1:1"],
+    ],
+)
+def test_settings_that_cannot_work_are_refused_by_every_command_alike(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROUNDSWELL_JOIN__WIAT", "5")
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 2
+    assert result.output == ("groundswell: GROUNDSWELL_JOIN__WIAT: no setting `wiat` in [join]; did you mean `wait`?\n")
+
+
+@pytest.mark.parametrize("speed", ["fast", "0", "-1", "inf", "nan"])
+def test_a_speed_that_is_none_is_refused(speed: str, tmp_path: Path) -> None:
+    file = tmp_path / "any"
+    file.touch()
+    result = CliRunner().invoke(cli, ["replay", str(file), "--mapping", str(file), "--speed", speed])
+    assert result.exit_code == 2
+    assert "must be a multiple of real time above 0" in result.output
 
 
 @pytest.mark.parametrize(

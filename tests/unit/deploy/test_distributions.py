@@ -51,10 +51,15 @@ def files(*folders: str, kinds: str = "*") -> set[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("source")
+    return copied_source(tmp_path_factory.mktemp("source"))
+
+
+def copied_source(copy: Path) -> Path:
+    """Copy what both distributions are built from into a folder, and return it."""
+    copy.mkdir(exist_ok=True)
     for folder in ("groundswell", *WORKERS_FOLDERS):
         shutil.copytree(PROJECT / folder, copy / folder, ignore=LEFTOVERS)
-    for file in ("pyproject.toml", "README.md"):
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / file, copy)
     return copy
 
@@ -92,8 +97,57 @@ def test_both_carry_one_version_and_ask_for_just_that_of_each_other() -> None:
     assert [one for one in worker["dependencies"] if one.startswith("groundswell")] == [f"groundswell=={version}"]
     assert apps["optional-dependencies"] == {
         "worker": [f"groundswell-worker=={version}"],
-        "bench": [f"groundswell-worker[bench]=={version}"],
+        **{extra: [f"groundswell-worker[{extra}]=={version}"] for extra in ("replay", "demo", "bench")},
     }
+
+
+def test_the_sdist_of_the_worker_is_the_whole_checkout(tmp_path: Path) -> None:
+    if not (PROJECT / ".git").exists():
+        pytest.skip("no checkout: what belongs to it is not known")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True)
+    tracked = {name for name in listed.stdout.split("\0") if name and (PROJECT / name).exists()}
+    copy = tmp_path / "checkout"
+    for name in tracked:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, copy / name)
+    with tarfile.open(built("sdist", copy, tmp_path / "sdist")) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert tracked <= held
+    assert {name for name in held - tracked if re.search(r"\.pyc$|/build/", name)} == set()
+
+
+def test_both_carry_the_same_licence() -> None:
+    assert (APPS / "LICENSE").read_bytes() == (WORKER / "LICENSE").read_bytes()
+    assert declared(APPS)["license"] == declared(WORKER)["license"] == "Apache-2.0"
+
+
+WITHOUT_EXTRAS = """
+import importlib
+import pkgutil
+import sys
+
+
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"polars", "matplotlib", "jinja2", "noida_db", "PIL"}:
+            raise ModuleNotFoundError(name, name=name)
+
+
+sys.meta_path.insert(0, Nothing())
+import streams
+
+for module in pkgutil.walk_packages(streams.__path__, "streams."):
+    if module.name != "streams.replay.parquet_rows":
+        importlib.import_module(module.name)
+import experiments.chaos.run, experiments.people.simulated_apps, experiments.servers.foreground_kafka
+"""
+
+
+def test_a_worker_and_its_commands_need_nothing_of_the_extras() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_apps_need_what_the_worker_needs_and_no_more() -> None:
@@ -121,6 +175,6 @@ def test_entry_points_lead_somewhere(target: str) -> None:
 def test_the_image_is_built_from_both() -> None:
     dockerfile = (PROJECT / "deploy" / "Dockerfile").read_text()
     copied = set(" ".join(re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE)).split())
-    assert copied == {"groundswell", *WORKERS_FOLDERS, "requirements.lock", "pyproject.toml", "README.md"}
+    assert copied == {"groundswell", *WORKERS_FOLDERS, "requirements.lock", "pyproject.toml", "README.md", "LICENSE"}
     kept = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert kept == copied

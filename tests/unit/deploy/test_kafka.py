@@ -71,6 +71,14 @@ def test_no_maven_and_no_jars_is_said_with_what_to_do(
         jars()
 
 
+def test_jars_are_kept_in_a_checkout_or_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    assert kafka_distribution.cache_folder() == kafka_distribution.PROJECT / ".kafka"
+    monkeypatch.setattr(kafka_distribution, "PROJECT", tmp_path / "site-packages")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert kafka_distribution.cache_folder() == tmp_path / "cache" / "groundswell"
+
+
 def test_fetched_jars_need_no_maven(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     folder = tmp_path / f"kafka-{kafka_distribution.kafka_version()}"
@@ -123,6 +131,9 @@ def test_two_brokers_are_refused(tmp_path: Path) -> None:
 def test_a_directory_keeps_its_ports_and_its_size(tmp_path: Path) -> None:
     first = ApacheKafka(tmp_path, 3)
     assert ApacheKafka(tmp_path, 3).bootstrap_servers == first.bootstrap_servers
+    moved = ApacheKafka(tmp_path, 3, port=9_092)
+    assert moved.bootstrap_servers == "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
+    assert moved.administration == first.administration
     assert len(set(first.bootstrap_servers.split(",") + first.administration.split(","))) == 6
     with pytest.raises(ValueError, match="holds a cluster of 3 brokers"):
         ApacheKafka(tmp_path, 1)

@@ -51,10 +51,10 @@ def partition(leader: int = 1, replicas: int = 1, in_sync: int | None = None) ->
     ("described", "replication", "expected", "word"),
     [
         ([], 1, FAIL, "topics create"),
-        ([partition()], 1, FAIL, "1 partitions, expected 2"),
+        ([partition()], 1, FAIL, "1 partition, expected 2"),
         ([partition(), partition(leader=-1)], 1, FAIL, "leader"),
         ([partition(replicas=3), partition(replicas=3, in_sync=2)], 3, WARN, "behind"),
-        ([partition(), partition()], 3, WARN, "1 copies, kafka.replication is 3"),
+        ([partition(), partition()], 3, WARN, "1 copy, kafka.replication is 3"),
         ([partition(replicas=3), partition(replicas=3)], 3, PASS, "3 copies"),
     ],
 )
@@ -102,10 +102,21 @@ def test_retention_is_held_against_the_wait(config: dict[str, str], expected: st
         ([None] * 99 + ["schema"], 0, WARN, "schema 1"),
         (["schema"] * 4 + ["bad_propensity"] * 6, 0, FAIL, "bad_propensity 6, schema 4"),
         ([None] * 100, 75, FAIL, "murmur2"),
+        ([None] * 9 + ["schema"], 0, WARN, "1 of the last 10 is refused: schema 1"),
+        ([None, "schema"], 0, WARN, "schema 1"),
+        (["schema"], 0, FAIL, "1 of the last 1 is refused"),
+        ([None] * 10, 1, WARN, "of 10, 1 lies on another partition"),
+        ([None] * 8 + ["schema"] * 2, 0, FAIL, "schema 2"),
     ],
 )
 def test_samples(refusals: list[str | None], misplaced: int, expected: str, word: str) -> None:
     check(findings.of_sample("impressions", refusals, misplaced), expected, word)
+
+
+def test_what_is_refused_comes_with_an_example_and_the_command_that_shows_more() -> None:
+    found = findings.of_sample("impressions", [None, "schema"], 0, "impressions[2]@17, `chosen` is 5 of 3 actions")
+    assert "For example impressions[2]@17, `chosen` is 5 of 3 actions" in found.seen
+    assert "`groundswell dead-letters`" in found.remedy
 
 
 @pytest.mark.parametrize(
@@ -114,7 +125,10 @@ def test_samples(refusals: list[str | None], misplaced: int, expected: str, word
         ([20, 50, 90_000], True, PASS, "50 ms"),
         ([20, -900, 50], True, PASS, "median"),
         ([20, -5_000, 50], True, WARN, "5 s ahead"),
-        ([20, -90_001, 50], True, FAIL, "refused"),
+        ([20, -90_001, 50], True, WARN, "1 of 3 messages up to 90 s ahead"),
+        ([50] * 799 + [-2_080_000 * 86_400_000], True, WARN, "1 of 800 messages up to 2,080,000 days ahead"),
+        ([20, -90_001, -90_001], True, FAIL, "refused"),
+        ([-90_001], True, FAIL, "refused"),
         ([HOUR_MS * 5, HOUR_MS * 3], True, WARN, "3 h after"),
         ([0], False, WARN, "LogAppendTime"),
     ],
@@ -132,13 +146,7 @@ def test_clocks(delays: list[int], stamped: bool, expected: str, word: str) -> N
         ([Unread(0, 5, 10, 20, 13 * HOUR_MS)], DAY_MS, FAIL, "soon"),
         ([Unread(0, 5, 10, 20, 13 * HOUR_MS)], -1, WARN, "13 h"),
         ([Unread(3, 50, 10, 90)], DAY_MS, FAIL, "40 records were deleted"),
-        (
-            [Unread(0, 0, 10, 20, 500), Unread(3, 0, 100, 10)],
-            DAY_MS,
-            FAIL,
-            "[3] ends at 10, but has been read up to 100",
-        ),
-        ([Unread(0, 0, None, 0), Unread(1, 0, 1, 0)], DAY_MS, FAIL, "made again"),
+        ([Unread(0, 0, None, 0), Unread(1, 0, 9, 4, HOUR_MS)], DAY_MS, WARN, "4 records are not read"),
     ],
 )
 def test_lag(partitions: list[Unread], retention: int, expected: str, word: str) -> None:
@@ -171,3 +179,11 @@ def test_scripts_get_all_of_it(found: list[Finding], well: bool) -> None:
     for one in found:
         assert findings.in_words(one).plain.startswith(f"{one.status} {one.check}: {one.seen}")
         assert one.remedy in findings.in_words(one).plain
+
+
+def test_a_log_that_is_another_one_than_is_known_names_the_command() -> None:
+    assert findings.of_log("impressions", {}).status == PASS
+    found = findings.of_log("impressions", {2: "was made again: its id was a and is b", 3: "…"})
+    assert found.status == FAIL
+    assert found.seen.startswith("impressions[2] was made again: its id was a and is b (and 1 other")
+    assert "groundswell adopt-topics" in found.remedy

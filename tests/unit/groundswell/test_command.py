@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import re
+from importlib.metadata import EntryPoint, entry_points, version
 
 import pytest
 
@@ -31,10 +32,34 @@ def test_without_the_worker_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     installed(monkeypatch)
+    monkeypatch.setattr("sys.argv", ["groundswell", "worker"])
     with pytest.raises(SystemExit) as ended:
         command.main()
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert 'pip install "groundswell[worker]"' in said.err
-    assert 'pip install "groundswell[bench]"' in said.err
+    assert said.err == command.WHAT_TO_INSTALL
+
+
+@pytest.mark.parametrize("asked", [[], ["-h"], ["--help"]])
+def test_asked_for_help_it_says_the_same_and_that_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
+    installed(monkeypatch)
+    monkeypatch.setattr("sys.argv", ["groundswell", *asked])
+    command.main()
+    assert capsys.readouterr().out == command.WHAT_TO_INSTALL
+
+
+def test_every_command_is_named_beside_what_brings_it() -> None:
+    named = set(re.findall(r"[\w-]+", command.WHAT_TO_INSTALL))
+    assert {entry.name for entry in entry_points(group="groundswell.commands")} <= named
+
+
+def test_it_has_a_version_without_the_worker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(monkeypatch)
+    monkeypatch.setattr("sys.argv", ["groundswell", "--version"])
+    command.main()
+    assert capsys.readouterr().out == f"groundswell {version('groundswell')}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from groundswell.events import Reward
+from groundswell.worth import Worth, WorthTable
 from processors.learners import running_totals
+from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
 from streams.app import create_app
 from streams.http.bounded_history import POINTS, BoundedHistory
-from streams.http.live_page import MOST_SIGNALS, LivePage, RecentCounts, Value
+from streams.http.live_page import MOST_SIGNALS, MOST_WORTHS, LeakingSignal, LivePage, RecentCounts, Value
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
@@ -117,6 +120,35 @@ def test_it_shows_what_was_learned() -> None:
     assert model.value == Value(value=0.5, lower=0.4, upper=0.6, logged=0.1)
     assert [point.at for point in model.past] == [100_000, 101_000]
     assert model.past[-1].rates == model.rates
+
+
+def test_it_shows_what_signals_are_worth_of_the_model_that_is_learned_here() -> None:
+    app = create_app(settings())
+    table = WorthTable(
+        model="feed",
+        interactions=9,
+        feature=None,
+        rows=[Worth(signal="like", segment=None, log_odds=2.5, low=1.0, high=None, plays=80.0, share=0.5)] * 100,
+    )
+    home = contract_partition(b"feed", 4)
+    learner = SimpleNamespace(worth={"feed": table}.get)
+    app.partitions.learners[home] = learner  # type: ignore[assignment]  # only its table is asked for
+    feed, search = LivePage(app).now("feed", None).model, LivePage(app).now("search", None).model
+    assert feed is not None
+    assert search is not None
+    assert feed.worth == table.rows[:MOST_WORTHS]
+    assert search.worth == []
+
+
+def test_it_lists_the_signals_that_tell_the_action_the_clearest_first() -> None:
+    app = create_app(settings())
+    learned(app, [reward("like", 1)])
+    learning = LearningMetrics(app.metrics)
+    learning.leaking(0, "feed", {"first": Leak(0.1, left_out=True), "report": Leak(0.4, left_out=False)})
+    learning.leaking(0, "search", {"length": Leak(0.9, left_out=True)})
+    model = LivePage(app).now("feed", None).model
+    assert model is not None
+    assert model.leaking == [LeakingSignal("report", 0.4, left_out=False), LeakingSignal("first", 0.1, left_out=True)]
 
 
 def test_before_anything_is_learned_nothing_is_made_up() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.kafka.membership_lease import MembershipLease
-from tests.unit.observing.test_liveness import Time
+from tests.unit.stand_ins import Time
 
 SESSION = 10.0
 

@@ -95,5 +95,5 @@ def test_where_a_log_ends(name: str, ends: Ends, end: int | None) -> None:
 
 
 def test_a_log_that_was_cut_below_what_was_read_of_it_is_told_of_with_what_to_do() -> None:
-    with pytest.raises(LogTruncatedError, match=r"interactions\[1\] ends at 7, .* read up to 10: .*KAFKA__GROUP"):
+    with pytest.raises(LogTruncatedError, match=r"interactions\[1\] ends at 7, .* read up to 10: .*adopt-topics"):
         asyncio.run(end_of_log(Ends(7, 7), LOG, 10))

@@ -207,6 +207,42 @@ def test_the_published_rules_pay_as_their_equations_say() -> None:
         assert {reward.reward for reward in learner_for(model).learn(LOG) if reward} == expected
 
 
+RAMP = ModelConfig.model_validate(
+    {"name": "feed", "definitely_negative": ["dislike"], "reward": {"rule": "iclr", "alpha": 0.25, "extreme": "ramp"}}
+)
+
+
+def test_the_ramp_pays_by_how_sure_the_posterior_is_and_never_more_than_the_step_at_its_end() -> None:
+    # K = 5, at most one of them rewarded: K P is 5/4 where nothing was, 5 where it was, and half-way 25/8.
+    rewards = [reward for reward in learner_for(RAMP).learn(LOG) if reward]
+    for reward in rewards:
+        strength = min(max((5 * reward.posterior - 5 / 4) / (25 / 8 - 5 / 4), 0.0), 1.0)
+        full = -4.0 if reward.signal == "dislike" else 1.0
+        assert reward.reward == pytest.approx(full * strength)
+        assert reward.state == (0 if strength <= 0.5 else math.copysign(1, full))
+        assert reward.threshold is not None
+        assert (reward.state != 0) == (reward.posterior > reward.threshold)
+    assert {True, False} == {reward.reward in (-4.0, 0.0, 1.0) for reward in rewards}, "some are in between"
+
+
+@pytest.mark.parametrize(("most", "fewest"), [(1, 3), (2, 5)])
+def test_the_ramp_needs_more_than_twice_as_many_actions_as_are_rewarded(most: int, fewest: int) -> None:
+    reward = RAMP.reward.model_copy(update={"most_rewarded": most})
+    learner = learner_for(RAMP.model_copy(update={"reward": reward}))
+    few, enough = ([Action(f"b{i}") for i in range(count)] for count in (fewest - 1, fewest))
+    assert [one is None for one in learner.learn([interaction(0, actions=few), interaction(1, actions=enough)])] == [
+        True,
+        False,
+    ]
+
+
+def test_the_ramp_pays_in_a_batch_what_it_pays_one_at_a_time() -> None:
+    one, many = learner_for(RAMP), learner_for(RAMP)
+    singly = [reward for each in LOG[:300] for reward in one.learn([each])]
+    assert many.learn(LOG[:300]) == singly
+    assert bytes_of(one) == bytes_of(many)
+
+
 @both_kinds
 def test_a_reward_tells_where_it_comes_from(model: ModelConfig) -> None:
     learner = learned(LOG[:1_000], model)
@@ -327,6 +363,9 @@ def test_the_scale_of_a_number_does_not_matter() -> None:
         ({"definitely_negative": ["x"], "indifferent": ["x"]}, "indifferent and definite at once"),
         ({"indifferent": ["x"], "reward": {"rule": "two-state"}}, "knows no indifferent signals"),
         ({"definitely_negative": ["x"], "reward": {"threshold": 3.0}}, "threshold would silently do nothing"),
+        ({"definitely_negative": ["x"], "reward": {"extreme": "ramp"}}, "extreme would silently do nothing"),
+        ({"reward": {"rule": "two-state", "extreme": "ramp", "threshold": 3.0}}, "no threshold"),
+        ({"reward": {"rule": "two-state", "most_rewarded": 2}}, "asks not for most_rewarded"),
         ({"definitely_negative": ["x"], "reward": {"rule": "mixture"}}, "no more.*groundswell redecode"),
         ({"definitely_negative": ["x"], "reward": {"prior_strength": 5}}, "no more.*groundswell redecode"),
         ({"definitely_negative": ["x"], "reward": {"extreme": "graded"}}, "no more.*groundswell redecode"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from groundswell.events import Source
 from processors.learners.ledger import Ledger
@@ -66,3 +67,37 @@ def test_state_depends_on_what_was_admitted_and_not_on_the_order() -> None:
             ledger.admit(source)
         states.append(msgspec.msgpack.encode(ledger.state()))
     assert states[0] == states[1]
+
+
+# -- topics that were made again ------------------------------------------------------------------------------
+
+
+@given(deliveries(), deliveries(), st.booleans())
+def test_places_in_a_topic_that_was_made_again_are_others_and_the_old_ones_are_still_known(
+    old: list[Source], new: list[Source], restored: bool
+) -> None:
+    ledger = Ledger()
+    first, again = ([replace(one, topic=name) for one in log] for log, name in ((old, "a"), (new, "b")))
+    seen = set[tuple[str, int, int]]()
+    for source in [*first, *again, *first, *again]:
+        if restored:
+            ledger = Ledger.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(ledger.state())))
+        identity = (source.topic, source.partition, source.offset)
+        assert ledger.admit(source) == (identity not in seen)
+        seen.add(identity)
+
+
+@given(deliveries(), st.integers(0, 40))
+def test_what_was_entered_before_ids_were_known_is_of_the_first_topic(log: list[Source], cut: int) -> None:
+    named = [replace(one, topic="a") for one in log]
+    ledger, whole = Ledger(), Ledger()
+    assert ledger.admit_all(log[:cut]) == whole.admit_all(named[:cut])
+    assert ledger.admit_all(named[cut:]) == whole.admit_all(named[cut:])
+    assert not any(ledger.admit_all(log)), "copies of an earlier release"
+    assert not any(ledger.admit_all(named))
+
+
+def test_the_state_of_a_log_without_ids_is_that_of_earlier_releases() -> None:
+    ledger = Ledger()
+    ledger.admit_all([Source(0, 3, 1), Source(1, 4, 2)])
+    assert ledger.state() == {"floors": [(0, 1), (1, 2)], "above": [(0, [3]), (1, [4])]}

@@ -28,8 +28,8 @@ from processors.learners.shard_mixing import Contribution, Rows
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from state import checkpoints
+from state.checkpoints import CHECKPOINT_KEY
 from streams.settings import Settings
-from streams.worker.partition_learner import CHECKPOINT_KEY
 from streams.worker.shard_exchange import ShardExchange
 from streams.worker.worker_app import Groundswell
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
@@ -239,7 +239,10 @@ def test_four_shards_learn_what_people_enjoy(spread: Spread) -> None:
 def test_a_checkpoint_that_cannot_be_read_leaves_what_its_partition_contributed_before(damaged: bytes) -> None:
     settings = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
     exchange = ShardExchange(cast(Groundswell, SimpleNamespace(settings=settings)))
-    good = checkpoints.encode(checkpoints.Checkpoint(9, Ledger().state(), {"feed": learned(LOG).state()}, {}))
+    good = checkpoints.encode(
+        checkpoints.Checkpoint(9, Ledger().state(), {"feed": learned(LOG).state()}, {}, {"feed": {"a": 1}})
+    )
     for partition, value in enumerate([good, damaged]):
         exchange._newest[partition].update(split(CHECKPOINT_KEY, value, 0)[0])
     assert [(partition, set(models)) for partition, models in exchange._read([0, 1]).items()] == [(0, {"feed"})]
+    assert exchange._worths == {0: {"feed": {"a": 1}}}

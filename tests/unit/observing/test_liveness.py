@@ -7,19 +7,9 @@ import pytest
 from streams.app import create_app
 from streams.observing.liveness import LONGEST_WAIT, Liveness
 from tests.unit.http.test_live_page import served
-from tests.unit.stand_ins import worker_settings
+from tests.unit.stand_ins import Time, worker_settings
 
 STUCK = 120.0
-
-
-class Time:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 50_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.mark.parametrize(

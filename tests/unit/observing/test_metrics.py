@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -10,10 +11,13 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from groundswell.events import Reward, Source
+from groundswell.worth import Worth, WorthTable
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for
+from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
 from streams.observing.learning_metrics import MEMORY, LearningMetrics, RecentStatistics
+from streams.observing.logs import set_up_logs
 from streams.observing.metrics import MAX_SIGNALS, OTHER_SIGNAL, Metrics
 from streams.settings import SegmentSettings
 from tests.unit.rounds import interaction, uniform_log
@@ -90,6 +94,7 @@ def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     learning.published(learner.snapshot(None), 1_700_000_000.0)
     learning.learned(3, "feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
     learning.forgot("feed", {"users": 1, "signals": 2})
+    learning.leaking(3, "feed", {"play": Leak(0.3, left_out=True)})
     learning.checkpointed(3, 1_000, 0.1)
     learning.unsaved(3)
     for partition in ("3", "4"):
@@ -120,6 +125,35 @@ def test_the_gauges_of_a_sharded_model_stay_while_the_worker_holds_one_of_its_pa
     assert any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
     learning.drop(4, ["feed"], [])
     assert not any(name == "groundswell_reward_state_rate" for name, _ in samples(metrics))
+
+
+def test_a_leak_is_shown_while_a_partition_says_so_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("INFO", "json")
+    metrics = Metrics()
+    learning = LearningMetrics(metrics)
+
+    def shown() -> dict[frozenset[tuple[str, str]], float]:
+        return {labels: value for (name, labels), value in samples(metrics).items() if "leaking" in name}
+
+    def told() -> list[tuple[str, int, str]]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [(line["signal"], line["partition"], line["message"].rsplit(": ", 1)[-1]) for line in lines]
+
+    leaks = {"play": Leak(0.25, left_out=True), "dislike": Leak(0.5, left_out=False)}
+    for _ in range(3):
+        learning.leaking(3, "feed", leaks)
+    learning.leaking(4, "feed", {"play": Leak(0.25, left_out=True)})
+    assert sorted(told()) == [
+        ("dislike", 3, "it is named in the configuration, and learned from still"),
+        ("play", 3, "it is left out"),
+        ("play", 4, "it is left out"),
+    ]
+    labels = {"model": "feed", "signal": "play", "left_out": "true"}
+    named = {"model": "feed", "signal": "dislike", "left_out": "false"}
+    assert shown() == {frozenset(labels.items()): 0.25, frozenset(named.items()): 0.5}
+    learning.leaking(3, "feed", {})
+    assert sorted(told()) == [(signal, 3, "a signal no longer tells the action") for signal in ("dislike", "play")]
+    assert shown() == {frozenset(labels.items()): 0.25}
 
 
 def test_a_worker_that_no_longer_publishes_a_sharded_model_says_nothing_of_its_policy() -> None:
@@ -154,6 +188,34 @@ def test_what_is_learned_counts_by_segment_where_one_is_configured() -> None:
     assert counted == {"u0": users["u0"], "u1": users["u1"], "other": users["u2"]}
 
 
+def test_what_signals_are_worth_is_told_where_it_is_known_and_withdrawn_where_it_no_longer_is() -> None:
+    metrics = Metrics()
+    learning = LearningMetrics(metrics)
+
+    def row(signal: str, segment: str | None, log_odds: float | None, high: float | None) -> Worth:
+        low = None if log_odds is None else log_odds - 1
+        return Worth(signal=signal, segment=segment, log_odds=log_odds, low=low, high=high, plays=50.0, share=0.1)
+
+    def told(*rows: Worth) -> dict[tuple[str, str, str], float]:
+        learning.worth(WorthTable(model="feed", interactions=1, feature="platform", rows=list(rows)))
+        return {
+            (labels["segment"], labels["signal"], labels["estimate"]): value
+            for (name, pairs), value in samples(metrics).items()
+            if name == "groundswell_signal_worth_log_odds" and (labels := dict(pairs))
+        }
+
+    assert told(row("like", None, 2.0, None), row("like", "ios", 1.0, 2.0), row("dislike", None, None, None)) == {
+        ("", "like", "estimate"): 2.0,
+        ("", "like", "low"): 1.0,
+        ("ios", "like", "estimate"): 1.0,
+        ("ios", "like", "low"): 0.0,
+        ("ios", "like", "high"): 2.0,
+    }
+    assert told(row("like", None, None, None)) == {}
+    many = told(*(row(f"s{number}", None, 0.0, 1.0) for number in range(200)))
+    assert len({signal for _, signal, _ in many}) <= MAX_SIGNALS
+
+
 def test_a_policy_has_the_age_it_had_before_the_restart() -> None:
     metrics = Metrics()
     LearningMetrics(metrics).restored("feed", 500, 1_700_000_000.0)
@@ -166,19 +228,9 @@ def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     declared = Metrics().declared()
     assert len({one.name for one in declared}) == len(declared)
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
-    bounded = {
-        "topic",
-        "reason",
-        "outcome",
-        "partition",
-        "model",
-        "state",
-        "signal",
-        "segment",
-        "estimate",
-        "setting",
-        "assumption",
-    }
+    bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate", "setting",
+               "left_out", "assumption"}  # fmt: skip
+    bounded |= {"condition", "subject", "severity"}  # subjects are topics and models
     assert {label for one in declared for label in one.labels} <= bounded
 
 

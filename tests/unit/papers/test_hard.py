@@ -5,17 +5,30 @@ import pytest
 
 from experiments.papers import hard
 from experiments.papers.experiment import Run
-from experiments.people import changes, dwell, featured, leaks, logs, many_enjoyed, no_none, opposed, tastes
+from experiments.people import (
+    changes,
+    dwell,
+    featured,
+    late_joy,
+    leaks,
+    logs,
+    many_enjoyed,
+    no_none,
+    opposed,
+    routing,
+    tastes,
+)
 from experiments.people.playing import CLICKS, INFERRED, TRUE, played
 from experiments.people.world import World
 
 pytestmark = pytest.mark.timeout(600)  # the first test compiles the loop, on a busy machine for two minutes
-FAMILIES = (many_enjoyed, tastes, featured, opposed, no_none, dwell, logs, changes, leaks)
+FAMILIES = (many_enjoyed, tastes, featured, opposed, no_none, dwell, logs, changes, leaks, late_joy, routing)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__.rsplit(".", 1)[1])
 def test_every_signal_is_drawn_from_a_distribution_and_every_row_is_there(family) -> None:  # type: ignore[no-untyped-def]
-    for case in (family.CASES[0], family.CASES[-1]):
+    cases = tuple(family.CASES)
+    for case in (cases[0], cases[-1]):
         world: World = family.world(case, 1)
         assert np.allclose(world.emissions.sum(axis=2), 1.0)
         assert world.emissions.min() >= 0.0

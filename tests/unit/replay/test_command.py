@@ -113,7 +113,7 @@ def test_feedback_in_a_second_file_is_told_apart(tmp_path: Path) -> None:
     )
     printed = check(tmp_path, "log.csv", rows("x", "y"), mapping)
     assert "feedback {'click': 1}, unanswered 1" in printed.text
-    assert "clicks.csv: 3 rows = 2 of impressions replayed + 1 of none + 0 left out; 1 repeats" in printed.text
+    assert "clicks.csv: 3 rows = 2 of impressions replayed + 1 of none + 0 left out; 1 repeat" in printed.text
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_dsjson_lines_without_a_decision_are_counted(tmp_path: Path, line: str, 
     line = line.replace('"e1"', '"e2"')
     printed = check(tmp_path, "log.json", f"{json.dumps(DECISION)}\n{line}\n", f'bad_rows = "skip"\n{DSJSON}')
     assert printed.code == 0
-    assert "1 impressions of 2 rows (0 repeated, 1 left out), feedback {'click': 1}" in printed.text
+    assert "1 impression of 2 rows (0 repeated, 1 left out), feedback {'click': 1}" in printed.text
     assert reason in printed.text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streams.replay.mapping import Mapping, MappingError
-from streams.replay.mapping_file import load_mapping
+from streams.replay.mapping_file import SHIPPED, load_mapping, mapping_path
 from tests.real_logs import PROJECT
 
 GOOD = """
@@ -42,31 +42,39 @@ def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('propensity = "p"', "", "propensity: Field required"),
-        ('propensity = "p"', 'propensity = { estimate = "uniform" }', "propensity.estimate: Input should be"),
+        ('propensity = "p"', "", "`propensity` is missing"),
+        (
+            'propensity = "p"',
+            'propensity = { estimate = "uniform" }',
+            '`estimate` in [propensity] is "uniform": must be',
+        ),
         (
             'propensity = "p"',
             "propensity = 1.5",
-            "propensity.constant: Input should be less than or equal to 1",
+            "`constant` in [propensity] is 1.5: must be less than or equal to 1",
         ),
         (
             'propensity = "p"',
             'propensity = { column = "p", constant = 0.5 }',
-            "propensity: expected exactly one of",
+            "[propensity] expected exactly one of",
         ),
         ('propensity = "p"', 'propensity = { probabilities = "p" }', "needs action.set.column"),
-        ('unit = "s"', 'unit = "weeks"', "occurred_at.unit: Input should be"),
-        (', unit = "s"', "", "occurred_at.unit: Field required"),
-        ('impression_id = "request"', "impression_id = []", "impression_id: Value should have at least 1 item"),
-        ('model = "news"', 'model = "news"\nmodle = 1', "modle: Extra inputs are not permitted"),
-        (", delay_ms = 1_000", "", "feedback.0: expected exactly one of delay_ms, delay, at, got none"),
+        ('unit = "s"', 'unit = "weeks"', '`unit` in [occurred_at] is "weeks": must be'),
+        (', unit = "s"', "", "`unit` in [occurred_at] is missing"),
+        ('impression_id = "request"', "impression_id = []", "`impression_id` must have at least 1 item"),
+        (
+            'model = "news"',
+            'model = "news"\nmodle = 1',
+            "toml:3: no setting `modle` at the top; did you mean `model`?",
+        ),
+        (", delay_ms = 1_000", "", "[feedback.0] expected exactly one of delay_ms, delay, at, got none"),
         (
             "delay_ms = 1_000",
             "delay_ms = -1",
-            "feedback.0.delay_ms: Input should be greater than or equal to 0",
+            "`delay_ms` in [feedback.0] is -1: must be greater than or equal to 0",
         ),
         ("delay_ms = 1_000", "delay_ms = 1, above = 1, below = 2", "at most one condition, got above, below"),
-        ('column = "clicked"', "above = 1", "feedback.0: column: missing"),
+        ('column = "clicked"', "above = 1", "[feedback.0] column: missing"),
         ('signal = "click"', 'signal = "none"', "the join writes it itself"),
         ('signal = "click"', 'signal_from = "x"', "signal_from: takes neither column nor condition"),
         ('"article"', '"article", set = { table = "items" }', "action.set.table: no [tables.items]"),
@@ -75,9 +83,9 @@ def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
             '"article", features = { price = "price" }',
             "action.features.price: 'price' is not a column of",
         ),
-        ('"article"', '"article", set = "all"', "action.set"),
+        ('"article"', '"article", set = "all"', '`set` in [action] is "all"'),
         ('"article"', '"article", index_from = 0', "index_from: needs a set in an order of its own"),
-        ('"article"', '"article", index_from = 2, set = ["a"]', "action.index_from: Input should be 0 or 1"),
+        ('"article"', '"article", index_from = 2, set = ["a"]', "`index_from` in [action] is 2: must be 0 or 1"),
         ("delay_ms = 1_000", 'delay_ms = 1, separator = ","', "separator: divides the signals of signal_from"),
         ("model =", "model", "not valid TOML"),
     ],
@@ -101,9 +109,14 @@ def test_one_signal_is_declared_once(tmp_path: Path) -> None:
         load_mapping(written(tmp_path, twice))
 
 
-@pytest.mark.parametrize("shipped", sorted((PROJECT / "deploy" / "mappings").glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("shipped", sorted(SHIPPED.glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_mappings_load(shipped: Path) -> None:
-    assert load_mapping(shipped).model
+    assert load_mapping(mapping_path(shipped.stem)).model
+
+
+def test_a_mapping_that_is_neither_a_file_nor_shipped_is_told_which_are(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="kuairand-pure, open-bandit"):
+        mapping_path(str(tmp_path / "mine.toml"))
 
 
 def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from groundswell.events import Feedback, Impression
 from streams.replay.log_files import Log
 from streams.replay.mapping import Mapping
-from streams.replay.mapping_file import load_mapping
-from tests.real_logs import PROJECT, real_log
+from streams.replay.mapping_file import load_mapping, mapping_path
+from tests.real_logs import real_log
 from tests.unit.replay import reading
 
 SIGNALS = {
@@ -27,7 +27,7 @@ SIGNALS = {
 
 
 def shipped(name: str) -> Mapping:
-    mapping = load_mapping(PROJECT / "deploy" / "mappings" / f"{name}.toml")
+    mapping = load_mapping(mapping_path(name))
     assert isinstance(mapping, Mapping)
     return mapping
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from streams.app import create_app
+from streams.declared_settings import DeclarationError
 from streams.settings import Settings, load_settings
 
 MODELS = '[models.feed]\ndefinitely_negative = ["dislike"]\n'
@@ -81,42 +81,100 @@ def test_the_variable_that_others_use_stands_above_our_own(
 
 
 @pytest.mark.parametrize(
-    ("toml", "named"),
+    ("toml", "said"),
     [
-        ("[join]\nwiat = 5", "join.wiat"),
-        ("[join]\nwait = 0", "join.wait"),
-        ("[join]\nidle = 0", "join.idle"),
-        ("[join]\nwait = 0.0001", "join.wait"),
-        ("[join]\nwait = inf", "join.wait"),
-        ("[join]\nbackward = 1e9", "join.backward"),
-        ("[join]\nremember = inf", "join.remember"),
-        ("max_ahead = inf", "max_ahead"),
+        ("[join]\nwiat = 5", "2: no setting `wiat` in [join]; did you mean `wait`?"),
+        ("wait = 5", "1: no setting `wait` at the top; did you mean `wait` in [join]?"),
+        ("[join]\ngruop = 'x'", "2: no setting `gruop` in [join]; did you mean `group` in [kafka]?"),
+        ("[kafak]\ngroup = 'x'", "1: no table [kafak]; did you mean [kafka]?"),
+        ("[models.feed]\ndefinitely_negativ = ['d']", "did you mean `definitely_negative`?"),
+        ("[models.feed]\nreward = { rul = 'x' }", "2: no setting `rul` in [models.feed.reward]; did you mean `rule`?"),
+        ("[join]\nwait = 0", "2: `wait` in [join] is 0: must be greater than or equal to 0.001"),
+        ("[join]\nidle = 0", "2: `idle` in [join] is 0: must be greater than 0"),
+        ("[join]\nwait = 0.0001", "2: `wait` in [join]"),
+        ("[join]\nwait = inf", "2: `wait` in [join] is inf: must be a finite number"),
+        ("[join]\nwait = '5 s'", '2: `wait` in [join] is "5 s": must be a number'),
+        ("[join]\nbackward = 1e9", "2: `backward` in [join]"),
+        ("[join]\nremember = inf", "2: `remember` in [join]"),
+        ("join = 7", "1: `join` is 7: must be a table"),
+        ("max_ahead = inf", "1: `max_ahead` is inf: must be a finite number"),
         ("max_ahead = 91", "its feedback would be too early"),
-        ("[kafka]\ncompression = 'brotli'", "kafka.compression"),
-        ("[topics]\nevent_partitions = 0", "topics.event_partitions"),
-        ("[http]\nport = 70000", "http.port"),
-        ("[learning]\npublish_seconds = -1", "learning.publish_seconds"),
-        ("[kafak]\ngroup = 'x'", "kafak"),
-        ("[models.feed]\nrule = 'x'\ndefinitely_negative = ['d']", "models.feed.rule"),
-        ("[models.feed]\nname = 'other'\ndefinitely_negative = ['d']", r"\[models.feed\]"),
-        ("[models.feed]\nhash_bits = 4\ndefinitely_negative = ['d']", "models.feed.hash_bits"),
-        ("[models.feed]\n", "definitely_negative"),
+        ("[kafka]\ncompression = 'brotli'", "2: `compression` in [kafka] must be 'gzip', "),
+        ("[kafka]\nbootstrap_servers = '127.0.0.1:abc'", "2: `bootstrap_servers` in [kafka]: must be host:port"),
+        ("[kafka]\nbootstrap_servers = 'a:1,b:99999'", "2: `bootstrap_servers` in [kafka]: must be host:port"),
+        ("[topics]\nevent_partitions = 0", "2: `event_partitions` in [topics] is 0"),
+        ("[topics]\nrewards = 'of feed'", "2: `rewards` in [topics]"),
+        ("[topics]\nrewards = 'feedback'", "[topics] feedback and rewards are both 'feedback'"),
+        ("[http]\nport = 70000", "2: `port` in [http] is 70000: must be less than or equal to 65535"),
+        ("[learning]\npublish_seconds = -1", "2: `publish_seconds` in [learning] is -1"),
+        ("[models.feed]\ndefinitely_negative = 'd'", 'is "d": must be a list, such as ["dislike"]'),
+        ("[models.feed]\nrule = 'x'\ndefinitely_negative = ['d']", "2: no setting `rule` in [models.feed]"),
+        ("[models.feed]\nname = 'other'\ndefinitely_negative = ['d']", "[models.feed] calls itself 'other'"),
+        ("[models.feed]\nhash_bits = 4\ndefinitely_negative = ['d']", "2: `hash_bits` in [models.feed] is 4"),
+        ("[models.feed]\n", "1: [models.feed] neither definitely_negative nor definitely_positive"),
+        ("[join]\nwait = three", "2: not valid TOML: Invalid value (at line 2, column 8); text stands in quotation"),
+        ("[join]\nwait = 1\nwait = 2\n", "3: not valid TOML"),
     ],
 )
-def test_what_cannot_work_is_refused_by_name(loaded: Callable[[str], Settings], toml: str, named: str) -> None:
-    with pytest.raises(ValidationError, match=named):
+def test_what_cannot_work_is_refused_by_line_and_name(loaded: Callable[[str], Settings], toml: str, said: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
         loaded(toml)
+    assert said in str(refused.value)
+    assert "groundswell.toml" in str(refused.value)
 
 
-def test_a_misspelt_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GROUNDSWELL_JOIN__WIAT", "5")
-    with pytest.raises(ValidationError, match=r"join\.wiat"):
-        load_settings()
+def test_each_fault_has_a_line_of_its_own(loaded: Callable[[str], Settings]) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        loaded("[join]\nwiat = 5\ngrace = -1\n\n[http]\nport = 0\n")
+    lines = str(refused.value).splitlines()
+    assert sorted(line.split(": ")[0].rpartition(":")[2] for line in lines) == ["2", "3", "6"]
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"missing\.toml"):
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"GROUNDSWELL_JOIN__WIAT": "5"}, "GROUNDSWELL_JOIN__WIAT: no setting `wiat` in [join]; did you mean `wait`?"),
+        ({"GROUNDSWELL_JOIN__WAIT": "5s"}, 'GROUNDSWELL_JOIN__WAIT: `wait` in [join] is "5s": must be a number'),
+        ({"GROUNDSWELL_JION__WAIT": "5"}, "GROUNDSWELL_JION__WAIT: no table [jion]; did you mean [join]?"),
+        ({"GROUNDSWELL_JOIN": "5"}, "GROUNDSWELL_JOIN: `join` is 5: must be a table"),
+        ({"GROUNDSWELL_LOG_LEVEL": "loud"}, "GROUNDSWELL_LOG_LEVEL: `log_level` is"),
+        (
+            {"GROUNDSWELL_MODELS__FEED__DEFINITELY_NEGATIVE": "dislike"},
+            "GROUNDSWELL_MODELS__FEED__DEFINITELY_NEGATIVE: `definitely_negative` in [models.feed] is",
+        ),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "here"}, "KAFKA_BOOTSTRAP_SERVERS: `bootstrap_servers` in [kafka]"),
+        ({"GROUNDSWELL_KAFKA__BOOTSTRAP_SERVERS": "http://x:1"}, "GROUNDSWELL_KAFKA__BOOTSTRAP_SERVERS: "),
+    ],
+)
+def test_a_variable_that_cannot_work_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, loaded: Callable[[str], Settings], variables: dict[str, str], said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DeclarationError) as refused:
+        loaded("[join]\nwait = 5\n" + MODELS)
+    assert str(refused.value).startswith(said)
+
+
+def test_variables_that_kubernetes_sets_for_a_service_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDSWELL_PORT", "tcp://10.0.0.1:6066")
+    monkeypatch.setenv("GROUNDSWELL_SERVICE_HOST", "10.0.0.1")
+    assert load_settings().http.port == 6066
+
+
+def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DeclarationError, match=r"missing\.toml"):
         load_settings(tmp_path / "missing.toml")
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes("# größer\n".encode("latin-1"))
+    with pytest.raises(DeclarationError, match=r"latin\.toml: is not text in UTF-8"):
+        load_settings(latin)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_text("[join]\r\nwait = 5\r\n", encoding="utf-8-sig", newline="")
+    assert load_settings(path).join.wait == 5
 
 
 @pytest.mark.parametrize(("setting", "used"), [("none", None), ("zstd", "zstd"), ("lz4", "lz4")])

@@ -33,7 +33,7 @@ from processors.learners.shard_learner import ShardLearner
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_envelope, decode_interaction
 from state import checkpoints
-from state.checkpoints import Checkpoint
+from state.checkpoints import CHECKPOINT_KEY, Checkpoint
 from streams.app import create_app
 from streams.kafka.record_batches import Gap, RecordBatch
 from streams.observing.learning_metrics import LearningMetrics
@@ -44,7 +44,7 @@ from streams.replay.mapping_file import load_mapping
 from streams.replay.standards import Standards
 from streams.settings import Settings
 from streams.worker.partition_join import JoinWiring, PartitionJoin
-from streams.worker.partition_learner import CHECKPOINT_KEY, LearningWiring, PartitionLearner
+from streams.worker.partition_learner import LearningWiring, PartitionLearner
 from tests.factories import Record, encode, feedback, impression, models
 from tests.unit.join.memory_segments import Changelog, MemorySegments
 from tests.unit.stand_ins import Log, always, batch, record, worker_settings

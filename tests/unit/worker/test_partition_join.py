@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord
 
 from processors.wire.envelopes import decode_interaction
 from streams.kafka.record_batches import Gap, RecordBatch
+from streams.kafka.topics import TopicChangedError
 from streams.observing.metrics import Metrics
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
@@ -30,6 +31,7 @@ class Joined:
     """A partition's join on stand-ins; `restart` is a worker that was killed and comes back."""
 
     def __init__(self, partition: int = 0, **join: object) -> None:
+        self.ids: dict[str, str] = {}
         self.log, self.metrics, self.changelog = Log(), Metrics(), Changelog()
         self.wall: float | None = None
         self._partition, self._settings = partition, worker_settings(dict(join))
@@ -38,7 +40,7 @@ class Joined:
     def restart(self, settings: Settings | None = None) -> None:
         self._settings = settings or self._settings
         self.table = MemorySegments(self.changelog, self.log.happened)
-        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, self._clock)
+        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, self._clock, self.ids)
         self.join = PartitionJoin(self._partition, wiring)
         self.join.restore()
 
@@ -171,6 +173,17 @@ def test_feedback_that_joins_nothing_is_kept_with_the_reason(
     assert joined.metrics.join.labels(reason.decode())._value.get() == 1
 
 
+def test_late_feedback_is_counted_by_the_segment_of_its_impression() -> None:
+    joined = Joined()
+    segmented = worker_settings().model_dump()
+    segmented["segments"] = {"feed": {"feature": "user"}}
+    joined.restart(Settings.model_validate(segmented))
+    joined.shows(shown(0, "a"), shown(1, "b"), end_of("impressions", 2, T0 + 10_000))
+    joined.answers(answer(0, "a"), end_of("feedback", 1), answer(2, "b", CLOSES + 10))
+    counted = joined.metrics.segment_feedback
+    assert [counted.labels("feed", "u1", came)._value.get() for came in ("in_time", "late")] == [1, 1]
+
+
 def test_a_late_impression_is_kept_on_dead_letter_with_its_reason_and_so_is_its_feedback_beside_it() -> None:
     joined = Joined()
     late = shown(1, "late", T0)
@@ -202,12 +215,45 @@ def test_the_oldest_are_given_up_where_too_many_are_pending() -> None:
     joined = Joined(max_pending=2)
     records = [shown(offset, name, T0 + offset) for offset, name in enumerate("abc")]
     joined.shows(*records)
+    assert joined.metrics.dead_letters.labels("impressions", "evicted")._value.get() == 1
     (evicted,) = joined.log.of("dead-letter")
     assert (evicted.value, evicted.headers["reason"], evicted.headers["offset"]) == (records[0].value, b"evicted", b"0")
     joined.restart()
     joined.shows(end_of("impressions", 3, T0 + 1_000))
     joined.answers(end_of("feedback", 0, T0 + 1_000))
     assert joined.interactions() == [("b", ["none"]), ("c", ["none"])]
+
+
+# -- topics ------------------------------------------------------------------------------------------------------
+
+
+def closed(joined: Joined, impression_id: str, offset: int, answered_at: int, at: int) -> str:
+    """Let an impression be shown, answered and closed; return the topic that its interaction names."""
+    joined.shows(shown(offset, impression_id, at), end_of("impressions", offset + 1, at + 1_000))
+    joined.answers(answer(answered_at, impression_id, at + 10), end_of("feedback", answered_at + 1, at + 1_000))
+    return decode_interaction(joined.log.of("interactions")[-1].value or b"").source.topic
+
+
+def test_interactions_carry_the_id_of_the_topic_of_impressions_once_it_is_known() -> None:
+    joined = Joined()
+    assert closed(joined, "a", 0, 0, T0) == ""
+    joined.ids = {"impressions": "x", "feedback": "y"}
+    joined.restart()
+    assert closed(joined, "b", 2, 2, T0 + 5_000) == "x", "the state of an earlier release takes the ids up"
+    joined.ids = {}
+    joined.restart()
+    assert closed(joined, "c", 4, 4, T0 + 10_000) == "x", "a broker that gives none changes nothing"
+
+
+@pytest.mark.parametrize("topic", ["impressions", "feedback"])
+def test_state_of_a_topic_that_was_made_again_is_refused_with_the_command_to_run(topic: str) -> None:
+    joined = Joined()
+    joined.ids = {"impressions": "x", "feedback": "y"}
+    joined.restart()
+    closed(joined, "a", 0, 0, T0)
+    joined.ids = {**joined.ids, topic: "z"}
+    with pytest.raises(TopicChangedError, match=rf"{topic} was deleted and made again \(its id is z.*adopt-topics"):
+        joined.restart()
 
 
 # -- crashes --------------------------------------------------------------------------------------------------

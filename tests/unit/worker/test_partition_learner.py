@@ -18,19 +18,21 @@ from hypothesis import strategies as st
 
 from groundswell import chunks, policy
 from groundswell.events import Interaction
+from groundswell.worth import WorthTable
 from processors.learners.learner_choice import learner_for
 from state import checkpoints
-from state.checkpoints import CheckpointError
+from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.kafka.record_batches import RecordBatch
+from streams.kafka.topics import TopicChangedError
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
-from streams.settings import Settings
+from streams.settings import SegmentSettings, Settings
 from streams.worker import partition_learner
 from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import contract_partition
-from streams.worker.partition_learner import CHECKPOINT_KEY, LearningWiring, PartitionLearner
+from streams.worker.partition_learner import LearningWiring, PartitionLearner
 from streams.worker.whole_steps import UnfinishedStepError
-from tests.unit.rounds import uniform_log
+from tests.unit.rounds import interaction, uniform_log
 from tests.unit.stand_ins import Log, RefusedError, always, batch, cut, record, worker_settings
 
 EVERY = 25
@@ -50,11 +52,12 @@ class Learned:
 
     def __init__(self, **learning: Any) -> None:
         self.log, self.metrics, self.lost = Log(), Metrics(), False
+        self.ids: dict[str, str] = {}
         self.settings = worker_settings(publish_interactions=EVERY, **learning)
         self.restart()
 
     def restart(self) -> None:
-        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept)
+        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept, self.ids)
         self.learner = PartitionLearner(0, wiring, self.log.newest("checkpoints"), self.log.newest("policies"))
 
     async def kept(self) -> bool:
@@ -313,6 +316,81 @@ def test_a_model_that_is_not_configured_for_a_while_is_not_forgotten() -> None:
     assert learned.policies() == EXPECTED.policies()
 
 
+def worths(learned: Learned) -> list[WorthTable]:
+    return [msgspec.json.decode(one.value or b"", type=WorthTable) for one in learned.log.of("signal-worth")]
+
+
+def test_what_signals_are_worth_is_written_beside_a_checkpoint_and_goes_on_from_it() -> None:
+    straight, restarted = Learned(), Learned()
+    straight.reads([batch(RECORDS)])
+    straight.checkpoints()
+    restarted.reads([batch(RECORDS[:70])])
+    restarted.checkpoints()
+    restarted.restart()
+    restarted.reads(cut(RECORDS[70:], [85, 90]))
+    restarted.checkpoints()
+    (once,), (half, twice) = worths(straight), worths(restarted)
+    assert once == twice
+    assert (half.interactions, once.interactions) == (70, len(LOG))
+    assert {one.signal for one in once.rows} == {signal for interaction in LOG for signal in interaction.signals}
+    assert {one.key for one in straight.log.of("signal-worth")} == {b"feed"}
+    told = list(straight.metrics.signal_worth._metrics)
+    assert {labels[2] for labels in told} == {one.signal for one in once.rows if one.log_odds is not None} != set()
+
+
+def test_an_older_checkpoint_knows_no_worth_and_it_is_learned_from_there_on() -> None:
+    learned = Learned()
+    learned.reads([batch(RECORDS[:60])])
+    learned.checkpoints()
+    value = learned.log.newest("checkpoints")[CHECKPOINT_KEY]
+    older = msgspec.structs.replace(checkpoints.decode(value or b""), worths={})
+    wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics), always)
+    learned.learner = PartitionLearner(0, wiring, {CHECKPOINT_KEY: ENCODE(older)}, {})
+    learned.reads([batch(RECORDS[60:])])
+    learned.checkpoints()
+    table = worths(learned)[-1]
+    assert table.interactions == len(LOG)
+    assert sum(one.plays for one in table.rows) <= len(LOG) - 60
+
+
+def test_segments_by_another_feature_begin_anew() -> None:
+    learned = Learned()
+    base = learned.settings
+    for feature in ("user", "platform"):
+        learned.settings = base.model_copy(update={"segments": {"feed": SegmentSettings(feature=feature)}})
+        learned.restart()
+        learned.reads([batch(RECORDS[:60] if feature == "user" else RECORDS[60:])])
+        learned.checkpoints()
+    by_user, by_platform = worths(learned)
+    assert {one.segment for one in by_user.rows} == {None, "u0", "u1", "u2"}
+    assert {one.segment for one in by_platform.rows} == {None, "missing"}
+
+
+def test_what_other_shards_saw_is_in_the_table_of_the_one_that_publishes() -> None:
+    configured = worker_settings(publish_interactions=EVERY)
+    sharded = {"feed": configured.models["feed"].model_copy(update={"sharded_by": "user"})}
+    shared = configured.model_copy(update={"models": sharded})
+    wiring = LearningWiring(shared, Log().outputs, LearningMetrics(Metrics()), always)
+    publishing = contract_partition(b"feed", configured.topics.interaction_partitions)
+    log = Log()
+    elsewhere = LearningWiring(shared, log.outputs, LearningMetrics(Metrics()), always)
+    here, other = PartitionLearner(publishing, wiring, {}, {}), PartitionLearner(publishing - 1, elsewhere, {}, {})
+    asyncio.run(here.take(batch(RECORDS[90:])))
+    seen = other.interactions.contiguous(batch(RECORDS[:90]))
+    assert isinstance(seen, RecordBatch)
+    asyncio.run(other.take(seen))
+    asyncio.run(other.write_checkpoint())
+    assert other.worth("feed") is None
+    assert log.of("signal-worth") == []
+    alone = here.worth("feed")
+    saved = checkpoints.decode(log.newest("checkpoints")[CHECKPOINT_KEY] or b"")
+    here.take_worths("feed", [saved.worths["feed"]])
+    together = here.worth("feed")
+    assert alone is not None
+    assert together is not None
+    assert sum(one.plays for one in together.rows) > 2 * sum(one.plays for one in alone.rows)
+
+
 def test_a_checkpoint_that_is_none_stops_the_start() -> None:
     learned = Learned()
     wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics), always)
@@ -364,3 +442,42 @@ def test_how_full_its_tables_are_is_told_with_each_policy() -> None:
     newest = policy.decode(EXPECTED.policies()[-1])
     told = EXPECTED.metrics.registry.get_sample_value("groundswell_feature_table_occupancy", {"model": "feed"})
     assert told == newest.occupancy > 0
+
+
+def test_a_leak_that_was_found_is_shown_again_after_a_restart() -> None:
+    learned = Learned()
+    log = [
+        written(
+            interaction(
+                number,
+                context={"user": f"u{number % 3}"},
+                chosen=(chosen := number * 7 % 5),
+                signals=["play" if chosen < 2 else "click" if chosen == number % 3 + 2 else "none"],
+            ),
+            number,
+        )
+        for number in range(4_000)
+    ]
+    learned.reads(batch(log[begin : begin + 500]) for begin in range(0, len(log), 500))
+    labels = {"model": "feed", "signal": "play", "left_out": "true"}
+    found = learned.metrics.registry.get_sample_value("groundswell_leaking_signals", labels)
+    assert found is not None
+    learned.checkpoints()
+    learned.metrics = Metrics()
+    learned.restart()
+    assert learned.metrics.registry.get_sample_value("groundswell_leaking_signals", labels) == found
+
+
+def test_a_checkpoint_of_interactions_that_were_made_again_is_refused_with_the_command_to_run() -> None:
+    learned = Learned()
+    learned.reads([batch(RECORDS[:30])])
+    learned.checkpoints()
+    learned.ids = {"interactions": "x"}
+    learned.restart()
+    learned.reads([batch(RECORDS[30:60])])
+    learned.checkpoints()
+    learned.restart()
+    assert learned.learner.interactions.offset == 60, "that of an earlier release takes the id up"
+    learned.ids = {"interactions": "y"}
+    with pytest.raises(TopicChangedError, match=r"interactions was deleted and made again .*adopt-topics"):
+        learned.restart()

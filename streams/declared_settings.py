@@ -1,0 +1,218 @@
+"""Settings that people declare, in TOML or in variables: read, and what is wrong with them said in words.
+
+Of each fault: where it was set (file and line, or the variable's name), which setting it is, what it may be, and for a
+name that does not exist which was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+Place = tuple[str | int, ...]
+"""The way to a setting: names of tables and at last its own; numbers count in lists."""
+
+EXPECTED: Final = {
+    "frozen_set_type": 'must be a list, such as ["dislike"]',
+    "set_type": 'must be a list, such as ["dislike"]',
+    "tuple_type": 'must be a list, such as ["dislike"]',
+    "list_type": 'must be a list, such as ["dislike"]',
+    "string_type": "must be text, in quotation marks",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "path_not_directory": "must be a folder that exists",
+    "path_not_file": "must be a file that exists",
+}
+"""What to say of kinds of faults for which Pydantic speaks of Python's types."""
+ALIKE: Final = 0.7
+"""How much alike names of another table must be to be thought of (`difflib`); there are many."""
+BESIDE: Final = re.compile(r"\(at line (\d+), column (\d+)\)$")
+
+
+class DeclarationError(ValueError):
+    """What was declared cannot be used; the message has a line for each fault."""
+
+
+def read_tables(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return a TOML file as text and as tables. Raises `DeclarationError` with the line that cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DeclarationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DeclarationError(f"{path}: is not text in UTF-8: save it as such") from error
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        beside = BESIDE.search(said)
+        where = f"{path}:{beside[1]}" if beside else str(path)
+        hint = "; text stands in quotation marks" if said.startswith("Invalid value") else ""
+        raise DeclarationError(f"{where}: not valid TOML: {said}{hint}") from error
+
+
+def line_of(text: str, place: Place) -> int | None:
+    """Return the line, from 1, on which a setting, or else the nearest table around it, begins; None at the top.
+
+    TOML has many ways to write one setting, so the parser itself is asked: the first lines are read, one more each
+    time, until they hold the setting.
+    """
+    lines = text.split("\n")
+    first: dict[Place, int] = {}
+    whole = 0
+    for number in range(1, len(lines) + 1):
+        try:
+            tables = tomllib.loads("\n".join(lines[:number]))
+        except tomllib.TOMLDecodeError:
+            continue  # amid a value of several lines
+        for depth in range(1, len(place) + 1):
+            if _holds(tables, place[:depth]):
+                first.setdefault(place[:depth], whole + 1)
+        whole = number
+    return next((first[place[:depth]] for depth in range(len(place), 0, -1) if place[:depth] in first), None)
+
+
+def _holds(tables: Any, place: Place) -> bool:
+    for key in place:
+        match tables, key:
+            case dict(), str() if key in tables:
+                tables = tables[key]
+            case list(), int() if key < len(tables):
+                tables = tables[key]
+            case _:
+                return False
+    return True
+
+
+def explained(
+    error: ValidationError, kind: type[BaseModel], source: Callable[[Place], str], *, quoted: Callable[[Place], bool]
+) -> DeclarationError:
+    """Return what is wrong with a declaration of this kind, each fault on a line of its own.
+
+    `source` returns where a place was set, `quoted` whether what was given there may be shown.
+    """
+    faults = error.errors(include_url=False)
+    return DeclarationError("\n".join(f"{source(one['loc'])}: {_in_words(one, kind, quoted)}" for one in faults))
+
+
+def _in_words(fault: ErrorDetails, kind: type[BaseModel], quoted: Callable[[Place], bool]) -> str:
+    place, given, message = fault["loc"], fault.get("input"), fault["msg"]
+    if fault["type"] == "extra_forbidden":
+        return unknown(place, kind, is_table=isinstance(given, dict))
+    if fault["type"] == "missing":
+        return f"{named(place)} is missing"
+    if fault["type"] == "value_error":
+        message = message.removeprefix("Value error, ")
+        return f"{_titled(place, kind)}{message}" if place and not message.startswith("[") else message
+    shown = f" is {_as_toml(given)}:" if quoted(place) and isinstance(given, bool | int | float | str) and place else ""
+    expected = EXPECTED.get(fault["type"]) or re.sub(r"^(Input|\w+) should ", "must ", message)
+    return f"{named(place)}{shown} {expected}"
+
+
+def _titled(place: Place, kind: type[BaseModel]) -> str:
+    return f"[{_dotted(place)}] " if _table(kind, place) is not None else f"{named(place)}: "
+
+
+def _as_toml(given: float | str) -> str:
+    match given:
+        case bool():
+            return str(given).lower()
+        case str():
+            return f'"{given}"'
+        case _:
+            return f"{given:g}" if isinstance(given, float) else str(given)
+
+
+def named(place: Place) -> str:
+    """Return a setting and the table that it is in."""
+    while place and isinstance(place[-1], int):
+        place = place[:-1]
+    *around, name = place or ("the whole",)
+    return f"`{name}` in [{_dotted(tuple(around))}]" if around else f"`{name}`"
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part) for part in place)
+
+
+def unknown(place: Place, kind: type[BaseModel], *, is_table: bool) -> str:
+    """Say that there is no such setting (or table), and which one may have been meant."""
+    *around, name = place
+    table = _table(kind, around)
+    own = _names(table) if table is not None else {}
+    where = f" in [{_dotted(tuple(around))}]" if around else ""
+    absent = f"no table [{_dotted(place)}]" if is_table else f"no setting `{name}`{where or ' at the top'}"
+    close = get_close_matches(str(name).lower(), own, n=1)
+    if close:
+        meant = f"[{_dotted((*around, close[0]))}]" if is_table else f"`{close[0]}`"
+        return f"{absent}; did you mean {meant}?"
+    for path, names in _tables(kind):
+        elsewhere = get_close_matches(str(name).lower(), names, n=1, cutoff=ALIKE)
+        if path and elsewhere:
+            return f"{absent}; did you mean `{elsewhere[0]}` in [{path}]?"
+    return f"{absent}; there are {', '.join(sorted(own))}" if own else absent
+
+
+def _names(kind: type[BaseModel]) -> Mapping[str, Any]:
+    return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+
+
+def _tables(kind: type[BaseModel], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every table of a declaration with its names; `NAME` stands for those that people choose."""
+    names = _names(kind)
+    yield path, names
+    for name, annotation in names.items():
+        for inner, one in ((_model_in(annotation), name), (_model_of_values(annotation), f"{name}.NAME")):
+            if inner is not None:
+                yield from _tables(inner, f"{path}.{one}" if path else one)
+
+
+def _table(kind: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel] | None:
+    """Return what is declared at a place, None where that is no table."""
+    at: type[BaseModel] | None = kind
+    rest = list(place)
+    while rest and at is not None:
+        annotation = _names(at).get(str(rest.pop(0)))
+        inner = _model_in(annotation)
+        if inner is None:
+            inner = _model_of_values(annotation)
+            if not rest:
+                return None
+            rest.pop(0)
+        at = inner
+    return at
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if get_origin(annotation) in {dict, tuple}:
+        return None
+    return _first_model(annotation)
+
+
+def _model_of_values(annotation: Any) -> type[BaseModel] | None:
+    """Return the kind of the values of a table, or the items of a list."""
+    if get_origin(annotation) is dict:
+        return _first_model(get_args(annotation)[1])
+    return _first_model(get_args(annotation)[0]) if get_origin(annotation) is tuple else None
+
+
+def _first_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((inner for each in get_args(annotation) if (inner := _first_model(each)) is not None), None)

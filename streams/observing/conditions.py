@@ -1,0 +1,123 @@
+"""What is not as it should be, each by its name: said once in the log, on the page, in a metric, with what to do.
+
+The one list of kinds is `KINDS`: whoever has something to say declares it there and tells `Conditions.say` how it
+stands, as often as it likes. The page has a strip of those that stand, `groundswell_condition` an alarm, and each kind
+a section in docs/runbook.md, which is made from this file, and on the worker's own page `runbook`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from streams.observing.logs import get_log
+from streams.observing.metrics import Metrics
+
+LOG = get_log(__name__)
+SILENCE = 3600.0
+"""Seconds in which the log does not tell again of a condition that comes and goes."""
+
+
+class Kind(NamedTuple):
+    """A kind of condition. `name` is the metric's label and the place in the runbook."""
+
+    name: str
+    means: str
+    """What it is, what comes of it."""
+    do: str
+    """What to look at and do."""
+    grave: bool = True
+    """Whether anything has to be done: it is logged as a warning, and alarms where it stays."""
+    unready: bool = False
+    """Whether `/readyz` answers 503 meanwhile."""
+
+
+class Condition(Struct, frozen=True):
+    """One that stands: since when (ms since 1970), what is the matter in words, and where it says what to do."""
+
+    name: str
+    since: int
+    says: str
+    runbook: str
+    grave: bool
+    subject: str = ""
+    """The model or topic that it is about, where it is about one."""
+
+
+KAFKA_AWAY: Final = Kind(
+    "kafka_away",
+    "No broker answers this worker, asked every two seconds. Nothing is read or written; nothing is lost by it.",
+    "See whether Kafka runs and the network lets the worker reach it. Reading goes on by itself.",
+    unready=True,
+)
+TOPIC_MISSING: Final = Kind(
+    "topic_missing",
+    "A topic that this worker reads or writes is gone: somebody deleted it.",
+    "Stop the workers. Restore the topic, or make it again with `groundswell topics create`.",
+    unready=True,
+)
+RESTORING: Final = Kind(
+    "restoring",
+    "Partitions are on their way to this worker, or are restored from what is durable. Nothing is read until then.",
+    "Wait: a million pending impressions take some ten seconds. If it lasts, read the worker's log, and see whether "
+    "other workers of the group come and go. Where there are more workers than partitions, some hold none.",
+    grave=False,
+    unready=True,
+)
+QUIET: Final = Kind(
+    "quiet",
+    "For ten seconds or more nothing has come on the partitions of impressions and feedback that this worker reads.",
+    "Nothing, at night. Else see whether the apps run, and write to these topics of this Kafka (`groundswell doctor`).",
+    grave=False,
+)
+
+KINDS: Final = (KAFKA_AWAY, TOPIC_MISSING, RESTORING, QUIET)
+
+
+class Conditions:
+    """The conditions of one worker. `clock` is in seconds since 1970."""
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._standing: dict[tuple[str, str], Condition] = {}
+        self._told: dict[tuple[str, str], float] = {}
+
+    def say(self, kind: Kind, says: str | None, subject: str = "", since: float | None = None) -> None:
+        """Say how it stands with a kind: what is the matter, or None while it is well.
+
+        `subject` is a model or a topic, of which each has a condition of its own. `since` (seconds since 1970) is when
+        it began where that is not now. The words may change while it stands; the log tells it when it begins.
+        """
+        key, now = (kind.name, subject), self._clock()
+        stands = self._standing.get(key)
+        if says is None:
+            if stands is not None:
+                del self._standing[key]
+                self._metrics.drop_condition(*key)
+                (LOG.info if kind.grave else LOG.debug)("well again", condition=kind.name, subject=subject)
+            return
+        if stands is None:
+            self._metrics.condition.labels(*key, "warning" if kind.grave else "note").set(1)
+            if now - self._told.get(key, -SILENCE) >= SILENCE:
+                self._told[key] = now
+                (LOG.warning if kind.grave else LOG.debug)(says, condition=kind.name, subject=subject)
+        began = stands.since if stands else round(1000 * (now if since is None else since))
+        self._standing[key] = Condition(kind.name, began, says, f"runbook#{kind.name}", kind.grave, subject)
+
+    def forget(self, subject: str) -> None:
+        """Withdraw all that was said of a model or a topic: somebody else has it now."""
+        for kind in KINDS:
+            self.say(kind, None, subject)
+
+    def not_ready(self) -> str | None:
+        """Return why nothing can be read or written, or None."""
+        unready = {kind.name for kind in KINDS if kind.unready}
+        return next((one.says for one in self.standing() if one.name in unready), None)
+
+    def standing(self) -> list[Condition]:
+        """Return those that stand, grave ones first, and of these the oldest."""
+        return sorted(self._standing.values(), key=lambda one: (not one.grave, one.since, one.name, one.subject))

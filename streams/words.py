@@ -1,0 +1,18 @@
+"""Numbers and lengths of time in words."""
+
+from __future__ import annotations
+
+UNITS = (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """Return how many of something there are: "1 impression", "2,000 impressions", "0 copies"."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def span(ms: float) -> str:
+    """Return a length of time for people, in the largest unit of which it is at least two."""
+    for unit, length in UNITS:
+        if ms >= 2 * length:
+            return f"{ms / length:,.0f} {unit}" if ms >= 100 * length else f"{ms / length:.3g} {unit}"
+    return f"{ms:.0f} ms"

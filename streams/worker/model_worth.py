@@ -1,0 +1,56 @@
+"""What the signals of one model are worth on one partition, by the segments of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from groundswell.events import Interaction, Reward
+from groundswell.worth import WorthTable
+from processors.admission.interaction_records import contexts
+from processors.learners.signal_worth import SignalWorth
+from processors.models.config import ModelConfig
+from streams.observing.context_segments import Segments
+from streams.settings import SegmentSettings
+
+
+class ModelWorth:
+    """Follows the rewards of one model; of a rule that gives the states no probabilities there is nothing to say."""
+
+    def __init__(self, model: ModelConfig, settings: SegmentSettings | None, state: Mapping[str, Any] | None) -> None:
+        """Go on from what a checkpoint has, unless segments were values of another feature then."""
+        self._model = model
+        self._feature = None if settings is None else settings.feature
+        if state is not None and state["feature"] == self._feature:
+            self._worth = SignalWorth.restore(model, state)
+        else:
+            self._worth = SignalWorth(model)
+        self._segments = None if settings is None else Segments(settings, self._worth.segments)
+
+    def learned(self, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+        """Take in what came of a stretch."""
+        told = [reward for reward in rewards if reward is not None]
+        if not told or told[0].state_probabilities is None:
+            return
+        segments = None
+        if self._segments is not None:
+            label, shown = self._segments.label, contexts(interactions)
+            segments = [label(one) for one, reward in zip(shown, rewards, strict=True) if reward is not None]
+        self._worth.add(
+            [one.signal for one in told],
+            segments,
+            [one.state_probabilities for one in told],  # type: ignore[misc]  # a rule has them of all or of none
+            [one.weight for one in told],
+        )
+
+    def table(self, interactions: int, others: Sequence[Mapping[str, Any]]) -> WorthTable:
+        """Return the table after so many interactions; `others` are the states of the model's other shards."""
+        same = [SignalWorth.restore(self._model, one) for one in others if one["feature"] == self._feature]
+        rows, further = self._worth.rows(same)
+        return WorthTable(
+            model=self._model.name, interactions=interactions, feature=self._feature, rows=rows, further=further
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {"feature": self._feature, **self._worth.state()}

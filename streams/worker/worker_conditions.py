@@ -1,0 +1,125 @@
+"""How it stands with Kafka, with the worker's partitions and with the traffic: looked at again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from aiokafka.errors import KafkaError as AIOKafkaError
+
+from streams.kafka.access_rights import changelog_topic
+from streams.kafka.record_batch_app import CoordinationEndedError
+from streams.kafka.topic_watch import TopicWatch
+from streams.kafka.topics import NO_ID, TopicError, refuse_another, refuse_partitions, topic_layouts
+from streams.observing.conditions import KAFKA_AWAY, QUIET, RESTORING, TOPIC_MISSING
+from streams.worker.worker_app import Groundswell
+
+LOOK_SECONDS = 1.0
+"""Between looks at this worker."""
+ASK_SECONDS = 2.0
+"""Between questions to a broker."""
+ANSWER_SECONDS = 1.8
+"""In which it has to answer."""
+AWAY_SECONDS = 5.0
+"""Without an answer, after which Kafka is away."""
+QUIET_SECONDS = 10.0
+"""Without a record, after which traffic is quiet."""
+
+
+def add_condition_looks(app: Groundswell) -> None:
+    """Let the worker look how it stands, and say so."""
+    looks = ConditionLooks(app)
+
+    async def look() -> None:
+        async for _ in app.itertimer(LOOK_SECONDS, name="conditions"):
+            try:
+                app.check_coordination()
+            except CoordinationEndedError as error:
+                await app.crash(error)
+            looks.look()
+
+    async def ask() -> None:
+        async for _ in app.itertimer(ASK_SECONDS, name="topics"):
+            await looks.ask()
+
+    app.early_tasks += [look, ask]
+
+
+class ConditionLooks:
+    """Looks at what one worker does and at the topics it lives on. `clock` is in seconds since 1970."""
+
+    def __init__(self, app: Groundswell, clock: Callable[[], float] = time.time) -> None:
+        self._app = app
+        self._clock = clock
+        self._layouts = topic_layouts(app.settings.kafka, app.settings.topics)
+        topics = app.settings.topics
+        self._known_by_place = (
+            topics.impressions, topics.feedback, topics.interactions, changelog_topic(app.settings.kafka)
+        )  # fmt: skip
+        self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
+        self._answered = self._came = clock()
+        self._received = 0.0
+
+    def look(self) -> None:
+        """Say how it stands with this worker."""
+        app, now = self._app, self._clock()
+        app.conditions.say(RESTORING, _waiting_for(app))
+        received = _received(app)
+        if received != self._received:
+            self._received, self._came = received, now
+        quiet = app.partitions.joins and now - self._came >= QUIET_SECONDS
+        app.conditions.say(QUIET, f"quiet since {_moment(self._came)}" if quiet else None, since=self._came)
+        away = now - self._answered >= AWAY_SECONDS
+        says = f"Kafka ({app.settings.kafka.bootstrap_servers}) has not answered since {_moment(self._answered)}"
+        app.conditions.say(KAFKA_AWAY, says if away else None, since=self._answered)
+
+    async def ask(self) -> None:
+        """Ask a broker how it stands with the topics."""
+        try:
+            seen = await asyncio.wait_for(self._watch.look(), ANSWER_SECONDS)
+        except (AIOKafkaError, TimeoutError):
+            return
+        self._answered = self._clock()
+        try:
+            refuse_partitions(self._layouts, {name: topic.partitions for name, topic in seen.items()})
+            for name in self._known_by_place:
+                if name in seen:
+                    refuse_another(name, self._app.topic_ids.get(name, NO_ID), seen[name].id)
+        except TopicError as error:
+            # What has been read of it is of another log; the next start says the same, and whether anything is to do.
+            await self._app.crash(error)
+        for layout in self._layouts:
+            missing = f"the topic {layout.name} is gone" if layout.name not in seen else None
+            self._app.conditions.say(TOPIC_MISSING, missing, layout.name)
+
+
+def not_ready(app: Groundswell) -> str | None:
+    """Return why nothing can be read or written at this moment, or None."""
+    app.conditions.say(RESTORING, _waiting_for(app))
+    return app.conditions.not_ready()
+
+
+def _waiting_for(app: Groundswell) -> str | None:
+    if not app.flowing:
+        return "waiting for partitions"
+    if app.seeking:
+        return "restoring partitions"
+    if not (app.partitions.joins or app.partitions.learners):
+        return "holds no partition"
+    return None
+
+
+def _received(app: Groundswell) -> float:
+    topics = app.settings.topics
+    return sum(
+        sample.value
+        for family in app.metrics.received.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total") and sample.labels["topic"] in {topics.impressions, topics.feedback}
+    )
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

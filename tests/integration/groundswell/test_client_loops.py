@@ -1,0 +1,205 @@
+"""The apps in docs/clients, each in its language, against Apache Kafka: they act by the newest policy and log it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.consumer.fetcher import ConsumerRecord
+
+from experiments.servers.apache_kafka import ApacheKafka
+from groundswell import policy
+from groundswell.chunks import CHUNK_BYTES, split
+from groundswell.events import Action, FeatureValue
+from groundswell.exploration import Exploration
+from groundswell.features import action_features, context_features, crossed
+from groundswell.policy import Policy, PolicySnapshot, Weights
+from processors.admission.event_records import Admission
+from processors.join.entries import ObservedFeedback, ShownImpression
+from streams.worker.outputs import contract_partition
+from tests.factories import admitted, models
+from tests.integration.workers import TOPICS, with_topics
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+
+CLIENTS = Path(__file__).parents[3] / "docs" / "clients"
+ACTIONS = [Action("news"), Action("sport", {"length": 3}), Action("music")]
+PATIENCE = 60.0
+VERSIONS = itertools.count(1)
+"""Of all policies that lie on the topic: what one app has left there is old to the next."""
+
+
+def context_of(user: str) -> dict[str, FeatureValue]:
+    return {"user": user, "returning": True, "hour": 9}
+
+
+def published(exploration: Exploration, *, padding: int = 0) -> PolicySnapshot:
+    """Return a policy with a weight for all that the apps know, and as many more as `padding` says."""
+    features = [g for user in ("ann", "b😀b") for g, _ in context_features(context_of(user), True)]
+    keys = {crossed(g, h) % 2**22 for g in features for action in ACTIONS for h, _ in action_features(action)}
+    indices = sorted(keys | set(range(padding)))
+    return PolicySnapshot(
+        model="feed",
+        version=next(VERSIONS),
+        parent=None,
+        bits=22,
+        context_crosses=True,
+        shared_weights=False,
+        constant_beside_numbers=True,
+        exploration=exploration,
+        bandit=Weights(indices, [(index % 17 - 8) / 64 for index in indices]),
+        inverse_kinematics=None,
+        configuration="",
+    )
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ApacheKafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield with_topics(kafka.bootstrap_servers)
+
+
+def python(folder: Path) -> list[str]:
+    return [sys.executable, "loop.py"]
+
+
+def node(folder: Path) -> list[str]:
+    made(["npm", "install", "--silent", "--no-audit", "--no-fund"], folder)
+    return ["node", "loop.mjs"]
+
+
+def java(folder: Path) -> list[str]:
+    made(["mvn", "--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"], folder)
+    return ["java", "-cp", "target/classes:target/dependency/*", "Loop"]
+
+
+def go(folder: Path) -> list[str]:
+    told = (
+        subprocess.run(["go", "version"], capture_output=True, text=True, check=False) if shutil.which("go") else None
+    )
+    found = re.search(r"go(\d+)\.(\d+)", told.stdout) if told else None
+    if found is None or (int(found[1]), int(found[2])) < (1, 21):
+        pytest.skip("no Go on the PATH that fetches the release which is needed (1.21 or newer)")
+    made(["go", "build", "-o", "loop", "."], folder)
+    return ["./loop"]
+
+
+def made(command: list[str], folder: Path) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"no {command[0]} on the PATH")
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class App:
+    """One of the programs, and what it has sent."""
+
+    def __init__(self, command: list[str], folder: Path, servers: str) -> None:
+        self._consumer = KafkaConsumer(TOPICS.impressions, TOPICS.feedback, bootstrap_servers=servers, group_id=None)
+        while not self._consumer.assignment():
+            self._consumer.poll(100)
+        self._consumer.seek_to_end()
+        for place in self._consumer.assignment():
+            self._consumer.position(place)
+        self.sent: list[ConsumerRecord] = []
+        path = os.pathsep.join([str(CLIENTS.parents[1]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": servers, "PYTHONPATH": path}
+        self._log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, text=True
+        )
+
+    def visit(self, line: str) -> list[dict[str, Any]]:
+        """Return the messages that follow from a visit: an impression, and feedback if the line has any."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        expected, deadline = len(self.sent) + len(line.split()), time.monotonic() + PATIENCE
+        before = len(self.sent)
+        while len(self.sent) < expected:
+            self.sent += [one for records in self._consumer.poll(200).values() for one in records]
+            assert time.monotonic() < deadline, self.said()
+            assert self.process.poll() is None, self.said()
+        messages = [json.loads(record.value) for record in self.sent[before:]]
+        return sorted(messages, key=lambda message: "feedback_id" in message)
+
+    def end(self) -> int:
+        """Let the program come to its end; return its exit code."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self._consumer.close()
+
+    def said(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+
+@pytest.mark.parametrize("language", [python, node, java, go])
+def test_an_app_follows_policies_and_logs_what_it_plays(language: Any, servers: str, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(CLIENTS / language.__name__, folder, ignore=shutil.ignore_patterns("node_modules", "target"))
+    command = language(folder)
+    producer = KafkaProducer(bootstrap_servers=servers, compression_type="zstd")
+
+    def publish(snapshot: PolicySnapshot) -> None:
+        for key, value in split(b"feed", policy.encode(snapshot), 0)[0]:
+            producer.send(TOPICS.policies, key=key, value=value, partition=0)
+        producer.send(TOPICS.policies, key=b"feed", value=b'{"version": 9}', partition=0)  # damaged: passed over
+        producer.send(TOPICS.policies, key=b"other", value=b"{}", partition=0)
+        producer.flush()
+
+    def played(message: dict[str, Any], snapshot: PolicySnapshot) -> None:
+        assert message["probabilities"] == pytest.approx(
+            Policy(snapshot).probabilities(message["context"], ACTIONS), rel=1e-6, abs=1e-9
+        )
+
+    first = published(Exploration("squarecb", 20.0))
+    large = published(Exploration("softmax", 0.7), padding=150_000)
+    last = published(Exploration("epsilon-greedy", 0.3))
+    assert len(policy.encode(large)) > CHUNK_BYTES
+    publish(first)
+    app = App(command, folder, servers)
+    try:
+        for snapshot, user in ((first, "ann"), (large, "b😀b"), (last, "ann")):
+            if snapshot is not first:  # that was there before the app
+                publish(snapshot)
+            deadline = time.monotonic() + PATIENCE
+            while (messages := app.visit(f"{user} click"))[0].get("policy_version", 0) < snapshot.version:
+                assert time.monotonic() < deadline, app.said()
+            impression, feedback = messages
+            played(impression, snapshot)
+            assert (feedback["impression_id"], feedback["signal"]) == (impression["impression_id"], "click")
+    finally:
+        code = app.end()
+    assert code == 0, app.said()
+    admission = Admission(models("feed"), max_ahead_ms=60_000)
+    for record in app.sent:
+        assert record.partition == contract_partition(record.key, TOPICS.event_partitions)
+        place = record.key, record.value, record.offset, record.timestamp
+        if record.topic == TOPICS.impressions:
+            assert isinstance(admitted(admission.impressions, *place), ShownImpression)
+        else:
+            assert isinstance(admitted(admission.feedback, *place), ObservedFeedback)
+    producer.send(TOPICS.policies, key=b"feed", value=None, partition=0)
+    producer.close()
+
+
+def test_the_javascript_is_the_one_of_the_manual() -> None:
+    manual = CLIENTS.with_suffix(".md").read_text()
+    blocks = re.findall(r"```javascript\n(.*?)```", manual, re.DOTALL)
+    assert (CLIENTS / "node" / "policy.mjs").read_text() in blocks

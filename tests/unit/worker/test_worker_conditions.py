@@ -1,0 +1,118 @@
+"""What a worker says of Kafka, of its partitions and of the traffic, without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from streams.app import create_app
+from streams.kafka.topic_watch import SeenTopic
+from streams.kafka.topics import topic_layouts
+from streams.worker.worker_app import Groundswell
+from streams.worker.worker_conditions import AWAY_SECONDS, QUIET_SECONDS, ConditionLooks
+from tests.unit.http.test_live_page import served
+from tests.unit.stand_ins import Time, worker_settings
+
+SETTINGS = worker_settings()
+LAYOUTS = topic_layouts(SETTINGS.kafka, SETTINGS.topics)
+ALL = {one.name: SeenTopic(f"id of {one.name}", one.partitions) for one in LAYOUTS}
+
+
+class Broker:
+    """What a broker answers: the topics, or an error."""
+
+    def __init__(self) -> None:
+        self.topics: Mapping[str, SeenTopic] | None = ALL
+
+    async def look(self) -> Mapping[str, SeenTopic]:
+        if self.topics is None:
+            raise KafkaConnectionError("refused")
+        return self.topics
+
+
+class Looking:
+    """A worker that holds partitions, its clock and its broker."""
+
+    def __init__(self) -> None:
+        self.app: Groundswell = create_app(SETTINGS)
+        self.app.partitions.joins[0] = None  # type: ignore[assignment]  # only its place is asked for
+        self.clock, self.broker = Time(), Broker()
+        self.looks = ConditionLooks(self.app, self.clock)
+        self.looks._watch = self.broker  # type: ignore[assignment]  # it answers as one does
+
+    def for_seconds(self, seconds: float) -> list[str]:
+        """Let time pass, asking and looking once a second; return what stands at the end."""
+        for _ in range(round(seconds)):
+            self.clock.now += 1
+            asyncio.run(self.looks.ask())
+            self.looks.look()
+        return [one.name for one in self.app.conditions.standing()]
+
+
+@pytest.fixture
+def looking() -> Looking:
+    return Looking()
+
+
+def test_kafka_that_does_not_answer_is_said_within_ten_seconds_and_again_when_it_is_back(looking: Looking) -> None:
+    assert looking.for_seconds(2) == []
+    looking.broker.topics = None
+    assert "kafka_away" not in looking.for_seconds(AWAY_SECONDS - 1)
+    assert "kafka_away" in looking.for_seconds(2)
+    (away,) = [one for one in looking.app.conditions.standing() if one.name == "kafka_away"]
+    assert away.since == 1000 * (50_000 + 2), "since it answered last"
+    assert "has not answered since 1970-01-01 13:53:22 UTC" in away.says
+    status, _, body = served(looking.app, "/readyz")
+    assert (status, body.decode()) == (503, f"{away.says}\n")
+    looking.broker.topics = ALL
+    assert "kafka_away" not in looking.for_seconds(1)
+
+
+def test_a_topic_that_is_gone_is_named(looking: Looking) -> None:
+    looking.broker.topics = {name: seen for name, seen in ALL.items() if name != "feedback"}
+    assert looking.for_seconds(1) == ["topic_missing"]
+    assert served(looking.app, "/readyz")[::2] == (503, b"the topic feedback is gone\n")
+    looking.broker.topics = ALL
+    assert looking.for_seconds(1) == []
+
+
+def test_quiet_since_is_a_note_that_leaves_it_ready(looking: Looking) -> None:
+    looking.app.metrics.received.labels("impressions").inc()
+    assert looking.for_seconds(1) == []
+    assert looking.for_seconds(QUIET_SECONDS) == ["quiet"]
+    status, _, body = served(looking.app, "/readyz")
+    assert (status, body) == (200, b"ready; quiet since 1970-01-01 13:53:21 UTC\n")
+    looking.app.metrics.received.labels("feedback").inc()
+    assert looking.for_seconds(1) == []
+
+
+def test_what_the_learner_reads_of_its_own_is_no_traffic(looking: Looking) -> None:
+    looking.for_seconds(QUIET_SECONDS - 1)
+    looking.app.metrics.received.labels("interactions").inc()
+    assert looking.for_seconds(1) == ["quiet"]
+
+
+def test_partitions_that_are_being_restored_are_said(looking: Looking) -> None:
+    looking.app.seeking = True
+    assert looking.for_seconds(1) == ["restoring"]
+    looking.app.seeking = False
+    assert looking.for_seconds(1) == []
+
+
+def test_the_page_has_them_and_leads_to_what_to_do() -> None:
+    app = create_app(SETTINGS)
+    status, _, body = served(app, "/live.json")
+    (stands,) = msgspec.json.decode(body)["conditions"]
+    assert status == 200
+    assert {name: stands[name] for name in ("name", "says", "runbook", "grave", "subject")} == {
+        "name": "restoring", "says": "holds no partition", "runbook": "runbook#restoring", "grave": False,
+        "subject": "",
+    }  # fmt: skip
+    status, headers, body = served(create_app(SETTINGS), "/runbook")
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b'<section id="restoring">' in body
+    assert b"<code>groundswell topics create</code>" in body
