@@ -33,6 +33,8 @@ from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacke
 
 MOST_KNOWN: Final = 100_000
 """Signals of which it is kept that nothing has to be done about them."""
+NO_NUMBERS: Final = np.zeros(0, dtype=np.int64)
+NO_VALUES: Final = np.zeros(0)
 
 
 class Leak(NamedTuple):
@@ -52,7 +54,7 @@ class Piece(NamedTuple):
     value: float | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Read:
     """The feedback of some interactions as it is learned from.
 
@@ -67,7 +69,7 @@ class Read:
     pieces: dict[int, list[Piece]] = field(default_factory=dict)
     places: list[int] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
-    quantiles: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    quantiles: NDArray[np.float64] = field(default_factory=lambda: NO_VALUES)
 
 
 class SignalReading:
@@ -182,16 +184,18 @@ class SignalReading:
         """Learn from what was read which signals tell the action; `rows` are those of `kernel_columns.py`."""
         count, begin = len(read.signals), self._played
         self._played += count
-        first = range(min(max(leaking_signals.FIRST - begin, 0), count))
-        later = range(len(first) + -(begin + len(first)) % leaking_signals.EVERY, count, leaking_signals.EVERY)
-        watched = [*first, *later]
-        if watched:
-            came = np.array(read.came, dtype=np.int64)
+        first = min(max(leaking_signals.FIRST - begin, 0), count)
+        later = range(first + -(begin + first) % leaking_signals.EVERY, count, leaking_signals.EVERY)
+        if not first and not later:
+            return
+        if read.places:
             starts = np.searchsorted(read.places, np.arange(count + 1))
-            leaking_signals.watch_all(
-                self._leaks, arrays, rows, weights, np.array(watched), came, starts,
-                np.array(read.numbers, dtype=np.int64), read.quantiles,
-            )  # fmt: skip
+            numbers, quantiles = np.array(read.numbers, dtype=np.int64), read.quantiles
+        else:
+            starts, numbers, quantiles = np.zeros(count + 1, dtype=np.int64), NO_NUMBERS, NO_VALUES
+        watched = np.arange(first) if not later else np.array([*range(first), *later])
+        came = np.array(read.came, dtype=np.int64)
+        leaking_signals.watch_all(self._leaks, arrays, rows, weights, watched, came, starts, numbers, quantiles)
 
     def decide(self) -> None:
         """Say which signals tell the action by what was seen so far; call it every `DECIDED_EVERY` interactions."""
