@@ -11,8 +11,8 @@ PROGRAM: Final = "groundswell.program"
 
 WHAT_TO_INSTALL: Final = """\
 groundswell: what apps import is installed; commands come with the worker.
-  pip install "groundswell[worker]"   worker, topics, doctor, policy, dead-letters, replay, redecode, simulate, kafka,
-                                      chaos
+  pip install "groundswell[worker]"   worker, topics, adopt-topics, doctor, policy, worth, dead-letters,
+                                      replay, redecode, simulate, kafka, chaos
   pip install "groundswell[replay]"   these, and replay of Parquet files
   pip install "groundswell[demo]"     these, and demo, evaluate
   pip install "groundswell[bench]"    these, and bench with the peers that it measures against

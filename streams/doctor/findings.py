@@ -228,7 +228,7 @@ def of_clocks(topic: str, delays: Sequence[int], max_ahead_ms: int, *, broker_st
             f"the freshest message was logged {span(-ahead)} after its event time",
             "nothing, if a log is being replayed; otherwise look for clocks that are behind, or what holds messages up",
         )
-    return passed(check, f"messages are logged {span(round(median(delays)))} after their event time (median)")
+    return passed(check, f"messages are logged {span(max(0, round(median(delays))))} after their event time (median)")
 
 
 class Unread(Struct, frozen=True):

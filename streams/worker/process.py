@@ -58,6 +58,7 @@ class PunctualWorker(faust.Worker):
         say_what_starts(settings)
         check_page(settings.http)
         self.app.topic_ids.update(check_topics(settings.kafka, settings.topics))
+        LOG.info("compiling what learns: the first start of an installation takes a minute for it, later ones seconds")
         warm_up(settings.models.values())
         Admission(settings.models, settings.max_ahead_ms).impressions(
             []
