@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -19,12 +19,13 @@ from kafka.errors import KafkaError
 
 from groundswell import policy
 from groundswell.chunks import assemble
-from groundswell.events import Watermark
+from groundswell.events import Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from processors.admission.event_records import Admission, Refusal
 from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
+from processors.wire.envelopes import UNREADABLE
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
@@ -35,6 +36,7 @@ from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
+from streams.observing.logging_habits import LoggingHabits
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.topic_adoption import KnownTopics, newest_mark
@@ -156,6 +158,21 @@ class _Examination:
         stamps = self._configs.get(topic, {}).get("message.timestamp.type") == "LogAppendTime"
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
+        if topic == settings.topics.impressions:
+            yield from self._propensities([record.value for record in records])
+
+    def _propensities(self, values: Sequence[bytes | None]) -> Iterator[Finding]:
+        """Say of each model whether its propensities can be right."""
+        shown: dict[str, list[Impression]] = {model: [] for model in self._settings.models}
+        for value in values:
+            impression = _impression(value)
+            if impression is not None and impression.model in shown:
+                shown[impression.model].append(impression)
+        for model, some in shown.items():
+            if some:
+                habits = LoggingHabits()
+                habits.observe([len(one.actions) for one in some], [one.chosen_propensity for one in some])
+                yield findings.of_propensities(model, len(some), [one for one in habits.judged() if one[1] is not None])
 
     def _join(self) -> Iterator[Finding]:
         topics, join = self._settings.topics, self._settings.join
@@ -311,6 +328,17 @@ class _Occurrence(msgspec.Struct):
 
 class _Joined(msgspec.Struct):
     feedback: list[msgspec.Raw]
+
+
+def _impression(value: bytes | None) -> Impression | None:
+    try:
+        found = _decode_impression(value or b"")
+    except UNREADABLE:
+        return None
+    return None if contradiction(found) else found
+
+
+_decode_impression = msgspec.json.Decoder(Impression).decode
 
 
 def _event_time(value: bytes | None) -> int | None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from processors.join.config import JoinConfig
 from streams.kafka.topics import ADOPT, TopicLayout
+from streams.observing.conditions import Kind
 from streams.settings import KafkaSettings
 from streams.words import counted, span
 
@@ -278,6 +279,14 @@ def of_log(topic: str, others: Mapping[int, str]) -> Finding:
     partition, why = next(iter(others.items()))
     more = f" (and {len(others) - 1} other partitions)" if len(others) > 1 else ""
     return failed(check, f"{topic}[{partition}] {why}{more}: its offsets mean other records now", ADOPT)
+
+
+def of_propensities(model: str, count: int, wrong: Sequence[tuple[Kind, str | None]]) -> Finding:
+    """Say whether the propensities of the last impressions of a model can be right."""
+    check = f"propensities of {model}"
+    if not wrong:
+        return passed(check, f"of the last {counted(count, 'impression')} nothing speaks against them")
+    return warned(check, "; ".join(says or "" for _, says in wrong), " ".join(kind.do for kind, _ in wrong))
 
 
 def of_group(group: str, members: int) -> Finding:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from groundswell.worth import Worth
 from processors.learners.statistics import STATES
 from streams.http.bounded_history import BoundedHistory
 from streams.observing.conditions import Condition
 from streams.observing.learning_metrics import MEMORY
-from streams.observing.metrics import Metrics
+from streams.observing.metrics import Metrics, samples
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
 
@@ -142,7 +142,7 @@ class LivePage:
     def sample(self, now: float) -> None:
         """Take in the metrics of this moment; `now` in seconds since 1970."""
         counted: dict[str, dict[tuple[str, str], float]] = {}
-        for labels, value in _samples(self._metrics.signal_states):
+        for labels, value in samples(self._metrics.signal_states):
             counted.setdefault(labels["model"], {})[labels["signal"], labels["state"]] = value
         for model, totals in counted.items():
             self._signals.setdefault(model, RecentCounts()).update(totals)
@@ -163,11 +163,11 @@ class LivePage:
         if model not in names:
             model = names[0] if names else None
         lag = dict.fromkeys((topics.impressions, topics.feedback, topics.interactions), 0)
-        for labels, value in _samples(metrics.lag):
+        for labels, value in samples(metrics.lag):
             lag[labels["topic"]] += int(value)
         return Live(
             at=round(time.time() * 1000),
-            started=round(1000 * next(value for _, value in _samples(metrics.started))),
+            started=round(1000 * next(value for _, value in samples(metrics.started))),
             group=app.settings.kafka.group,
             waiting_for=waiting_for,
             conditions=app.conditions.standing(),
@@ -175,11 +175,11 @@ class LivePage:
             interactions=Held(sorted(app.partitions.learners), topics.interaction_partitions),
             models=names,
             model=None if model is None else self._model(model),
-            join={labels["outcome"]: int(value) for labels, value in _samples(metrics.join)},
-            pending=sum(int(value) for _, value in _samples(metrics.pending)),
+            join={labels["outcome"]: int(value) for labels, value in samples(metrics.join)},
+            pending=sum(int(value) for _, value in samples(metrics.pending)),
             lag=lag,
             dead_letters={
-                f"{labels['topic']}: {labels['reason']}": int(value) for labels, value in _samples(metrics.dead_letters)
+                f"{labels['topic']}: {labels['reason']}": int(value) for labels, value in samples(metrics.dead_letters)
             },
         )
 
@@ -191,7 +191,7 @@ class LivePage:
             name=name,
             partition=self._partition(name),
             here=self._here(name),
-            learned=round(sum(value for labels, value in _samples(metrics.rewards) if labels["model"] == name)),
+            learned=round(sum(value for labels, value in samples(metrics.rewards) if labels["model"] == name)),
             rates=self._rates(name),
             value=self._value(name),
             log_loss=_of(metrics.ik_log_loss, name),
@@ -202,7 +202,7 @@ class LivePage:
             further_signals=max(0, len(signals) - MOST_SIGNALS),
             violated=[
                 labels["assumption"]
-                for labels, value in _samples(metrics.violated)
+                for labels, value in samples(metrics.violated)
                 if labels["model"] == name and value
             ],
             worth=self._worth(name),
@@ -218,7 +218,7 @@ class LivePage:
     def _leaking(self, model: str) -> list[LeakingSignal]:
         found = [
             LeakingSignal(labels["signal"], share, labels["left_out"] == "true")
-            for labels, share in _samples(self._metrics.leaking_signals)
+            for labels, share in samples(self._metrics.leaking_signals)
             if labels["model"] == model
         ]
         return sorted(found, key=lambda one: (-one.share, one.name))
@@ -233,14 +233,14 @@ class LivePage:
         return self._partition(model) in held
 
     def _rates(self, model: str) -> ByState | None:
-        rates = {labels["state"]: value for labels, value in _samples(self._metrics.state_rate)
+        rates = {labels["state"]: value for labels, value in samples(self._metrics.state_rate)
                  if labels["model"] == model}  # fmt: skip
         return _by_state(rates) if rates else None
 
     def _value(self, model: str) -> Value | None:
         estimates = {
             labels["estimate"]: value
-            for labels, value in _samples(self._metrics.policy_value)
+            for labels, value in samples(self._metrics.policy_value)
             if labels["model"] == model
         }
         if not estimates:
@@ -248,16 +248,8 @@ class LivePage:
         return Value(estimates["snips"], estimates["low"], estimates["high"], estimates["logged"])
 
 
-def _samples(metric: Counter | Gauge) -> Iterator[tuple[Mapping[str, str], float]]:
-    """Yield labels and value of all that a metric counts, without the moments at which counters were made."""
-    for family in metric.collect():
-        for sample in family.samples:
-            if not sample.name.endswith("_created"):
-                yield sample.labels, sample.value
-
-
 def _of(gauge: Gauge, model: str) -> float | None:
-    return next((value for labels, value in _samples(gauge) if labels["model"] == model), None)
+    return next((value for labels, value in samples(gauge) if labels["model"] == model), None)
 
 
 def _by_state(values: Mapping[str, float | None]) -> ByState:

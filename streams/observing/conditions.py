@@ -74,7 +74,52 @@ QUIET: Final = Kind(
     grave=False,
 )
 
-KINDS: Final = (KAFKA_AWAY, TOPIC_MISSING, RESTORING, QUIET)
+SINGLE_ACTION: Final = Kind(
+    "single_action",
+    "Most of a model's impressions offer one action. There was no choice, so nothing can be learned from them: they "
+    "are counted in `groundswell_skipped_total`.",
+    "Log all actions that could have been shown, with the probability of the one that was. Where there is nothing to "
+    "choose from, log no impression.",
+)
+PROPENSITY_ONE: Final = Kind(
+    "propensity_one",
+    "Every impression of a model says that what was shown was certain. Where apps decide by rules that is true, and "
+    "only little can be learned: an action that a context never shows is never judged there. Where apps choose at "
+    "random it is wrong, and so are the weights 1/(K p).",
+    "Log the probability by which the shown action was drawn (docs/clients.md). Where rules decide, let a share of the "
+    "impressions be drawn at random.",
+)
+PROPENSITY_FLOOR: Final = Kind(
+    "propensity_floor",
+    "Actions with a tiny propensity are shown more often than such a probability allows: a floor such as 1e-6 stands "
+    "for one that was not computed. Each weighs as many times too much.",
+    "Log the probability by which the shown action was drawn, exploration included (docs/clients.md).",
+)
+PROPENSITIES_OFF: Final = Kind(
+    "propensities_off",
+    "Over a model's impressions 1/(K p) does not average 1, as it does whenever p is the probability by which the "
+    "shown one of K actions was drawn and each may be: above 1 propensities are too small; below they are too large, "
+    "or some of the actions are never shown.",
+    "See that `actions` are all that could be shown, and the propensity that of the one that was, of this list "
+    "(docs/clients.md; see also ImportanceWeightsOff).",
+)
+UNKNOWN_MODEL: Final = Kind(
+    "unknown_model",
+    "Impressions of a model come that the configuration lacks. They are refused, and wait on dead-letter.",
+    "Add a section `[models.NAME]` for it and start the workers again, or mend the app; `groundswell dead-letters` "
+    "reads what was refused.",
+)
+FEEDBACK_NOT_JOINED: Final = Kind(
+    "feedback_not_joined",
+    "Impressions close without feedback, and feedback goes to late-feedback: none of it finds its impression.",
+    "See whether both carry the same `impression_id` and are keyed by it with murmur2, whether `occurred_at` are in "
+    "milliseconds of one clock, and whether `join.wait` is long enough (FeedbackNotJoined).",
+)
+
+KINDS: Final = (
+    KAFKA_AWAY, TOPIC_MISSING, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE, PROPENSITY_FLOOR,
+    PROPENSITIES_OFF, RESTORING, QUIET,
+)  # fmt: skip
 
 
 class Conditions:

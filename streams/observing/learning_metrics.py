@@ -15,9 +15,11 @@ from processors.join.config import JoinConfig
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
+from streams.observing.conditions import Conditions
 from streams.observing.context_segments import Segments
 from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
+from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.metrics import Metrics
 from streams.settings import SegmentSettings
 
@@ -33,8 +35,14 @@ FADING = (
 class LearningMetrics:
     """Translates what learners counted into metrics."""
 
-    def __init__(self, metrics: Metrics, segments: Mapping[str, SegmentSettings] | None = None) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        segments: Mapping[str, SegmentSettings] | None = None,
+        conditions: Conditions | None = None,
+    ) -> None:
         self._metrics = metrics
+        self._habits = LoggingHabitsReport(conditions or Conditions(metrics))
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
@@ -72,6 +80,7 @@ class LearningMetrics:
         self._count(model, interactions, rewards)
         self._speak_of_recent(partition, model, statistics)
         self._watch(model, interactions, rewards)
+        self._habits.learned(model, interactions)
 
     def forgot(self, model: str, forgotten: Mapping[str, int]) -> None:
         """Note how many users and signals of an embedding have given way to new ones so far."""
@@ -195,6 +204,7 @@ class LearningMetrics:
             # Of a sharded model this worker may hold other partitions still.
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)
+                self._habits.leave(model)
                 del self._recent[model], self._watches[model]
             elif model in published:
                 self._metrics.drop_policy(model)

@@ -7,6 +7,7 @@ beyond the first `MAX_SIGNALS` of a model are counted as "other".
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, get_args
 
@@ -361,3 +362,11 @@ def _drop(gauge: Gauge, *labels: str) -> None:
     """Remove a labelled gauge if it was ever set."""
     if labels in gauge._metrics:
         gauge.remove(*labels)
+
+
+def samples(metric: Counter | Gauge) -> Iterator[tuple[Mapping[str, str], float]]:
+    """Yield labels and value of all that a metric counts, without the moments at which counters were made."""
+    for family in metric.collect():
+        for sample in family.samples:
+            if not sample.name.endswith("_created"):
+                yield sample.labels, sample.value

@@ -57,7 +57,7 @@ class Groundswell(RecordBatchApp):
         self._learning_wiring = LearningWiring(
             settings,
             self._outputs,
-            LearningMetrics(self.metrics, settings.segments),
+            LearningMetrics(self.metrics, settings.segments, self.conditions),
             self.membership.kept,
             self.topic_ids,
         )

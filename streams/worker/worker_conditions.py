@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from aiokafka.errors import KafkaError as AIOKafkaError
+from prometheus_client import Counter
 
+from processors.admission.event_records import Reason
+from processors.join.entries import Outcome
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.record_batch_app import CoordinationEndedError
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import NO_ID, TopicError, refuse_another, refuse_partitions, topic_layouts
-from streams.observing.conditions import KAFKA_AWAY, QUIET, RESTORING, TOPIC_MISSING
+from streams.observing.conditions import (
+    FEEDBACK_NOT_JOINED,
+    KAFKA_AWAY,
+    QUIET,
+    RESTORING,
+    TOPIC_MISSING,
+    UNKNOWN_MODEL,
+)
+from streams.observing.metrics import MISPLACED_ORPHAN, samples
 from streams.worker.worker_app import Groundswell
 
 LOOK_SECONDS = 1.0
@@ -26,6 +38,12 @@ AWAY_SECONDS = 5.0
 """Without an answer, after which Kafka is away."""
 QUIET_SECONDS = 10.0
 """Without a record, after which traffic is quiet."""
+ASTRAY = (Outcome.ORPHAN, MISPLACED_ORPHAN, Outcome.LATE, Outcome.TOO_EARLY)
+"""What becomes of feedback that finds no impression."""
+ENOUGH = 100
+"""Impressions without feedback, and feedback without impression, since anything joined."""
+UNKNOWN_SECONDS = 600.0
+"""For which it is said that a model was not known."""
 
 
 def add_condition_looks(app: Groundswell) -> None:
@@ -61,6 +79,7 @@ class ConditionLooks:
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
         self._answered = self._came = clock()
         self._received = 0.0
+        self._joined = JoinLooks()
 
     def look(self) -> None:
         """Say how it stands with this worker."""
@@ -71,6 +90,7 @@ class ConditionLooks:
             self._received, self._came = received, now
         quiet = app.partitions.joins and now - self._came >= QUIET_SECONDS
         app.conditions.say(QUIET, f"quiet since {_moment(self._came)}" if quiet else None, since=self._came)
+        self._joined.look(app, now)
         away = now - self._answered >= AWAY_SECONDS
         says = f"Kafka ({app.settings.kafka.bootstrap_servers}) has not answered since {_moment(self._answered)}"
         app.conditions.say(KAFKA_AWAY, says if away else None, since=self._answered)
@@ -95,6 +115,38 @@ class ConditionLooks:
             self._app.conditions.say(TOPIC_MISSING, missing, layout.name)
 
 
+class JoinLooks:
+    """Looks at what becomes of impressions and feedback, by what was counted since something last joined."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+        self._unknown, self._unknown_at = 0.0, -math.inf
+
+    def look(self, app: Groundswell, now: float) -> None:
+        """Say whether feedback finds its impressions, and impressions their model."""
+        joined = _counts(app.metrics.join, "outcome")
+        if joined["matched"] != self._since.get("matched"):
+            self._since = joined
+        unanswered = joined["none"] - self._since["none"]
+        astray = sum(joined[one] - self._since[one] for one in ASTRAY)
+        says = f"{unanswered:.0f} impressions closed without feedback, {astray:.0f} pieces of feedback found none"
+        app.conditions.say(FEEDBACK_NOT_JOINED, says if min(unanswered, astray) >= ENOUGH else None)
+        unknown = sum(
+            value
+            for labels, value in samples(app.metrics.dead_letters)
+            if labels["reason"] == Reason.UNKNOWN_MODEL and labels["topic"] == app.settings.topics.impressions
+        )
+        if unknown != self._unknown:
+            self._unknown, self._unknown_at = unknown, now
+        configured = ", ".join(sorted(app.settings.models)) or "none"
+        says = f"{unknown:.0f} impressions were refused: their model is not configured (there is {configured})"
+        app.conditions.say(UNKNOWN_MODEL, says if now - self._unknown_at < UNKNOWN_SECONDS else None)
+
+
+def _counts(counter: Counter, label: str) -> dict[str, float]:
+    return {labels[label]: value for labels, value in samples(counter)}
+
+
 def not_ready(app: Groundswell) -> str | None:
     """Return why nothing can be read or written at this moment, or None."""
     app.conditions.say(RESTORING, _waiting_for(app))
@@ -113,12 +165,8 @@ def _waiting_for(app: Groundswell) -> str | None:
 
 def _received(app: Groundswell) -> float:
     topics = app.settings.topics
-    return sum(
-        sample.value
-        for family in app.metrics.received.collect()
-        for sample in family.samples
-        if sample.name.endswith("_total") and sample.labels["topic"] in {topics.impressions, topics.feedback}
-    )
+    counts = _counts(app.metrics.received, "topic")
+    return counts.get(topics.impressions, 0.0) + counts.get(topics.feedback, 0.0)
 
 
 def _moment(at: float) -> str:

@@ -190,9 +190,9 @@ def test_a_checkpoint_that_has_read_more_interactions_than_there_are_fails(serve
     value = encode_checkpoint(Checkpoint(7, {"floors": {}, "seen": {}}, {}, {}))
     apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, value, partition=1)
     apps.flush()
-    found = examined(servers)["checkpoint 1"]
-    assert (found.status, "ends at 0, but has been read up to 7" in found.seen) == ("fail", True), found
-    assert "begin anew" in found.remedy
+    found = examined(servers)[f"log of {TOPICS.interactions}"]
+    assert (found.status, "[1] ends at 0 and was read up to 7" in found.seen) == ("fail", True), found
+    assert "groundswell adopt-topics" in found.remedy
 
 
 def test_a_damaged_policy_fails(servers: str, apps: Apps) -> None:

@@ -11,6 +11,7 @@ from processors.join.config import JoinConfig
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.kafka.topics import TopicLayout
+from streams.observing.conditions import PROPENSITY_ONE
 from streams.settings import KafkaSettings
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
@@ -187,3 +188,10 @@ def test_a_log_that_is_another_one_than_is_known_names_the_command() -> None:
     assert found.status == FAIL
     assert found.seen.startswith("impressions[2] was made again: its id was a and is b (and 1 other")
     assert "groundswell adopt-topics" in found.remedy
+
+
+def test_propensities_that_cannot_be_right_are_told_with_what_to_do() -> None:
+    assert findings.of_propensities("feed", 800, []).status == PASS
+    found = findings.of_propensities("feed", 800, [(PROPENSITY_ONE, "every impression …")])
+    check(found, WARN, "every impression")
+    assert found.remedy == PROPENSITY_ONE.do

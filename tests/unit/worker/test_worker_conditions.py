@@ -13,7 +13,7 @@ from streams.app import create_app
 from streams.kafka.topic_watch import SeenTopic
 from streams.kafka.topics import topic_layouts
 from streams.worker.worker_app import Groundswell
-from streams.worker.worker_conditions import AWAY_SECONDS, QUIET_SECONDS, ConditionLooks
+from streams.worker.worker_conditions import AWAY_SECONDS, ENOUGH, QUIET_SECONDS, UNKNOWN_SECONDS, ConditionLooks
 from tests.unit.http.test_live_page import served
 from tests.unit.stand_ins import Time, worker_settings
 
@@ -116,3 +116,32 @@ def test_the_page_has_them_and_leads_to_what_to_do() -> None:
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert b'<section id="restoring">' in body
     assert b"<code>groundswell topics create</code>" in body
+
+
+def test_feedback_that_never_finds_its_impression_is_said_until_some_does(looking: Looking) -> None:
+    join = looking.app.metrics.join
+    looking.app.metrics.received.labels("impressions").inc()
+    looking.for_seconds(1)
+    join.labels("none").inc(ENOUGH)
+    join.labels("orphan").inc(ENOUGH - 1)
+    assert looking.for_seconds(1) == []
+    join.labels("misplaced_orphan").inc()
+    assert looking.for_seconds(1) == ["feedback_not_joined"]
+    join.labels("matched").inc()
+    assert looking.for_seconds(1) == []
+
+
+def test_no_feedback_at_all_is_no_fault_of_the_join(looking: Looking) -> None:
+    looking.for_seconds(1)
+    looking.app.metrics.join.labels("none").inc(10 * ENOUGH)
+    assert looking.for_seconds(1) == []
+
+
+def test_a_model_that_the_configuration_lacks_is_said_with_those_that_there_are(looking: Looking) -> None:
+    looking.app.metrics.dead_letters.labels("impressions", "unknown_model").inc(3)
+    looking.app.metrics.dead_letters.labels("impressions", "schema").inc(3)
+    assert looking.for_seconds(1) == ["unknown_model"]
+    (stands,) = looking.app.conditions.standing()
+    assert stands.says == "3 impressions were refused: their model is not configured (there is feed)"
+    looking.clock.now += UNKNOWN_SECONDS
+    assert "unknown_model" not in looking.for_seconds(1)
