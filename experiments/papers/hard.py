@@ -65,7 +65,7 @@ CASES: Final[dict[str, Case]] = {
         "Joy that comes after the wait", late_joy.world, tuple(late_joy.CASES), 0.97, play=late_joy.played_through_join
     ),
     "leaks": Case("Signals that tell the action", leaks.world, leaks.CASES, 0.95),
-    "routing": Case("Requests routed to language models", routing.world, routing.CASES, 0.9),
+    "routing": Case("Requests routed to language models", routing.world, routing.CASES, 0.9, play=routing.played),
     "new-items": Case("Ten new items a day", changes.world, changes.ITEMS, 0.95),
 }
 MULTI_TURN: Final = "multi-turn"
