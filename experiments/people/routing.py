@@ -79,7 +79,6 @@ def world(case: str, seed: int) -> Requests:
         signals=SIGNALS,
         negative=NEGATIVE,
         positive=POSITIVE,
-        leaking=frozenset(SIGNALS[len(HONEST) :]) if case != CASES[0] else frozenset(),
         clicks=POSITIVE,
         leaking=frozenset({LENGTH, LATENCY} if logged else ()),
         tokens=tokens if logged else NOTHING,
