@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.people import playing
-from experiments.people.playing import INFERRED, MODEL, Outcome
+from experiments.people.playing import INFERRED, MODEL, Outcome, inferred
 from experiments.people.world import NOTHING, ROUNDS, World
 from groundswell.events import NONE_SIGNAL, Action, Features, Feedback, Impression, Interaction, Source
 from processors.features.feature_store import FeatureStore
-from processors.learners.three_state_learner import ThreeStateLearner
+from processors.learners.three_state_learner import DOUBTS, ThreeStateLearner
 from processors.models.config import ModelConfig
 
 CASES: Final = ("no length, no latency", "length and latency", "length by request")
@@ -29,6 +29,7 @@ POSITIVE: Final = frozenset({"copy", "thank"})
 """What is known beforehand, as deploy/routing.toml says it to a worker. Both come by accident, too."""
 SIGNALS: Final = ("retry", "edit", "copy", "thank", "thumb_down", NONE_SIGNAL)
 LENGTH, LATENCY = "length", "latency"
+CODES: Final = {name: code for code, name in DOUBTS.items()}
 GIVEN: Final = (
     (0.40, 0.15, 0.03, 0.01, 0.08, 0.33),
     (0.10, 0.20, 0.12, 0.02, 0.004, 0.556),
@@ -99,7 +100,7 @@ def played(world: World, source: int, seed: int) -> Outcome:
     emitted = np.cumsum(np.array(GIVEN), axis=1)
     count = len(world.rows)
     values, propensities = np.zeros(count), np.zeros(count)
-    true, chosen_at, signals, decoded = np.zeros((4, count), dtype=np.int64)
+    true, chosen_at, signals, decoded, doubts = np.zeros((5, count), dtype=np.int64)
     probabilities = np.zeros((count, 3))
     for begin in range(0, count, TOGETHER):
         scores = np.array([learner.scores(_known(kind), actions) for kind in range(len(REQUESTS))])
@@ -122,12 +123,13 @@ def played(world: World, source: int, seed: int) -> Outcome:
             interactions.append(_interaction(number, kind, actions, chosen, float(shown[kind, chosen]), said))
         for number, reward in zip(numbers, learner.learn(interactions), strict=True):
             if reward is not None:
-                decoded[number] = reward.state
+                decoded[number] = inferred(reward)
+                doubts[number] = CODES[reward.doubt]
                 probabilities[number] = reward.state_probabilities or ()
     left_out = [name for name, leak in learner.leaking.items() if leak.left_out]
     return Outcome(
         values, true, chosen_at, signals, decoded, probabilities, propensities,
-        posteriors=np.ones(count), left_out=left_out,
+        posteriors=np.ones(count), doubts=doubts, left_out=left_out,
     )  # fmt: skip
 
 

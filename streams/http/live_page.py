@@ -201,9 +201,7 @@ class LivePage:
             signals=signals[:MOST_SIGNALS],
             further_signals=max(0, len(signals) - MOST_SIGNALS),
             violated=[
-                labels["assumption"]
-                for labels, value in samples(metrics.violated)
-                if labels["model"] == name and value
+                labels["assumption"] for labels, value in samples(metrics.violated) if labels["model"] == name and value
             ],
             worth=self._worth(name),
             leaking=self._leaking(name),
