@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundswell.features import CONSTANT_HASH
-from processors.compiled import borrowing, compiled
-from processors.learners import kernel_columns, three_state
+from processors.compiled import borrowing
+from processors.learners import three_state
 
 KEY, PLAYS, DOUBTED = range(3)
 COLUMNS: Final = 3
@@ -47,13 +47,6 @@ def remember(table, features, context_row, doubt):
             row[KEY], row[PLAYS], row[DOUBTED] = key, FIRST_PLAYS, 1.0 / FIRST_PLAYS
         elif doubted > 0.0:
             row[DOUBTED] -= row[DOUBTED] / MEMORY
-
-
-@compiled(nogil=True)
-def remember_batch(table, features, interactions, doubts):
-    """Take in a batch in order."""
-    for i in range(len(interactions)):
-        remember(table, features, interactions[i, kernel_columns.CONTEXT], doubts[i])
 
 
 @borrowing

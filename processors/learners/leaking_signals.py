@@ -27,9 +27,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from processors.compiled import borrowing, compiled
+from processors.compiled import borrowing
 from processors.features.crosses import cross
-from processors.learners import kernel_columns
 
 MOST_SIGNALS: Final = 15
 """Of the signals, the first so many that come are watched: their coming, and their values."""
@@ -305,18 +304,3 @@ def forget(watched, number):
 def is_watched(play):
     """Return whether the play of that number, from 0 on, is watched."""
     return play < FIRST or play % EVERY == 0
-
-
-@compiled(nogil=True)
-def watch_all(leaks, features, rows, weights, watched, came, starts, numbers, quantiles):
-    """Watch, in order, those of the interactions (rows of `kernel_columns.py`) that are numbered in `watched`.
-
-    The values of interaction i are the entries from `starts[i]` to `starts[i + 1]`.
-    """
-    _, _, _, set_start, set_rows, action_start, action_hash, _ = features
-    for i in watched:
-        row = set_rows[set_start[rows[i, kernel_columns.ACTIONS]] + rows[i, kernel_columns.CHOSEN]]
-        watch(
-            leaks, features, rows[i, kernel_columns.CONTEXT], action_hash[action_start[row]], weights[i],
-            came[i], numbers, quantiles, starts[i], starts[i + 1],
-        )  # fmt: skip

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Action, Doubt, FeatureValue, Interaction, Reward
+from groundswell.events import Action, Doubt, FeatureValue, Interaction, Reward, RewardState
 from groundswell.exploration import Exploration
 from groundswell.features import hashed
 from groundswell.policy import PolicySnapshot, Weights
@@ -29,6 +29,8 @@ from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacke
 
 MOST_KNOWN: Final = 100_000
 """Signals whose hash is kept."""
+STATES_OF: Final[Mapping[float, RewardState]] = {-1.0: -1, 0.0: 0, 1.0: 1}
+"""The reward states as the compiled step names them."""
 STATES: Final = {1: "the papers' rules or of an earlier release's default", 2: 'the rule "three-state"'}
 """Whose state each version is."""
 Number = TypeVar("Number", float, NDArray[np.float64])
@@ -78,8 +80,10 @@ class Learner(ABC):
         """Return the tables of a learner that knows nothing; that of the bandit is called "bandit"."""
 
     @abstractmethod
-    def _learned(self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Learn a batch, whose columns are those of `columns.py`; return its outputs."""
+    def _learned(
+        self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read
+    ) -> NDArray[np.float64]:
+        """Learn a batch, whose columns are those of `kernel_columns.py`, of this feedback; return its outputs."""
 
     def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
         """Learn interactions in order and return their rewards; None where there were too few actions."""
@@ -138,8 +142,8 @@ class Learner(ABC):
             self._reading.put_in_buckets(read, arrivals.arrays, rows.tolist(), chosen.tolist(), weights.tolist())
         known = [self._known.get(signal) or self._look_up(signal) for signal in read.signals]
         names, anchors, negatives = zip(*known, strict=True)
-        table = np.column_stack((rows, rows, names, anchors, chosen, negatives))
-        outputs = self._read_and_learned(arrivals.arrays, table, read, weights)
+        table = np.column_stack((rows, rows, names, anchors, chosen, negatives, read.came))
+        outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
         rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
         return self._with_skipped(rewards, places.tolist(), len(run))
@@ -212,10 +216,10 @@ class Learner(ABC):
     @property
     def exploration(self) -> Exploration:
         """The exploration of this moment. Until something is learned it is uniform for epsilon-greedy."""
-        learned = float(self._totals[running_totals.LEARNED])
-        actions = float(self._totals[running_totals.ACTIONS_SEEN]) / learned if learned else 0.0
+        learned, seen, features = self._totals[: running_totals.TOTALS].tolist()
+        actions = seen / learned if learned else 0.0
         # The constant feature is in every context; it counts only where it is alone.
-        features = max(1.0, float(self._totals[running_totals.CONTEXT_FEATURES]) - 1)
+        features = max(1.0, features - 1)
         return exploration_schedule.at(self.model.exploration, learned, features * actions)
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
@@ -282,7 +286,7 @@ class Learner(ABC):
             )
 
     def _step(self, interactions: Sequence[Interaction], read: Read, weights: Sequence[float]) -> NDArray[np.float64]:
-        """Learn and return, for each interaction, the outputs named in `columns.py`."""
+        """Learn and return, for each interaction, the outputs named in `kernel_columns.py`."""
         store = self._store
         store.trim()
         shown = [one.impression for one in interactions]
@@ -292,19 +296,11 @@ class Learner(ABC):
         if read.pieces:
             self._reading.put_in_buckets(read, arrays, sets, [one.chosen for one in shown], weights)
         rows: list[int] = []
-        for one, context, actions, signal in zip(shown, contexts, sets, read.signals, strict=True):
+        for one, context, actions, signal, came in zip(shown, contexts, sets, read.signals, read.came, strict=True):
             name, anchor, negative = self._known.get(signal) or self._look_up(signal)
-            rows += context, actions, name, anchor, one.chosen, negative
+            rows += context, actions, name, anchor, one.chosen, negative, came
         table = np.array(rows, dtype=np.int64).reshape(len(interactions), -1)
-        return self._read_and_learned(arrays, table, read, np.array(weights))
-
-    def _read_and_learned(
-        self, arrays: Arrays, rows: NDArray[np.int64], read: Read, weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Take in what foretold the feedback that was read, and learn from it."""
-        if self.learns_values:
-            self._reading.watch(arrays, rows, weights, read)
-        return self._learned(arrays, rows, weights)
+        return self._learned(arrays, table, np.array(weights), read)
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
@@ -326,8 +322,7 @@ class Learner(ABC):
     ) -> list[Reward]:
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, version = self.model.name, self.version
-        states: list[Any] = outputs[:, kernel_columns.STATE].astype(int).tolist()
-        inferred, posteriors = outputs[:, [kernel_columns.REWARD, kernel_columns.POSTERIOR]].T.tolist()
+        told: list[list[float]] = outputs.tolist()
         return [
             Reward(
                 schema_version=1,
@@ -337,9 +332,9 @@ class Learner(ABC):
                 source=one.source,
                 action=action,
                 signal=signal,
-                state=state if doubt is None else None,
-                reward=amount,
-                posterior=posterior,
+                state=STATES_OF[row[kernel_columns.STATE]] if doubt is None else None,
+                reward=row[kernel_columns.REWARD],
+                posterior=row[kernel_columns.POSTERIOR],
                 threshold=threshold,
                 state_probabilities=probabilities,
                 weight=weight,
@@ -348,18 +343,16 @@ class Learner(ABC):
                 logged_policy_version=shown.policy_version,
                 doubt=doubt,
             )
-            for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities, doubt in zip(
+            for place, one, action, signal, weight, row, threshold, probabilities, doubt in zip(
                 places,
                 interactions,
                 ids,
                 signals,
                 weights,
-                states,
-                inferred,
-                posteriors,
+                told,
                 self._thresholds(counts),
-                self._state_probabilities(outputs),
-                self._doubts(outputs),
+                self._state_probabilities(told),
+                self._doubts(told),
                 strict=True,
             )
         ]
@@ -368,11 +361,11 @@ class Learner(ABC):
         """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
         return [None] * len(counts)
 
-    def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
+    def _state_probabilities(self, outputs: Sequence[list[float]]) -> Sequence[list[float] | None]:
         """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any."""
         return [None] * len(outputs)
 
-    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
+    def _doubts(self, outputs: Sequence[list[float]]) -> Sequence[Doubt | None]:
         """Return why the state of each interaction is unknown, None where it is known."""
         return [None] * len(outputs)
 

@@ -13,6 +13,7 @@ from groundswell.policy import PolicySnapshot
 from processors.features.ragged_rows import Arrays
 from processors.learners import kernel, kernel_columns
 from processors.learners.learner import Learner, sparse
+from processors.learners.signal_reading import Read
 
 
 class PapersLearner(Learner):
@@ -32,7 +33,9 @@ class PapersLearner(Learner):
     def _empty_tables(size: int) -> dict[str, NDArray[np.float64]]:
         return {"inverse_kinematics": np.zeros((size, 3)), "bandit": np.zeros((size, 3))}
 
-    def _learned(self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _learned(
+        self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read
+    ) -> NDArray[np.float64]:
         return self._learned_as(arrays, rows, np.ones(len(rows)), weights)
 
     def _learned_as(

@@ -180,22 +180,17 @@ class SignalReading:
             names = self._names[signal] = value_quantiles.bucket_names(signal)
         return names
 
-    def watch(self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read) -> None:
-        """Learn from what was read which signals tell the action; `rows` are those of `kernel_columns.py`."""
+    def watching(self, read: Read) -> tuple[Any, ...]:
+        """Return by what it is watched which signals tell the action, and what came with a batch that is learned now.
+
+        That is as `three_state_batch.py` takes it.
+        """
         count, begin = len(read.signals), self._played
         self._played += count
-        first = min(max(leaking_signals.FIRST - begin, 0), count)
-        later = range(first + -(begin + first) % leaking_signals.EVERY, count, leaking_signals.EVERY)
-        if not first and not later:
-            return
-        if read.places:
-            starts = np.searchsorted(read.places, np.arange(count + 1))
-            numbers, quantiles = np.array(read.numbers, dtype=np.int64), read.quantiles
-        else:
-            starts, numbers, quantiles = np.zeros(count + 1, dtype=np.int64), NO_NUMBERS, NO_VALUES
-        watched = np.arange(first) if not later else np.array([*range(first), *later])
-        came = np.array(read.came, dtype=np.int64)
-        leaking_signals.watch_all(self._leaks, arrays, rows, weights, watched, came, starts, numbers, quantiles)
+        if not read.places:
+            return self._leaks, begin, NO_NUMBERS, NO_NUMBERS, NO_VALUES
+        starts = np.searchsorted(read.places, np.arange(count + 1))
+        return self._leaks, begin, starts, np.array(read.numbers, dtype=np.int64), read.quantiles
 
     def decide(self) -> None:
         """Say which signals tell the action by what was seen so far; call it every `DECIDED_EVERY` interactions."""

@@ -31,10 +31,9 @@ from typing import Final
 
 import numpy as np
 
-from processors.compiled import borrowing, compiled
+from processors.compiled import borrowing
 from processors.features.crosses import cross, first_feature, gather
 from processors.learners import kernel_columns, mark_rates, running_totals, weight_tables
-from processors.learners.scratch_space import crosses_needed
 
 # What is known of a signal beforehand, in the column ANCHOR of an interaction.
 OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
@@ -591,19 +590,3 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
         index,
         value,
     )
-
-
-@compiled(nogil=True)  # heartbeats go on meanwhile
-def learn_batch(bandit, signals, seen, totals, sums, parameters, features, interactions, weights, outputs):
-    """Learn a batch in order."""
-    set_start = features[3]
-    crosses = crosses_needed(features, interactions)
-    index, value = np.empty(crosses, dtype=np.int64), np.empty(crosses)
-    for i in range(len(interactions)):
-        learn_one(
-            bandit, signals, seen, totals, parameters, features, interactions[i], weights[i], index, value, outputs[i]
-        )
-        row = interactions[i, kernel_columns.ACTIONS]
-        negative = interactions[i, kernel_columns.NEGATIVE]
-        unknown = outputs[i, DOUBT] != SURE
-        running_totals.tally(sums, negative, weights[i], set_start[row + 1] - set_start[row], outputs[i], unknown)

@@ -19,17 +19,16 @@ from processors.learners import (
     exploration_schedule,
     kernel_columns,
     three_state,
+    three_state_batch,
     three_state_scores,
 )
 from processors.learners.learner import Learner
-from processors.learners.signal_reading import SignalReading
+from processors.learners.signal_reading import Read, SignalReading
 from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
 
-DIGITS = 6
-"""Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
-DOUBTS: Final[dict[int, Doubt | None]] = {
+DOUBTS: Final[Mapping[float, Doubt | None]] = {
     three_state.SURE: None,
     three_state.NO_ANCHOR: "no_definite_signal",
     three_state.NO_INFORMATION: "uninformative_feedback",
@@ -74,20 +73,21 @@ class ThreeStateLearner(Learner):
             "signals": np.zeros((size, three_state.SIGNAL_COLUMNS)),
         }
 
-    def _learned(self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _learned(
+        self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read
+    ) -> NDArray[np.float64]:
         outputs = np.empty((len(rows), three_state.OUTPUTS))
-        three_state.learn_batch(
+        three_state_batch.learn_batch(
             *self._tables.values(),
-            self._seen,
-            self._totals,
-            self._sums,
+            (self._seen, self._totals, self._sums),
             self._parameters,
             arrays,
             rows,
             weights,
+            self._reading.watching(read),
+            self._doubtful,
             outputs,
         )
-        doubtful_contexts.remember_batch(self._doubtful, arrays, rows, outputs[:, three_state.DOUBT])
         return outputs
 
     def _score(self, arrays: Arrays, context: int, actions: int, out: NDArray[np.float64]) -> None:
@@ -115,12 +115,11 @@ class ThreeStateLearner(Learner):
         )
         return list(result.tolist())
 
-    def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
-        probabilities: list[list[float]] = outputs[:, three_state.MINUS : three_state.PLUS + 1].round(DIGITS).tolist()
-        return probabilities
+    def _state_probabilities(self, outputs: Sequence[list[float]]) -> Sequence[list[float] | None]:
+        return [row[three_state.MINUS : three_state.PLUS + 1] for row in outputs]
 
-    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
-        return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].astype(int).tolist()]
+    def _doubts(self, outputs: Sequence[list[float]]) -> Sequence[Doubt | None]:
+        return [DOUBTS[row[three_state.DOUBT]] for row in outputs]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""

@@ -7,7 +7,15 @@ from experiments.papers import feed_worlds
 from experiments.people import changes, many_enjoyed, no_none, opposed, tastes
 from experiments.people.playing import INFERRED, MODEL, TRUE, kind_of, played
 from experiments.people.world import World
-from processors.learners import kernel_columns, running_totals, three_state, value_quantiles
+from processors.learners import (
+    doubtful_contexts,
+    kernel_columns,
+    leaking_signals,
+    running_totals,
+    three_state,
+    three_state_batch,
+    value_quantiles,
+)
 from processors.learners.kernel_parameters import kernel_parameters
 
 pytestmark = pytest.mark.timeout(600)  # the first test compiles the loop, on a busy machine for two minutes
@@ -33,19 +41,25 @@ def logged(world: World, count: int) -> tuple[np.ndarray, np.ndarray]:
     cells = world.states[world.rows[:count], chosen] + 1
     signals = np.array([rng.choice(len(hashes), p=world.emissions[0, cell]) for cell in cells])
     named = kinds[signals] == three_state.ANCHORED
-    columns = (world.contexts[:count], world.sets[:count], hashes[signals], kinds[signals], chosen, named)
+    came = 1 << signals
+    columns = (world.contexts[:count], world.sets[:count], hashes[signals], kinds[signals], chosen, named, came)
     return np.column_stack(columns).astype(np.int64), np.full(count, 1.0)
 
 
 def learned(
     world: World, rows: np.ndarray, weights: np.ndarray, size: int
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    state, parameters = tables(), kernel_parameters(MODEL)
+    state, parameters, leaks = tables(), kernel_parameters(MODEL), leaking_signals.nothing_known()
+    doubtful, no_values = np.zeros((doubtful_contexts.SLOTS, doubtful_contexts.COLUMNS)), np.zeros(0, dtype=np.int64)
     outputs = np.zeros((len(rows), three_state.OUTPUTS))
     for begin in range(0, len(rows), size):
         part = slice(begin, begin + size)
-        three_state.learn_batch(*state, parameters, world.store.arrays, rows[part], weights[part], outputs[part])
-    return state, outputs
+        watching = (leaks, begin, no_values, no_values, np.zeros(0))
+        three_state_batch.learn_batch(
+            *state[:2], state[2:], parameters, world.store.arrays, rows[part], weights[part], watching, doubtful,
+            outputs[part],
+        )  # fmt: skip
+    return (*state, doubtful, *leaks), outputs
 
 
 def settled(world: World, source: int, seed: int) -> float:

@@ -1,0 +1,51 @@
+"""A batch of the default rule in one compiled pass: what foretells feedback is watched, interactions are learned, and
+contexts in doubt are kept in mind.
+
+It is one pass, and not one for each of the three: whoever learns one interaction at a time would pay for three calls.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from processors.compiled import compiled
+from processors.learners import doubtful_contexts, kernel_columns, leaking_signals, running_totals, three_state
+from processors.learners.scratch_space import crosses_needed
+
+DECIMALS = 1e6
+"""Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
+
+
+@compiled(nogil=True)  # heartbeats go on meanwhile
+def learn_batch(bandit, signals, counted, parameters, features, interactions, weights, watching, doubtful, outputs):
+    """Learn a batch in order.
+
+    `counted` is what has been seen, the running totals and the sums. `watching` is what is known of leaks, the number
+    of the first play, and the values that came: those of interaction i are the entries from `starts[i]` to
+    `starts[i + 1]` of the numbers of their signals and of their quantiles; `starts` is empty where none came.
+    """
+    seen, totals, sums = counted
+    leaks, play, starts, numbers, quantiles = watching
+    set_start, set_rows, action_start, action_hash = features[3], features[4], features[5], features[6]
+    crosses = crosses_needed(features, interactions)
+    index, value = np.empty(crosses, dtype=np.int64), np.empty(crosses)
+    begin = end = 0
+    for i in range(len(interactions)):
+        row = interactions[i, kernel_columns.ACTIONS]
+        context, first = interactions[i, kernel_columns.CONTEXT], set_start[row]
+        if leaking_signals.is_watched(play + i):
+            if len(starts) > 0:
+                begin, end = starts[i], starts[i + 1]
+            shown = action_hash[action_start[set_rows[first + interactions[i, kernel_columns.CHOSEN]]]]
+            came = interactions[i, kernel_columns.CAME]
+            leaking_signals.watch(leaks, features, context, shown, weights[i], came, numbers, quantiles, begin, end)
+        out = outputs[i]
+        three_state.learn_one(
+            bandit, signals, seen, totals, parameters, features, interactions[i], weights[i], index, value, out
+        )
+        doubt = out[three_state.DOUBT]
+        doubtful_contexts.remember(doubtful, features, context, doubt)
+        negative = interactions[i, kernel_columns.NEGATIVE]
+        running_totals.tally(sums, negative, weights[i], set_start[row + 1] - first, out, doubt != three_state.SURE)
+        for r in range(three_state.MINUS, three_state.PLUS + 1):
+            out[r] = np.rint(out[r] * DECIMALS) / DECIMALS
