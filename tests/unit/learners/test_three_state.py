@@ -107,7 +107,8 @@ def test_probabilities_are_shares_and_the_reward_is_their_difference() -> None:
     _, outputs = learned(world, *logged(world, 500), size=500)
     probabilities = outputs[:, three_state.MINUS : three_state.PLUS + 1]
     assert np.allclose(probabilities.sum(axis=1), 1.0)
-    assert np.array_equal(outputs[:, kernel_columns.REWARD], probabilities[:, 2] - probabilities[:, 0])
+    # Probabilities are rounded where they are told, the reward is not.
+    assert np.allclose(outputs[:, kernel_columns.REWARD], probabilities[:, 2] - probabilities[:, 0], atol=2e-6)
     assert np.allclose(outputs[:, kernel_columns.LOG_LOSS], -np.log(outputs[:, kernel_columns.POSTERIOR]))
 
 
