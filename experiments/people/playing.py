@@ -157,7 +157,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
         np.empty(widest[0] * widest[1] * widest[2]),
     )
     scores, shown = np.zeros(widest[1]), np.zeros(widest[1])
-    interaction = np.zeros(6, dtype=np.int64)
+    interaction = np.zeros(kernel_columns.COLUMNS, dtype=np.int64)
     of_person = np.zeros(persons.max() + 1)
     numbers, quantiles = np.zeros(1, dtype=np.int64), np.zeros(1)
     for t in range(len(contexts)):
@@ -182,7 +182,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
         else:
             signal = min(np.searchsorted(emissions[kinds[t], cell], point, side="right"), len(clicks) - 1)
         weight = 1.0 / (actions * shown[action])
-        interaction[:] = context, shown_set, 0, 0, action, 0
+        interaction[:] = context, shown_set, 0, 0, 0, action, 0
         output = outputs[t]
         if source == INFERRED:
             came, number = 0, 0

@@ -82,7 +82,7 @@ def _play(
     _, (bandit, _), seen, totals, parameters, (index, value, _, _), output, _ = learner
     t0, floor, gamma = exploration
     scores, shown = np.zeros(most), np.zeros(most)
-    interaction = np.zeros(5, dtype=np.int64)
+    interaction = np.zeros(kernel_columns.COLUMNS, dtype=np.int64)
     for t in range(len(sets)):
         actions = features[3][sets[t] + 1] - features[3][sets[t]]
         action_scores(learner, features, contexts[t], sets[t], scores)
@@ -101,7 +101,7 @@ def _play(
             signal = min(np.searchsorted(cumulative, rng.random(), side="right"), emissions.shape[2] - 1)
         weight = 1.0 / (actions * shown[action])
         if source == INFERRED:
-            interaction[:] = contexts[t], sets[t], 0, 0, action
+            interaction[:] = contexts[t], sets[t], 0, 0, 0, action, 0
             learn_one(learner, features, interaction, signal, weight, t)
             record[t, 1] = np.int64(output[kernel_columns.STATE])
         else:

@@ -147,7 +147,7 @@ def _play(
     _, _, _, totals, _, _, output, _ = learner
     scores = np.zeros((users, actions))
     shown = np.zeros(actions)
-    interaction = np.zeros(5, dtype=np.int64)
+    interaction = np.zeros(kernel_columns.COLUMNS, dtype=np.int64)
     for t in range(len(values)):
         phase = 0 if 2 * t < len(values) else 1
         user = rng.integers(0, users)
@@ -159,7 +159,7 @@ def _play(
         action = draw(rng, shown)
         state = states[phase][user, action]
         signal = _emit(rng, emissions[phase][user, state + 1], noise[phase])
-        interaction[:] = user, 0, 0, 0, action
+        interaction[:] = user, 0, 0, 0, 0, action, 0
         learn_one(learner, features, interaction, signal, 1.0 / (actions * shown[action]), t)
         for other in range(users):
             action_scores(learner, features, other, 0, scores[other])

@@ -104,13 +104,13 @@ def play(people: WordUsers, model: ModelConfig, seed: int, *, oracle: bool) -> W
             spectral_embedding.embedding(moments, weights, squares, float(people.actions), meanings)
             wrong.append((end, _misplaced(meanings, rows, people)))
         begin = end
-    kernel_columns = record.T
+    columns = record.T
     return WordPlay(
-        true=kernel_columns[0].astype(np.int8),
-        decoded=kernel_columns[1].astype(np.int8),
-        users=kernel_columns[2],
-        words=kernel_columns[3],
-        chosen=kernel_columns[4],
+        true=columns[0].astype(np.int8),
+        decoded=columns[1].astype(np.int8),
+        users=columns[2],
+        words=columns[3],
+        chosen=columns[4],
         propensities=propensities,
         bandit=bandit,
         wrong=wrong,
@@ -176,7 +176,7 @@ def _play(
     seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
     index, value, start, posterior = kernel.scratch((active + 2) * actions, actions)
     scores, shown, output = np.empty(actions), np.empty(actions), np.empty(kernel_columns.OUTPUTS)
-    interaction = np.zeros(5, dtype=np.int64)
+    interaction = np.zeros(kernel_columns.COLUMNS, dtype=np.int64)
     cell, without, importance = np.zeros((1, 7), dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1)
     for t in range(begin, end):
         user = rng.integers(0, len(bizarre))
@@ -202,7 +202,7 @@ def _play(
         user_row, new_user = _row(rows[0], user)
         word_row, new_word = _row(rows[1], word)
         meaning = meanings[user_row, word_row]
-        interaction[:] = 0, 0, -1, 0, action
+        interaction[:] = 0, 0, -1, 0, 0, action, 0
         kernel.learn_one(
             ik, bandit, seen, totals, parameters, features, interaction, meaning, importance[0],
             index, value, start, posterior, output,

@@ -13,7 +13,7 @@ from groundswell.events import Impression, Interaction, Reward
 from groundswell.features import feature, hashed
 from groundswell.policy import PolicySnapshot
 from processors.admission.interaction_records import Stretch
-from processors.learners import running_totals, spectral_embedding
+from processors.learners import kernel_columns, running_totals, spectral_embedding
 from processors.learners.papers_learner import PapersLearner
 from processors.learners.recent_names import RecentNames
 from processors.learners.signal_reading import Read
@@ -76,7 +76,7 @@ class EmbeddingLearner(PapersLearner):
     ) -> NDArray[np.float64]:
         store = self._store
         store.trim()
-        rows = np.empty((len(interactions), 7), dtype=np.int64)
+        rows = np.empty((len(interactions), kernel_columns.COLUMNS), dtype=np.int64)
         cells = np.empty((len(interactions), 7), dtype=np.int64)
         users = np.empty(len(interactions), dtype=np.int64)
         meanings = np.empty(len(interactions))
@@ -85,7 +85,7 @@ class EmbeddingLearner(PapersLearner):
             context, actions = store.context(shown.context), store.actions(shown.actions)
             of_signal, _, negative = self._known.get(signal) or self._look_up(signal)
             users[i], cell, new, meanings[i] = self._place(shown, of_signal)
-            rows[i] = context, actions, -1, 0, shown.chosen, negative, 0
+            rows[i] = context, actions, -1, 0, negative, shown.chosen, 0
             cells[i] = *cell, context, actions, shown.chosen, *new
         importance = np.array(weights)
         outputs = self._learned_as(store.arrays, rows, meanings, importance)

@@ -6,7 +6,8 @@ from typing import Final
 
 # Columns of an interaction in a batch; ANCHOR says what is known of its signal beforehand (`reward_rules.anchor`),
 # NEGATIVE is 1 for a definitely negative one, and CAME has a bit for each watched signal that came.
-CONTEXT, ACTIONS, SIGNAL, ANCHOR, CHOSEN, NEGATIVE, CAME = range(7)
+CONTEXT, ACTIONS, SIGNAL, ANCHOR, NEGATIVE, CHOSEN, CAME = range(7)
+COLUMNS: Final = 7
 # Columns of what the step reports about it.
 STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
 OUTPUTS: Final = 5

@@ -104,21 +104,20 @@ class Learner(ABC):
         return rewards
 
     def _learn_opened(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
-        places = [i for i, one in enumerate(interactions) if len(one.impression.actions) >= self.fewest_actions]
-        if not places:
-            return self._with_skipped([], places, len(interactions))
-        learned = [interactions[i] for i in places]
-        read = self._reading.read(learned)
-        counts = [len(one.impression.actions) for one in learned]
-        weights = [
-            importance(shown.weight, count, shown.chosen_propensity)
-            for count, shown in zip(counts, [one.impression for one in learned], strict=True)
-        ]
+        counts, fewest = [len(one.impression.actions) for one in interactions], self.fewest_actions
+        places, learned = [i for i, count in enumerate(counts) if count >= fewest], interactions
+        if len(places) < len(interactions):
+            if not places:
+                return self._with_skipped([], places, len(interactions))
+            learned, counts = [interactions[i] for i in places], [counts[i] for i in places]
+        read, weights, ids = self._reading.read(learned), [], []
+        for one, count in zip(learned, counts, strict=True):
+            shown = one.impression
+            weights.append(importance(shown.weight, count, shown.chosen_propensity))
+            ids.append(shown.actions[shown.chosen].id)
         outputs = self._step(learned, read, weights)
-        ids = [shown.actions[shown.chosen].id for shown in [one.impression for one in learned]]
-        return self._with_skipped(
-            self._rewards(places, learned, ids, counts, read.signals, weights, outputs), places, len(interactions)
-        )
+        rewards = self._rewards(places, learned, ids, counts, read.signals, weights, outputs)
+        return self._with_skipped(rewards, places, len(interactions))
 
     def _learn_runs(self, stretch: Stretch) -> list[Reward | None]:
         rewards: list[Reward | None] = []
@@ -142,7 +141,7 @@ class Learner(ABC):
             self._reading.put_in_buckets(read, arrivals.arrays, rows.tolist(), chosen.tolist(), weights.tolist())
         known = [self._known.get(signal) or self._look_up(signal) for signal in read.signals]
         names, anchors, negatives = zip(*known, strict=True)
-        table = np.column_stack((rows, rows, names, anchors, chosen, negatives, read.came))
+        table = np.column_stack((rows, rows, names, anchors, negatives, chosen, read.came))
         outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
         rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
@@ -290,17 +289,16 @@ class Learner(ABC):
         store = self._store
         store.trim()
         shown = [one.impression for one in interactions]
-        contexts = [store.context(one.context) for one in shown]
-        sets = [store.actions(one.actions) for one in shown]
+        found = [(store.context(one.context), store.actions(one.actions), one.chosen) for one in shown]
         arrays = store.arrays
         if read.pieces:
-            self._reading.put_in_buckets(read, arrays, sets, [one.chosen for one in shown], weights)
-        rows: list[int] = []
-        for one, context, actions, signal, came in zip(shown, contexts, sets, read.signals, read.came, strict=True):
-            name, anchor, negative = self._known.get(signal) or self._look_up(signal)
-            rows += context, actions, name, anchor, one.chosen, negative, came
-        table = np.array(rows, dtype=np.int64).reshape(len(interactions), -1)
-        return self._learned(arrays, table, np.array(weights), read)
+            _, sets, chosen = zip(*found, strict=True)
+            self._reading.put_in_buckets(read, arrays, sets, chosen, weights)
+        rows = [
+            (context, actions, *(self._known.get(signal) or self._look_up(signal)), chosen, came)
+            for (context, actions, chosen), signal, came in zip(found, read.signals, read.came, strict=True)
+        ]
+        return self._learned(arrays, np.array(rows, dtype=np.int64), np.array(weights), read)
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""

@@ -42,7 +42,7 @@ def logged(world: World, count: int) -> tuple[np.ndarray, np.ndarray]:
     signals = np.array([rng.choice(len(hashes), p=world.emissions[0, cell]) for cell in cells])
     named = kinds[signals] == three_state.ANCHORED
     came = 1 << signals
-    columns = (world.contexts[:count], world.sets[:count], hashes[signals], kinds[signals], chosen, named, came)
+    columns = (world.contexts[:count], world.sets[:count], hashes[signals], kinds[signals], named, chosen, came)
     return np.column_stack(columns).astype(np.int64), np.full(count, 1.0)
 
 
