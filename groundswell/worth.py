@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from groundswell.events import Name
+from groundswell.events import Doubt, Name
 
-Doubt = Literal[
-    "by_definition", "no_definite_signal", "stands_for_none", "few", "undetermined", "no_indifference"
-]  # fmt: skip
+WorthDoubt = Literal[Doubt, "by_definition", "stands_for_none", "few"]
+"""Why a signal has no worth, or a vague one: the doubts of rewards, in the same words, and three of its own."""
 
 
 class Worth(Struct, frozen=True, kw_only=True):
@@ -24,9 +23,10 @@ class Worth(Struct, frozen=True, kw_only=True):
 
     Where `doubt` is given there is no number, but with `no_indifference`: `by_definition` is a signal whose meaning the
     configuration states (`none` too); `no_definite_signal`: none has come yet that says which state is which;
-    `stands_for_none`: next to no `none` comes, and the commonest signal, this one, is taken for indifference instead;
-    `few`: fewer than ten plays; `undetermined`: of many plays the decoder does not know the state. `no_indifference`
-    says that 0 rests on the commonest signal, and the bounds are wide.
+    `uninformative_feedback`: too many of the plays were decoded while feedback told nothing about what was shown, as
+    at first; `stands_for_none`: next to no `none` comes, and the commonest signal, this one, is taken for indifference
+    instead; `few`: fewer than ten plays; `undetermined_signal`: of many plays the decoder does not know the state.
+    `no_indifference` says that 0 rests on the commonest signal, and the bounds are wide.
     """
 
     signal: Name
@@ -36,7 +36,7 @@ class Worth(Struct, frozen=True, kw_only=True):
     high: float | None
     plays: Annotated[float, Meta(ge=0)]
     share: Annotated[float, Meta(ge=0, le=1)]
-    doubt: Doubt | None = None
+    doubt: WorthDoubt | None = None
 
 
 class WorthTable(Struct, frozen=True, kw_only=True):

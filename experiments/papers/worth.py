@@ -22,6 +22,7 @@ from experiments.people.world import World
 from groundswell.worth import Worth
 from processors.learners import value_quantiles
 from processors.learners.signal_worth import SignalWorth
+from processors.learners.three_state_learner import DOUBTS
 
 WORLDS: Final = {
     "many-enjoyed": many_enjoyed.world,
@@ -116,6 +117,7 @@ def run(setting: str, seed: int) -> Run:
             names[part].tolist(),
             [str(one) for one in segments[part].tolist()],
             outcome.probabilities[part].tolist(),
+            [DOUBTS[code] for code in outcome.doubts[part].tolist()],
             weights[part].tolist(),
         )
         truths = {one: truth(moment, one) for one in (None, *map(str, np.unique(segments[:moment])))}

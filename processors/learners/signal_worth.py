@@ -35,7 +35,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.worth import Doubt, Worth
+from groundswell.events import Doubt
+from groundswell.worth import Worth, WorthDoubt
 from processors.learners import reward_rules, three_state
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed, unpacked
@@ -56,6 +57,9 @@ FEWEST: Final = 10.0
 """Effective plays below which no number is given."""
 MOST_UNSURE: Final = 0.25
 """Share of plays without a likeliest state from which on the signal is undetermined."""
+MOST_UNINFORMED: Final = 0.25
+"""Share of plays that were decoded while feedback told nothing, from which on no number is given: it would be that of
+what was presumed."""
 MOST_ASSUMED: Final = 0.25
 """Share of plays whose state the decoder was told, or assumed, from which on nothing was learned of a signal: no play
 that it judges is ever certain."""
@@ -63,8 +67,8 @@ MOST_SIGNALS, MOST_SEGMENTS = 50, 52
 MOST_ROWS: Final = 500
 """Of a table, the commonest; the signals over all segments are always among them."""
 # Sums of a row, by signal and segment; the first segment is all of them.
-WEIGHT, SQUARED, SATISFIED, LESS, MORE, UNSURE, ASSUMED = range(7)
-SUMS: Final = 7
+WEIGHT, SQUARED, SATISFIED, LESS, MORE, UNSURE, ASSUMED, UNINFORMED = range(8)
+SUMS: Final = 8
 ALL: Final = 0
 
 
@@ -75,6 +79,7 @@ class Block:
     signals: list[str] = field(default_factory=list)
     segments: list[str | None] = field(default_factory=list)
     probabilities: list[Sequence[float]] = field(default_factory=list)
+    uninformed: list[bool] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
 
 
@@ -100,15 +105,17 @@ class SignalWorth:
         signals: Sequence[str],
         segments: Sequence[str] | None,
         probabilities: Sequence[Sequence[float]],
+        doubts: Sequence[Doubt | None],
         weights: Sequence[float],
     ) -> None:
-        """Take in plays in order: their signals, segments if there are any, P(-1, 0, +1), importance weights."""
+        """Take in plays in order: signals, segments if there are any, P(-1, 0, +1), doubts, importance weights."""
         begin = 0
         while begin < len(signals):
             part = slice(begin, begin + BLOCK - len(self._block.signals))
             self._block.signals += signals[part]
             self._block.segments += [None] * len(signals[part]) if segments is None else segments[part]
             self._block.probabilities += probabilities[part]
+            self._block.uninformed += [doubt == "uninformative_feedback" for doubt in doubts[part]]
             self._block.weights += weights[part]
             begin = part.stop
             if len(self._block.signals) == BLOCK:
@@ -133,6 +140,7 @@ class SignalWorth:
             weights * odds / (odds + 1.0 / off),
             weights * (states.max(axis=1) < three_state.LEAST_SURE),
             weights * (states.max(axis=1) == 1.0),
+            weights * np.array(block.uninformed),
         )
         known = rows >= 0
         self._sum(rows[known], [one[known] for one in values], self._sums[:, ALL])
@@ -239,19 +247,21 @@ class SignalWorth:
     def _worth(
         self, signal: str, segment: str | None, row: NDArray[np.float64], share: float, *, definite: bool, wide: bool
     ) -> Worth:
-        weight, squared, satisfied, less, more, unsure, assumed = row.tolist()
+        weight, squared, satisfied, less, more, unsure, assumed, uninformed = row.tolist()
         plays = weight * weight / squared
-        doubt: Doubt | None = "no_indifference" if wide else None
+        doubt: WorthDoubt | None = "no_indifference" if wide else None
         if self._kind(signal) != three_state.OTHER:
             doubt = "by_definition"
         elif not definite:
             doubt = "no_definite_signal"
+        elif uninformed > MOST_UNINFORMED * weight:
+            doubt = "uninformative_feedback"
         elif assumed > MOST_ASSUMED * weight:
             doubt = "stands_for_none"
         elif plays < FEWEST:
             doubt = "few"
         elif unsure > MOST_UNSURE * weight:
-            doubt = "undetermined"
+            doubt = "undetermined_signal"
         log_odds = low = high = None
         if doubt in {None, "no_indifference"}:
             log_odds = round(logit(satisfied / weight), 4)
@@ -283,7 +293,10 @@ class SignalWorth:
             "signals": list(self._signals.items()),
             "segments": list(self._segments),
             "sums": packed(self._sums[: len(self._signals)]),
-            "block": [list(column) for column in (block.signals, block.segments, block.probabilities, block.weights)],
+            "block": [
+                list(column)
+                for column in (block.signals, block.segments, block.probabilities, block.uninformed, block.weights)
+            ],
         }
 
     @classmethod

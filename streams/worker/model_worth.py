@@ -40,6 +40,7 @@ class ModelWorth:
             [one.signal for one in told],
             segments,
             [one.state_probabilities for one in told],  # type: ignore[misc]  # a rule has them of all or of none
+            [one.doubt for one in told],
             [one.weight for one in told],
         )
 

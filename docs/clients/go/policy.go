@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -33,6 +34,10 @@ type Policy struct {
 		Kind      string  `json:"kind"`
 		Parameter float64 `json:"parameter"`
 	} `json:"exploration"`
+	InDoubt *struct {
+		Floor    float64  `json:"floor"`
+		Features []uint32 `json:"features"`
+	} `json:"in_doubt"`
 	Bandit struct {
 		Indices []uint32  `json:"indices"`
 		Values  []float64 `json:"values"`
@@ -75,14 +80,39 @@ func Whole(model string, newest map[string][]byte) (*Policy, error) {
 // Probabilities returns with which probability to show each action: log them as they are.
 func (policy *Policy) Probabilities(context Features, actions []Action) []float64 {
 	count := float64(len(actions))
-	shares := make([]float64, len(actions))
 	if policy == nil {
+		shares := make([]float64, len(actions))
 		for number := range shares {
 			shares[number] = 1 / count
 		}
 		return shares
 	}
-	scores := policy.scores(context, actions)
+	known := policy.knownFeatures(context)
+	shares := policy.explored(policy.scores(known, actions))
+	least := count * slices.Min(shares)
+	if !policy.inDoubt(known) || least >= policy.InDoubt.Floor {
+		return shares
+	}
+	mixed := (policy.InDoubt.Floor - least) / (1 - least)
+	for number := range shares {
+		shares[number] = (1-mixed)*shares[number] + mixed/count
+	}
+	return shares
+}
+
+// inDoubt returns whether data cannot tell what people feel, in all contexts (0) or in one with such a feature.
+func (policy *Policy) inDoubt(known []feature) bool {
+	if policy.InDoubt == nil {
+		return false
+	}
+	return slices.Contains(policy.InDoubt.Features, 0) || slices.ContainsFunc(known, func(one feature) bool {
+		return slices.Contains(policy.InDoubt.Features, one.hash)
+	})
+}
+
+func (policy *Policy) explored(scores []float64) []float64 {
+	count := float64(len(scores))
+	shares := make([]float64, len(scores))
 	best := math.Inf(-1)
 	for _, score := range scores {
 		best = math.Max(best, score)
@@ -112,7 +142,7 @@ func (policy *Policy) Probabilities(context Features, actions []Action) []float6
 	return shares
 }
 
-func (policy *Policy) scores(context Features, actions []Action) []float64 {
+func (policy *Policy) knownFeatures(context Features) []feature {
 	known := hashedFeatures(context)
 	if policy.ContextCrosses {
 		own := len(known)
@@ -123,6 +153,10 @@ func (policy *Policy) scores(context Features, actions []Action) []float64 {
 			}
 		}
 	}
+	return known
+}
+
+func (policy *Policy) scores(known []feature, actions []Action) []float64 {
 	numbers := false
 	for _, one := range known {
 		numbers = numbers || one.value != 1

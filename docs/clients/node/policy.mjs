@@ -38,14 +38,19 @@ function features(named) {
   return found;
 }
 
-export function scores(policy, context, actions) {
-  const weights = new Map(policy.bandit.indices.map((index, place) => [index, policy.bandit.values[place]]));
+function knownFeatures(policy, context) {
   const known = features(context);
   const singles = known.length;
   if (policy.context_crosses)
     for (let i = 0; i < singles; i++)
       for (let j = i + 1; j < singles; j++)
         known.push([crossed(known[i][0], known[j][0]), known[i][1] * known[j][1]]);
+  return known;
+}
+
+export function scores(policy, context, actions) {
+  const weights = new Map(policy.bandit.indices.map((index, place) => [index, policy.bandit.values[place]]));
+  const known = knownFeatures(policy, context);
   const numbers = policy.constant_beside_numbers && known.some(([, x]) => x !== 1);
   if (policy.shared_weights || numbers || known.length === 0) known.push([hashed(""), 1]);
   const mask = 2 ** policy.bits - 1;
@@ -59,7 +64,16 @@ export function scores(policy, context, actions) {
 }
 
 export function probabilities(policy, context, actions) {
-  const values = scores(policy, context, actions);
+  const shares = explored(policy, scores(policy, context, actions));
+  const doubt = policy.in_doubt;
+  const least = shares.length * Math.min(...shares);
+  const hashes = [0, ...knownFeatures(policy, context).map(([h]) => h)];
+  if (!doubt || least >= doubt.floor || !hashes.some((h) => doubt.features.includes(h))) return shares;
+  const mixed = (doubt.floor - least) / (1 - least);
+  return shares.map((share) => (1 - mixed) * share + mixed / shares.length);
+}
+
+function explored(policy, values) {
   const { kind, parameter } = policy.exploration;
   const best = Math.max(...values);
   if (kind === "softmax") {

@@ -23,19 +23,92 @@ from groundswell import policy
 from groundswell.chunks import CHUNK_BYTES, split
 from groundswell.events import Action, FeatureValue
 from groundswell.exploration import Exploration
-from groundswell.features import action_features, context_features, crossed
-from groundswell.policy import Policy, PolicySnapshot, Weights
+from groundswell.features import CONSTANT_HASH, action_features, context_features, crossed, hashed
+from groundswell.policy import InDoubt, PolicySnapshot, Weights
 from processors.admission.event_records import Admission
 from processors.join.entries import ObservedFeedback, ShownImpression
 from streams.worker.outputs import contract_partition
 from tests.factories import admitted, models
 from tests.integration.workers import TOPICS, with_topics
+from tests.policy_decisions import as_json, close_to, drawn, probabilities, undoubted
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 CLIENTS = Path(__file__).parents[3] / "docs" / "clients"
 ACTIONS = [Action("news"), Action("sport", {"length": 3}), Action("music")]
 PATIENCE = 60.0
+EVALUATING = {
+    "node": """
+import { readFileSync } from "node:fs";
+import { checked, probabilities } from "./policy.mjs";
+
+const cases = JSON.parse(readFileSync("cases.json", "utf8"));
+console.log(JSON.stringify(cases.map(([document, context, actions]) =>
+  probabilities(checked(Buffer.from(document)), context, actions))));
+""",
+    "java": """
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+public final class Loop {
+    public static void main(String[] arguments) throws Exception {
+        var json = new ObjectMapper();
+        var named = new TypeReference<Map<String, Object>>() {};
+        var found = new ArrayList<double[]>();
+        for (JsonNode one : json.readTree(new File("cases.json"))) {
+            var actions = new ArrayList<Policy.Action>();
+            for (JsonNode action : one.get(2)) {
+                Map<String, Object> features = json.convertValue(action.get("features"), named);
+                actions.add(new Policy.Action(action.get("id").asText(), features == null ? Map.of() : features));
+            }
+            Policy policy = Policy.whole("feed", Map.of("feed", one.get(0).asText().getBytes("UTF-8")));
+            found.add(policy.probabilities(json.convertValue(one.get(1), named), actions));
+        }
+        System.out.println(json.writeValueAsString(found));
+    }
+}
+""",
+    "go": """
+package main
+
+import (
+	"encoding/json"
+	"os"
+)
+
+func main() {
+	content, err := os.ReadFile("cases.json")
+	var cases [][3]json.RawMessage
+	found := [][]float64{}
+	must(err, json.Unmarshal(content, &cases))
+	for _, one := range cases {
+		var document string
+		var context Features
+		var actions []Action
+		must(json.Unmarshal(one[0], &document), json.Unmarshal(one[1], &context), json.Unmarshal(one[2], &actions))
+		policy, err := Whole("feed", map[string][]byte{"feed": []byte(document)})
+		must(err)
+		found = append(found, policy.Probabilities(context, actions))
+	}
+	must(json.NewEncoder(os.Stdout).Encode(found))
+}
+
+func must(failures ...error) {
+	for _, err := range failures {
+		if err != nil {
+			panic(err)
+		}
+	}
+}
+""",
+}
+"""Programs in place of the apps' loops, which print what the policies beside them make of decisions."""
+LOOPS = {"node": "loop.mjs", "java": "src/main/java/Loop.java", "go": "loop.go"}
 VERSIONS = itertools.count(1)
 """Of all policies that lie on the topic: what one app has left there is old to the next."""
 
@@ -44,7 +117,7 @@ def context_of(user: str) -> dict[str, FeatureValue]:
     return {"user": user, "returning": True, "hour": 9}
 
 
-def published(exploration: Exploration, *, padding: int = 0) -> PolicySnapshot:
+def published(exploration: Exploration, in_doubt: InDoubt, *, padding: int = 0) -> PolicySnapshot:
     """Return a policy with a weight for all that the apps know, and as many more as `padding` says."""
     features = [g for user in ("ann", "b😀b") for g, _ in context_features(context_of(user), True)]
     keys = {crossed(g, h) % 2**22 for g in features for action in ACTIONS for h, _ in action_features(action)}
@@ -58,6 +131,7 @@ def published(exploration: Exploration, *, padding: int = 0) -> PolicySnapshot:
         shared_weights=False,
         constant_beside_numbers=True,
         exploration=exploration,
+        in_doubt=in_doubt,
         bandit=Weights(indices, [(index % 17 - 8) / 64 for index in indices]),
         inverse_kinematics=None,
         configuration="",
@@ -100,6 +174,12 @@ def made(command: list[str], folder: Path) -> None:
         pytest.skip(f"no {command[0]} on the PATH")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def copied(language: Any, into: Path) -> Path:
+    folder = into / "app"
+    shutil.copytree(CLIENTS / language.__name__, folder, ignore=shutil.ignore_patterns("node_modules", "target"))
+    return folder
 
 
 class App:
@@ -151,8 +231,7 @@ class App:
 
 @pytest.mark.parametrize("language", [python, node, java, go])
 def test_an_app_follows_policies_and_logs_what_it_plays(language: Any, servers: str, tmp_path: Path) -> None:
-    folder = tmp_path / "app"
-    shutil.copytree(CLIENTS / language.__name__, folder, ignore=shutil.ignore_patterns("node_modules", "target"))
+    folder = copied(language, tmp_path)
     command = language(folder)
     producer = KafkaProducer(bootstrap_servers=servers, compression_type="zstd")
 
@@ -164,13 +243,14 @@ def test_an_app_follows_policies_and_logs_what_it_plays(language: Any, servers: 
         producer.flush()
 
     def played(message: dict[str, Any], snapshot: PolicySnapshot) -> None:
-        assert message["probabilities"] == pytest.approx(
-            Policy(snapshot).probabilities(message["context"], ACTIONS), rel=1e-6, abs=1e-9
-        )
+        decision = snapshot, message["context"], ACTIONS
+        assert message["probabilities"] == close_to(probabilities(decision))
+        assert (min(message["probabilities"]) > min(undoubted(decision)) + 0.01) == (snapshot is not last)
 
-    first = published(Exploration("squarecb", 20.0))
-    large = published(Exploration("softmax", 0.7), padding=150_000)
-    last = published(Exploration("epsilon-greedy", 0.3))
+    other = InDoubt(0.9, [hashed("user=b😀b")])
+    first = published(Exploration("squarecb", 20.0), InDoubt(0.6, [CONSTANT_HASH]))
+    large = published(Exploration("softmax", 0.7), other, padding=150_000)
+    last = published(Exploration("epsilon-greedy", 0.3), other)  # and ann comes, who is not concerned
     assert len(policy.encode(large)) > CHUNK_BYTES
     publish(first)
     app = App(command, folder, servers)
@@ -197,6 +277,17 @@ def test_an_app_follows_policies_and_logs_what_it_plays(language: Any, servers: 
             assert isinstance(admitted(admission.feedback, *place), ObservedFeedback)
     producer.send(TOPICS.policies, key=b"feed", value=None, partition=0)
     producer.close()
+
+
+@pytest.mark.parametrize("language", [node, java, go])
+def test_an_app_evaluates_any_policy_as_groundswell_does(language: Any, tmp_path: Path) -> None:
+    folder, decided = copied(language, tmp_path), drawn(200)
+    (folder / LOOPS[language.__name__]).write_text(EVALUATING[language.__name__])
+    (folder / "cases.json").write_text(as_json(decided))
+    done = subprocess.run(language(folder), cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for found, decision in zip(json.loads(done.stdout), decided, strict=True):
+        assert found == close_to(probabilities(decision))
 
 
 def test_the_javascript_is_the_one_of_the_manual() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from groundswell.events import Reward
-from groundswell.worth import Worth, WorthTable
+from groundswell.worth import Worth, WorthDoubt, WorthTable
 from processors.learners import running_totals
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
@@ -210,3 +211,10 @@ def test_the_page_lets_nothing_run_in_it_but_itself(path: str, kind: str) -> Non
     assert not [rule for rule in policy.values() if "unsafe" in rule or "http" in rule or "*" in rule]
     assert b"http://" not in body.replace(b"http://www.w3.org/2000/svg", b"")
     assert b"https://" not in body
+
+
+def test_the_page_has_words_for_each_reason_why_a_signal_has_no_worth() -> None:
+    script = served(create_app(settings()), "/page.js")[2].decode()
+    words = re.search(r"const DOUBTS = \{\n(.*?)\};", script, re.DOTALL)
+    assert words is not None
+    assert set(re.findall(r"^  (\w+): ", words[1], re.MULTILINE)) == set(get_args(WorthDoubt))

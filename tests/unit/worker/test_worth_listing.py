@@ -24,7 +24,7 @@ TABLE = WorthTable(
             high=None,
             plays=3.0,
             share=0.25,
-            doubt="undetermined",
+            doubt="undetermined_signal",
         ),
     ],
 )
@@ -35,7 +35,7 @@ def test_csv_has_a_line_a_row_and_is_empty_where_nothing_is_known() -> None:
         {"segment": "", "signal": 'like, "loved"', "log_odds": "2.5", "low": "1.25", "high": "", "plays": "80.0",
          "share": "0.5", "doubt": ""},
         {"segment": "ios", "signal": "skip [red]", "log_odds": "", "low": "", "high": "", "plays": "3.0",
-         "share": "0.25", "doubt": "undetermined"},
+         "share": "0.25", "doubt": "undetermined_signal"},
     ]  # fmt: skip
 
 
@@ -47,4 +47,4 @@ def test_people_see_the_same_and_names_are_no_markup() -> None:
     assert "+2.50" in text
     assert "+1.25 to +inf" in text
     assert "skip [red]" in text
-    assert "undetermined" in text
+    assert "undetermined signal" in text

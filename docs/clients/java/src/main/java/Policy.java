@@ -6,9 +6,11 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.zip.CRC32;
 
 /** A policy as groundswell publishes it; until there is one, choose uniformly at random. */
@@ -27,6 +29,8 @@ final class Policy {
     private final int mask;
     private final String kind;
     private final double parameter;
+    private final double floor;
+    private final Set<Integer> inDoubt = new HashSet<>();
     private final Map<Integer, Double> weights = new HashMap<>();
 
     private Policy(JsonNode document) {
@@ -37,6 +41,9 @@ final class Policy {
         mask = (1 << document.get("bits").asInt()) - 1;
         kind = document.get("exploration").get("kind").asText();
         parameter = document.get("exploration").get("parameter").asDouble();
+        floor = document.path("in_doubt").path("floor").asDouble();
+        // Hashes are unsigned 32-bit numbers: the same bits as an int.
+        document.path("in_doubt").path("features").forEach(hash -> inDoubt.add((int) hash.asLong()));
         JsonNode bandit = document.get("bandit");
         for (int at = 0; at < bandit.get("indices").size(); at++) {
             weights.put(bandit.get("indices").get(at).asInt(), bandit.get("values").get(at).asDouble());
@@ -69,7 +76,19 @@ final class Policy {
 
     /** Returns with which probability to show each action: log them as they are. */
     double[] probabilities(Map<String, Object> context, List<Action> actions) {
-        double[] scores = scores(context, actions);
+        List<Feature> known = knownFeatures(context);
+        double[] shares = explored(scores(known, actions));
+        double least = shares.length * Arrays.stream(shares).min().orElseThrow();
+        // Where data cannot tell what people feel: in all contexts (0), or in those with such a feature.
+        boolean doubtful = inDoubt.contains(0) || known.stream().anyMatch(one -> inDoubt.contains(one.hash));
+        if (!doubtful || least >= floor) {
+            return shares;
+        }
+        double mixed = (floor - least) / (1 - least);
+        return Arrays.stream(shares).map(share -> (1 - mixed) * share + mixed / shares.length).toArray();
+    }
+
+    private double[] explored(double[] scores) {
         double best = Arrays.stream(scores).max().orElseThrow();
         double[] shares = new double[scores.length];
         for (int at = 0; at < scores.length; at++) {
@@ -91,7 +110,7 @@ final class Policy {
         return shares;
     }
 
-    private double[] scores(Map<String, Object> context, List<Action> actions) {
+    private List<Feature> knownFeatures(Map<String, Object> context) {
         List<Feature> known = features(context);
         int own = known.size();
         for (int first = 0; crosses && first < own; first++) {
@@ -101,6 +120,10 @@ final class Policy {
                 known.add(new Feature(crossed(g.hash, h.hash), g.value * h.value));
             }
         }
+        return known;
+    }
+
+    private double[] scores(List<Feature> known, List<Action> actions) {
         boolean numbers = known.stream().anyMatch(one -> one.value != 1);
         if (shared || (besideNumbers && numbers) || known.isEmpty()) {
             known.add(new Feature(hashed(""), 1));
