@@ -36,6 +36,8 @@ STALL_SECONDS = 30.0
 SETTLE_SECONDS = 0.5
 """When everything has arrived, whatever should not have come as well gets so long to show itself."""
 INTERRUPTED = 130
+ENJOYED, HATED, AUTOPLAYING = 3, 3, 2
+"""Of the actions: what each of the people is satisfied and dissatisfied by, and what plays by itself."""
 
 
 def run_demo(
@@ -117,6 +119,7 @@ class _Demo:
             sys.executable, "-m", "streams.cli", "simulate",
             "--bootstrap-servers", cluster.bootstrap_servers,
             "--seed", str(self.seed), "--rate", str(self.rate),
+            "--enjoyed", str(ENJOYED), "--hated", str(HATED), "--autoplaying", str(AUTOPLAYING),
             "--wait", str(settings.join.wait), "--grace", str(settings.join.grace),
             "--impressions-topic", settings.topics.impressions,
             "--feedback-topic", settings.topics.feedback,
