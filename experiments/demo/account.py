@@ -32,7 +32,7 @@ def ledger(summary: Summary) -> list[Check]:
         Check("impressions sent twice", summary.impressions_repeated, None, "learned once all the same"),
         Check("feedback produced", summary.feedback_produced, None, "each id counted once"),
         Check("joined with its impression", summary.feedback_joined, None, "came within the wait"),
-        Check("came too late", summary.feedback_late, None, "set aside on the topic for late feedback"),
+        Check("came too late", summary.feedback_late, None, "on the topic for late feedback"),
         _none("feedback neither joined nor set aside", summary.feedback_lost),
         Check("feedback sent twice", summary.feedback_repeated, None, "counted once all the same"),
         _none("messages refused as malformed", summary.dead_letters),
@@ -57,17 +57,40 @@ def _none(what: str, count: int) -> Check:
 
 
 def summary_table(summary: Summary) -> Table:
-    """Return the whole summary for a terminal."""
-    table = Table(title="groundswell demo", show_header=False, title_justify="left")
+    """Return the account for a terminal of 80 columns."""
+    table = Table(title="groundswell demo", show_header=False, title_justify="left", box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    table.add_row("true value, ranked first", f"{summary.greedy_value:.3f}", "1 at best, 0 at random")
-    table.add_row("true value, exploring", f"{summary.policy_value:.3f}", "")
-    table.add_row("reward states inferred rightly", percent(summary.state_accuracy), "after the first quarter")
-    table.add_row("policies published", f"{summary.policies_published:,}", f"last version {summary.policy_version:,}")
-    table.add_row("seconds", f"{summary.seconds:.0f}", "", end_section=True)
     for check in ledger(summary):
         mark = {None: "", True: "✓ ", False: "✗ "}[check.ok]
         table.add_row(check.what, f"{check.count:,}", mark + check.remark)
     return table
+
+
+def found(summary: Summary) -> list[str]:
+    """Return what the run found beside the policy, in lines for a terminal."""
+    lines = [
+        f"States:  {percent(summary.state_accuracy)} inferred rightly after the first quarter; "
+        f"{percent(summary.unknown.share)} unknown in all"
+    ]
+    lines += [
+        f"Leak:    {leak.signal} tells the action: {'left out' if leak.left_out else 'not left out'} "
+        f"after about {leak.found_after:,} interactions"
+        for leak in summary.leaking_signals
+    ]
+    left_out = {leak.signal for leak in summary.leaking_signals if leak.left_out}
+    compared = [one.holds for one in summary.signal_worth if one.holds is not None and one.signal not in left_out]
+    if compared:
+        lines.append(
+            f"Worth:   of {len(compared)} signals that are learned from, {sum(compared)} intervals have the truth"
+        )
+    return lines
+
+
+def headline(summary: Summary) -> str:
+    """Return what the whole run comes to, in a line."""
+    return (
+        f"True value of the last policy: {summary.greedy_value:.3f} (1 at best, 0 at random; "
+        f"{summary.policy_value:.3f} exploring)"
+    )

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Feedback, Impression, Interaction, Reward
+from groundswell.events import Doubt, Feedback, Impression, Interaction, Reward
 
 UNKNOWN: Final = -2
 """Stands among states for the unknown one."""
@@ -26,6 +26,10 @@ class Judged:
     action: str
     signal: str
     state: int
+    doubt: Doubt | None
+    """Why the state is unknown, where it is."""
+    weight: float
+    """By which the impression counts as if all actions were shown alike."""
 
 
 @dataclass
@@ -74,7 +78,9 @@ class Audit:
         """Enter one message of the rewards topic."""
         self._learned.add(reward.impression_id)
         state = UNKNOWN if reward.state is None else reward.state
-        self.judged.append(Judged(reward.impression_id, reward.action, reward.signal, state))
+        self.judged.append(
+            Judged(reward.impression_id, reward.action, reward.signal, state, reward.doubt, reward.weight)
+        )
 
     def add_late(self, feedback: Feedback) -> None:
         """Enter one message of the topic for late feedback."""

@@ -6,14 +6,32 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.demo.account import ledger, percent
-from experiments.demo.plots import STATE_COLOURS, STATE_NAMES, states_figure, value_figure
+from experiments.demo.findings import SignalFigure, share_of
+from experiments.demo.plots import KINDS, SIZES, STATE_NAMES, states_figure, value_figure
 from experiments.demo.result import INFERRED, STATES, DemoResult
 from experiments.people.three_state import SIGNALS
 
 MINUS = "\N{MINUS SIGN}"
+WORTH_DOUBTS = {
+    "by_definition": "by configuration: not learned",
+    "no_definite_signal": "no definite signal has come yet",
+    "stands_for_none": "stands for “none”, which next to never comes",
+    "few": "too few yet",
+    "undetermined": "what it means is not determined",
+    "no_indifference": "next to no “none” comes, so the interval is wide",
+}
+"""Why a signal has no worth, or a vague one, in the words of the live page."""
+STATE_DOUBTS = {
+    "no_definite_signal": "no definite signal (dislike) had come yet: satisfied and dissatisfied could change places",
+    "uninformative_feedback": "feedback told nothing yet about what was shown",
+    "no_indifference": "next to nobody seemed indifferent: what passed for 0 could be satisfaction",
+    "undetermined_signal": "what the signal means was not determined: too little bore it out",
+}
+"""Why a state is unknown."""
 TEMPLATE = "report.html.j2"
 
 
@@ -28,14 +46,41 @@ class Decoded:
 
 @dataclass(frozen=True)
 class UserOutcome:
-    """What one user truly likes, and what the last policy shows them."""
+    """What one user truly likes, by the actions' numbers, and what the last policy shows them.
+
+    `shown_satisfied` and `shown_dissatisfied` are how likely they are to be shown anything of either kind.
+    """
 
     user: str
-    enjoys: str
-    hates: str
-    shown_first: str
-    probability: float
-    probability_hated: float
+    satisfied_by: list[int]
+    dissatisfied_by: list[int]
+    shown_first: int
+    shown_satisfied: float
+    shown_dissatisfied: float
+
+    @property
+    def is_right(self) -> bool:
+        """Whether what is shown most satisfies them."""
+        return self.shown_first in self.satisfied_by
+
+
+@dataclass(frozen=True)
+class WorthRow:
+    """What one signal was learned to be worth, as the page says it; shares in percent."""
+
+    figure: SignalFigure
+    left_out: bool
+    words: str
+
+    @property
+    def low(self) -> float:
+        """The lower bound of the share that is satisfied."""
+        return 100 * share_of(self.figure.low, 0.0)
+
+    @property
+    def high(self) -> float:
+        """The upper bound of it."""
+        return 100 * share_of(self.figure.high, 1.0)
 
 
 def write_report(result: DemoResult, path: Path, command: str) -> None:
@@ -49,19 +94,23 @@ def write_report(result: DemoResult, path: Path, command: str) -> None:
     )
     environment.filters["number"] = "{:,}".format
     environment.filters["percent"] = percent
+    environment.filters["signed"] = signed
     page = environment.get_template(TEMPLATE).render(
         summary=result.summary,
         command=command,
         minus=MINUS,
         actions=result.states.shape[1],
         ledger=ledger(result.summary),
-        states_figure=states_figure(result),
-        value_figure=value_figure(result),
-        signals=SIGNALS,
+        states_figures={size.name: states_figure(result, size) for size in SIZES},
+        value_figures={size.name: value_figure(result, size) for size in SIZES},
+        satisfying=int((result.states == 1).sum(axis=1).max()),
+        dissatisfying=int((result.states == -1).sum(axis=1).max()),
         states=STATES,
         inferred=INFERRED,
         state_names=STATE_NAMES,
-        state_colours=STATE_COLOURS,
+        kinds=KINDS,
+        worths=worth_rows(result),
+        state_doubts=STATE_DOUBTS,
         decoded=decoding(result),
         confusion=confusion(result),
         outcomes=outcomes(result),
@@ -74,10 +123,11 @@ def decoding(result: DemoResult) -> dict[str, dict[str, Decoded | None]]:
     counted: dict[tuple[int, str], Counter[int]] = {}
     for judged, user in zip(result.judged[result.warm], result.users[result.warm], strict=True):
         counted.setdefault((int(user), judged.signal), Counter())[judged.state] += 1
+    signals = [*SIGNALS, *sorted({signal for _, signal in counted} - set(SIGNALS))]
     table: dict[str, dict[str, Decoded | None]] = {}
     for user in range(len(result.states)):
         row: dict[str, Decoded | None] = {}
-        for signal in SIGNALS:
+        for signal in signals:
             states = counted.get((user, signal))
             if states is None:
                 row[signal] = None
@@ -95,18 +145,40 @@ def confusion(result: DemoResult) -> dict[int, dict[int, int]]:
 
 
 def outcomes(result: DemoResult) -> list[UserOutcome]:
-    """Return for each user what they enjoy and hate, and what the last policy does about it."""
+    """Return for each user what satisfies them and what does not, and what the last policy does about it."""
     rows = []
     for user, (states, probabilities) in enumerate(zip(result.states, result.probabilities, strict=True)):
-        enjoyed, hated, first = int(states.argmax()), int(states.argmin()), int(probabilities.argmax())
         rows.append(
             UserOutcome(
                 user=f"user-{user}",
-                enjoys=f"action-{enjoyed}",
-                hates=f"action-{hated}",
-                shown_first=f"action-{first}",
-                probability=float(probabilities[first]),
-                probability_hated=float(probabilities[hated]),
+                satisfied_by=np.flatnonzero(states == 1).tolist(),
+                dissatisfied_by=np.flatnonzero(states == -1).tolist(),
+                shown_first=int(probabilities.argmax()),
+                shown_satisfied=float(probabilities[states == 1].sum()),
+                shown_dissatisfied=float(probabilities[states == -1].sum()),
             )
         )
     return rows
+
+
+def worth_rows(result: DemoResult) -> list[WorthRow]:
+    """Return what the page says about each signal: those that were left out last."""
+    left_out = {leak.signal for leak in result.summary.leaking_signals if leak.left_out}
+    rows = [WorthRow(figure, figure.signal in left_out, _worth_words(figure)) for figure in result.summary.signal_worth]
+    return sorted(rows, key=lambda row: row.left_out)
+
+
+def signed(number: float | None, otherwise: str = "") -> str:
+    """Return a number with its sign; `otherwise` is where there is none."""
+    return otherwise if number is None else f"{number:+.2f}".replace("-", MINUS)
+
+
+def _worth_words(figure: SignalFigure) -> str:
+    """Return how the live page says it."""
+    words = []
+    if figure.log_odds is not None:
+        share = share_of(figure.log_odds, 0.0)
+        words.append(f"satisfied in {'over 99%' if share > 0.99 else 'under 1%' if share < 0.01 else f'{share:.0%}'}")
+    if figure.doubt is not None:
+        words.append(WORTH_DOUBTS[figure.doubt])
+    return "; ".join(words)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.demo.audit import UNKNOWN, Judged
+from experiments.demo.findings import LeakFigure, SignalFigure, Unknown
 from experiments.people.truth_log import PolicyTruth
 
 STATES = (-1, 0, 1)
@@ -49,6 +50,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     state_accuracy: float
     reward_state_rates: dict[str, float]
     true_state_rates: dict[str, float]
+    unknown: Unknown
+    signal_worth: list[SignalFigure]
+    leaking_signals: list[LeakFigure]
     policies_published: int
     policy_version: int
     seconds: float

@@ -18,9 +18,10 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from experiments.demo.account import summary_table
+from experiments.demo.account import found, headline, summary_table
 from experiments.demo.audit import Audit
 from experiments.demo.cluster import Cluster, DemoError, running_cluster
+from experiments.demo.findings import LeakFigure, signal_figures, unknown_states
 from experiments.demo.report import write_report
 from experiments.demo.result import WARM_UP, DemoResult, Summary, state_rates
 from experiments.demo.screen import Display, View, display_for
@@ -36,6 +37,8 @@ STALL_SECONDS = 30.0
 SETTLE_SECONDS = 0.5
 """When everything has arrived, whatever should not have come as well gets so long to show itself."""
 INTERRUPTED = 130
+ENJOYED, HATED, AUTOPLAYING = 3, 3, 2
+"""Of the actions: what each of the people is satisfied and dissatisfied by, and what plays by itself."""
 
 
 def run_demo(
@@ -117,6 +120,7 @@ class _Demo:
             sys.executable, "-m", "streams.cli", "simulate",
             "--bootstrap-servers", cluster.bootstrap_servers,
             "--seed", str(self.seed), "--rate", str(self.rate),
+            "--enjoyed", str(ENJOYED), "--hated", str(HATED), "--autoplaying", str(AUTOPLAYING),
             "--wait", str(settings.join.wait), "--grace", str(settings.join.grace),
             "--impressions-topic", settings.topics.impressions,
             "--feedback-topic", settings.topics.feedback,
@@ -142,6 +146,12 @@ class _Demo:
             state_accuracy=float(np.mean(inferred[warm] == truths[warm])),
             reward_state_rates=state_rates(inferred[warm]),
             true_state_rates=state_rates(truths[warm]),
+            unknown=unknown_states(audit.judged),
+            signal_worth=signal_figures(watch.worth, audit.judged, truths),
+            leaking_signals=[
+                LeakFigure(signal=name, share=share, left_out=left_out, found_after=watch.found_after[name])
+                for name, (share, left_out) in watch.view.leaking.items()
+            ],
             policies_published=watch.view.policies_published,
             policy_version=watch.snapshot.version,
             seconds=round(seconds, 1),
@@ -164,7 +174,9 @@ class _Demo:
         report = self.out / "report.html"
         write_report(result, report, f"groundswell demo --interactions {self.interactions} --seed {self.seed}")
         self.console.print(summary_table(summary))
-        self.console.print(f"Report:  {report}\nSummary: {path}", highlight=False, soft_wrap=True)
+        lines = [*found(summary), f"Report:  {report}", f"Summary: {path}"]
+        self.console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        self.console.print(headline(summary), style="bold", highlight=False, soft_wrap=True)
 
     def _serve(self, cluster: Cluster, closed_at: int) -> None:
         """Go on with an endless stream of people until Ctrl-C."""

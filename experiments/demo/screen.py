@@ -24,7 +24,9 @@ RECENT = 1000
 """Reward-state rates are those of so many of the last rewards."""
 PLAIN_SECONDS = 5.0
 STYLES = {1: "bright_blue", 0: "white", -1: "dark_orange3", UNKNOWN: "bright_black"}
-NAMES = {1: "+1 enjoyed", 0: " 0 indifferent", -1: "\N{MINUS SIGN}1 hated", UNKNOWN: " ? unknown"}
+NAMES = {1: "+1 satisfied", 0: " 0 indifferent", -1: "\N{MINUS SIGN}1 dissatisfied", UNKNOWN: " ? unknown"}
+WIDTH = 80
+BAR = 40
 OUTCOMES = {
     "impressions": {
         Outcome.MATCHED: "with feedback",
@@ -61,6 +63,8 @@ class View:
     policy_version: int = 0
     policies_published: int = 0
     join_outcomes: Mapping[str, int] = field(default_factory=dict)
+    leaking: Mapping[str, tuple[float, bool]] = field(default_factory=dict)
+    """Signals that tell the action: how much of each the action explains, and whether it is left out."""
 
     def rate(self, state: int) -> float:
         """Return the share of a reward state among the recent rewards."""
@@ -134,17 +138,21 @@ class PlainLines:
 def line(view: View) -> str:
     """Return the view in one line of text."""
     rates = " ".join(f"{_sign(state)}:{view.rate(state):.0%}" for state in reversed(INFERRED))
+    left_out = [signal for signal, (_, left_out) in view.leaking.items() if left_out]
     return (
         f"{view.activity}: produced {_of(view.produced, view.target)}, learned {view.learned:,}; "
         f"reward states {rates}; true value {_number(view.greedy_value)} "
         f"(exploring {_number(view.policy_value)}); policy version {view.policy_version:,}"
+        + (f"; left out: {', '.join(left_out)}" if left_out else "")
     )
 
 
 def panel(view: View, elapsed: float) -> RenderableType:
-    """Return the view as a panel for a terminal."""
-    body = Group(_progress(view), Text(), _columns(view), Text(), _outcomes(view))
-    return Panel(body, title="groundswell demo", subtitle=f"{view.activity} · {elapsed:.0f} s", padding=(1, 2))
+    """Return the view as a panel that fits a terminal of 80 x 24, what matters most at its end."""
+    body = Group(_progress(view), Text(), _states(view), Text(), _outcomes(view), Text(), _value(view))
+    return Panel(
+        body, title="groundswell demo", subtitle=f"{view.activity} · {elapsed:.0f} s", padding=(0, 2), width=WIDTH
+    )
 
 
 def _progress(view: View) -> Table:
@@ -153,41 +161,41 @@ def _progress(view: View) -> Table:
         grid.add_row("produced", f"{view.produced:,}", "learned", f"{view.learned:,}")
         return grid
     for name, count in (("produced", view.produced), ("joined", view.joined), ("learned", view.learned)):
-        bar = ProgressBar(total=view.target, completed=count, width=44)
+        bar = ProgressBar(total=view.target, completed=count, width=BAR)
         grid.add_row(name, bar, _of(count, view.target))
     return grid
 
 
-def _columns(view: View) -> Table:
+def _states(view: View) -> RenderableType:
     states = Table.grid(padding=(0, 1))
     for state in reversed(INFERRED):
         share = view.rate(state)
-        bar = Text("█" * round(share * 24), style=STYLES[state])
+        bar = Text("█" * round(share * BAR), style=STYLES[state])
         states.add_row(Text(NAMES[state], style=STYLES[state]), f"{share:6.1%}", bar)
-    value = Table.grid(padding=(0, 1))
-    value.add_row("ranked first", Text(_number(view.greedy_value), style="bold"), _sparkline(list(view.values)))
-    value.add_row("exploring", _number(view.policy_value))
-    value.add_row("policy", f"version {view.policy_version:,}", f"{view.policies_published:,} published")
-    both = Table.grid(padding=(0, 4), expand=True)
-    both.add_column(ratio=1)
-    both.add_column(ratio=1)
-    both.add_row(
-        Text(f"Inferred reward states, last {RECENT:,}", style="bold"),
-        Text("True value (1 at best, 0 at random)", style="bold"),
-    )
-    both.add_row(states, value)
-    return both
+    return Group(Text(f"Inferred reward states, last {RECENT:,}", style="bold"), states)
 
 
 def _outcomes(view: View) -> Table:
     grid = Table.grid(padding=(0, 2))
     for kind, names in OUTCOMES.items():
         counts = [f"{text} {view.join_outcomes[name]:,}" for name, text in names.items() if name in view.join_outcomes]
-        grid.add_row(Text(kind, style="bold"), "   ".join(counts) or "none yet")
+        grid.add_row(Text(kind, style="bold"), "  ".join(counts) or "none yet")
+    found = [f"{signal}{'' if left_out else ' (not left out)'}" for signal, (_, left_out) in view.leaking.items()]
+    grid.add_row(Text("left out", style="bold"), f"{', '.join(found)}: tells the action" if found else "nothing yet")
     return grid
 
 
-def _sparkline(values: list[float], width: int = 18) -> str:
+def _value(view: View) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("policy", f"version {view.policy_version:,}", f"{view.policies_published:,} published")
+    grid.add_row("exploring", _number(view.policy_value), "true value: 1 at best, 0 at random")
+    grid.add_row(
+        Text("true value", style="bold"), Text(_number(view.greedy_value), style="bold"), _sparkline(list(view.values))
+    )
+    return grid
+
+
+def _sparkline(values: list[float], width: int = BAR) -> str:
     if len(values) > width:
         values = [values[round(index * (len(values) - 1) / (width - 1))] for index in range(width)]
     return "".join(BLOCKS[round(min(max(value, 0.0), 1.0) * (len(BLOCKS) - 1))] for value in values)

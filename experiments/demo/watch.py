@@ -19,10 +19,11 @@ from experiments.demo.screen import View
 from experiments.people.true_value import true_worth
 from experiments.people.truth_log import Finished, PolicyTruth, Progress, Truth, TruthReader, World
 from experiments.servers.topic_reader import TopicReader
-from experiments.servers.worker_metrics import join_outcomes
+from experiments.servers.worker_metrics import join_outcomes, leaking_signals
 from groundswell.events import Feedback, Impression, Interaction, Reward
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicySnapshot
+from groundswell.worth import WorthTable
 from streams.words import counted
 
 SCRAPE_SECONDS = 1.0
@@ -43,6 +44,11 @@ class DemoWatch:
         self.states: NDArray[np.int8] = np.zeros((0, 0), dtype=np.int8)
         self.published: list[PolicyTruth] = []
         self.finished: Finished | None = None
+        self.worth: WorthTable | None = None
+        """What the signals were worth when the worker last wrote it down."""
+        self.found_after: dict[str, int] = {}
+        """How many interactions were learned when a signal was first seen to tell the action."""
+        self._model = model
         self._audit = audit
         self._cluster = cluster
         self._newest = NewestSnapshot(model)
@@ -58,6 +64,7 @@ class DemoWatch:
                 topics.interactions: _decoded(Interaction, audit.add_interaction),
                 topics.rewards: _decoded(Reward, self._show, audit.add_reward),
                 topics.late_feedback: _decoded(Feedback, audit.add_late),
+                topics.signal_worth: _decoded(WorthTable, self._worth),
                 topics.dead_letter: lambda record: audit.add_dead_letter(dict(record.headers)["reason"].decode()),
             }
         self._topics = TopicReader(cluster.bootstrap_servers, *self._take, from_beginning=audit is not None)
@@ -81,6 +88,9 @@ class DemoWatch:
             page = self._cluster.metrics()
             if page is not None:
                 self.view.join_outcomes = join_outcomes(page)
+                self.view.leaking = leaking_signals(page, self._model)
+                for signal in self.view.leaking:
+                    self.found_after.setdefault(signal, self.view.learned)
 
     def missing(self) -> list[str]:
         """Return what has not arrived yet of a run that has an end, in words; empty when all is there."""
@@ -93,6 +103,7 @@ class DemoWatch:
         counts = self._audit.counts()
         sent = self.finished.produced
         version = 0 if self.snapshot is None else self.snapshot.version
+        judged = 0 if self.worth is None else self.worth.interactions
         wanted = [
             (sent.impressions - counts["impressions_produced"], "impressions are not on their topic"),
             (sent.feedback - counts["feedback_produced"], "pieces of feedback are not on their topic"),
@@ -100,6 +111,7 @@ class DemoWatch:
             (counts["lost"], "impressions are not learned"),
             (counts["feedback_lost"], "pieces of feedback are neither joined nor set aside as late"),
             (counts["interactions_learned"] - version, "interactions are in no published policy"),
+            (counts["interactions_learned"] - judged, "interactions are not in what signals are worth"),
         ]
         return [f"{number:,} {what}" for number, what in wanted if number > 0]
 
@@ -107,6 +119,10 @@ class DemoWatch:
         self.view.recent.append(UNKNOWN if reward.state is None else reward.state)
         if self._audit is None:
             self.view.learned += 1
+
+    def _worth(self, table: WorthTable) -> None:
+        if table.model == self._model:
+            self.worth = table
 
     def _policy(self, record: ConsumerRecord) -> None:
         if not self._newest.offer(record.key, record.value):

@@ -87,6 +87,12 @@ class Produced(msgspec.Struct):
     late: int = 0
 
 
+AUTOPLAY = "autoplay"
+AUTOPLAYED = 0.5
+"""So many impressions of a video that plays by itself do: others are scrolled past before it starts."""
+STARTS = (0.0, 0.1)
+"""When it starts, as parts of the join's wait."""
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -96,7 +102,8 @@ class AppSessions:
     `wait` and `grace` (milliseconds) are the join's: feedback comes within .8 of the wait, messages are held
     back for less than .6 of the grace, and late feedback comes after both. `run` starts every impression id and
     makes it unique across runs against one broker. With more than one of `platforms` the apps also know by which one
-    people come, the first of them by the first.
+    people come, the first of them by the first. The first `autoplaying` actions are videos that play by themselves:
+    half of their impressions bring the signal `AUTOPLAY`, whatever people think of them, beside what these do.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class AppSessions:
         mishaps: Mishaps = Mishaps(),
         faults: Faults = NO_FAULTS,
         platforms: int = 1,
+        autoplaying: int = 0,
     ) -> None:
         self.users = users
         self.produced = Produced()
@@ -124,6 +132,7 @@ class AppSessions:
         self._mishaps = mishaps
         self._faults = faults
         self._platforms = platforms
+        self._autoplaying = autoplaying
         self._actions = offered_actions(users.actions)
 
     def show(self, now: int, policy: ActingPolicy) -> list[Message]:
@@ -147,7 +156,10 @@ class AppSessions:
         self.produced.impressions += 1
         honest = self.users.signal(user, chosen)
         signal = faults.seen(honest, self.users.state(user, chosen), user, self.users.users)
-        return self._deliver(impression, signal, faults.feedback_delay)
+        messages = self._deliver(impression, signal, faults.feedback_delay)
+        if chosen < self._autoplaying and self._happens(AUTOPLAYED):
+            messages += self._answer(impression, AUTOPLAY, now + self._between(*STARTS, self._wait), hold=True)
+        return messages
 
     def context(self, user: int) -> Features:
         """Return what the apps know about a user."""

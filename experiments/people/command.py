@@ -32,6 +32,14 @@ def simulate(
     feedback_topic: Annotated[str, typer.Option()] = "feedback",
     policies_topic: Annotated[str, typer.Option()] = "policies",
     p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
+    enjoyed: Annotated[int, typer.Option(min=1, help="Actions that each of the people enjoys.")] = 1,
+    hated: Annotated[int, typer.Option(min=1, help="Actions that each of them hates.")] = 1,
+    autoplaying: Annotated[
+        int,
+        typer.Option(
+            min=0, max=ACTIONS, help="Actions of which half of the impressions bring `autoplay` by themselves."
+        ),
+    ] = 0,
     platforms: Annotated[
         int, typer.Option(min=1, max=USERS, help="By how many people come; more than one is in the context.")
     ] = 1,
@@ -71,9 +79,11 @@ def simulate(
         security = security_arguments(kafka)
     except SecurityError as error:
         fail(str(error))
+    if enjoyed + hated >= ACTIONS:
+        fail(f"--enjoyed {enjoyed} and --hated {hated}: of {ACTIONS} actions one has to be left that nobody minds")
     wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
     sessions = AppSessions(
-        ThreeStateUsers(USERS, ACTIONS, p_dislike, seed),
+        ThreeStateUsers(USERS, ACTIONS, p_dislike, seed, enjoyed=enjoyed, hated=hated),
         model=model,
         run=f"{seed}-{time.time_ns() // 1_000_000}",
         seed=seed,
@@ -87,6 +97,7 @@ def simulate(
             after=fault_after,
         ),
         platforms=platforms,
+        autoplaying=autoplaying,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

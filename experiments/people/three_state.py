@@ -1,7 +1,8 @@
 """The papers' simulated people with three latent states (ICLR 2023, section 5.1; ORSUM 2022, section 4).
 
-Each user enjoys one action, hates another and is indifferent to the rest. An enjoyed action is answered by a
-click (.75) or a like (.25), a hated one by a dislike (`p_dislike`) or a skip, any other by nothing.
+Each user enjoys one action, hates another and is indifferent to the rest, unless more of them are asked for. An
+enjoyed action is answered by a click (.75) or a like (.25), a hated one by a dislike (`p_dislike`) or a skip, any
+other by nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +18,26 @@ SIGNALS = ("click", "like", "dislike", "skip", NONE_SIGNAL)
 class ThreeStateUsers:
     """People whose latent reward state is known to nobody but the simulator.
 
-    `states` has shape (users, actions) and holds -1, 0 or +1. `noise` is the probability that a signal is
-    replaced by one drawn uniformly from all signals (an accidental one).
+    `states` has shape (users, actions) and holds -1, 0 or +1: `enjoyed` and `hated` are how many of each a user has.
+    `noise` is the probability that a signal is replaced by one drawn uniformly from all signals (an accidental one).
     """
 
-    def __init__(self, users: int, actions: int, p_dislike: float, seed: int, *, noise: float = 0.0) -> None:
-        if actions < 3:
-            raise ValueError(f"{actions} actions: an enjoyed, a hated and an indifferent one need at least 3")
+    def __init__(
+        self,
+        users: int,
+        actions: int,
+        p_dislike: float,
+        seed: int,
+        *,
+        enjoyed: int = 1,
+        hated: int = 1,
+        noise: float = 0.0,
+    ) -> None:
+        if actions <= enjoyed + hated:
+            raise ValueError(
+                f"{actions} actions: {enjoyed} enjoyed, {hated} hated and an indifferent one need at least "
+                f"{enjoyed + hated + 1}"
+            )
         self.users = users
         self.actions = actions
         self.p_dislike = p_dislike
@@ -31,9 +45,9 @@ class ThreeStateUsers:
         self._rng = np.random.default_rng(seed)
         self.states: NDArray[np.int8] = np.zeros((users, actions), dtype=np.int8)
         for user in range(users):
-            enjoyed, hated = self._rng.choice(actions, size=2, replace=False)
-            self.states[user, enjoyed] = 1
-            self.states[user, hated] = -1
+            liked = self._rng.choice(actions, size=enjoyed + hated, replace=False)
+            self.states[user, liked[:enjoyed]] = 1
+            self.states[user, liked[enjoyed:]] = -1
 
     def arrive(self) -> int:
         """Return the user who comes next."""

@@ -32,6 +32,21 @@ def join_outcomes(page: str) -> dict[str, int]:
     }
 
 
+def leaking_signals(page: str, model: str) -> dict[str, tuple[float, bool]]:
+    """Return the signals that tell a model's action: the share that the action explains, and whether it is left out.
+
+    The one with the largest share comes first.
+    """
+    found = {
+        sample.labels["signal"]: (sample.value, sample.labels["left_out"] == "true")
+        for family in text_string_to_metric_families(page)
+        if family.name == "groundswell_leaking_signals"
+        for sample in family.samples
+        if sample.labels["model"] == model
+    }
+    return dict(sorted(found.items(), key=lambda one: (-one[1][0], one[0])))
+
+
 def buckets(page: str, histogram: str) -> dict[float, float]:
     """Return how many values of a histogram without labels are no larger than each of its bounds."""
     return {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
-from experiments.demo.audit import Audit
+from experiments.demo.audit import UNKNOWN, Audit
 from groundswell.events import Action, Feedback, Impression, Interaction, Reward, RewardState, Source
 
 ACTIONS = [Action(id=f"action-{number}") for number in range(3)]
@@ -121,6 +122,13 @@ def test_late_feedback_is_accounted_for() -> None:
     audit.add_feedback(feedback(4))
     audit.add_late(feedback(4))
     assert audit.counts() == PERFECT | {"feedback_produced": 4, "feedback_late": 1}
+
+
+def test_an_unknown_state_is_kept_with_its_reason() -> None:
+    audit = perfect(1)
+    audit.add_reward(msgspec.structs.replace(reward(1), state=None, doubt="undetermined_signal", weight=0.25))
+    assert audit.inferred().tolist() == [0, UNKNOWN]
+    assert [(one.doubt, one.weight) for one in audit.judged] == [(None, 1.0), ("undetermined_signal", 0.25)]
 
 
 def test_each_reward_has_its_user_and_action() -> None:

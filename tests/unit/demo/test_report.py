@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
-from experiments.demo.account import ledger, percent
+from experiments.demo.account import found, headline, ledger, percent, summary_table
 from experiments.demo.audit import UNKNOWN, Judged
-from experiments.demo.plots import states_figure, value_figure
-from experiments.demo.report import Decoded, confusion, decoding, outcomes, write_report
+from experiments.demo.findings import LeakFigure, SignalFigure, Unknown
+from experiments.demo.plots import SIZES, Size, states_figure, value_figure
+from experiments.demo.report import Decoded, confusion, decoding, outcomes, signed, worth_rows, write_report
 from experiments.demo.result import DemoResult, Summary, state_rates
 from experiments.people.truth_log import PolicyTruth
 
 SVG = "{http://www.w3.org/2000/svg}"
 STATES = np.array([[1, -1, 0], [0, 1, -1]], dtype=np.int8)
 COUNT = 400
+
+
+def figure(
+    signal: str, log_odds: float | None, low: float | None, high: float | None, doubt: str | None, truth: float
+) -> SignalFigure:
+    return SignalFigure(
+        signal=signal,
+        log_odds=log_odds,
+        low=low,
+        high=high,
+        doubt=doubt,
+        true_share=truth,
+        holds=None if log_odds is None else signal != "autoplay",
+    )
 
 
 def result(**changed: int) -> DemoResult:
@@ -31,7 +51,8 @@ def result(**changed: int) -> DemoResult:
     wrong = [index for index in range(COUNT) if signals[index] == "skip" and users[index] == 1][::2]
     inferred[wrong] = 1
     judged = [
-        Judged(f"i{index}", f"action-{actions[index]}", signals[index], int(inferred[index])) for index in range(COUNT)
+        Judged(f"i{index}", f"action-{actions[index]}", signals[index], int(inferred[index]), None, 1.0)
+        for index in range(COUNT)
     ]
     numbers: dict[str, int] = {
         "interactions": COUNT,
@@ -59,6 +80,14 @@ def result(**changed: int) -> DemoResult:
         state_accuracy=float(np.mean(inferred == truths)),
         reward_state_rates=state_rates(inferred),
         true_state_rates=state_rates(truths),
+        unknown=Unknown(count=7, share=0.0175, reasons={"no_definite_signal": 7}, last=31),
+        signal_worth=[
+            figure("autoplay", 2.8, -0.8, None, None, 0.03),
+            figure("click", 5.8, 2.1, None, None, 1.0),
+            figure("skip", -1.25, None, -0.5, "no_indifference", 0.0),
+            figure("none", None, None, None, "by_definition", 0.001),
+        ],
+        leaking_signals=[LeakFigure(signal="autoplay", share=0.447, left_out=True, found_after=2399)],
         seconds=12.3,
     )
     return DemoResult(
@@ -91,8 +120,55 @@ def test_confusion_counts_each_inference_after_the_first_quarter_once() -> None:
 
 def test_outcomes_compare_what_is_shown_with_what_is_enjoyed() -> None:
     first, second = outcomes(result())
-    assert (first.enjoys, first.shown_first, first.probability_hated) == ("action-0", "action-0", 0.1)
-    assert (second.enjoys, second.hates, second.shown_first) == ("action-1", "action-2", "action-2")
+    assert (first.satisfied_by, first.dissatisfied_by, first.shown_first, first.is_right) == ([0], [1], 0, True)
+    assert (first.shown_satisfied, first.shown_dissatisfied) == (0.8, 0.1)
+    assert (second.satisfied_by, second.dissatisfied_by, second.shown_first, second.is_right) == ([1], [2], 2, False)
+
+
+def test_of_people_who_like_several_things_any_of_them_is_right_to_show() -> None:
+    several = replace(
+        result(),
+        states=np.array([[1, 1, -1, -1, 0]], dtype=np.int8),
+        probabilities=np.array([[0.1, 0.6, 0.05, 0.05, 0.2]]),
+    )
+    (only,) = outcomes(several)
+    assert (only.satisfied_by, only.dissatisfied_by, only.shown_first, only.is_right) == ([0, 1], [2, 3], 1, True)
+    assert (only.shown_satisfied, only.shown_dissatisfied) == pytest.approx((0.7, 0.1))
+
+
+def test_a_signal_beyond_the_usual_ones_has_a_column_where_it_came() -> None:
+    whole = result()
+    judged = [*whole.judged[:-1], replace(whole.judged[-1], signal="autoplay")]
+    assert set(decoding(replace(whole, judged=judged))["user-0"]) == {*decoding(whole)["user-0"], "autoplay"}
+
+
+def test_what_signals_are_worth_is_said_in_words_and_what_is_left_out_comes_last() -> None:
+    rows = worth_rows(result())
+    assert [(row.figure.signal, row.left_out, row.words) for row in rows] == [
+        ("click", False, "satisfied in over 99%"),
+        ("skip", False, "satisfied in 22%; next to no “none” comes, so the interval is wide"),
+        ("none", False, "by configuration: not learned"),
+        ("autoplay", True, "satisfied in 94%"),
+    ]
+    assert (rows[0].low, rows[0].high) == pytest.approx((89.1, 100), abs=0.1)
+    assert (rows[1].low, rows[1].high) == pytest.approx((0, 37.8), abs=0.1)
+    assert (signed(-0.5), signed(2.1), signed(None, "none")) == ("\N{MINUS SIGN}0.50", "+2.10", "none")
+
+
+def test_the_end_of_a_run_fits_a_terminal_of_80_by_24_with_the_headline_last() -> None:
+    summary = result(impressions_produced=20_000, feedback_late=20_000).summary
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    console.print(summary_table(summary))
+    console.print("\n".join(found(summary)))
+    assert isinstance(console.file, io.StringIO)
+    rows = console.file.getvalue().splitlines()
+    assert len(rows) == 1 + len(ledger(summary)) + len(found(summary))  # nothing is broken into two lines
+    assert len(rows) + len(("report", "summary", "headline", "cursor")) <= 24
+    assert "1.8% unknown" in rows[-3]
+    assert "autoplay" in rows[-2]
+    assert "of 2 signals that are learned from, 2 intervals" in rows[-1]
+    assert len(headline(summary)) < 80
+    assert "0.750" in headline(summary)
 
 
 @pytest.mark.parametrize(
@@ -126,24 +202,55 @@ def test_the_page_stands_on_its_own(tmp_path: Path) -> None:
     write_report(result(), path, "groundswell demo --seed 5")
     page = path.read_text()
     assert not re.search(r"(src|href)\s*=|@import|url\(http", page.replace('xlink:href="#', ""))
-    assert page.count("<svg") == 2
-    for figure in ("0.75", "400", "groundswell demo --seed 5", "user-1", "never came"):
-        assert figure in page
+    assert page.count("<svg") == 4
+    ids = re.findall(r"\bid=\"(?!figure_|axes_|patch_|line2d_|matplotlib|xtick_|ytick_|text_|legend_)([^\"]+)\"", page)
+    assert len(ids) == len(set(ids))
+    for fact in ("0.75", "400", "groundswell demo --seed 5", "user-1", "never came"):
+        assert fact in page
 
 
-@pytest.mark.parametrize("figure", [states_figure, value_figure])
-def test_figures_name_their_lines_and_axes_in_text(figure: object) -> None:
-    svg = figure(result())  # type: ignore[operator]  # one of the two
+def test_the_page_tells_of_doubt_of_worth_and_of_the_leak(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(result(), path, "groundswell demo")
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", path.read_text().partition("</style>")[2]))
+    for fact in (
+        "states 7 (1.8%) were unknown; after interaction 31 none was",
+        "no definite signal (dislike) had come yet",
+        "satisfied in 94%; left out since: it tells the action",
+        "100%, in the interval",
+        "3.0%, not in the interval",
+        "which action was shown explains 44.7% of it, who saw it nothing",
+        "learned about 2,399 interactions, and has left the signal out since",
+    ):
+        assert fact in words
+    assert not re.search(r"\b(enjoy|hate)", words)  # the live page's words are satisfied and dissatisfied
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+@pytest.mark.parametrize("draw", [states_figure, value_figure])
+def test_figures_name_their_lines_and_axes_in_text(draw: Callable[[DemoResult, Size], str], size: Size) -> None:
+    svg = draw(result(), size)
     words = " ".join(text for node in ET.fromstring(svg).iter(f"{SVG}text") for text in node.itertext())
-    expected = ("enjoyed", "hated", "true") if figure is states_figure else ("ranked first", "best possible")
+    if draw is value_figure:
+        expected = ["ranked", "best possible"]
+    else:
+        expected = (
+            ["+1", "0", "\N{MINUS SIGN}1", "?", "true"] if size.is_narrow else ["+1 satisfied", "unknown", "true"]
+        )
     for word in (*expected, "interactions learned"):
         assert word in words
+    assert not re.search(r": #[0-9a-f]{6}", svg)  # every colour is the page's, light or dark
 
 
 def test_figures_of_a_very_short_run_can_be_drawn(tmp_path: Path) -> None:
     whole = result()
     short = DemoResult(
-        summary=whole.summary,
+        summary=msgspec.structs.replace(
+            whole.summary,
+            unknown=Unknown(count=0, share=0.0, reasons={}, last=None),
+            signal_worth=[],
+            leaking_signals=[],
+        ),
         judged=whole.judged[:3],
         users=whole.users[:3],
         truths=whole.truths[:3],
@@ -153,3 +260,6 @@ def test_figures_of_a_very_short_run_can_be_drawn(tmp_path: Path) -> None:
         policies=whole.policies[:1],
     )
     write_report(short, tmp_path / "report.html", "groundswell demo")
+    page = (tmp_path / "report.html").read_text()
+    for said in ("No state was unknown.", "The run was too short", "None was found"):
+        assert said in page

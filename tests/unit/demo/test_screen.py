@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -22,6 +23,7 @@ def view() -> View:
         policy_version=1100,
         policies_published=5,
         join_outcomes={"matched": 700, "late": 3},
+        leaking={"autoplay": (0.4, True), "position": (0.2, False)},
     )
     shown.recent.extend([1] * 6 + [0] * 3 + [-1])
     shown.values.extend([0.0, 0.4, 0.8])
@@ -51,9 +53,38 @@ def test_the_panel_has_every_figure_at_any_usual_width(width: int) -> None:
         "1,100",
         "700",
         "late 3",
+        "autoplay, position (not left out): tells the action",
     ):
         assert fact in text
     assert all(len(row) <= width for row in text.splitlines())
+
+
+def long_run() -> View:
+    """The largest counts that a run of the demo comes to, and every outcome that its mishaps bring."""
+    outcomes = dict.fromkeys(
+        ("matched", "none", "duplicate_impression", "feedback_matched", "duplicate_feedback", "late"), 199_999
+    )
+    return dataclasses.replace(
+        view(), target=200_000, produced=199_999, joined=199_999, learned=199_999, policy_version=199_999,
+        policies_published=999, join_outcomes=outcomes, leaking={"autoplay": (0.4, True)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", [view(), long_run(), View(target=None)])
+def test_the_panel_fits_a_terminal_of_80_by_24_with_the_true_value_last(shown: View) -> None:
+    rows = printed(80, shown).splitlines()
+    assert len(rows) < 24  # the cursor's line
+    assert rows[-2].strip("│ ").startswith("true value")
+    for label in ("+1 satisfied", "0 indifferent", "1 dissatisfied", "? unknown", "Inferred reward states, last 1,000"):
+        assert sum(label in row for row in rows) == 1
+    assert "…" not in "".join(rows)
+
+
+def test_bars_are_as_long_as_what_they_show() -> None:
+    shown = view()
+    shown.recent.extend([1] * 1000)
+    rows = [row for row in printed(80, shown).splitlines() if "█" in row and "true" not in row]
+    assert [row.count("█") for row in rows] == [40]
 
 
 def test_the_panel_can_be_drawn_before_anything_is_known_and_without_an_end() -> None:
@@ -63,7 +94,7 @@ def test_the_panel_can_be_drawn_before_anything_is_known_and_without_an_end() ->
 def test_a_line_says_the_same_in_words() -> None:
     assert line(view()) == (
         "running: produced 1,500 of 2,000, learned 1,200; reward states +1:60% 0:30% -1:10% ?:0%; "
-        "true value 0.80 (exploring 0.55); policy version 1,100"
+        "true value 0.80 (exploring 0.55); policy version 1,100; left out: autoplay"
     )
 
 

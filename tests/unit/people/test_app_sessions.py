@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from experiments.people.app_faults import NO_FAULTS, Faults
-from experiments.people.app_sessions import AppSessions, Message, Mishaps, Stream
+from experiments.people.app_sessions import AUTOPLAY, AppSessions, Message, Mishaps, Stream
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import NONE_SIGNAL, Action, FeatureValue, Feedback, Impression, contradiction
 
@@ -133,6 +133,44 @@ def test_people_come_by_platforms_the_sarcastic_ones_by_the_first() -> None:
     )
     contexts = {tuple(one.context.values()) for one in impressions(shown(apps, 200))}
     assert contexts == {(f"user-{user}", f"platform-{int(user >= 0.6 * 5)}") for user in range(5)}
+
+
+def autoplaying(mishaps: Mishaps = SMOOTH) -> AppSessions:
+    people = ThreeStateUsers(5, 11, 0.2, seed=3, enjoyed=3, hated=3)
+    return AppSessions(people, model="m", run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, autoplaying=2)
+
+
+def test_what_plays_by_itself_says_so_in_half_of_its_impressions_whatever_people_think_of_it() -> None:
+    apps = autoplaying()
+    messages = [message for action in range(11) for _ in range(500) for message in apps.show(NOW, Always(action))]
+    played = {one.impression_id for one in feedback(messages) if one.signal == AUTOPLAY}
+    shares: dict[tuple[bool, int], list[bool]] = {}
+    for one in impressions(messages):
+        state = apps.users.state(int(str(one.context["user"]).removeprefix("user-")), one.chosen)
+        shares.setdefault((one.chosen < 2, state), []).append(one.impression_id in played)
+    for (plays, _), came in shares.items():
+        assert sum(came) / len(came) == pytest.approx(0.5 if plays else 0.0, abs=0.1)
+    assert {plays for plays, _ in shares} == {True, False}
+    assert len({state for plays, state in shares if plays}) > 1
+
+
+def test_what_plays_by_itself_comes_beside_what_people_answer() -> None:
+    apps = autoplaying()
+    messages = [message for action in (0, 1) for _ in range(1000) for message in apps.show(NOW, Always(action))]
+    by_impression: dict[str, list[Feedback]] = {}
+    for one in feedback(messages):
+        by_impression.setdefault(one.impression_id, []).append(one)
+    both = [given for given in by_impression.values() if len(given) == 2]
+    assert both
+    assert all({one.signal for one in given} >= {AUTOPLAY} for given in both)
+    assert len({one.feedback_id for one in feedback(messages)}) == apps.produced.feedback
+
+
+def test_people_enjoy_and_hate_as_many_actions_as_asked_for() -> None:
+    states = ThreeStateUsers(7, 11, 0.2, seed=3, enjoyed=3, hated=2).states
+    assert {((row == 1).sum(), (row == -1).sum()) for row in states} == {(3, 2)}
+    with pytest.raises(ValueError, match="at least 6"):
+        ThreeStateUsers(7, 5, 0.2, seed=3, enjoyed=3, hated=2)
 
 
 @pytest.mark.parametrize("after", [0, 100])
