@@ -14,6 +14,7 @@ from streams.http.bounded_history import BoundedHistory
 from streams.observing.conditions import Condition
 from streams.observing.learning_metrics import MEMORY
 from streams.observing.metrics import Metrics, samples
+from streams.worker.learning_looks import VIOLATED, violated
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
 
@@ -62,7 +63,7 @@ class LeakingSignal(Struct):
 class LiveModel(Struct):
     """One model. `partition` of the interactions is learned by the worker that holds it, `here` or elsewhere.
 
-    `violated` are the assumptions that do not hold. `published` is when its newest policy was published, in ms; log
+    `violated` says which assumptions do not hold. `published` is when its newest policy was published, in ms; log
     losses are per interaction.
     """
 
@@ -200,9 +201,7 @@ class LivePage:
             published=None if published is None else round(published * 1000),
             signals=signals[:MOST_SIGNALS],
             further_signals=max(0, len(signals) - MOST_SIGNALS),
-            violated=[
-                labels["assumption"] for labels, value in samples(metrics.violated) if labels["model"] == name and value
-            ],
+            violated=[VIOLATED[assumption] for assumption in violated(metrics, name)],
             worth=self._worth(name),
             leaking=self._leaking(name),
             past=[point for _, point in self._past[name].points] if name in self._past else [],
