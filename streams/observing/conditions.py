@@ -127,9 +127,9 @@ ASSUMPTION_VIOLATED: Final = Kind(
     "assumption_violated",
     "What the reward rule of a model takes for granted does not hold, after five thousand interactions. States that "
     "rest on it are unknown, and exploration stays up meanwhile.",
-    "No definite signal: name one that comes in `definitely_negative` or `definitely_positive`; names are case sensitive. "
-    "Feedback that tells nothing: see that it carries the id of its own impression. Nobody indifferent: name the signals "
-    "of indifference in `indifferent`. Extremes not rare: leave `reward.rule` out (NoDefiniteSignal, "
+    "No definite signal: name one that comes in `definitely_negative` or `definitely_positive`; names are case "
+    "sensitive. Feedback that tells nothing: see that it carries the id of its own impression. Nobody indifferent: "
+    "name the signals of indifference in `indifferent`. Extremes not rare: leave `reward.rule` out (NoDefiniteSignal, "
     "FeedbackUninformative, NobodyIndifferent, ExtremesNotRare).",
 )
 SEGMENT_LATE: Final = Kind(
