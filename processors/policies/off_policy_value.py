@@ -62,12 +62,20 @@ class ValueEstimate:
         self._wwrr = kept * self._wwrr + squared * reward * reward
 
     @property
+    def effective(self) -> float:
+        """How many equal interactions speak: sum(w)^2 / sum(w^2) (Kish 1965)."""
+        return self._w * self._w / self._ww if self._ww else 0.0
+
+    @property
     def logged(self) -> float:
         """The mean reward of what was really shown."""
         return self._rewards / self.count
 
-    def value(self) -> Value | None:
-        """Return the estimate; None while the policy would have shown nothing of what was shown."""
+    def value(self, z: float = Z) -> Value | None:
+        """Return the estimate; None while the policy would have shown nothing of what was shown.
+
+        The interval is `z` standard errors to either side.
+        """
         if not self._w:
             return None
         snips = self._wr / self._w
@@ -76,5 +84,5 @@ class ValueEstimate:
         centre = self._wr / total
         spread = self._wwrr - 2 * centre * self._wwr + centre * centre * self._ww
         spread += PSEUDO * pseudo**2 * ((1 - centre) ** 2 + (1 + centre) ** 2)
-        margin = Z * math.sqrt(max(0.0, spread)) / total
+        margin = z * math.sqrt(max(0.0, spread)) / total
         return Value(self._wr / self.count, snips, max(-1.0, centre - margin), min(1.0, centre + margin))

@@ -17,6 +17,7 @@ from groundswell.events import Action, FeatureValue, Impression, Interaction, Re
 from groundswell.features import Feature, action_features, crossed_all
 from groundswell.policy import Policy, PolicySnapshot, Weights, active_features
 from processors.features.cross_counts import count_crosses
+from processors.policies.baseline_values import BaselineValues
 from processors.policies.off_policy_value import ValueEstimate
 from processors.policies.propensity_check import PropensityCheck
 
@@ -38,13 +39,14 @@ class PolicyWatch:
     """Watches one model.
 
     `value` is the worth of the newest policy without its exploration, in reward states, -1 to 1 (in doubt
-    the probability of +1 minus that of -1); `propensities`
+    the probability of +1 minus that of -1), `baselines` what it has to be better than; `propensities`
     compares what was shown with what the stated policy ranks first. Of policies between those that are held nothing
     is checked: where feedback is waited for long, hundreds may be on their way.
     """
 
     def __init__(self) -> None:
         self.value = ValueEstimate(MEMORY)
+        self.baselines = BaselineValues(MEMORY)
         self.propensities = PropensityCheck(MEMORY)
         self._newest: HeldPolicy | None = None
         self._held: dict[int, HeldPolicy] = {}
@@ -81,6 +83,7 @@ class PolicyWatch:
         ranked = newest.greedy(impression.context, impression.actions)
         self._budget -= cost
         self.value.add(ranked[impression.chosen] / impression.chosen_propensity, state, impression.weight)
+        self.baselines.add(impression, state)
         stated = self._stated(newest, impression.policy_version)
         if stated is None:
             return

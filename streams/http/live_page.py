@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct
 from prometheus_client import Gauge
 
 from groundswell.worth import Worth
+from processors.learners.people_differ import Differing
 from processors.learners.statistics import STATES
+from processors.policies.off_policy_value import ValueEstimate
 from streams.http.bounded_history import BoundedHistory
 from streams.observing.conditions import Condition
 from streams.observing.learning_metrics import MEMORY
 from streams.observing.metrics import Metrics, samples
+from streams.observing.shown_actions import Shown
+from streams.worker.learning_looks import VIOLATED, violated
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
 
+T = TypeVar("T", str, tuple[str, str])
+
 SAMPLE_SECONDS = 1.0
 """Between looks at the metrics, and between the first points of a past."""
+Baseline = Literal["logged", "random", "constant"]
 ByState = tuple[float, float, float, float]
 """Of the reward states -1, 0, +1 and the unknown one."""
 MOST_SIGNALS = 20
 """Of a model on the page: the most frequent ones."""
+MOST_SEGMENTS = 8
+"""In a table: the most frequent ones."""
+MOST_SEGMENT_SIGNALS = 10
 MOST_WORTHS = 60
 """Rows of what signals are worth: those of all segments, then the commonest."""
 
@@ -51,6 +63,28 @@ class Signal(Struct):
     states: ByState
 
 
+class SegmentSignals(Struct):
+    """What signals were taken for in each segment: `counts` by signal, segment and state, in the order of the lists.
+
+    `feature` is that of the context whose values are the segments.
+    """
+
+    feature: str
+    segments: list[str]
+    signals: list[str]
+    counts: list[list[ByState]]
+
+
+class Compared(Struct):
+    """What a policy is compared with: its estimated value and 95% interval; of a constant one, its action."""
+
+    name: Baseline
+    value: float
+    lower: float
+    upper: float
+    action: str | None = None
+
+
 class LeakingSignal(Struct):
     """A signal that tells the action: how much of it the action explains, and whether it is not learned from."""
 
@@ -62,7 +96,7 @@ class LeakingSignal(Struct):
 class LiveModel(Struct):
     """One model. `partition` of the interactions is learned by the worker that holds it, `here` or elsewhere.
 
-    `violated` are the assumptions that do not hold. `published` is when its newest policy was published, in ms; log
+    `violated` says which assumptions do not hold. `published` is when its newest policy was published, in ms; log
     losses are per interaction.
     """
 
@@ -78,6 +112,10 @@ class LiveModel(Struct):
     published: int | None
     signals: list[Signal]
     further_signals: int
+    by_segment: SegmentSignals | None
+    differing: list[Differing]
+    shown: Shown | None
+    compared: list[Compared]
     violated: list[str]
     worth: list[Worth]
     leaking: list[LeakingSignal]
@@ -109,25 +147,25 @@ class Live(Struct):
     dead_letters: dict[str, int]
 
 
-class RecentCounts:
-    """Counts by signal and state that fade: the last `MEMORY` interactions of a model, more or less."""
+class RecentCounts(Generic[T]):
+    """Counts by something and state that fade: the last `MEMORY` interactions of a model, more or less."""
 
     def __init__(self) -> None:
-        self._totals: dict[tuple[str, str], float] = {}
-        self.counts: dict[tuple[str, str], float] = {}
+        self._totals: dict[tuple[T, str], float] = {}
+        self.counts: dict[tuple[T, str], float] = {}
 
-    def update(self, totals: Mapping[tuple[str, str], float]) -> None:
+    def update(self, totals: Mapping[tuple[T, str], float]) -> None:
         """Take in what has been counted since the beginning."""
         new = {key: total - self._totals.get(key, 0.0) for key, total in totals.items()}
         fading = (1 - 1 / MEMORY) ** sum(new.values())
         self.counts = {key: fading * self.counts.get(key, 0.0) + count for key, count in new.items()}
         self._totals = dict(totals)
 
-    def signals(self) -> list[Signal]:
-        """Return the signals, the most frequent first."""
-        names = {signal for signal, _ in self.counts}
-        found = [Signal(name, _by_state({state: self.counts.get((name, state)) for state in STATES})) for name in names]
-        return sorted(found, key=lambda one: (-sum(one.states), one.name))
+    def states(self) -> dict[T, ByState]:
+        """Return the counts by state, of the most frequent first."""
+        names = {name for name, _ in self.counts}
+        found = {name: _by_state({state: self.counts.get((name, state)) for state in STATES}) for name in names}
+        return dict(sorted(found.items(), key=lambda one: (-sum(one[1]), one[0])))
 
 
 class LivePage:
@@ -137,7 +175,8 @@ class LivePage:
         self._app = app
         self._metrics: Metrics = app.metrics
         self._past: dict[str, BoundedHistory[Point]] = {}
-        self._signals: dict[str, RecentCounts] = {}
+        self._signals: dict[str, RecentCounts[str]] = {}
+        self._segments: dict[str, RecentCounts[tuple[str, str]]] = {}
 
     def sample(self, now: float) -> None:
         """Take in the metrics of this moment; `now` in seconds since 1970."""
@@ -146,6 +185,12 @@ class LivePage:
             counted.setdefault(labels["model"], {})[labels["signal"], labels["state"]] = value
         for model, totals in counted.items():
             self._signals.setdefault(model, RecentCounts()).update(totals)
+        by_segment: dict[str, dict[tuple[tuple[str, str], str], float]] = {}
+        for labels, value in samples(self._metrics.segment_signal_states):
+            place = (labels["segment"], labels["signal"]), labels["state"]
+            by_segment.setdefault(labels["model"], {})[place] = value
+        for model, placed in by_segment.items():
+            self._segments.setdefault(model, RecentCounts()).update(placed)
         for model in self._app.settings.models:
             rates = self._rates(model)
             if rates is not None:
@@ -184,8 +229,8 @@ class LivePage:
         )
 
     def _model(self, name: str) -> LiveModel:
-        metrics = self._metrics
-        signals = self._signals[name].signals() if name in self._signals else []
+        app, metrics = self._app, self._metrics
+        states = self._signals[name].states() if name in self._signals else {}
         version, published = _of(metrics.policy_version, name), _of(metrics.policy_published, name)
         return LiveModel(
             name=name,
@@ -198,15 +243,46 @@ class LivePage:
             prior_log_loss=_of(metrics.ik_prior_log_loss, name),
             policy_version=None if version is None else round(version),
             published=None if published is None else round(published * 1000),
-            signals=signals[:MOST_SIGNALS],
-            further_signals=max(0, len(signals) - MOST_SIGNALS),
-            violated=[
-                labels["assumption"] for labels, value in samples(metrics.violated) if labels["model"] == name and value
-            ],
+            signals=[Signal(signal, counts) for signal, counts in states.items()][:MOST_SIGNALS],
+            further_signals=max(0, len(states) - MOST_SIGNALS),
+            by_segment=self._by_segment(name),
+            differing=app.learning.differing(name)[:MOST_SIGNALS],
+            shown=app.learning.shown(name, MOST_SEGMENTS),
+            compared=self._compared(name),
+            violated=[VIOLATED[assumption] for assumption in violated(metrics, name)],
             worth=self._worth(name),
             leaking=self._leaking(name),
             past=[point for _, point in self._past[name].points] if name in self._past else [],
         )
+
+    def _by_segment(self, model: str) -> SegmentSignals | None:
+        settings = self._app.settings.segments.get(model)
+        if settings is None or model not in self._segments:
+            return None
+        counts = self._segments[model].states()
+        of_segments: defaultdict[str, float] = defaultdict(float)
+        of_signals: defaultdict[str, float] = defaultdict(float)
+        for (segment, signal), states in counts.items():
+            of_segments[segment] += sum(states)
+            of_signals[signal] += sum(states)
+        listed = sorted(of_segments, key=lambda one: (-of_segments[one], one))[:MOST_SEGMENTS]
+        rows = sorted(of_signals, key=lambda one: (-of_signals[one], one))[:MOST_SEGMENT_SIGNALS]
+        nothing = _by_state({})
+        table = [[counts.get((segment, signal), nothing) for segment in listed] for signal in rows]
+        return SegmentSignals(settings.feature, listed, rows, table)
+
+    def _compared(self, model: str) -> list[Compared]:
+        watch = self._app.learning.watch(model)
+        if watch is None:
+            return []
+        found: list[Compared] = []
+        estimates: dict[Baseline, ValueEstimate] = {"logged": watch.baselines.logged, "random": watch.baselines.random}
+        for name, estimate in estimates.items():
+            if (value := estimate.value()) is not None:
+                found.append(Compared(name, value.snips, value.low, value.high))
+        if (best := watch.baselines.best_constant()) is not None:
+            found.append(Compared("constant", best.value.snips, best.value.low, best.value.high, best.action))
+        return found
 
     def _worth(self, model: str) -> list[Worth]:
         learner = self._app.partitions.learners.get(self._partition(model))

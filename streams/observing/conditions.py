@@ -116,9 +116,33 @@ FEEDBACK_NOT_JOINED: Final = Kind(
     "milliseconds of one clock, and whether `join.wait` is long enough (FeedbackNotJoined).",
 )
 
+SIGNAL_TELLS_ACTION: Final = Kind(
+    "signal_tells_action",
+    "A signal of a model, or the value that comes with it, is foretold by which action was shown, and who saw it adds "
+    "nothing: a video that plays by itself, the length of an answer. It says nothing of what people feel.",
+    "See what sends this signal, the person or the app. Where the person does, name it in `trusted_signals`; where the "
+    "app does and the configuration names it as definite, take it out (SignalTellsAction).",
+)
+ASSUMPTION_VIOLATED: Final = Kind(
+    "assumption_violated",
+    "What the reward rule of a model takes for granted does not hold, after five thousand interactions. States that "
+    "rest on it are unknown, and exploration stays up meanwhile.",
+    "No definite signal: name one that comes in `definitely_negative` or `definitely_positive`; names are case "
+    "sensitive. Feedback that tells nothing: see that it carries the id of its own impression. Nobody indifferent: "
+    "name the signals of indifference in `indifferent`. Extremes not rare: leave `reward.rule` out (NoDefiniteSignal, "
+    "FeedbackUninformative, NobodyIndifferent, ExtremesNotRare).",
+)
+SEGMENT_LATE: Final = Kind(
+    "segment_late",
+    "More than a tenth of the feedback of a segment came after the wait in the last half hour. It is not learned, so "
+    "that people of that segment seem to enjoy nothing, while everybody else is learned as ever.",
+    "Raise `join.wait` beyond `groundswell_feedback_lateness_seconds`, or see why apps of that segment send late "
+    "(FeedbackLateInSegment).",
+)
+
 KINDS: Final = (
     KAFKA_AWAY, TOPIC_MISSING, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE, PROPENSITY_FLOOR,
-    PROPENSITIES_OFF, RESTORING, QUIET,
+    PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, RESTORING, QUIET,
 )  # fmt: skip
 
 

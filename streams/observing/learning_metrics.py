@@ -12,6 +12,7 @@ from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
 from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
+from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing, PeopleDiffer
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
@@ -21,6 +22,7 @@ from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
 from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.metrics import Metrics
+from streams.observing.shown_actions import Shown, ShownActions
 from streams.settings import SegmentSettings
 
 MEMORY = 1000
@@ -46,6 +48,8 @@ class LearningMetrics:
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
+        self._shown: dict[str, ShownActions] = {}
+        self._people: dict[str, PeopleDiffer] = {}
         self._leaks = LeakReport(metrics)
 
     def delays(self, join: JoinConfig) -> Delays:
@@ -64,6 +68,8 @@ class LearningMetrics:
         """Begin with a model's learner on a partition, whose history so far is `statistics`."""
         self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)
         self._watches.setdefault(model, PolicyWatch())
+        self._shown.setdefault(model, ShownActions())
+        self._people.setdefault(model, PeopleDiffer())
 
     def learned(
         self,
@@ -107,17 +113,30 @@ class LearningMetrics:
             metrics.rewards.labels(model, label).inc(number)
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
         metrics.extreme.labels(model).inc(states["-1"] + states["1"])
-        if model in self._segments:
-            self._count_by_segment(model, self._segments[model], interactions, rewards)
+        segments = self._segments.get(model)
+        if segments is None:
+            labels = [ALL_SEGMENTS] * len(rewards)
+        else:
+            labels = [segments.label(context) for context in contexts(interactions)]
+            self._count_by_segment(model, labels, rewards)
+        self._shown[model].add(
+            Counter(
+                [
+                    (one.action, label, _label(one.state))
+                    for label, one in zip(labels, rewards, strict=True)
+                    if one is not None
+                ]
+            )
+        )
+        step = max(1, len(interactions) // LOOKS_PER_STRETCH)
+        self._people[model].observe(contexts(interactions[::step]), rewards[::step])
 
-    def _count_by_segment(
-        self, model: str, segments: Segments, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]
-    ) -> None:
+    def _count_by_segment(self, model: str, labels: Sequence[str], rewards: Sequence[Reward | None]) -> None:
         metrics = self._metrics
         meanings = Counter(
             [
-                (segments.label(context), one.signal, _label(one.state))
-                for context, one in zip(contexts(interactions), rewards, strict=True)
+                (label, one.signal, _label(one.state))
+                for label, one in zip(labels, rewards, strict=True)
                 if one is not None
             ]
         )
@@ -152,10 +171,26 @@ class LearningMetrics:
             shown, logged = rates
             metrics.ranked_first_shown.labels(model).set(shown)
             metrics.ranked_first_logged.labels(model).set(logged)
-        if (value := watch.value.value()) is not None:
-            estimates = {**value._asdict(), "logged": watch.value.logged}
-            for estimate, number in estimates.items():
-                metrics.policy_value.labels(model, estimate).set(number)
+        if (value := watch.value.value()) is None:
+            return
+        estimates = value._asdict()
+        for name, of in {"logged": watch.baselines.logged, "random": watch.baselines.random}.items():
+            if (baseline := of.value()) is not None:
+                estimates |= {name: baseline.snips, f"{name}_low": baseline.low, f"{name}_high": baseline.high}
+        for estimate, number in estimates.items():
+            metrics.policy_value.labels(model, estimate).set(number)
+
+    def shown(self, model: str, most_segments: int) -> Shown | None:
+        """Return what a model shows to whom, in so many segments; None of one that is not learned here."""
+        return self._shown[model].shown(most_segments) if model in self._shown else None
+
+    def differing(self, model: str) -> list[Differing]:
+        """Return the signals of a model by which people mean different things."""
+        return self._people[model].differing() if model in self._people else []
+
+    def watch(self, model: str) -> PolicyWatch | None:
+        """Return what watches the policies of a model that is learned here."""
+        return self._watches.get(model)
 
     def worth(self, table: WorthTable) -> None:
         """Note what the signals of a model are worth, where that is known."""
@@ -205,7 +240,7 @@ class LearningMetrics:
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)
                 self._habits.leave(model)
-                del self._recent[model], self._watches[model]
+                del self._recent[model], self._watches[model], self._shown[model], self._people[model]
             elif model in published:
                 self._metrics.drop_policy(model)
                 self._watches[model] = PolicyWatch()

@@ -19,7 +19,9 @@ from streams.observing.bulk_histogram import BulkHistogram
 
 MAX_SIGNALS = 50
 OTHER_SIGNAL = "other"
-ESTIMATES = ("ips", "snips", "low", "high", "logged")
+ESTIMATES = (
+    "ips", "snips", "low", "high", "logged", "logged_low", "logged_high", "random", "random_low", "random_high",
+)  # fmt: skip
 MISPLACED_ORPHAN = "misplaced_orphan"
 """The outcome of orphans on a partition where their key does not belong: their producer partitions otherwise."""
 
@@ -218,8 +220,8 @@ class Metrics:
             "groundswell_policy_value",
             "reward state per interaction, -1 to 1, that the newest policy would have without exploring, from a sample "
             "of the last interactions: estimate is ips (which may exceed 1 by chance), snips, low and high (95 % "
-            "interval of snips), or logged (what was really shown). A sub-sampled log counts by its weights; "
-            "interactions with very many features are left out",
+            "interval of snips), logged (what was really shown) or random (chance), of these also _low and _high. A "
+            "sub-sampled log counts by its weights; interactions with very many features are left out",
             ["model", "estimate"],
         )
 

@@ -40,6 +40,7 @@ class Groundswell(RecordBatchApp):
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
         self.conditions = Conditions(self.metrics)
+        self.learning = LearningMetrics(self.metrics, settings.segments, self.conditions)
         self.partitions = HeldPartitions()
         self.liveness = Liveness(settings.http.stuck_seconds)
         self.topic_ids: dict[str, str] = {}
@@ -57,7 +58,7 @@ class Groundswell(RecordBatchApp):
         self._learning_wiring = LearningWiring(
             settings,
             self._outputs,
-            LearningMetrics(self.metrics, settings.segments, self.conditions),
+            self.learning,
             self.membership.kept,
             self.topic_ids,
         )

@@ -26,6 +26,7 @@ from streams.observing.conditions import (
     UNKNOWN_MODEL,
 )
 from streams.observing.metrics import MISPLACED_ORPHAN, samples
+from streams.worker.learning_looks import LearningLooks
 from streams.worker.worker_app import Groundswell
 
 LOOK_SECONDS = 1.0
@@ -80,6 +81,7 @@ class ConditionLooks:
         self._answered = self._came = clock()
         self._received = 0.0
         self._joined = JoinLooks()
+        self._learning = LearningLooks(app.metrics, app.conditions)
 
     def look(self) -> None:
         """Say how it stands with this worker."""
@@ -91,6 +93,7 @@ class ConditionLooks:
         quiet = app.partitions.joins and now - self._came >= QUIET_SECONDS
         app.conditions.say(QUIET, f"quiet since {_moment(self._came)}" if quiet else None, since=self._came)
         self._joined.look(app, now)
+        self._learning.look(app.settings.models, now)
         away = now - self._answered >= AWAY_SECONDS
         says = f"Kafka ({app.settings.kafka.bootstrap_servers}) has not answered since {_moment(self._answered)}"
         app.conditions.say(KAFKA_AWAY, says if away else None, since=self._answered)

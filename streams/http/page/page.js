@@ -31,13 +31,6 @@ const OUTCOMES = [
   ["feedback_evicted", "feedback of impressions given up"],
 ];
 
-// What does not hold where data cannot tell what people felt.
-const VIOLATED = {
-  definite_signal: "no definite signal has come yet: satisfied and dissatisfied could change places",
-  informative_feedback: "feedback tells nothing about what was shown",
-  indifference: "next to nobody is indifferent: what passes for 0 could be satisfaction",
-  rare_extremes: "most people are satisfied or dissatisfied, and the rule takes that for rare",
-};
 // Why a signal has no worth, or a vague one.
 const DOUBTS = {
   by_definition: "by configuration: not learned",
@@ -217,7 +210,7 @@ function drawLearning(model, at) {
     ? `${signed(model.value.logged)}: what was really shown, with all exploration`
     : "not known yet");
   put("learned", counted(model.learned, "interaction"));
-  put("doubt", model.violated.map((assumption) => VIOLATED[assumption]).join("; ") ||
+  put("doubt", model.violated.join("; ") ||
     (model.rates?.[3] > 0.01 ? `the meaning of some signals: ${percent(model.rates[3])} unknown` : "nothing"));
   const lift = model.prior_log_loss ? 1 - model.log_loss / model.prior_log_loss : null;
   put("information", lift === null ? "none yet" : lift <= 0.01

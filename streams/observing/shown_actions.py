@@ -1,0 +1,97 @@
+"""What is shown to whom, of about the last thousand interactions: shares of actions by segment, what came of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from processors.learners.statistics import STATES
+
+MEMORY: Final = 1000
+"""Of how many interactions the counts speak: one that many interactions ago counts 1/e of the newest."""
+MOST_ACTIONS: Final = 100
+"""Counted of a model; of more, the commonest."""
+MOST_LISTED: Final = 12
+MOST_GAIN: Final = 1e6
+ALL_FADED: Final = 20 * MEMORY
+"""Interactions after which nothing is left of what was before."""
+LEAST: Final = 1e-3
+"""Of an interaction: what has faded further is forgotten."""
+
+T = TypeVar("T")
+Counts = defaultdict[T, float]
+
+
+class ShownAction(Struct):
+    """One action: its share of what was shown, of all and of each segment, and what it was taken for, as shares."""
+
+    action: str
+    share: float
+    by_segment: list[float]
+    states: list[float]
+
+
+class Shown(Struct):
+    """What one model shows, the commonest action first; `further` is the share of those that are not listed."""
+
+    segments: list[str]
+    actions: list[ShownAction]
+    further: float
+
+
+class ShownActions:
+    """Counts of one model that fade: instead of all the old ones getting smaller, the new ones count for more."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counts[tuple[str, str]]] = {}
+        self._by_segment: Counts[str] = defaultdict(float)
+        self._gain = 1.0
+
+    def add(self, shown: Mapping[tuple[str, str, str], int]) -> None:
+        """Take in how many were shown in a stretch, by action, segment and inferred state."""
+        self._gain /= (1 - 1 / MEMORY) ** min(sum(shown.values()), ALL_FADED)
+        for (action, segment, state), count in shown.items():
+            self._counts.setdefault(action, defaultdict(float))[segment, state] += self._gain * count
+            self._by_segment[segment] += self._gain * count
+        if self._gain > MOST_GAIN or len(self._counts) > 2 * MOST_ACTIONS:
+            self._tidy()
+
+    def shown(self, most_segments: int) -> Shown:
+        """Return what is shown, in so many segments."""
+        segments = sorted(self._by_segment, key=lambda one: (-self._by_segment[one], one))[:most_segments]
+        listed = [self._row(action, segments) for action in self._commonest()[:MOST_LISTED]]
+        further = max(0.0, 1 - sum(row.share for row in listed)) if listed else 0.0
+        return Shown(segments, listed, further)
+
+    def _commonest(self) -> list[str]:
+        return sorted(self._counts, key=lambda action: (-sum(self._counts[action].values()), action))
+
+    def _row(self, action: str, segments: Iterable[str]) -> ShownAction:
+        counts = self._counts[action]
+        by_segment: Counts[str] = defaultdict(float)
+        by_state: Counts[str] = defaultdict(float)
+        for (segment, state), count in counts.items():
+            by_segment[segment] += count
+            by_state[state] += count
+        total = sum(counts.values())
+        return ShownAction(
+            action,
+            total / sum(self._by_segment.values()),
+            [by_segment[segment] / self._by_segment[segment] for segment in segments],
+            [by_state[state] / total for state in STATES],
+        )
+
+    def _tidy(self) -> None:
+        """Forget rare actions and what has faded, and let the newest count for one again."""
+        kept = self._commonest()[:MOST_ACTIONS]
+        scaled = {action: _scaled(self._counts[action], self._gain) for action in kept}
+        self._counts = {action: counts for action, counts in scaled.items() if counts}
+        self._by_segment = _scaled(self._by_segment, self._gain)
+        self._gain = 1.0
+
+
+def _scaled(counts: Counts[T], by: float) -> Counts[T]:
+    return defaultdict(float, {key: count / by for key, count in counts.items() if count > LEAST * by})
