@@ -78,7 +78,7 @@ def test_people_who_mean_opposite_things_are_all_understood(config: ModelConfig)
     assert np.mean(np.equal(right[-2_000:], decoded[-2_000:])) > 0.9
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(0, len(LOG)), max_size=4))
 def test_how_a_log_is_cut_into_batches_changes_no_bit(cuts: list[int]) -> None:
     crowded = model(inverse_kinematics={"users": 9, "signals": 14})  # rows are given anew all the time

@@ -37,7 +37,7 @@ def learned(log: Any, model: ModelConfig = MODEL) -> Learner:
 
 
 @both_kinds
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts=st.lists(st.integers(0, 300), max_size=4))
 def test_how_a_log_is_cut_into_batches_changes_no_bit(model: ModelConfig, cuts: list[int]) -> None:
     log = LOG[:300]
@@ -52,7 +52,7 @@ def test_how_a_log_is_cut_into_batches_changes_no_bit(model: ModelConfig, cuts: 
 
 
 @both_kinds
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(cut=st.integers(0, 500))
 def test_a_restored_learner_continues_to_the_bit(model: ModelConfig, cut: int) -> None:
     first = learned(LOG[:cut], model)

@@ -92,7 +92,7 @@ def test_the_mix_of_two_means_is_the_mean_of_both_weighted_by_how_often_each_was
     assert min(scores[:2]) - 1e-12 <= scores[2] <= max(scores[:2]) + 1e-12
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=12), st.integers(0, 2**32))
 def test_however_often_and_in_whatever_order_shards_mix_nothing_counts_twice(order: list[int], seed: int) -> None:
     """Counts of plays are the same as one learner's, to the last one, after any exchange of contributions."""

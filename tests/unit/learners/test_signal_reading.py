@@ -296,7 +296,7 @@ def test_what_no_longer_tells_the_action_is_taken_back_and_not_at_once() -> None
 MIXED = feed(3_000, lambda rng, user, chosen: [*autoplay(rng, user, chosen), *dwell(rng, user, chosen)], seed=11)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(cuts=st.lists(st.integers(0, 3_000), max_size=5))
 def test_how_it_is_cut_into_batches_and_restored_in_between_changes_no_bit(cuts: list[int]) -> None:
     whole, rewards = learned(MIXED)

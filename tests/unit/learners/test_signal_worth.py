@@ -153,7 +153,7 @@ def random_plays(
     return signals, segments, states, doubts, rng.exponential(1.0, count).tolist()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 3 * BLOCK - 1), max_size=6), st.integers(0, 3 * BLOCK))
 def test_it_is_the_same_to_the_bit_however_plays_are_cut_and_wherever_it_restarts(cuts: list[int], saved: int) -> None:
     signals, segments, states, doubts, weights = random_plays(1, 3 * BLOCK)

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.replay.dsjson import DecisionLog, DsjsonMapping
@@ -122,7 +122,6 @@ FORMATS: dict[str, tuple[str, Writer, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(table=tables)
 def test_each_row_is_an_impression_or_is_counted(kind: str, table: list[dict[str, Any]]) -> None:
     name, write, declared = FORMATS[kind]
@@ -158,7 +157,6 @@ members = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     spoilt=st.lists(st.dictionaries(members, decisions, max_size=2), max_size=6), rubbish=st.lists(texts, max_size=2)
 )

@@ -95,7 +95,7 @@ EXPECTED = undisturbed()
 cuts = st.lists(st.integers(0, len(RECORDS)), max_size=6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts)
 def test_however_batches_are_cut_rewards_and_policies_are_the_same_bytes(places: list[int]) -> None:
     learned = Learned()
@@ -112,7 +112,7 @@ def test_a_policy_is_that_of_the_pure_learner() -> None:
     assert EXPECTED.policies()[0] == policy.encode(pure.snapshot(None))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts, st.integers(0, len(RECORDS)), st.integers(0, len(RECORDS)))
 def test_killed_anywhere_it_goes_on_from_its_checkpoint_as_if_it_had_not_been(
     places: list[int], saved: int, killed: int
@@ -132,7 +132,7 @@ def test_killed_anywhere_it_goes_on_from_its_checkpoint_as_if_it_had_not_been(
     assert newest == policy.decode(EXPECTED.policies()[-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 119), st.integers(1, 40)), max_size=4), cuts)
 def test_what_is_delivered_again_is_not_learned_again(stretches: list[tuple[int, int]], places: list[int]) -> None:
     log = list(LOG)
