@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.papers import worth
+from experiments.papers.experiment import Run
 from experiments.people import many_enjoyed, opposed, tastes
 from experiments.people.playing import INFERRED, played
 from groundswell.worth import Worth
@@ -53,3 +54,17 @@ def test_a_feed_in_which_the_decoder_is_right_has_the_truth_in_nearly_all_rows()
     assert found["coverage"] >= 0.9
     assert found["rows"] > 20
     assert found["doubtful"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("rows", "coverage", "met"),
+    [((0, 0), (None, None), []), ((10, 0), (0.9, None), [True]), ((10, 30), (1.0, 0.8), [False])],
+)
+def test_intervals_are_judged_over_all_seeds_where_there_are_any(
+    rows: tuple[int, int], coverage: tuple[float | None, float | None], met: list[bool]
+) -> None:
+    runs = [
+        Run("opposed: by id", seed, {"rows": count, "coverage": share})
+        for seed, (count, share) in enumerate(zip(rows, coverage, strict=True))
+    ]
+    assert [bar.met for bar in worth.bars("opposed: by id", runs)] == met
