@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
+
+from msgspec import Struct
 
 from groundswell.events import FeatureValue, Reward
 
@@ -38,7 +40,7 @@ STATES: Final = 3
 """-1, 0, +1: what is unknown is no meaning."""
 
 
-class Differing(NamedTuple):
+class Differing(Struct, frozen=True):
     """A signal, the feature by whose values its meaning differs, and how many values go with -1, 0 and +1."""
 
     signal: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar
 
@@ -30,6 +30,8 @@ SAMPLE_SECONDS = 1.0
 Baseline = Literal["logged", "random", "constant"]
 ByState = tuple[float, float, float, float]
 """Of the reward states -1, 0, +1 and the unknown one."""
+FLOW_SECONDS = 10.0
+"""Over which it is counted how much comes in a second."""
 MOST_SIGNALS = 20
 """Of a model on the page: the most frequent ones."""
 MOST_SEGMENTS = 8
@@ -122,6 +124,16 @@ class LiveModel(Struct):
     past: list[Point]
 
 
+class Flow(Struct):
+    """One moment of what comes and is learned, of all models here: a second over the last ten, and records unread."""
+
+    at: int
+    impressions: float
+    feedback: float
+    learned: float
+    lag: int
+
+
 class Held(Struct):
     """Which partitions of how many this worker holds."""
 
@@ -130,7 +142,10 @@ class Held(Struct):
 
 
 class Live(Struct):
-    """Everything on the page; times are ms since 1970. Counters count since the worker started."""
+    """Everything on the page; times are ms since 1970. Counters count since the worker started.
+
+    `window` are the seconds of wait and grace, in which nothing is learned of an impression.
+    """
 
     at: int
     started: int
@@ -145,6 +160,8 @@ class Live(Struct):
     pending: int
     lag: dict[str, int]
     dead_letters: dict[str, int]
+    window: float
+    flow: list[Flow]
 
 
 class RecentCounts(Generic[T]):
@@ -177,6 +194,9 @@ class LivePage:
         self._past: dict[str, BoundedHistory[Point]] = {}
         self._signals: dict[str, RecentCounts[str]] = {}
         self._segments: dict[str, RecentCounts[tuple[str, str]]] = {}
+        self._totals: deque[tuple[float, dict[str, float]]] = deque(maxlen=round(FLOW_SECONDS / SAMPLE_SECONDS) + 1)
+        self._flow: BoundedHistory[Flow] = BoundedHistory(SAMPLE_SECONDS)
+        self._newest_flow: Flow | None = None
 
     def sample(self, now: float) -> None:
         """Take in the metrics of this moment; `now` in seconds since 1970."""
@@ -191,6 +211,8 @@ class LivePage:
             by_segment.setdefault(labels["model"], {})[place] = value
         for model, placed in by_segment.items():
             self._segments.setdefault(model, RecentCounts()).update(placed)
+        self._newest_flow = self._measured(now)
+        self._flow.add(now, self._newest_flow)
         for model in self._app.settings.models:
             rates = self._rates(model)
             if rates is not None:
@@ -207,9 +229,9 @@ class LivePage:
         names = sorted(app.settings.models, key=lambda name: (not self._here(name), name))
         if model not in names:
             model = names[0] if names else None
-        lag = dict.fromkeys((topics.impressions, topics.feedback, topics.interactions), 0)
-        for labels, value in samples(metrics.lag):
-            lag[labels["topic"]] += int(value)
+        flow = [point for _, point in self._flow.points]
+        if self._newest_flow is not None and flow[-1] is not self._newest_flow:
+            flow.append(self._newest_flow)
         return Live(
             at=round(time.time() * 1000),
             started=round(1000 * next(value for _, value in samples(metrics.started))),
@@ -222,11 +244,34 @@ class LivePage:
             model=None if model is None else self._model(model),
             join={labels["outcome"]: int(value) for labels, value in samples(metrics.join)},
             pending=sum(int(value) for _, value in samples(metrics.pending)),
-            lag=lag,
+            lag=self._lag(),
             dead_letters={
                 f"{labels['topic']}: {labels['reason']}": int(value) for labels, value in samples(metrics.dead_letters)
             },
+            window=app.settings.join.wait + app.settings.join.grace,
+            flow=flow,
         )
+
+    def _lag(self) -> dict[str, int]:
+        topics = self._app.settings.topics
+        lag = dict.fromkeys((topics.impressions, topics.feedback, topics.interactions), 0)
+        for labels, value in samples(self._metrics.lag):
+            lag[labels["topic"]] += int(value)
+        return lag
+
+    def _measured(self, now: float) -> Flow:
+        """Return what came in the last seconds, by the second."""
+        received = {labels["topic"]: value for labels, value in samples(self._metrics.received)}
+        topics = self._app.settings.topics
+        totals = {
+            "impressions": received.get(topics.impressions, 0.0),
+            "feedback": received.get(topics.feedback, 0.0),
+            "learned": sum(value for _, value in samples(self._metrics.rewards)),
+        }
+        self._totals.append((now, totals))
+        at, before = self._totals[0]
+        rates = {name: (total - before[name]) / max(now - at, SAMPLE_SECONDS) for name, total in totals.items()}
+        return Flow(round(now * 1000), **rates, lag=sum(self._lag().values()))
 
     def _model(self, name: str) -> LiveModel:
         app, metrics = self._app, self._metrics

@@ -49,8 +49,20 @@ const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(1
 const signed = (x) => `${x < -0.005 ? "−" : x > 0.005 ? "+" : ""}${Math.abs(x).toFixed(2)}`;
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 
+const RANGES = [
+  ["all", "all the time", Infinity],
+  ["day", "the last day", 86400e3],
+  ["hour", "the last hour", 3600e3],
+  ["minutes", "the last five minutes", 300e3],
+];
+const COMPARED = { logged: "what was shown", random: "at random", constant: "one action to everybody:" };
+const FEW = 50; // interactions of which shares say little
+
+const query = new URLSearchParams(location.search);
 let shown = null; // what the page shows, as it was received
-let chosen = null; // the model that was asked for
+let chosen = query.get("model"); // the model that was asked for
+let range = RANGES.find(([name]) => name === query.get("range")) ?? RANGES[0];
+const pointed = {}; // by figure: the moment that is pointed at, in ms
 
 function put(id, text) {
   byId(id).textContent = text;
@@ -77,13 +89,17 @@ function ago(ms) {
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86400)} days ago`;
 }
 
-// A chart over time: `curves` have points [ms, y], a label at their end, and a band [ms, low, high] or none.
+// A chart over time: `curves` have points [ms, y], a label at their end, a short name, how values are written, and a band
+// [ms, low, high] or none. What is pointed at is read out below.
 function chart(figure, curves, bottom, top, ticks, label, height) {
   const width = figure.clientWidth;
   const longest = Math.max(...curves.map((curve) => curve.label.length));
   const [left, right, above, below] = [42, 8.5 * longest + 10, 8, 22];
-  const times = curves.flatMap((curve) => curve.points.map((point) => point[0]));
-  const [from, to] = [Math.min(...times), Math.max(...times, Math.min(...times) + 1)];
+  const last = Math.max(...curves.map((curve) => curve.points.at(-1)[0]));
+  const within = (points) => points.filter(([ms]) => ms >= last - range[2]);
+  const drawnCurves = curves.map((curve) => ({ ...curve, points: within(curve.points), band: curve.band && within(curve.band) }));
+  const from = Math.min(...drawnCurves.flatMap((curve) => curve.points.map(([ms]) => ms)));
+  const to = Math.max(last, from + 1);
   const x = (ms) => left + ((ms - from) / (to - from)) * (width - left - right);
   const y = (value) => above + ((top - value) / (top - bottom)) * (height - above - below);
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": label });
@@ -91,10 +107,10 @@ function chart(figure, curves, bottom, top, ticks, label, height) {
     svg.append(drawn("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
     svg.append(drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text));
   }
-  svg.append(drawn("text", { x: left, y: height - 5 }, clock(from)));
-  svg.append(drawn("text", { x: width - right, y: height - 5, "text-anchor": "end" }, clock(to)));
-  const ends = apart(curves.map((curve) => y(curve.points.at(-1)[1])), 16, above + 6, height - below);
-  curves.forEach((curve, i) => {
+  svg.append(drawn("text", { x: left, y: height - 5 }, moment(from, to - from)));
+  svg.append(drawn("text", { x: width - right, y: height - 5, "text-anchor": "end" }, moment(to, to - from)));
+  const ends = apart(drawnCurves.map((curve) => y(curve.points.at(-1)[1])), 16, above + 6, height - below);
+  drawnCurves.forEach((curve, i) => {
     const group = drawn("g", { class: curve.kind });
     if (curve.band) {
       const outline = [
@@ -108,7 +124,38 @@ function chart(figure, curves, bottom, top, ticks, label, height) {
     group.append(drawn("text", { x: width - right + 6, y: ends[i] + 4 }, curve.label));
     svg.append(group);
   });
-  figure.replaceChildren(svg);
+  const cursor = drawn("line", { class: "cursor", y1: above, y2: height - below, visibility: "hidden" });
+  const readout = element("p", { class: "readout" });
+  svg.append(cursor);
+  const point = () => {
+    const ms = pointed[figure.id];
+    cursor.setAttribute("visibility", ms === undefined ? "hidden" : "visible");
+    if (ms === undefined) return readout.replaceChildren();
+    const near = (points) => points.reduce((a, b) => (Math.abs(b[0] - ms) < Math.abs(a[0] - ms) ? b : a));
+    const [at] = near(drawnCurves[0].points);
+    cursor.setAttribute("x1", x(at));
+    cursor.setAttribute("x2", x(at));
+    readout.replaceChildren(`${moment(at, to - from)}: ` + drawnCurves.map(({ name, points, write, band }) =>
+      `${name} ${write(near(points)[1])}` + (band ? ` (${near(band).slice(1).map(write).join(" to ")})` : "")).join(", "));
+  };
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const share = (((event.clientX - box.left) / box.width) * width - left) / (width - left - right);
+    pointed[figure.id] = from + Math.min(1, Math.max(0, share)) * (to - from);
+    point();
+  });
+  svg.addEventListener("pointerleave", () => {
+    delete pointed[figure.id];
+    point();
+  });
+  figure.replaceChildren(svg, readout);
+  point();
+}
+
+// A moment on a chart that is so many ms wide.
+function moment(ms, wide) {
+  return wide < 86400e3 ? clock(ms)
+    : new Date(ms).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
 // Move positions so that neighbours are at least `gap` apart and all lie within bounds.
@@ -124,13 +171,28 @@ function apart(positions, gap, first, last) {
   return placed;
 }
 
-function drawRates(model, at) {
+// What there is to say while nothing has been learned.
+function nothingYet(live) {
+  const { model } = live;
+  if (model.policy_version !== null) return "Nothing has been learned since this worker started; its policy goes on from before.";
+  return "Nothing has been learned yet. " + (live.pending
+    ? `${counted(live.pending, "impression")} ${live.pending === 1 ? "waits" : "wait"} for feedback: each is learned once wait and grace are over, ` +
+      `${whole.format(live.window)} s after it was shown.`
+    : "No impression waits for feedback.");
+}
+
+function drawRates(live) {
+  const { model, at } = live;
   const figure = byId("rates");
-  if (!model.rates) return figure.replaceChildren("Nothing has been learned yet.");
+  byId("few").hidden = !model.rates || model.learned >= FEW;
+  put("few", `Of ${counted(model.learned, "interaction")} since this worker started: shares say little yet.`);
+  if (!model.rates) return figure.replaceChildren(nothingYet(live));
   const past = [...model.past, { at, rates: model.rates }];
   const narrow = figure.clientWidth < NARROW;
   const curves = STATES.map(({ sign, name, kind }, i) => ({
     kind,
+    name: kind === "unknown" ? name : sign,
+    write: percent,
     label: `${narrow ? sign : name} ${percent(model.rates[i])}`,
     points: past.map((point) => [point.at, point.rates[i]]),
   })).reverse();
@@ -146,6 +208,8 @@ function drawValue(model, at) {
   const known = [...model.past.filter((point) => point.value), { at, value: now }];
   const curve = {
     kind: "value",
+    name: "policy",
+    write: signed,
     label: signed(now.value),
     points: known.map((point) => [point.at, point.value.value]),
     band: known.map((point) => [point.at, point.value.lower, point.value.upper]),
@@ -159,22 +223,117 @@ function drawSignals(model) {
   const rows = model.signals.map(({ name, states }) => {
     const total = sum(states) || 1;
     const most = states.indexOf(Math.max(...states));
-    const bar = element("div", { class: "bar" });
-    STATES.forEach(({ kind }, i) => {
-      const part = element("span", { class: kind });
-      part.style.width = `${(100 * states[i]) / total}%`;
-      bar.append(part);
-    });
     const cells = states.map((count, i) =>
       element("td", { class: i === most ? "number state most" : "number state" }, percent(count / total)));
-    const verdict = `${STATES[most].name} ${percent(states[most] / total)}`;
     const explained = name === "none" ? [" ", element("small", {}, "no feedback came")] : [];
     return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, name), ...explained),
-      element("td", { class: "number" }, percent(sum(states) / (all || 1))), ...cells, element("td", {}, verdict, bar));
+      element("td", { class: "number" }, percent(sum(states) / (all || 1))), ...cells, element("td", {}, mostly(states, "name"), shares(states)));
   });
   byId("signals").tBodies[0].replaceChildren(...rows);
   byId("further").hidden = !model.further_signals;
   put("further", `and ${whole.format(model.further_signals)} rarer signals`);
+}
+
+// A bar of the shares of the states, each with its own texture.
+function shares(states) {
+  const total = states.reduce((a, b) => a + b, 0) || 1;
+  const bar = element("div", { class: "bar" });
+  STATES.forEach(({ kind }, i) => {
+    const part = element("span", { class: kind });
+    part.style.width = `${(100 * states[i]) / total}%`;
+    bar.append(part);
+  });
+  return bar;
+}
+
+// The state that something was mostly taken for, and how often.
+function mostly(states, name) {
+  const total = states.reduce((a, b) => a + b, 0);
+  const most = states.indexOf(Math.max(...states));
+  return `${STATES[most][name]} ${percent(states[most] / (total || 1))}`;
+}
+
+// A row of heads; those of numbers stand above them.
+function head(names, numbers = []) {
+  return element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)),
+    ...numbers.map((name) => element("th", { scope: "col", class: "number" }, name)));
+}
+
+const named = (text) => element("bdi", {}, text);
+
+function drawSegments(model) {
+  const table = model.by_segment;
+  byId("segments").hidden = !table;
+  if (!table) return;
+  put("feature", table.feature);
+  byId("segment-signals").tHead.replaceChildren(head(["Signal", ...table.segments.map(named)]));
+  byId("segment-signals").tBodies[0].replaceChildren(...table.signals.map((signal, i) =>
+    element("tr", {}, element("th", { scope: "row" }, named(signal)), ...table.counts[i].map((states) =>
+      states.some((count) => count >= 0.5)
+        ? element("td", {}, mostly(states, "sign"), shares(states))
+        : element("td", {}, "–")))));
+}
+
+function drawDiffering(model) {
+  byId("differ").hidden = !model.differing.length;
+  byId("advice").hidden = model.by_segment !== null;
+  put("section", model.name);
+  byId("differing").replaceChildren(...model.differing.map(({ signal, feature, values }) => {
+    const groups = values.map((count, i) => [count, STATES[i].name]).filter(([count]) => count)
+      .sort(([a], [b]) => b - a).map(([count, name]) => `${name} for ${whole.format(count)}`);
+    return element("li", {}, element("strong", {}, named(signal)), " depends on ", named(feature),
+      `: ${groups.join(", ")} of ${whole.format(values.reduce((a, b) => a + b, 0))} that were looked at`);
+  }));
+}
+
+function drawShown(model) {
+  const seen = model.shown;
+  byId("showing").hidden = !seen?.actions.length;
+  if (!seen) return;
+  const segments = model.by_segment ? seen.segments : [];
+  byId("shown").tHead.replaceChildren(head(["Action", "Taken for"], ["All", ...segments.map(named)]));
+  byId("shown").tBodies[0].replaceChildren(...seen.actions.map(({ action, share, by_segment, states }) =>
+    element("tr", {}, element("th", { scope: "row" }, named(action)),
+      element("td", {}, mostly(states, "sign"), shares(states)), element("td", { class: "number" }, percent(share)),
+      ...segments.map((_, i) => element("td", { class: "number" }, percent(by_segment[i]))))));
+  byId("shown-further").hidden = seen.further < 0.005;
+  put("shown-further", `and ${percent(seen.further)} other actions`);
+}
+
+function drawCompared(model) {
+  const policy = model.value ? [{ name: "policy", ...model.value }] : [];
+  const place = (x) => 50 * (1 + Math.min(1, Math.max(-1, x)));
+  byId("compared").tBodies[0].replaceChildren(...[...policy, ...model.compared].map(({ name, action, value, lower, upper }) => {
+    const [extent, mark] = [element("span"), element("i")];
+    extent.style.left = `${place(lower)}%`;
+    extent.style.width = `${place(upper) - place(lower)}%`;
+    mark.style.left = `${place(value)}%`;
+    const words = name === "policy" ? "what the policy ranks first" : COMPARED[name];
+    return element("tr", {}, element("th", { scope: "row" }, words, ...(action ? [" ", named(action)] : [])),
+      element("td", { class: "number" }, signed(value), " ", element("small", {}, `${signed(lower)} to ${signed(upper)}`)),
+      element("td", { class: "extent", "aria-hidden": "true" }, element("div", { class: "track" }, extent, mark)));
+  }));
+  byId("compared").hidden = !policy.length && !model.compared.length;
+}
+
+const rate = (x) => (x >= 10 || x === 0 ? whole.format(Math.round(x)) : x.toFixed(x >= 1 ? 1 : 2));
+
+function drawFlow(flow) {
+  if (!flow.length) return;
+  const narrow = byId("flow").clientWidth < NARROW;
+  const curves = ["impressions", "feedback", "learned"].map((kind) => ({
+    kind,
+    name: kind,
+    write: (x) => `${rate(x)}/s`,
+    label: narrow ? `${kind.slice(0, 5)}. ${rate(flow.at(-1)[kind])}` : `${kind} ${rate(flow.at(-1)[kind])}/s`,
+    points: flow.map((point) => [point.at, point[kind]]),
+  }));
+  const most = Math.max(...curves.flatMap((curve) => curve.points.map(([, y]) => y)));
+  const top = most <= 1 ? 1 : Math.ceil(most / 10 ** Math.floor(Math.log10(most))) * 10 ** Math.floor(Math.log10(most));
+  chart(byId("flow"), curves, 0, top, [[0, "0"], [top / 2, rate(top / 2)], [top, rate(top)]],
+    `A second now: ${curves.map((curve) => `${curve.name} ${rate(curve.points.at(-1)[1])}`).join(", ")}`, 130);
+  const behind = flow.at(-1).lag;
+  put("now", behind ? `${counted(behind, "record")} not yet read.` : "Everything has been read.");
 }
 
 function drawWorth(model) {
@@ -206,9 +365,6 @@ function drawLearning(model, at) {
   const version = model.policy_version === null ? "none yet" : `version ${whole.format(model.policy_version)}`;
   const age = model.published === null ? "age not known" : `published ${ago(at - model.published)}`;
   put("policy", model.policy_version === null ? version : `${version} (interactions it includes), ${age}`);
-  put("logged", model.value
-    ? `${signed(model.value.logged)}: what was really shown, with all exploration`
-    : "not known yet");
   put("learned", counted(model.learned, "interaction"));
   put("doubt", model.violated.join("; ") ||
     (model.rates?.[3] > 0.01 ? `the meaning of some signals: ${percent(model.rates[3])} unknown` : "nothing"));
@@ -273,15 +429,20 @@ function draw() {
   drawWorker(live);
   drawChoice(live);
   drawJoin(live.join);
+  drawFlow(live.flow);
   if (!live.model) return;
   const model = live.model;
   put("name", model.name);
   byId("elsewhere").hidden = model.here || live.waiting_for !== null;
   put("elsewhere", `Model ${model.name} is learned by the worker that holds partition ${model.partition} of the ` +
     "interactions: see its page.");
-  drawRates(model, live.at);
+  drawRates(live);
   drawValue(model, live.at);
+  drawCompared(model);
   drawSignals(model);
+  drawDiffering(model);
+  drawSegments(model);
+  drawShown(model);
   drawWorth(model);
   drawLeaks(model);
   drawLearning(model, live.at);
@@ -299,8 +460,8 @@ function sayGone(gone) {
 
 async function look() {
   try {
-    const query = chosen === null ? "" : `?model=${encodeURIComponent(chosen)}`;
-    const answer = await fetch(`live.json${query}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const asked = chosen === null ? "" : `?model=${encodeURIComponent(chosen)}`;
+    const answer = await fetch(`live.json${asked}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     shown = await answer.json();
   } catch {
@@ -318,9 +479,23 @@ async function keepLooking() {
   }
 }
 
+// What was chosen stays in the address, so that it can be reloaded and sent to others.
+function keep(name, value) {
+  query.set(name, value);
+  history.replaceState(null, "", `?${query}`);
+}
+
 byId("model").addEventListener("change", (event) => {
   chosen = event.target.value;
+  keep("model", chosen);
   look();
+});
+byId("range").append(...RANGES.map(([name, words]) => element("option", { value: name }, words)));
+byId("range").value = range[0];
+byId("range").addEventListener("change", (event) => {
+  range = RANGES.find(([name]) => name === event.target.value);
+  keep("range", range[0]);
+  if (shown) draw();
 });
 document.addEventListener("visibilitychange", () => document.hidden || look());
 window.addEventListener("resize", () => shown && draw());

@@ -8,30 +8,49 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, get_args
 
+import msgspec
 import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from groundswell.events import Reward
+from groundswell.events import Features, Reward
 from groundswell.worth import Worth, WorthDoubt, WorthTable
+from processors.join.config import JoinConfig
 from processors.learners import running_totals
+from processors.learners.learner_choice import learner_for
+from processors.learners.people_differ import Differing
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
 from streams.app import create_app
 from streams.http.bounded_history import POINTS, BoundedHistory
-from streams.http.live_page import MOST_SIGNALS, MOST_WORTHS, LeakingSignal, LivePage, RecentCounts, Value
+from streams.http.live_page import (
+    MOST_SEGMENT_SIGNALS,
+    MOST_SEGMENTS,
+    MOST_SIGNALS,
+    MOST_WORTHS,
+    Flow,
+    LeakingSignal,
+    LivePage,
+    RecentCounts,
+    Value,
+)
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
-from streams.settings import Settings
+from streams.settings import SegmentSettings, Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
 from tests.unit.observing.test_metrics import reward
-from tests.unit.rounds import interaction
+from tests.unit.rounds import interaction, uniform_log
 
 MODELS = ("feed", "search")
 
 
 def settings() -> Settings:
     return Settings.model_validate({"models": {name: {"definitely_negative": ["dislike"]} for name in MODELS}})
+
+
+def with_segments(most: int = 10) -> Settings:
+    segments = {"feed": SegmentSettings(feature="device", most=most)}
+    return settings().model_copy(update={"segments": segments})
 
 
 def learned(app: Groundswell, rewards: list[Reward]) -> None:
@@ -150,6 +169,107 @@ def test_it_lists_the_signals_that_tell_the_action_the_clearest_first() -> None:
     model = LivePage(app).now("feed", None).model
     assert model is not None
     assert model.leaking == [LeakingSignal("report", 0.4, left_out=False), LeakingSignal("first", 0.1, left_out=True)]
+
+
+def test_signals_by_segment_are_those_of_the_commonest_segments_and_signals() -> None:
+    app = create_app(with_segments())
+    taken = {("skip", "tv"): -1, ("skip", "phone"): 1, ("like", "tv"): 1}
+    app.learning.follow(0, "feed", Statistics())
+    for number in range(60):
+        signal, segment = list(taken)[number % 3]
+        told = [reward(signal, taken[signal, segment])]
+        app.learning.learned(0, "feed", [interaction(number, context={"device": segment})], told, Statistics())
+    page = LivePage(app)
+    page.sample(0.0)
+    model = page.now("feed", None).model
+    assert model is not None
+    table = model.by_segment
+    assert table is not None
+    assert (table.feature, table.segments, table.signals) == ("device", ["tv", "phone"], ["skip", "like"])
+    counts = {
+        (signal, segment): [round(count) for count in table.counts[row][column]]
+        for row, signal in enumerate(table.signals)
+        for column, segment in enumerate(table.segments)
+    }
+    assert counts["skip", "tv"] == [20, 0, 0, 0]
+    assert counts["skip", "phone"] == [0, 0, 20, 0]
+    assert counts["like", "phone"] == [0, 0, 0, 0]
+    assert model.shown is not None
+    assert model.shown.segments == ["tv", "phone"]
+    assert [one.name for one in model.signals] == ["skip", "like"], "pooled, they stay"
+
+
+def test_the_table_of_segments_is_bounded() -> None:
+    app = create_app(with_segments(most=50))
+    app.learning.follow(0, "feed", Statistics())
+    for number in range(600):
+        context: Features = {"device": f"d{number % 60}"}
+        told = [reward(f"s{number % 40}", 1)]
+        app.learning.learned(0, "feed", [interaction(number, context=context)], told, Statistics())
+    page = LivePage(app)
+    page.sample(0.0)
+    model = page.now("feed", None).model
+    assert model is not None
+    assert model.by_segment is not None
+    assert len(model.by_segment.segments) == MOST_SEGMENTS
+    assert len(model.by_segment.signals) == len(model.by_segment.counts) == MOST_SEGMENT_SIGNALS
+
+
+def test_where_no_segments_are_configured_it_says_that_people_differ_without_naming_them() -> None:
+    app = create_app(settings())
+    app.learning.follow(0, "feed", Statistics())
+    for number in range(200):
+        one = interaction(number, context={"user": f"secret {number % 5}"})
+        app.learning.learned(0, "feed", [one], [reward("skip", 1 if number % 5 == 0 else -1)], Statistics())
+    live = LivePage(app).now("feed", None)
+    assert live.model is not None
+    assert live.model.differing == [Differing("skip", "user", (4, 0, 1))]
+    assert live.model.by_segment is None
+    assert b"secret" not in msgspec.json.encode(live)
+
+
+def test_a_policy_is_compared_with_what_was_shown_with_chance_and_with_one_action_for_everybody() -> None:
+    app, learner = create_app(settings()), learner_for(settings().models["feed"])
+    log = uniform_log(600)
+    app.learning.follow(0, "feed", learner.statistics)
+    for start in range(0, len(log), 4):
+        stretch = log[start : start + 4]
+        app.learning.learned(0, "feed", stretch, learner.learn(stretch), learner.statistics)
+        if start == 40:
+            app.learning.published(learner.snapshot(None), 0.0)
+    model = LivePage(app).now("feed", None).model
+    assert model is not None
+    compared = {one.name: one for one in model.compared}
+    assert set(compared) == {"logged", "random", "constant"}
+    for one in compared.values():
+        assert one.lower <= one.value <= one.upper
+        assert (one.action is not None) == (one.name == "constant")
+    assert compared["logged"].value == pytest.approx(compared["random"].value), "the log was made at random"
+    assert model.value is not None
+    assert model.value.logged == compared["logged"].value
+
+
+def test_what_comes_is_told_by_the_second_with_its_past() -> None:
+    app = create_app(settings())
+    page = LivePage(app)
+    for second in range(100):
+        app.metrics.received.labels("impressions").inc(5)
+        app.metrics.received.labels("feedback").inc(2)
+        app.metrics.received.labels("interactions").inc(1)
+        app.metrics.lag.labels("impressions", "0").set(second)
+        app.metrics.lag.labels("feedback", "0").set(1)
+        page.sample(float(second))
+    flow = page.now(None, None).flow
+    assert (flow[0].impressions, flow[0].at) == (0.0, 0), "what came before is no rate"
+    assert flow[-1] == Flow(99_000, impressions=5.0, feedback=2.0, learned=0.0, lag=100)
+    for second in range(100, 120):
+        page.sample(float(second))
+    assert page.now(None, None).flow[-1].impressions == 0
+
+
+def test_it_says_when_what_waits_is_learned() -> None:
+    configured = settings().model_copy(update={"join": JoinConfig(wait=600, grace=30)})
+    assert LivePage(create_app(configured)).now(None, None).window == 630
 
 
 def test_before_anything_is_learned_nothing_is_made_up() -> None:
