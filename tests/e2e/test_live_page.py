@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from kafka import KafkaProducer
@@ -28,6 +30,7 @@ PATIENCE = 90.0
 PHONE = ViewportSize(width=360, height=740)
 DESK = ViewportSize(width=960, height=900)
 SCREENSHOT = os.environ.get("GROUNDSWELL_SCREENSHOT")
+AXE = "axe-core@4.14.1"
 ENOUGH = 3_000
 """Interactions after which the page has something to tell."""
 HOSTILE = ["<img src=x onerror=\"document.title='broken in'\">", "x" * 128, "\u202etset", "🙂&amp;</script>"]
@@ -132,12 +135,17 @@ def test_it_explains_itself_and_goes_on_by_itself(watched: Watched, tmp_path: Pa
     expect(page.locator("#worth tbody tr").filter(has=page.get_by_text("none", exact=True))).to_contain_text(
         "by configuration"
     )
-    assert page.locator("#rates polyline").count() == 3
+    assert page.locator("#rates polyline").count() == 4
     assert "+1 satisfied" in (page.locator("#rates svg").get_attribute("aria-label") or "")
     assert watched.text("#policy").startswith("version ")
     assert "holds all partitions" in watched.text("#worker")
     assert "impressions closed with feedback" in watched.text("#join")
     assert watched.text("#conditions").startswith("Well")
+    showing = page.locator("#compared tbody tr")
+    for words in ("what the policy ranks first", "what was shown", "at random"):
+        expect(showing.filter(has_text=words)).to_have_count(1, timeout=PATIENCE * 1000)
+    assert page.locator("#shown tbody tr").count() > 1
+    assert "impressions" in (page.locator("#flow svg").get_attribute("aria-label") or "")
     _photograph(page, Path(SCREENSHOT) if SCREENSHOT else tmp_path / "page.png")
 
     before = watched.learned(), watched.text("#join"), page.locator("#rates polyline").first.get_attribute("points")
@@ -145,6 +153,62 @@ def test_it_explains_itself_and_goes_on_by_itself(watched: Watched, tmp_path: Pa
     assert watched.text("#join") != before[1]
     assert page.locator("#rates polyline").first.get_attribute("points") != before[2]
     assert watched.complaints == []
+
+
+def test_a_chart_reads_out_what_is_pointed_at_also_when_it_is_drawn_anew(watched: Watched) -> None:
+    watched.until_learned(1)
+    readout = watched.page.locator("#rates .readout")
+    assert readout.inner_text() == ""
+    watched.page.locator("#rates svg").hover()
+    expect(readout).to_contain_text(re.compile(r"\d\d:\d\d:\d\d: .*\+1 \d+%"))
+    watched.until_learned(watched.learned() + 1)
+    expect(readout).to_contain_text("+1 ")
+    watched.page.locator("h1").hover()
+    expect(readout).to_have_text("")
+    assert watched.complaints == []
+
+
+def test_what_was_chosen_stays_in_the_address(watched: Watched) -> None:
+    watched.page.locator("#range").select_option("the last five minutes")
+    watched.page.reload()
+    expect(watched.page.locator("#range")).to_have_value("minutes")
+    watched.page.goto(f"{watched.page.url.split('?')[0]}?model=three-state&range=hour")
+    expect(watched.page.locator("#range")).to_have_value("hour")
+    expect(watched.page.locator("#name")).to_have_text("three-state")
+    assert watched.complaints == []
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, which looks for what keeps people from reading a page."""
+    if (npm := shutil.which("npm")) is None:
+        pytest.skip("no npm on the PATH")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{AXE} could not be installed: {done.stderr[-200:]}")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/runbook"])
+def test_nothing_keeps_people_from_reading_it(
+    watched: Watched, cluster: Cluster, axe: str, path: str, scheme: Literal["light", "dark"], width: ViewportSize
+) -> None:
+    page = watched.page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(width)
+    watched.until_learned(1)
+    page.goto(cluster.page + path)
+    if path == "/":
+        expect(page.locator("#rates svg")).to_be_visible(timeout=PATIENCE * 1000)
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")
+    assert found["passes"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+    assert watched.fits()
 
 
 def test_it_fits_a_phone(watched: Watched) -> None:

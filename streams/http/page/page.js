@@ -369,7 +369,7 @@ function drawLearning(model, at) {
   put("doubt", model.violated.join("; ") ||
     (model.rates?.[3] > 0.01 ? `the meaning of some signals: ${percent(model.rates[3])} unknown` : "nothing"));
   const lift = model.prior_log_loss ? 1 - model.log_loss / model.prior_log_loss : null;
-  put("information", lift === null ? "none yet" : lift <= 0.01
+  put("information", lift === null ? "none yet" : model.learned < FEW ? "too few interactions yet" : lift <= 0.01
     ? "does not say what was shown: no better than chance"
     : `says what was shown ${percent(lift)} better than chance (log loss ${model.log_loss.toFixed(2)} against ` +
       `${model.prior_log_loss.toFixed(2)})`);
