@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import repeat
 
 import msgspec
 
@@ -103,46 +104,38 @@ class LearningMetrics:
         self._leaks.note(partition, model, leaks)
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
-        metrics = self._metrics
-        meanings = Counter([(one.signal, one.state) for one in rewards if one is not None])
-        states: Counter[str] = Counter()
-        for (signal, state), number in meanings.items():
-            states[_label(state)] += number
-            metrics.signal_states.labels(model, metrics.signal_label(model, signal), _label(state)).inc(number)
-        for label, number in states.items():
-            metrics.rewards.labels(model, label).inc(number)
-        metrics.skipped.labels(model).inc(len(rewards) - states.total())
-        metrics.extreme.labels(model).inc(states["-1"] + states["1"])
-        segments = self._segments.get(model)
-        if segments is None:
-            labels = [ALL_SEGMENTS] * len(rewards)
-        else:
+        metrics, segments = self._metrics, self._segments.get(model)
+        labels: Iterable[str] = repeat(ALL_SEGMENTS)
+        if segments is not None:
             labels = [segments.label(context) for context in contexts(interactions)]
-            self._count_by_segment(model, labels, rewards)
-        self._shown[model].add(
-            Counter(
-                [
-                    (one.action, label, _label(one.state))
-                    for label, one in zip(labels, rewards, strict=True)
-                    if one is not None
-                ]
-            )
-        )
-        step = max(1, len(interactions) // LOOKS_PER_STRETCH)
-        self._people[model].observe(contexts(interactions[::step]), rewards[::step])
-
-    def _count_by_segment(self, model: str, labels: Sequence[str], rewards: Sequence[Reward | None]) -> None:
-        metrics = self._metrics
-        meanings = Counter(
+        # Once over the rewards, which are many; the rest goes over what is different.
+        counted = Counter(
             [
-                (label, one.signal, _label(one.state))
-                for label, one in zip(labels, rewards, strict=True)
+                (label, one.action, one.signal, one.state)
+                for label, one in zip(labels, rewards, strict=False)
                 if one is not None
             ]
         )
+        states: Counter[str] = Counter()
+        meanings: Counter[tuple[str, str, str]] = Counter()
+        shown: Counter[tuple[str, str, str]] = Counter()
+        for (segment, action, signal, state_or_none), number in counted.items():
+            state = _label(state_or_none)
+            states[state] += number
+            meanings[segment, signal, state] += number
+            shown[action, segment, state] += number
         for (segment, signal, state), number in meanings.items():
             label = metrics.signal_label(model, signal)
-            metrics.segment_signal_states.labels(model, segment, label, state).inc(number)
+            metrics.signal_states.labels(model, label, state).inc(number)
+            if segments is not None:
+                metrics.segment_signal_states.labels(model, segment, label, state).inc(number)
+        for state, number in states.items():
+            metrics.rewards.labels(model, state).inc(number)
+        metrics.skipped.labels(model).inc(len(rewards) - states.total())
+        metrics.extreme.labels(model).inc(states["-1"] + states["1"])
+        self._shown[model].add(shown)
+        step = max(1, len(interactions) // LOOKS_PER_STRETCH)
+        self._people[model].observe(contexts(interactions[::step]), rewards[::step])
 
     def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]
