@@ -1,4 +1,4 @@
-"""What a worker serves: the live page with its past, metrics for Prometheus, health and readiness.
+"""What a worker serves: the live page, metrics for Prometheus, health and readiness.
 
 May import `worker` and what is below it. Read first: `endpoints.py`.
 """

@@ -11,8 +11,9 @@ from faust.web import Request, Response, View
 from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from streams.http.live_page import SAMPLE_SECONDS, LivePage
+from streams.http.live_page import LivePage
 from streams.observing.conditions import KINDS, QUIET
+from streams.observing.model_pasts import SAMPLE_SECONDS
 from streams.worker.worker_app import Groundswell
 from streams.worker.worker_conditions import not_ready
 

@@ -14,10 +14,11 @@ from groundswell.worth import Worth
 from processors.learners.people_differ import Differing
 from processors.learners.statistics import STATES
 from processors.policies.off_policy_value import ValueEstimate
-from streams.http.bounded_history import BoundedHistory
+from streams.observing.bounded_history import BoundedHistory
 from streams.observing.conditions import Condition
 from streams.observing.learning_metrics import MEMORY
 from streams.observing.metrics import Metrics, samples
+from streams.observing.model_pasts import SAMPLE_SECONDS, ByState, Point, Value
 from streams.observing.shown_actions import Shown
 from streams.worker.learning_looks import VIOLATED, violated
 from streams.worker.outputs import contract_partition
@@ -25,11 +26,7 @@ from streams.worker.worker_app import Groundswell
 
 T = TypeVar("T", str, tuple[str, str])
 
-SAMPLE_SECONDS = 1.0
-"""Between looks at the metrics, and between the first points of a past."""
 Baseline = Literal["logged", "random", "constant"]
-ByState = tuple[float, float, float, float]
-"""Of the reward states -1, 0, +1 and the unknown one."""
 FLOW_SECONDS = 10.0
 """Over which it is counted how much comes in a second."""
 MOST_SIGNALS = 20
@@ -39,23 +36,6 @@ MOST_SEGMENTS = 8
 MOST_SEGMENT_SIGNALS = 10
 MOST_WORTHS = 60
 """Rows of what signals are worth: those of all segments, then the commonest."""
-
-
-class Value(Struct):
-    """The estimated value of what the policy ranks first, its 95% interval, and the mean of what was shown."""
-
-    value: float
-    lower: float
-    upper: float
-    logged: float
-
-
-class Point(Struct):
-    """One moment of a model's past: shares of the reward states, and the value where it is known."""
-
-    at: int
-    rates: ByState
-    value: Value | None
 
 
 class Signal(Struct):
@@ -191,7 +171,6 @@ class LivePage:
     def __init__(self, app: Groundswell) -> None:
         self._app = app
         self._metrics: Metrics = app.metrics
-        self._past: dict[str, BoundedHistory[Point]] = {}
         self._signals: dict[str, RecentCounts[str]] = {}
         self._segments: dict[str, RecentCounts[tuple[str, str]]] = {}
         self._totals: deque[tuple[float, dict[str, float]]] = deque(maxlen=round(FLOW_SECONDS / SAMPLE_SECONDS) + 1)
@@ -217,7 +196,7 @@ class LivePage:
             rates = self._rates(model)
             if rates is not None:
                 point = Point(round(now * 1000), rates, self._value(model))
-                self._past.setdefault(model, BoundedHistory(SAMPLE_SECONDS)).add(now, point)
+                self._app.learning.pasts.add(model, now, point)
 
     def now(self, model: str | None, waiting_for: str | None) -> Live:
         """Return what there is to see of a model, or of the first that is learned here.
@@ -297,7 +276,7 @@ class LivePage:
             violated=[VIOLATED[assumption] for assumption in violated(metrics, name)],
             worth=self._worth(name),
             leaking=self._leaking(name),
-            past=[point for _, point in self._past[name].points] if name in self._past else [],
+            past=app.learning.pasts.points(name),
         )
 
     def _by_segment(self, model: str) -> SegmentSignals | None:

@@ -23,6 +23,7 @@ from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
 from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.metrics import Metrics
+from streams.observing.model_pasts import ModelPasts
 from streams.observing.shown_actions import Shown, ShownActions
 from streams.settings import SegmentSettings
 
@@ -51,6 +52,7 @@ class LearningMetrics:
         self._watches: dict[str, PolicyWatch] = {}
         self._shown: dict[str, ShownActions] = {}
         self._people: dict[str, PeopleDiffer] = {}
+        self.pasts = ModelPasts()
         self._leaks = LeakReport(metrics)
 
     def delays(self, join: JoinConfig) -> Delays:

@@ -33,6 +33,7 @@ from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.kafka.topics import NO_ID, refuse_another
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.logs import get_log
+from streams.observing.model_pasts import past_key
 from streams.settings import Settings
 from streams.worker.model_worth import ModelWorth
 from streams.worker.outputs import Outputs, Place, contract_partition
@@ -109,6 +110,9 @@ class PartitionLearner:
         if stored is not None:
             self._slot = stored.slot
             self._restore(stored.checkpoint)
+        for name in self._learners:
+            if self._publishes(name) and (past := checkpoint.get(past_key(name))):
+                self._metrics.pasts.restore(name, past)
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
         self._seconds_to_encode = 0.0
@@ -318,7 +322,8 @@ class PartitionLearner:
         for table in tables:
             outputs.signal_worth(table)
             self._metrics.worth(table)
-        outputs.checkpoint(self.partition, records)
+        pasts = {name: self._metrics.pasts.kept(name) for name in self._learners if self._publishes(name)}
+        outputs.checkpoint(self.partition, [(past_key(name), past) for name, past in pasts.items() if past] + records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
         self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)

@@ -112,15 +112,17 @@ function chart(figure, curves, bottom, top, ticks, label, height) {
   const ends = apart(drawnCurves.map((curve) => y(curve.points.at(-1)[1])), 16, above + 6, height - below);
   drawnCurves.forEach((curve, i) => {
     const group = drawn("g", { class: curve.kind });
-    if (curve.band) {
+    for (const band of pieces(curve.band ?? [])) {
       const outline = [
-        ...curve.band.map(([ms, low]) => `${x(ms)},${y(low)}`),
-        ...curve.band.toReversed().map(([ms, , high]) => `${x(ms)},${y(high)}`),
+        ...band.map(([ms, low]) => `${x(ms)},${y(low)}`),
+        ...band.toReversed().map(([ms, , high]) => `${x(ms)},${y(high)}`),
       ];
       group.append(drawn("polygon", { class: "band", points: outline.join(" ") }));
     }
-    const points = curve.points.map(([ms, value]) => `${x(ms)},${y(value)}`).join(" ");
-    group.append(drawn("polyline", { class: "curve", points }));
+    for (const piece of pieces(curve.points)) {
+      const points = piece.map(([ms, value]) => `${x(ms)},${y(value)}`).join(" ");
+      group.append(drawn("polyline", { class: "curve", points }));
+    }
     group.append(drawn("text", { x: width - right + 6, y: ends[i] + 4 }, curve.label));
     svg.append(group);
   });
@@ -150,6 +152,18 @@ function chart(figure, curves, bottom, top, ticks, label, height) {
   });
   figure.replaceChildren(svg, readout);
   point();
+}
+
+// What lies between gaps, in which no worker was there to look: they are no lines.
+function pieces(points) {
+  const gaps = points.slice(1).map(([ms], i) => ms - points[i][0]).sort((a, b) => a - b);
+  const most = Math.max(10 * (gaps[Math.floor(gaps.length / 2)] ?? 0), 30e3);
+  const found = [];
+  points.forEach((point, i) => {
+    if (i === 0 || point[0] - points[i - 1][0] > most) found.push([]);
+    found.at(-1).push(point);
+  });
+  return found;
 }
 
 // A moment on a chart that is so many ms wide.
@@ -184,19 +198,23 @@ function nothingYet(live) {
 function drawRates(live) {
   const { model, at } = live;
   const figure = byId("rates");
-  byId("few").hidden = !model.rates || model.learned >= FEW;
-  put("few", `Of ${counted(model.learned, "interaction")} since this worker started: shares say little yet.`);
-  if (!model.rates) return figure.replaceChildren(nothingYet(live));
-  const past = [...model.past, { at, rates: model.rates }];
+  const past = model.rates ? [...model.past, { at, rates: model.rates }] : model.past;
+  byId("few").hidden = model.learned >= FEW || !past.length;
+  put("few", model.rates
+    ? `Of ${counted(model.learned, "interaction")} since this worker started: shares say little yet.`
+    : nothingYet(live));
+  if (!past.length) return figure.replaceChildren(nothingYet(live));
+  const now = past.at(-1).rates;
   const narrow = figure.clientWidth < NARROW;
   const curves = STATES.map(({ sign, name, kind }, i) => ({
     kind,
     name: kind === "unknown" ? name : sign,
     write: percent,
-    label: `${narrow ? sign : name} ${percent(model.rates[i])}`,
+    label: `${narrow ? sign : name} ${percent(now[i])}`,
     points: past.map((point) => [point.at, point.rates[i]]),
   })).reverse();
-  const label = `Shares now: ${STATES.map(({ name }, i) => `${name} ${percent(model.rates[i])}`).join(", ")}`;
+  const label = `Shares ${model.rates ? "now" : "of before"}: ` +
+    STATES.map(({ name }, i) => `${name} ${percent(now[i])}`).join(", ");
   chart(figure, curves, 0, 1, [[0, "0%"], [0.5, "50%"], [1, "100%"]], label, 220);
 }
 
@@ -204,17 +222,17 @@ function drawValue(model, at) {
   const figure = byId("values");
   const now = model.value;
   put("value", now ? `${signed(now.value)} (${signed(now.lower)} to ${signed(now.upper)})` : "not known yet");
-  if (!now) return figure.replaceChildren();
-  const known = [...model.past.filter((point) => point.value), { at, value: now }];
+  const known = model.past.filter((point) => point.value).concat(now ? [{ at, value: now }] : []);
+  if (!known.length) return figure.replaceChildren();
   const curve = {
     kind: "value",
     name: "policy",
     write: signed,
-    label: signed(now.value),
+    label: signed(known.at(-1).value.value),
     points: known.map((point) => [point.at, point.value.value]),
     band: known.map((point) => [point.at, point.value.lower, point.value.upper]),
   };
-  chart(figure, [curve], -1, 1, [[-1, "−1"], [0, "0"], [1, "+1"]], `Estimated value over time, now ${curve.label}`, 130);
+  chart(figure, [curve], -1, 1, [[-1, "−1"], [0, "0"], [1, "+1"]], `Estimated value over time, last ${curve.label}`, 130);
 }
 
 function drawSignals(model) {

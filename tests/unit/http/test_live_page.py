@@ -22,7 +22,6 @@ from processors.learners.people_differ import Differing
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import Statistics
 from streams.app import create_app
-from streams.http.bounded_history import POINTS, BoundedHistory
 from streams.http.live_page import (
     MOST_SEGMENT_SIGNALS,
     MOST_SEGMENTS,
@@ -32,9 +31,10 @@ from streams.http.live_page import (
     LeakingSignal,
     LivePage,
     RecentCounts,
-    Value,
 )
+from streams.observing.bounded_history import POINTS, BoundedHistory
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
+from streams.observing.model_pasts import Value
 from streams.settings import SegmentSettings, Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell

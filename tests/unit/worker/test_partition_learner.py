@@ -26,6 +26,7 @@ from streams.kafka.record_batches import RecordBatch
 from streams.kafka.topics import TopicChangedError
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics
+from streams.observing.model_pasts import Point, past_key
 from streams.settings import SegmentSettings, Settings
 from streams.worker import partition_learner
 from streams.worker.held_partitions import HeldPartitions
@@ -57,7 +58,9 @@ class Learned:
         self.restart()
 
     def restart(self) -> None:
-        wiring = LearningWiring(self.settings, self.log.outputs, LearningMetrics(self.metrics), self.kept, self.ids)
+        learning = LearningMetrics(self.metrics)
+        self.pasts = learning.pasts
+        wiring = LearningWiring(self.settings, self.log.outputs, learning, self.kept, self.ids)
         self.learner = PartitionLearner(0, wiring, self.log.newest("checkpoints"), self.log.newest("policies"))
 
     async def kept(self) -> bool:
@@ -389,6 +392,24 @@ def test_what_other_shards_saw_is_in_the_table_of_the_one_that_publishes() -> No
     assert alone is not None
     assert together is not None
     assert sum(one.plays for one in together.rows) > 2 * sum(one.plays for one in alone.rows)
+
+
+def test_the_past_of_a_model_lies_beside_the_checkpoint_and_comes_back_with_it() -> None:
+    learned, without = Learned(), Learned()
+    point = Point(1000, (0.0, 0.5, 0.5, 0.0), None)
+    learned.pasts.add("feed", 1.0, point)
+    for one in (learned, without):
+        one.reads([batch(RECORDS)])
+        one.checkpoints()
+    with_past, plain = (
+        checkpoints.decode(one.log.newest("checkpoints")[CHECKPOINT_KEY] or b"") for one in (learned, without)
+    )
+    assert with_past.models == plain.models, "what was learned knows nothing of it"
+    assert set(learned.log.newest("checkpoints")) - set(without.log.newest("checkpoints")) == {past_key("feed")}
+    learned.restart()
+    assert learned.pasts.points("feed") == [point]
+    without.restart()
+    assert without.pasts.points("feed") == []
 
 
 def test_a_checkpoint_that_is_none_stops_the_start() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -18,8 +20,20 @@ class BoundedHistory(Generic[T]):
     def __init__(self, interval: float) -> None:
         """Begin with a point every `interval` seconds."""
         self.points: list[tuple[float, T]] = []
-        self._interval = interval
+        self.interval = interval
         self._due = float("-inf")
+
+    @classmethod
+    def of(cls, interval: float, points: Sequence[tuple[float, T]]) -> Self:
+        """Go on from points that were taken before. Raises `ValueError` where they are no past."""
+        moments = [moment for moment, _ in points]
+        if interval <= 0 or len(points) >= POINTS or any(after < before for before, after in pairwise(moments)):
+            raise ValueError(f"{len(points)} points at intervals of {interval} s are not a past, or too long a one")
+        history = cls(interval)
+        history.points = list(points)
+        if points:
+            history._due = moments[-1] + 0.9 * interval
+        return history
 
     def add(self, now: float, value: T) -> None:
         """Take in the value of this moment (seconds, never going back) if a point is due."""
@@ -28,6 +42,6 @@ class BoundedHistory(Generic[T]):
         self.points.append((now, value))
         if len(self.points) >= POINTS:
             del self.points[1::2]
-            self._interval *= 2
+            self.interval *= 2
         # A timer that is a little early must not cost a point.
-        self._due = now + 0.9 * self._interval
+        self._due = self.points[-1][0] + 0.9 * self.interval
