@@ -19,9 +19,10 @@ MINUS = "\N{MINUS SIGN}"
 WORTH_DOUBTS = {
     "by_definition": "by configuration: not learned",
     "no_definite_signal": "no definite signal has come yet",
+    "uninformative_feedback": "feedback tells nothing about what was shown",
     "stands_for_none": "stands for “none”, which next to never comes",
     "few": "too few yet",
-    "undetermined": "what it means is not determined",
+    "undetermined_signal": "what it means is not determined",
     "no_indifference": "next to no “none” comes, so the interval is wide",
 }
 """Why a signal has no worth, or a vague one, in the words of the live page."""

@@ -135,10 +135,11 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
     return [
         Plot(
             "pages",
-            "What readers were shown in the second half of the days, by page: liked and hated posts.",
+            "What readers were shown in the second half of the days, by page: posts that left them satisfied (+1) "
+            "and dissatisfied (-1).",
             shares,
         ),
-        Plot("days", "Share of liked posts among those shown, all pages, by day.", days),
+        Plot("days", "Share of posts that left readers satisfied among those shown, all pages, by day.", days),
     ]
 
 

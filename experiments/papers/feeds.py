@@ -143,7 +143,8 @@ def plots(runs: Sequence[Run]) -> list[Plot]:
         Plot("value", "Value of the greedy policy (best: 1).", curves(runs, ["value"], "value")),
         Plot(
             "states",
-            "Share of each inferred state among the interactions played. A policy that learns shows ever more +1.",
+            "Share of each inferred state among the interactions played: +1 satisfied, 0 indifferent, -1 dissatisfied. "
+            "A policy that learns shows ever more +1.",
             curves(runs, [*STATES.values()], "share"),
         ),
     ]

@@ -40,7 +40,7 @@ def write(experiment: Experiment, runs: Sequence[Run], out: Path) -> tuple[dict[
         "experiment": experiment,
         "summary": content["summary"],
         "seeds": sorted({run.seed for run in runs}),
-        "figures": [(plot, base64.b64encode(image).decode()) for plot, image in images],
+        "figures": [(plot, base64.b64encode(image).decode(), _columns(plot)) for plot, image in images],
     }
     (out / "report.html").write_text(page([section]))
     return content, section
@@ -91,6 +91,12 @@ def number(value: float | None) -> str:
 
 def _mark(bar: dict[str, Any]) -> str:
     return "yes" if bar["met"] else "NO"
+
+
+def _columns(plot: Plot) -> int:
+    """Return how many panels of a figure lie side by side: a narrow page shows one at a time."""
+    grids = [axis.get_subplotspec() for axis in plot.figure.axes]
+    return max((grid.get_gridspec().ncols for grid in grids if grid is not None), default=1)
 
 
 def _png(plot: Plot) -> bytes:

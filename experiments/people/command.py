@@ -73,14 +73,14 @@ def simulate(
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
 
+    if enjoyed + hated >= ACTIONS:
+        fail(f"--enjoyed {enjoyed} and --hated {hated}: of {ACTIONS} actions one has to be left to be indifferent to")
     kafka = load_or_fail(None).kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
     try:
         check_connection(kafka)
         security = security_arguments(kafka)
     except SecurityError as error:
         fail(str(error))
-    if enjoyed + hated >= ACTIONS:
-        fail(f"--enjoyed {enjoyed} and --hated {hated}: of {ACTIONS} actions one has to be left that nobody minds")
     wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
     sessions = AppSessions(
         ThreeStateUsers(USERS, ACTIONS, p_dislike, seed, enjoyed=enjoyed, hated=hated),

@@ -109,6 +109,13 @@ def test_settings_that_cannot_work_are_refused_by_every_command_alike(
     assert result.output == ("groundswell: GROUNDSWELL_JOIN__WIAT: no setting `wiat` in [join]; did you mean `wait`?\n")
 
 
+def test_people_who_are_indifferent_to_nothing_are_not_simulated() -> None:
+    command = ["simulate", "--bootstrap-servers", "127.0.0.1:1", "--enjoyed", "6", "--hated", "5"]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 2
+    assert result.output.startswith("groundswell: --enjoyed 6 and --hated 5: of 11 actions one has to be left")
+
+
 @pytest.mark.parametrize("speed", ["fast", "0", "-1", "inf", "nan"])
 def test_a_speed_that_is_none_is_refused(speed: str, tmp_path: Path) -> None:
     file = tmp_path / "any"

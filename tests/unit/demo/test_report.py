@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -18,10 +19,23 @@ from experiments.demo.account import found, headline, ledger, percent, summary_t
 from experiments.demo.audit import UNKNOWN, Judged
 from experiments.demo.findings import LeakFigure, SignalFigure, Unknown
 from experiments.demo.plots import SIZES, Size, states_figure, value_figure
-from experiments.demo.report import Decoded, confusion, decoding, outcomes, signed, worth_rows, write_report
+from experiments.demo.report import (
+    STATE_DOUBTS,
+    WORTH_DOUBTS,
+    Decoded,
+    confusion,
+    decoding,
+    outcomes,
+    signed,
+    worth_rows,
+    write_report,
+)
 from experiments.demo.result import DemoResult, Summary, state_rates
 from experiments.people.truth_log import PolicyTruth
+from groundswell.events import Doubt
+from streams.http import live_page
 
+PAGE = Path(live_page.__file__).with_name("page") / "page.js"
 SVG = "{http://www.w3.org/2000/svg}"
 STATES = np.array([[1, -1, 0], [0, 1, -1]], dtype=np.int8)
 COUNT = 400
@@ -153,6 +167,13 @@ def test_what_signals_are_worth_is_said_in_words_and_what_is_left_out_comes_last
     assert (rows[0].low, rows[0].high) == pytest.approx((89.1, 100), abs=0.1)
     assert (rows[1].low, rows[1].high) == pytest.approx((0, 37.8), abs=0.1)
     assert (signed(-0.5), signed(2.1), signed(None, "none")) == ("\N{MINUS SIGN}0.50", "+2.10", "none")
+
+
+def test_every_doubt_has_words_those_of_signals_the_live_page_s() -> None:
+    assert set(STATE_DOUBTS) == set(get_args(Doubt))
+    script = PAGE.read_text()
+    said = script[script.index("const DOUBTS") :].partition("};")[0]
+    assert dict(re.findall(r'(\w+): "([^"]*)"', said)) == WORTH_DOUBTS
 
 
 def test_the_end_of_a_run_fits_a_terminal_of_80_by_24_with_the_headline_last() -> None:
