@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 
 from groundswell.events import Doubt, Name
 
-WorthDoubt = Literal[Doubt, "by_definition", "stands_for_none", "few"]
-"""Why a signal has no worth, or a vague one: the doubts of rewards, in the same words, and three of its own."""
+WorthDoubt = Literal[Doubt, "by_definition", "tells_action", "stands_for_none", "few"]
+"""Why a signal has no worth, or a vague one: the doubts of rewards, in the same words, and four of its own."""
 
 
 class Worth(Struct, frozen=True, kw_only=True):
@@ -22,7 +22,8 @@ class Worth(Struct, frozen=True, kw_only=True):
     of which old ones fade, and `share` how much of what would come back in the segment is this signal.
 
     Where `doubt` is given there is no number, but with `no_indifference`: `by_definition` is a signal whose meaning the
-    configuration states (`none` too); `no_definite_signal`: none has come yet that says which state is which;
+    configuration states (`none` too); `tells_action`: it tells which action was shown whatever people think of it, and
+    is left out since that was found; `no_definite_signal`: none has come yet that says which state is which;
     `uninformative_feedback`: too many of the plays were decoded while feedback told nothing about what was shown, as
     at first; `stands_for_none`: next to no `none` comes, and the commonest signal, this one, is taken for indifference
     instead; `few`: fewer than ten plays; `undetermined_signal`: of many plays the decoder does not know the state.

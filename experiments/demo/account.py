@@ -79,8 +79,7 @@ def found(summary: Summary) -> list[str]:
         f"after about {leak.found_after:,} interactions"
         for leak in summary.leaking_signals
     ]
-    left_out = {leak.signal for leak in summary.leaking_signals if leak.left_out}
-    compared = [one.holds for one in summary.signal_worth if one.holds is not None and one.signal not in left_out]
+    compared = [one.holds for one in summary.signal_worth if one.holds is not None]
     if compared:
         lines.append(
             f"Worth:   of {len(compared)} signals that are learned from, {sum(compared)} intervals have the truth"

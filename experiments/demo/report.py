@@ -18,6 +18,7 @@ from experiments.people.three_state import SIGNALS
 MINUS = "\N{MINUS SIGN}"
 WORTH_DOUBTS = {
     "by_definition": "by configuration: not learned",
+    "tells_action": "tells which action was shown: left out",
     "no_definite_signal": "no definite signal has come yet",
     "uninformative_feedback": "feedback tells nothing about what was shown",
     "stands_for_none": "stands for “none”, which next to never comes",
@@ -70,7 +71,6 @@ class WorthRow:
     """What one signal was learned to be worth, as the page says it; shares in percent."""
 
     figure: SignalFigure
-    left_out: bool
     words: str
 
     @property
@@ -163,10 +163,8 @@ def outcomes(result: DemoResult) -> list[UserOutcome]:
 
 
 def worth_rows(result: DemoResult) -> list[WorthRow]:
-    """Return what the page says about each signal: those that were left out last."""
-    left_out = {leak.signal for leak in result.summary.leaking_signals if leak.left_out}
-    rows = [WorthRow(figure, figure.signal in left_out, _worth_words(figure)) for figure in result.summary.signal_worth]
-    return sorted(rows, key=lambda row: row.left_out)
+    """Return what the page says about each signal."""
+    return [WorthRow(figure, _worth_words(figure)) for figure in result.summary.signal_worth]
 
 
 def signed(number: float | None, otherwise: str = "") -> str:

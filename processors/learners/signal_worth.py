@@ -27,7 +27,7 @@ steps of `BLOCK` plays, each sum being that of its plays in order: the result do
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, Self
@@ -205,10 +205,11 @@ class SignalWorth:
     def _kind(self, signal: str) -> int:
         return reward_rules.anchor(self._model, signal)
 
-    def rows(self, others: Sequence[SignalWorth] = ()) -> tuple[list[Worth], int]:
-        """Return the rows of the table, and how many are left out.
+    def rows(self, others: Sequence[SignalWorth] = (), left_out: Container[str] = ()) -> tuple[list[Worth], int]:
+        """Return the rows of the table, and how many there is no room for.
 
-        `others` are what the other shards of the model saw: their sums are added.
+        `others` are what the other shards of the model saw: their sums are added. Of the signals `left_out`, which were
+        found to tell the action, no number is given: it would be what they were wrongly taken for before.
         """
         sums: dict[tuple[str | None, str], NDArray[np.float64]] = {}
         shards = [one._whole() for one in (self, *others)]
@@ -224,7 +225,15 @@ class SignalWorth:
             sums.items(), key=lambda one: (one[0][0] is not None, -one[1][WEIGHT], one[0][0] or "", one[0][1])
         )
         rows = [
-            self._worth(signal, segment, row, float(row[WEIGHT]) / whole[segment], definite=definite, wide=wide)
+            self._worth(
+                signal,
+                segment,
+                row,
+                float(row[WEIGHT]) / whole[segment],
+                left_out=signal in left_out,
+                definite=definite,
+                wide=wide,
+            )
             for (segment, signal), row in ordered[:MOST_ROWS]
         ]
         return rows, max(0, len(ordered) - MOST_ROWS)
@@ -245,13 +254,23 @@ class SignalWorth:
         ]
 
     def _worth(
-        self, signal: str, segment: str | None, row: NDArray[np.float64], share: float, *, definite: bool, wide: bool
+        self,
+        signal: str,
+        segment: str | None,
+        row: NDArray[np.float64],
+        share: float,
+        *,
+        left_out: bool,
+        definite: bool,
+        wide: bool,
     ) -> Worth:
         weight, squared, satisfied, less, more, unsure, assumed, uninformed = row.tolist()
         plays = weight * weight / squared
         doubt: WorthDoubt | None = "no_indifference" if wide else None
         if self._kind(signal) != three_state.OTHER:
             doubt = "by_definition"
+        elif left_out:
+            doubt = "tells_action"
         elif not definite:
             doubt = "no_definite_signal"
         elif uninformed > MOST_UNINFORMED * weight:

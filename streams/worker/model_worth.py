@@ -8,7 +8,9 @@ from typing import Any
 from groundswell.events import Interaction, Reward
 from groundswell.worth import WorthTable
 from processors.admission.interaction_records import contexts
+from processors.learners.signal_reading import Leak
 from processors.learners.signal_worth import SignalWorth
+from processors.learners.value_quantiles import bucket_names
 from processors.models.config import ModelConfig
 from streams.observing.context_segments import Segments
 from streams.settings import SegmentSettings
@@ -44,10 +46,16 @@ class ModelWorth:
             [one.weight for one in told],
         )
 
-    def table(self, interactions: int, others: Sequence[Mapping[str, Any]]) -> WorthTable:
-        """Return the table after so many interactions; `others` are the states of the model's other shards."""
+    def table(self, interactions: int, others: Sequence[Mapping[str, Any]], leaking: Mapping[str, Leak]) -> WorthTable:
+        """Return the table after so many interactions.
+
+        `others` are the states of the model's other shards, `leaking` the signals that were found to tell the action.
+        """
+        left_out = {
+            name for signal, leak in leaking.items() if leak.left_out for name in (signal, *bucket_names(signal))
+        }
         same = [SignalWorth.restore(self._model, one) for one in others if one["feature"] == self._feature]
-        rows, further = self._worth.rows(same)
+        rows, further = self._worth.rows(same, left_out)
         return WorthTable(
             model=self._model.name, interactions=interactions, feature=self._feature, rows=rows, further=further
         )

@@ -236,7 +236,8 @@ class PartitionLearner:
         """Return what the signals of a model are worth, if this partition is the one that says so."""
         if model not in self._worths or not self._publishes(model):
             return None
-        return self._worths[model].table(self._learners[model].version, self._worths_of_others.get(model, ()))
+        learner = self._learners[model]
+        return self._worths[model].table(learner.version, self._worths_of_others.get(model, ()), learner.leaking)
 
     def _is_new(self, model: str, contributions: Sequence[Contribution]) -> bool:
         taken = self._taken_in.get(model, ())

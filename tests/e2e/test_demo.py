@@ -47,6 +47,7 @@ def test_everything_that_is_shown_is_learned_once_and_the_policy_gets_better(out
     for signal in ("click", "like", "skip"):
         assert worth[signal]["holds"], worth[signal]
     assert worth["dislike"]["doubt"] == "by_definition"
+    assert worth[AUTOPLAY]["doubt"] == "tells_action"
     report = (out / "report.html").read_text()
     assert "What people meant" in report
     assert f"<strong>{AUTOPLAY}</strong>" in report

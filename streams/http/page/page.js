@@ -34,6 +34,7 @@ const OUTCOMES = [
 // Why a signal has no worth, or a vague one.
 const DOUBTS = {
   by_definition: "by configuration: not learned",
+  tells_action: "tells which action was shown: left out",
   no_definite_signal: "no definite signal has come yet",
   uninformative_feedback: "feedback tells nothing about what was shown",
   stands_for_none: "stands for “none”, which next to never comes",

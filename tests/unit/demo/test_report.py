@@ -51,7 +51,7 @@ def figure(
         high=high,
         doubt=doubt,
         true_share=truth,
-        holds=None if log_odds is None else signal != "autoplay",
+        holds=None if log_odds is None else signal != "like",
     )
 
 
@@ -96,10 +96,11 @@ def result(**changed: int) -> DemoResult:
         true_state_rates=state_rates(truths),
         unknown=Unknown(count=7, share=0.0175, reasons={"no_definite_signal": 7}, last=31),
         signal_worth=[
-            figure("autoplay", 2.8, -0.8, None, None, 0.03),
             figure("click", 5.8, 2.1, None, None, 1.0),
+            figure("like", 2.8, 2.0, None, None, 0.85),
             figure("skip", -1.25, None, -0.5, "no_indifference", 0.0),
             figure("none", None, None, None, "by_definition", 0.001),
+            figure("autoplay", None, None, None, "tells_action", 0.03),
         ],
         leaking_signals=[LeakFigure(signal="autoplay", share=0.447, left_out=True, found_after=2399)],
         seconds=12.3,
@@ -156,16 +157,17 @@ def test_a_signal_beyond_the_usual_ones_has_a_column_where_it_came() -> None:
     assert set(decoding(replace(whole, judged=judged))["user-0"]) == {*decoding(whole)["user-0"], "autoplay"}
 
 
-def test_what_signals_are_worth_is_said_in_words_and_what_is_left_out_comes_last() -> None:
+def test_what_signals_are_worth_is_said_in_words() -> None:
     rows = worth_rows(result())
-    assert [(row.figure.signal, row.left_out, row.words) for row in rows] == [
-        ("click", False, "satisfied in over 99%"),
-        ("skip", False, "satisfied in 22%; next to no “none” comes, so the interval is wide"),
-        ("none", False, "by configuration: not learned"),
-        ("autoplay", True, "satisfied in 94%"),
+    assert [(row.figure.signal, row.words) for row in rows] == [
+        ("click", "satisfied in over 99%"),
+        ("like", "satisfied in 94%"),
+        ("skip", "satisfied in 22%; next to no “none” comes, so the interval is wide"),
+        ("none", "by configuration: not learned"),
+        ("autoplay", "tells which action was shown: left out"),
     ]
     assert (rows[0].low, rows[0].high) == pytest.approx((89.1, 100), abs=0.1)
-    assert (rows[1].low, rows[1].high) == pytest.approx((0, 37.8), abs=0.1)
+    assert (rows[2].low, rows[2].high) == pytest.approx((0, 37.8), abs=0.1)
     assert (signed(-0.5), signed(2.1), signed(None, "none")) == ("\N{MINUS SIGN}0.50", "+2.10", "none")
 
 
@@ -187,7 +189,7 @@ def test_the_end_of_a_run_fits_a_terminal_of_80_by_24_with_the_headline_last() -
     assert len(rows) + len(("report", "summary", "headline", "cursor")) <= 24
     assert "1.8% unknown" in rows[-3]
     assert "autoplay" in rows[-2]
-    assert "of 2 signals that are learned from, 2 intervals" in rows[-1]
+    assert "of 3 signals that are learned from, 2 intervals" in rows[-1]
     assert len(headline(summary)) < 80
     assert "0.750" in headline(summary)
 
@@ -237,9 +239,9 @@ def test_the_page_tells_of_doubt_of_worth_and_of_the_leak(tmp_path: Path) -> Non
     for fact in (
         "states 7 (1.8%) were unknown; after interaction 31 none was",
         "no definite signal (dislike) had come yet",
-        "satisfied in 94%; left out since: it tells the action",
+        "tells which action was shown: left out",
         "100%, in the interval",
-        "3.0%, not in the interval",
+        "85.0%, not in the interval",
         "which action was shown explains 44.7% of it, who saw it nothing",
         "learned about 2,399 interactions, and has left the signal out since",
     ):
