@@ -60,7 +60,7 @@ def through_the_worker(directory: Path, servers: str, log: Path, model: str, map
     with RunningWorker(directory, servers, configuration=CONFIGURATION.format(model=model)) as worker:
         summary = replay(
             log,
-            load_mapping(PROJECT / "deploy" / "mappings" / mapping),
+            load_mapping(PROJECT / "streams" / "replay" / "mappings" / mapping),
             bootstrap_servers=servers,
             impressions_topic=TOPICS.impressions,
             feedback_topic=TOPICS.feedback,
