@@ -18,9 +18,10 @@ demo: install ## the whole loop, live: simulated people, a broker, the worker, a
 test: install ## the tests that need no Apache Kafka
 	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
 
-# The properties of the join at 10,000 examples each, and what hangs on chance.
-nightly: install ## the join's properties at 10,000 examples each, and what hangs on chance
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/join/test_join_machine.py tests/unit/join/test_join_oracle.py
+# The properties of the join and of reading files at 10,000 examples each, and what hangs on chance.
+nightly: install ## properties of the join and of replay at 10,000 examples each, and what hangs on chance
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/join/test_join_machine.py \
+		tests/unit/join/test_join_oracle.py tests/unit/replay/test_round_trips.py
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
 
 test-kafka: install ## the tests on a real Apache Kafka (Java 17, Maven)

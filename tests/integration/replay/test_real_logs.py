@@ -117,7 +117,8 @@ def test_kuairand_is_joined_row_by_row_and_learned(tmp_path: Path, servers: str)
     assert (outcome.strays, outcome.refused) == (0, 0)
     rewarded = Counter(one.impression_id for one in outcome.rewards)
     assert rewarded == Counter(one.impression.impression_id for one in interactions)
-    assert {one.state for one in outcome.rewards} - {None} == {-1, 0, 1}
+    # One hate in 1,500 impressions, of people who are seen but a few times, tells too little; and that is what is said.
+    assert Counter(one.doubt for one in outcome.rewards)["uninformative_feedback"] > rows.height / 2
     assert outcome.policy.version == rows.height
     assert outcome.policy.bandit.indices
 
