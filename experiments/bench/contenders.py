@@ -22,6 +22,9 @@ PEERS = {
 }
 """Of each peer the module, and how many records it writes for an impression and for feedback."""
 
+NEWER = {"signal_worth"}
+"""Topics that older builds do not know, and so refuse to be told of: all runs have the same ones."""
+
 
 def ours(
     name: str, run: int, servers: str, folder: Path, *, workers: int = 1, sharded: bool = False, wait: float = WAIT
@@ -37,7 +40,7 @@ def ours(
         **{
             kind: f"{kind}-{suffix}"
             for kind in TopicSettings.model_fields
-            if not kind.endswith(("partitions", "hours"))
+            if not kind.endswith(("partitions", "hours")) and kind not in NEWER
         },
     )
     kafka = KafkaSettings(bootstrap_servers=servers, group=suffix, session_timeout=60)
