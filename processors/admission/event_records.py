@@ -71,6 +71,10 @@ MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity
 """What an impression is refused for that may be read as it was meant."""
 LIKELY_SECONDS: Final = range(978_307_200, 4_102_444_800)
 """The years 2001 to 2099 in seconds. As milliseconds they lie in early 1970, when there was nobody to log."""
+HOUR_MS: Final = 3_600_000
+ZONE_TOLERANCE_MS: Final = 60_000
+MOST_ZONE_HOURS: Final = 14
+"""How far local time may be ahead of UTC, and how near to that many hours an event time has to be to look like it."""
 EXAMPLES: Final = {
     "schema_version": 1,
     "impression_id": "session-17-page-3",
@@ -234,15 +238,26 @@ class Admission:
             return Refusal(
                 Reason.FUTURE,
                 f"event time, {occurred_at}, is {ahead} ms ahead of the record's own time, {timestamp_ms}; write "
-                "milliseconds since 1970, and set the clock",
+                f"milliseconds since 1970, and {_remedy(ahead)}",
             )
         return None
 
     def _marker(self, record: LogRecord) -> Watermark | Refusal:
         marker = _decode(_watermark, record.value, MAX_FEEDBACK_BYTES)
         if isinstance(marker, Refusal):
-            return Refusal(Reason.KEY, "no key, and not a watermark: " + marker.detail)
+            return Refusal(
+                Reason.KEY,
+                "no key: give the record its impression_id as the key (without one it would have to be a watermark)",
+            )
         return self._from_the_future(marker.watermark, record.timestamp) or marker
+
+
+def _remedy(ahead: int) -> str:
+    """Return what to do about an event time that is so many ms ahead."""
+    hours, off = divmod(ahead + ZONE_TOLERANCE_MS, HOUR_MS)
+    if 1 <= hours <= MOST_ZONE_HOURS and off <= 2 * ZONE_TOLERANCE_MS:
+        return f"in UTC: this is about {hours} h ahead, as local time is that was written for UTC"
+    return "set the clock"
 
 
 def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Refusal | None:
@@ -353,6 +368,8 @@ def _example(complaint: str) -> str:
     member = _MEMBER.search(complaint)
     if member is None or member[1] not in EXAMPLES:
         return ""
+    if member[1] == "occurred_at" and "<=" in complaint:
+        return f"; it looks like microseconds or nanoseconds: write milliseconds, as {EXAMPLES['occurred_at']}"
     return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}'
 
 

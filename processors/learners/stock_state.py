@@ -65,8 +65,9 @@ class _Writer:
             bound = [value.maxlen] if kind is deque else []
             return [kind.__name__, [self.write(item) for item in items], *bound]
         if kind is defaultdict:
-            factory = None if value.default_factory is None else value.default_factory.__name__
-            if factory is not None and FACTORIES.get(factory) is not value.default_factory:
+            made_by = value.default_factory
+            factory = None if made_by is None else getattr(made_by, "__name__", "")
+            if factory is not None and FACTORIES.get(factory) is not made_by:
                 raise UnplainError(f"a defaultdict whose default is made by {value.default_factory}")
             return ["defaultdict", self._pairs(value), factory]
         if kind is dict or kind is Counter or kind is VectorDict:

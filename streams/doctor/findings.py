@@ -14,7 +14,7 @@ from msgspec import Struct
 from rich.text import Text
 
 from processors.join.config import JoinConfig
-from streams.kafka.topics import ADOPT, TopicLayout
+from streams.kafka.topics import ADOPT, TopicLayout, partition_remedy
 from streams.observing.conditions import Kind
 from streams.settings import KafkaSettings
 from streams.words import counted, span
@@ -110,8 +110,8 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
         return failed(
             check,
             f"has {counted(len(partitions), 'partition')}, expected {layout.partitions}",
-            "set topics.event_partitions or topics.interaction_partitions to what the cluster has, or make the topic "
-            "anew; impressions, feedback and the changelog must have the same number",
+            f"{partition_remedy([layout], {layout.name: len(partitions)})}; impressions, feedback and the changelog "
+            "must have the same number",
         )
     if any(one["leader_id"] < 0 for one in partitions):
         return failed(check, "has a partition without a leader", "see why its brokers are down")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -192,7 +192,7 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
     refuse_partitions(layouts, {layout.name: found.get(layout.name, 0) for layout in layouts})
 
 
-def refuse_partitions(layouts: Iterable[TopicLayout], found: Mapping[str, int]) -> None:
+def refuse_partitions(layouts: Sequence[TopicLayout], found: Mapping[str, int]) -> None:
     """Raise `PartitionCountError` where any of the topics that were found has another number of partitions."""
     wrong = [
         f"{layout.name} has {counted(found[layout.name], 'partition')}, expected {layout.partitions}"
@@ -201,10 +201,26 @@ def refuse_partitions(layouts: Iterable[TopicLayout], found: Mapping[str, int]) 
     ]
     if wrong:
         raise PartitionCountError(
-            "; ".join(wrong) + ". Run `groundswell topics create`, or set GROUNDSWELL_TOPICS__EVENT_PARTITIONS and "
-            "GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS to what the cluster has. Impressions and feedback must have "
-            "the same number, or the join cannot find what belongs together."
+            "; ".join(wrong) + f". {partition_remedy(layouts, found)}. Impressions and feedback must have the same "
+            "number, or the join cannot find what belongs together."
         )
+
+
+def partition_remedy(layouts: Sequence[TopicLayout], found: Mapping[str, int]) -> str:
+    """Return what to do about topics that are missing, or have another number of partitions."""
+    remedies = []
+    if any(found.get(layout.name) == 0 for layout in layouts):
+        remedies.append("Run `groundswell topics create`")
+    raised = [
+        f"`kafka-topics --alter --topic {layout.name} --partitions {layout.partitions}`"
+        for layout in layouts
+        if 0 < found.get(layout.name, layout.partitions) < layout.partitions
+    ]
+    if raised:
+        remedies.append(f"Raise the number with {', '.join(raised)}")
+    settings = "GROUNDSWELL_TOPICS__EVENT_PARTITIONS and GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS"
+    remedy = ", or ".join([*remedies, f"set {settings} to what the cluster has"])
+    return remedy[0].upper() + remedy[1:]
 
 
 def _partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> dict[str, int]:

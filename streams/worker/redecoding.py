@@ -63,6 +63,9 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
     home = contract_partition(name.encode(), topics.interaction_partitions)
     partitions = [home] if model.sharded_by is None else list(range(topics.interaction_partitions))
     with TopicInspector(settings.kafka) as logs, TopicInspector(settings.kafka) as rewards:
+        for topic in (topics.checkpoints, topics.policies):
+            if not logs.partitions(topic):
+                raise RedecodeError(f"there is no topic {topic}: run `groundswell topics create`")
         published = _published(logs, topics.policies, name) if model.sharded_by is None else None
         for partition in partitions:
             newest = {key: one.value for key, one in logs.newest(topics.checkpoints, partition).items()}

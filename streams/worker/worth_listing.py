@@ -29,12 +29,17 @@ def newest_worth(settings: Settings, model: str) -> WorthTable:
     """
     topic = settings.topics.signal_worth
     with TopicInspector(settings.kafka) as logs:
+        if not logs.partitions(topic):
+            raise WorthError(f"there is no topic {topic}: run `groundswell topics create`")
         record = logs.newest(topic, 0).get(model.encode())
     if record is None or record.value is None:
-        known = ", ".join(sorted(settings.models)) or "none"
+        if model not in settings.models:
+            raise WorthError(
+                f"no model {model!r} is configured; there are {', '.join(sorted(settings.models)) or 'none'}"
+            )
         raise WorthError(
-            f"nothing is on {topic} of a model {model!r} yet: a worker writes it with its checkpoints, of models with "
-            f'the rule "three-state". Configured are {known}'
+            f"nothing is on {topic} of model {model!r} yet: a worker writes it with its checkpoints, of models with "
+            'the rule "three-state"'
         )
     try:
         return msgspec.json.decode(record.value, type=WorthTable)

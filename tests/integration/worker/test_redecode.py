@@ -99,7 +99,7 @@ def test_a_changed_setting_is_refused_by_name_and_what_was_learned_is_learned_ag
         table = newest_worth(settings(servers, NOW), "feed")
         assert table.interactions == 2 * SHOWN
         assert sum(one.plays for one in table.rows) > SHOWN, "what was learned again is in it"
-        with pytest.raises(WorthError, match="of a model 'other' yet"):
+        with pytest.raises(WorthError, match="no model 'other' is configured; there are feed"):
             newest_worth(settings(servers, NOW), "other")
 
 

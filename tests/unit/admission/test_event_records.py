@@ -280,6 +280,12 @@ def test_what_libraries_write_a_little_differently_is_let_in_as_it_was_meant(
         ({"context": None}, '`null` - at `$.context`; for example "context": {"user":"ann","age":31}'),
         ({"occurred_at": "2026-11-22"}, 'got `str` - at `$.occurred_at`; for example "occurred_at": 1795310400000'),
         ({"occurred_at": 1_795_310_400}, "1795310400, looks like seconds; write milliseconds, as 1795310400000"),
+        (
+            {"occurred_at": 1_795_310_400_000_000},
+            "looks like microseconds or nanoseconds: write milliseconds, as 17953104",
+        ),
+        ({"occurred_at": 2 * 10**12 + 7_199_000}, "about 2 h ahead, as local time is that was written for UTC"),
+        ({"occurred_at": 2 * 10**12 + 5_000_000}, "and set the clock"),
         ({"actions": ["a", "b"]}, 'for example "actions": [{"id":"a"},{"id":"b","features":{"price":1.5}}]'),
         ({"actions": [{"id": "a"}] * 3}, "two actions have the same id, 'a'"),
         ({"model": "other"}, f"model 'other' is not configured; there is: {MODEL}"),

@@ -69,6 +69,15 @@ def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatc
         check(monkeypatch, impressions=0)
 
 
+def test_a_topic_with_too_few_partitions_is_raised_and_not_sent_back_to_the_command_that_found_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(PartitionCountError) as refused:
+        check(monkeypatch, impressions=1)
+    assert "`kafka-topics --alter --topic impressions --partitions 4`, or set GROUNDSWELL_TOPICS" in str(refused.value)
+    assert "topics create" not in str(refused.value)
+
+
 def test_topics_that_were_just_made_are_waited_for_until_every_broker_has_heard_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

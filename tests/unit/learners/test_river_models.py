@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
+from collections import defaultdict
 from typing import Any
 
 import msgspec
 import pytest
 from pydantic import ValidationError
-from river import checks
+from river import checks, optim
 
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Impression, Interaction, Source
@@ -147,6 +149,13 @@ def test_nothing_but_river_is_named(path: str) -> None:
 def test_a_state_that_names_another_class_is_refused() -> None:
     with pytest.raises(UnplainError, match="only River's own"):
         from_plain(["object", "subprocess", "Popen", []])
+
+
+def test_a_default_that_is_made_by_no_plain_type_is_refused_by_what_it_is() -> None:
+    """As those of forests (a partial) and factorization machines (an initializer, which has no name) are."""
+    for factory in (functools.partial(int), optim.initializers.Zeros()):
+        with pytest.raises(UnplainError, match="a defaultdict whose default is made by"):
+            to_plain(defaultdict(factory))
 
 
 def test_what_cannot_be_written_without_pickle_is_named() -> None:
