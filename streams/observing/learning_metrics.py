@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
@@ -24,7 +23,7 @@ from streams.observing.learning_delays import Delays
 from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.metrics import Metrics
 from streams.observing.model_pasts import ModelPasts
-from streams.observing.shown_actions import Shown, ShownActions
+from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown, ShownActions
 from streams.settings import SegmentSettings
 
 MEMORY = 1000
@@ -107,26 +106,17 @@ class LearningMetrics:
 
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
         metrics, segments = self._metrics, self._segments.get(model)
-        labels: Iterable[str] = repeat(ALL_SEGMENTS)
+        labels: Sequence[str] = [ALL_SEGMENTS] * len(rewards)
         if segments is not None:
             labels = [segments.label(context) for context in contexts(interactions)]
+        states: Counter[str] = Counter()
         # Once over the rewards, which are many; the rest goes over what is different.
         counted = Counter(
-            [
-                (label, one.action, one.signal, one.state)
-                for label, one in zip(labels, rewards, strict=False)
-                if one is not None
-            ]
+            [(label, one.signal, one.state) for label, one in zip(labels, rewards, strict=True) if one is not None]
         )
-        states: Counter[str] = Counter()
-        meanings: Counter[tuple[str, str, str]] = Counter()
-        shown: Counter[tuple[str, str, str]] = Counter()
-        for (segment, action, signal, state_or_none), number in counted.items():
+        for (segment, signal, state_or_none), number in counted.items():
             state = _label(state_or_none)
             states[state] += number
-            meanings[segment, signal, state] += number
-            shown[action, segment, state] += number
-        for (segment, signal, state), number in meanings.items():
             label = metrics.signal_label(model, signal)
             metrics.signal_states.labels(model, label, state).inc(number)
             if segments is not None:
@@ -135,7 +125,14 @@ class LearningMetrics:
             metrics.rewards.labels(model, state).inc(number)
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
         metrics.extreme.labels(model).inc(states["-1"] + states["1"])
-        self._shown[model].add(shown)
+        # Of actions, and so of what is different, there may be as many as rewards: a sample speaks for them.
+        step = max(1, len(rewards) // ACTIONS_PER_STRETCH)
+        shown = Counter(
+            (one.action, label, _label(one.state))
+            for label, one in zip(labels[::step], rewards[::step], strict=True)
+            if one is not None
+        )
+        self._shown[model].add({key: step * number for key, number in shown.items()})
         step = max(1, len(interactions) // LOOKS_PER_STRETCH)
         self._people[model].observe(contexts(interactions[::step]), rewards[::step])
 

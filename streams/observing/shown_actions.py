@@ -12,6 +12,8 @@ from processors.learners.statistics import STATES
 
 MEMORY: Final = 1000
 """Of how many interactions the counts speak: one that many interactions ago counts 1/e of the newest."""
+ACTIONS_PER_STRETCH: Final = 64
+"""Looked at, of the interactions of a stretch: each stands for those between it and the next."""
 MOST_ACTIONS: Final = 100
 """Counted of a model; of more, the commonest."""
 MOST_LISTED: Final = 12
