@@ -320,7 +320,8 @@ class Learner(ABC):
     ) -> list[Reward]:
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, version = self.model.name, self.version
-        told: list[list[float]] = outputs.tolist()
+        # By columns: rows would have to be taken apart again.
+        columns: list[list[float]] = outputs.T.tolist()
         return [
             Reward(
                 schema_version=1,
@@ -330,9 +331,9 @@ class Learner(ABC):
                 source=one.source,
                 action=action,
                 signal=signal,
-                state=STATES_OF[row[kernel_columns.STATE]] if doubt is None else None,
-                reward=row[kernel_columns.REWARD],
-                posterior=row[kernel_columns.POSTERIOR],
+                state=STATES_OF[state] if doubt is None else None,
+                reward=amount,
+                posterior=posterior,
                 threshold=threshold,
                 state_probabilities=probabilities,
                 weight=weight,
@@ -341,16 +342,18 @@ class Learner(ABC):
                 logged_policy_version=shown.policy_version,
                 doubt=doubt,
             )
-            for place, one, action, signal, weight, row, threshold, probabilities, doubt in zip(
+            for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities, doubt in zip(
                 places,
                 interactions,
                 ids,
                 signals,
                 weights,
-                told,
+                columns[kernel_columns.STATE],
+                columns[kernel_columns.REWARD],
+                columns[kernel_columns.POSTERIOR],
                 self._thresholds(counts),
-                self._state_probabilities(told),
-                self._doubts(told),
+                self._state_probabilities(columns),
+                self._doubts(columns),
                 strict=True,
             )
         ]
@@ -359,13 +362,13 @@ class Learner(ABC):
         """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
         return [None] * len(counts)
 
-    def _state_probabilities(self, outputs: Sequence[list[float]]) -> Sequence[list[float] | None]:
-        """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any."""
-        return [None] * len(outputs)
+    def _state_probabilities(self, columns: Sequence[list[float]]) -> Sequence[list[float] | None]:
+        """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any, from its outputs."""
+        return [None] * len(columns[0])
 
-    def _doubts(self, outputs: Sequence[list[float]]) -> Sequence[Doubt | None]:
-        """Return why the state of each interaction is unknown, None where it is known."""
-        return [None] * len(outputs)
+    def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
+        """Return why the state of each interaction is unknown, None where it is known, from its outputs."""
+        return [None] * len(columns[0])
 
 
 def importance(weight: Number, actions: Number, propensity: Number) -> Number:

@@ -115,11 +115,11 @@ class ThreeStateLearner(Learner):
         )
         return list(result.tolist())
 
-    def _state_probabilities(self, outputs: Sequence[list[float]]) -> Sequence[list[float] | None]:
-        return [row[three_state.MINUS : three_state.PLUS + 1] for row in outputs]
+    def _state_probabilities(self, columns: Sequence[list[float]]) -> Sequence[list[float] | None]:
+        return list(map(list, zip(*columns[three_state.MINUS : three_state.PLUS + 1], strict=True)))
 
-    def _doubts(self, outputs: Sequence[list[float]]) -> Sequence[Doubt | None]:
-        return [DOUBTS[row[three_state.DOUBT]] for row in outputs]
+    def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
+        return [DOUBTS[code] for code in columns[three_state.DOUBT]]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""
