@@ -20,7 +20,7 @@ from processors.models.config import ModelConfig
 
 USERS: Final = 100
 MODEL: Final = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}))
-BARS: Final = {("one_at_a_time", 11): 3.0, ("one_at_a_time", 200): 15.0, ("batched", 11): 20.0}
+BARS: Final = {("one_at_a_time", 11): 3.5, ("one_at_a_time", 200): 12.0, ("batched", 11): 15.0}
 """How many times VowpalWabbit's rate must be reached, by the way of learning and the number of actions."""
 ROUNDS: Final = 7
 
