@@ -100,7 +100,7 @@ class DecisionLog:
 
     def __init__(self, path: Path, mapping: DsjsonMapping) -> None:
         if not path.is_file():
-            raise MappingError(f"{path}: no such file")
+            raise MappingError(f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file")
         if plain_name(path).endswith((".csv", ".tsv", ".parquet")):
             raise MappingError(f'{path}: is no DSJSON by its name; leave format = "dsjson" out of the mapping')
         self.path = path

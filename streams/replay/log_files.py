@@ -373,7 +373,7 @@ class _TypesOfTexts:
 def open_table(path: Path, wanted: Sequence[Wanted], mapping: Mapping) -> Table:
     """Return a reader for the file by the ending of its name. Raises MappingError where there is none."""
     if not path.is_file():
-        raise MappingError(f"{path}: no such file")
+        raise MappingError(f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file")
     plain = plain_name(path)
     if plain.endswith((".csv", ".tsv")):
         return TextRows(path, wanted, Dialect.of(path, mapping))

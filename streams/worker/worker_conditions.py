@@ -26,6 +26,7 @@ from streams.observing.conditions import (
     UNKNOWN_MODEL,
 )
 from streams.observing.metrics import MISPLACED_ORPHAN, samples
+from streams.words import counted
 from streams.worker.learning_looks import LearningLooks
 from streams.worker.worker_app import Groundswell
 
@@ -142,7 +143,8 @@ class JoinLooks:
         if unknown != self._unknown:
             self._unknown, self._unknown_at = unknown, now
         configured = ", ".join(sorted(app.settings.models)) or "none"
-        says = f"{unknown:.0f} impressions were refused: their model is not configured (there is {configured})"
+        refused = counted(round(unknown), "impression")
+        says = f"{refused} had to be refused: no such model is configured (there is {configured})"
         app.conditions.say(UNKNOWN_MODEL, says if now - self._unknown_at < UNKNOWN_SECONDS else None)
 
 

@@ -190,6 +190,10 @@ def test_nested_json_is_read_by_dotted_names(tmp_path: Path) -> None:
             "no.csv: no such file",
         ),
         (
+            {"context": {"age": "t.age"}, "tables": {"t": {"path": ".", "key": "id"}}},
+            "is a folder; name a file in it",
+        ),
+        (
             {"context": {"age": "t.age"}, "tables": {"t": {"path": "u.csv", "key": "id"}}},
             "tables.t.on: log.parquet has no column 'id'",
         ),

@@ -142,6 +142,6 @@ def test_a_model_that_the_configuration_lacks_is_said_with_those_that_there_are(
     looking.app.metrics.dead_letters.labels("impressions", "schema").inc(3)
     assert looking.for_seconds(1) == ["unknown_model"]
     (stands,) = looking.app.conditions.standing()
-    assert stands.says == "3 impressions were refused: their model is not configured (there is feed)"
+    assert stands.says == "3 impressions had to be refused: no such model is configured (there is feed)"
     looking.clock.now += UNKNOWN_SECONDS
     assert "unknown_model" not in looking.for_seconds(1)
