@@ -270,6 +270,10 @@ class Settings(BaseSettings):
         bound = self.join.backward + self.join.grace
         return round(1000 * (bound if self.max_ahead is None else self.max_ahead))
 
+    def no_such_model(self, name: str) -> str:
+        """Return what is the matter with the name of a model that is not configured."""
+        return f"no model {name!r} is configured; there are {', '.join(sorted(self.models)) or 'none'}"
+
     @model_validator(mode="after")
     def _no_clock_outruns_the_join(self) -> Settings:
         if self.max_ahead is not None and self.max_ahead > self.join.backward + self.join.grace:

@@ -118,12 +118,12 @@ def _looking(settings: Settings, topic: str) -> Iterator[TopicInspector]:
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
     from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
+    from streams.kafka.topics import TopicError  # noqa: PLC0415
 
     try:
         check_connection(settings.kafka)
         with TopicInspector(settings.kafka) as logs:
-            if not logs.partitions(topic):
-                fail(f"there is no topic {topic} that this client may see: run `groundswell topics create`")
+            logs.require(topic)
             yield logs
-    except (SecurityError, TimeoutError) as error:
+    except (SecurityError, TimeoutError, TopicError) as error:
         fail(str(error))

@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from streams.kafka.security import connection_arguments
+from streams.kafka.topics import TopicError
 from streams.settings import KafkaSettings
 
 PATIENCE = 15.0
@@ -33,6 +34,12 @@ class TopicInspector:
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has, 0 where there is none, or none that may be seen."""
         return len(self._consumer.partitions_for_topic(topic) or ())
+
+    def require(self, *topics: str) -> None:
+        """Raise `TopicError` where one of the topics is not there."""
+        for topic in topics:
+            if not self.partitions(topic):
+                raise TopicError(f"there is no topic {topic} that this client may see: run `groundswell topics create`")
 
     def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
         """Return the first offset and the one after the last, by partition."""

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from groundswell.events import NONE_SIGNAL, PROBABILITY_TOLERANCE, Action, FeatureValue, Feedback, Impression
 from streams.replay.cell_values import name, number, shortened, without_rounding
 from streams.replay.event_times import iso_milliseconds
-from streams.replay.file_lines import plain_name
+from streams.replay.file_lines import missing, plain_name
 from streams.replay.json_rows import objects, parsed_object
 from streams.replay.left_out import LeftOut, Place, RowError
 from streams.replay.log_files import FeedbackFile
@@ -100,7 +100,7 @@ class DecisionLog:
 
     def __init__(self, path: Path, mapping: DsjsonMapping) -> None:
         if not path.is_file():
-            raise MappingError(f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file")
+            raise MappingError(missing(path))
         if plain_name(path).endswith((".csv", ".tsv", ".parquet")):
             raise MappingError(f'{path}: is no DSJSON by its name; leave format = "dsjson" out of the mapping')
         self.path = path

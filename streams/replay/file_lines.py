@@ -32,6 +32,11 @@ def plain_name(path: Path) -> str:
     return name
 
 
+def missing(path: Path) -> str:
+    """Return what is the matter with a path that is no file."""
+    return f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file"
+
+
 def lines_of(path: Path) -> Iterator[bytes]:
     """Yield the lines of a text file as UTF-8 with their ends, without a byte-order mark.
 

@@ -19,7 +19,7 @@ import msgspec
 from groundswell.events import MAX_ACTIONS, Action
 from streams.replay.cell_values import feature_value, name, shortened
 from streams.replay.event_times import likely_unit
-from streams.replay.file_lines import plain_name
+from streams.replay.file_lines import missing, plain_name
 from streams.replay.json_rows import JsonRows
 from streams.replay.left_out import LeftOut, Place, RowError
 from streams.replay.mapped_rows import (
@@ -373,7 +373,7 @@ class _TypesOfTexts:
 def open_table(path: Path, wanted: Sequence[Wanted], mapping: Mapping) -> Table:
     """Return a reader for the file by the ending of its name. Raises MappingError where there is none."""
     if not path.is_file():
-        raise MappingError(f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file")
+        raise MappingError(missing(path))
     plain = plain_name(path)
     if plain.endswith((".csv", ".tsv")):
         return TextRows(path, wanted, Dialect.of(path, mapping))

@@ -22,6 +22,7 @@ def redecode(
     from streams.kafka.acknowledged_producer import SendError  # noqa: PLC0415
     from streams.kafka.group_members import WorkersRunError  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.kafka.topics import TopicError  # noqa: PLC0415
     from streams.worker.redecoding import RedecodeError, redecode  # noqa: PLC0415
 
     settings = load_or_fail(config)
@@ -31,7 +32,8 @@ def redecode(
             for line in found.in_words():
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
     except (
-        CheckpointError, EstimatorError, RedecodeError, SecurityError, SendError, TimeoutError, WorkersRunError
+        CheckpointError, EstimatorError, RedecodeError, SecurityError, SendError, TimeoutError, TopicError,
+        WorkersRunError,
     ) as error:  # fmt: skip
         fail(str(error))
     console.print("nothing was written" if check else "written; workers may start again")
@@ -45,13 +47,14 @@ def worth(
     """Say what each signal of a model is worth, as the worker last wrote it."""
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.kafka.topics import TopicError  # noqa: PLC0415
     from streams.worker.worth_listing import WorthError, as_csv, as_table, newest_worth  # noqa: PLC0415
 
     settings = load_or_fail(config)
     try:
         check_connection(settings.kafka)
         found = newest_worth(settings, model)
-    except (SecurityError, TimeoutError, WorthError) as error:
+    except (SecurityError, TimeoutError, TopicError, WorthError) as error:
         fail(str(error))
     if csv:
         typer.echo(as_csv(found), nl=False)

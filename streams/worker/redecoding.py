@@ -55,17 +55,14 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
     """
     model = settings.models.get(name)
     if model is None:
-        known = ", ".join(sorted(settings.models)) or "none"
-        raise RedecodeError(f"no model {name!r} is configured; there are {known}")
+        raise RedecodeError(settings.no_such_model(name))
     if not (check or stopped):
         refuse_beside_workers(settings.kafka)
     topics, found = settings.topics, False
     home = contract_partition(name.encode(), topics.interaction_partitions)
     partitions = [home] if model.sharded_by is None else list(range(topics.interaction_partitions))
     with TopicInspector(settings.kafka) as logs, TopicInspector(settings.kafka) as rewards:
-        for topic in (topics.checkpoints, topics.policies):
-            if not logs.partitions(topic):
-                raise RedecodeError(f"there is no topic {topic}: run `groundswell topics create`")
+        logs.require(topics.checkpoints, topics.policies)
         published = _published(logs, topics.policies, name) if model.sharded_by is None else None
         for partition in partitions:
             newest = {key: one.value for key, one in logs.newest(topics.checkpoints, partition).items()}

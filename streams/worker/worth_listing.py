@@ -26,17 +26,15 @@ def newest_worth(settings: Settings, model: str) -> WorthTable:
     Raises:
         WorthError: nothing has been written of it, or something else lies there.
         TimeoutError: the topic cannot be read to its end.
+        TopicError: there is no such topic.
     """
     topic = settings.topics.signal_worth
     with TopicInspector(settings.kafka) as logs:
-        if not logs.partitions(topic):
-            raise WorthError(f"there is no topic {topic}: run `groundswell topics create`")
+        logs.require(topic)
         record = logs.newest(topic, 0).get(model.encode())
     if record is None or record.value is None:
         if model not in settings.models:
-            raise WorthError(
-                f"no model {model!r} is configured; there are {', '.join(sorted(settings.models)) or 'none'}"
-            )
+            raise WorthError(settings.no_such_model(model))
         raise WorthError(
             f"nothing is on {topic} of model {model!r} yet: a worker writes it with its checkpoints, of models with "
             'the rule "three-state"'
