@@ -14,18 +14,16 @@ from typing import Any, Final, cast
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.fetcher import FetchResult
-from faust.assignor.client_assignment import ClientMetadata
-from faust.assignor.partition_assignor import PartitionAssignor
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
-from yarl import URL
 
 from processors.wire.log_records import LogRecord
 from streams.kafka.membership_lease import MembershipLease
 from streams.kafka.record_batches import RecordBatch
+from streams.kafka.static_member_assignor import StaticMemberAssignor
 from streams.kafka.whole_batches import PlainRecords, one_by_one
 
 LOG_APPEND_TIME = 1
@@ -48,26 +46,6 @@ class RecordBatchCodec(Codec):
 
 class CoordinationEndedError(Exception):
     """What keeps this worker in its group has ended."""
-
-
-class MovableAssignor(PartitionAssignor):
-    """Takes an assignment whatever the address of the member that it was made for.
-
-    To a static member that comes back (`kafka.instance`) the group hands out the assignment of before, made for the
-    address that it then had: a container that is made anew has another one. Faust asserts that it is the same, though
-    the address only serves to find each other's tables, which nobody does here.
-    """
-
-    _address: URL | None = None
-
-    @property
-    def _url(self) -> URL:
-        return self._address or super()._url
-
-    def on_assignment(self, assignment: Any) -> None:
-        """Take an assignment over."""
-        self._address = URL(ClientMetadata.loads(self._decompress(assignment.user_data)).url)
-        super().on_assignment(assignment)
 
 
 class CommittedRecordsThread(AIOKafkaConsumerThread):
@@ -207,17 +185,18 @@ class RecordBatchApp(faust.App):
     """A Faust app whose agents receive batches of the topics made with `batched_topic`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.batched_topics: set[str] = set()
+        self.batched_topics: dict[str, int] = {}
+        """How many partitions each has."""
         self.handed_out: dict[TP, int] = {}
         """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
         self.seeking = False
         """Whether partitions are being restored, and nothing is let through."""
-        super().__init__(*arguments, PartitionAssignor=MovableAssignor, **options)
+        super().__init__(*arguments, PartitionAssignor=StaticMemberAssignor, **options)
         self.membership: Final = MembershipLease(self.conf.broker_session_timeout, lambda: self.rebalancing)
 
     def batched_topic(self, name: str, partitions: int) -> Any:
         """Return a topic whose events are `RecordBatch`. It is not acknowledged: offsets are committed by hand."""
-        self.batched_topics.add(name)
+        self.batched_topics[name] = partitions
         return self.topic(name, partitions=partitions, value_serializer=RecordBatchCodec(), acks=False)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
@@ -256,6 +235,12 @@ class RecordBatchApp(faust.App):
     @property
     def _consumer_thread(self) -> AIOKafkaConsumerThread | None:
         return None if self._consumer is None else self._record_consumer._thread
+
+    def rejoin(self) -> None:
+        """Join the group again; for the thread that reads."""
+        thread = self._consumer_thread
+        if thread is not None and thread._consumer is not None:
+            thread._consumer._coordinator.request_rejoin()
 
     async def reach_consumer(self) -> None:
         """Return when the thread that reads has answered."""

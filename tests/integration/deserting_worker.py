@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from streams.cli import main
-from streams.kafka.record_batch_app import MovableAssignor
+from streams.kafka.static_member_assignor import StaticMemberAssignor
 
 
-def _fail(self: MovableAssignor, assignment: Any) -> None:
+def _fail(self: StaticMemberAssignor, assignment: Any) -> None:
     raise AssertionError("planted: this assignment cannot be taken")
 
 
 if __name__ == "__main__":
-    MovableAssignor.on_assignment = _fail  # type: ignore[method-assign]  # the fault
+    StaticMemberAssignor.on_assignment = _fail  # type: ignore[method-assign]  # the fault
     main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,12 @@ class Case:
         rewards = [json.loads(record.value) for record in read_all(self.servers, "rewards")]
         return {one["signal"] for one in rewards if one["impression_id"].startswith(tag)}
 
-    def make_again(self, *topics: str) -> None:
+    def make_again(self, *topics: str, when: Callable[[], bool] = lambda: True) -> None:
+        """Delete topics and make them again as soon as the condition holds."""
         with closing(KafkaAdminClient(bootstrap_servers=self.kafka.administration)) as admin:
             admin.delete_topics(list(topics))
             until(lambda: not set(topics) & set(admin.list_topics()), "the topics to be gone")
+            until(when, "what is waited for before they are made again")
 
             def made() -> bool:
                 try:
@@ -154,7 +156,8 @@ def test_topics_made_again_while_a_worker_runs_end_it_and_the_new_ones_are_all_l
     with case.worker() as worker:
         case.send("old", OLD)
         worker.until(lambda: len(case.learned("old")) == OLD, "the old ones to be learned")
-        case.make_again("impressions", "feedback")
+        # Without them the group makes an assignment, which the next worker is given as long as nobody makes another.
+        case.make_again("impressions", "feedback", when=lambda: worker.said().count("Successfully synced group") > 1)
         case.send("new", NEW)
         assert worker.ended() != 0
         assert "was deleted and made again" in last_line(worker)

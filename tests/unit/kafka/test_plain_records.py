@@ -67,7 +67,7 @@ class Fetcher:
 def polled(monkeypatch: pytest.MonkeyPatch, fetcher: Fetcher) -> dict[str, list[Any]]:
     """Return what one poll brings, by topic, of which only impressions are read in batches."""
     thread = RecordBatchThread.__new__(RecordBatchThread)
-    thread.app = cast(RecordBatchApp, SimpleNamespace(batched_topics={"impressions"}))
+    thread.app = cast(RecordBatchApp, SimpleNamespace(batched_topics={"impressions": 1}))
 
     async def unpack(*_: Any, **__: Any) -> dict[str, list[Any]]:
         return {tp.topic: list(result._partition_records) for tp, result in fetcher._records.items()}
