@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import yaml
 
 from deploy.grafana import build
 from experiments.servers.kafka_distribution import PROJECT
+from tests.unit.deploy.promtools import accepted, each_promtool
 
 GRAFANA = PROJECT / "deploy" / "grafana"
 DASHBOARDS: dict[str, dict[str, Any]] = {
@@ -87,15 +86,14 @@ def test_recorded_series_that_a_panel_asks_for_are_recorded(panel: dict[str, Any
         assert set(re.findall(r"\w+(?::\w+)+", query)) <= recorded
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
-def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
+@each_promtool
+def test_prometheus_can_parse_every_query(promtool: str, tmp_path: Path) -> None:
     asked = [query for panel in PANELS for query in queries(panel)]
     asked += [one["expr"].replace("$model", "feed") for board in DASHBOARDS.values() for one in marks(board)]
     rules = [{"record": f"query:number_{number}", "expr": query} for number, query in enumerate(asked)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    accepted(promtool, "check", "rules", str(path))
 
 
 def test_the_three_states_have_their_colours_everywhere() -> None:
