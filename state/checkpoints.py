@@ -7,21 +7,29 @@ zlib, is read still.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import cramjam
 import msgspec
 
-from groundswell.chunks import assemble
+from groundswell.chunks import ManifestError, assemble
+from processors.wire.bounded_unpacking import UnpackError, unpacked_zlib, unpacked_zstd
+from processors.wire.plain_state import Amount, Count
 
 CHECKPOINT_KEY: Final = b"learners"
 """Of the record under which the checkpoint of a partition lies, or the manifest of its chunks."""
 MAGIC = b"GSWL"
 VERSION = 2
-_UNPACKED: Final[Mapping[int, Callable[[bytes], Any]]] = {1: zlib.decompress, 2: cramjam.zstd.decompress}
+_UNPACKED: Final[Mapping[int, Callable[[bytes, int], bytes]]] = {1: unpacked_zlib, 2: unpacked_zstd}
 """What undoes the compression of each version."""
+ALWAYS_UNPACKED: Final = 64 << 20
+UNPACKED_TIMES: Final = 32
+"""A checkpoint unpacks to so many bytes, or to so many times what it takes: weights hardly compress."""
+RELEARN: Final = (
+    "Delete its records from the checkpoints topic to learn again from the start of the interactions, and see who may "
+    "write there"
+)
 _HEADER = len(MAGIC) + 2 + hashlib.sha256().digest_size
 
 
@@ -42,10 +50,10 @@ class Publication(msgspec.Struct):
     policy's age, and nothing is decided by it.
     """
 
-    due: int
-    version: int = 0
-    parent: int | None = None
-    published_at: float | None = None
+    due: Count
+    version: Count = 0
+    parent: Count | None = None
+    published_at: Amount | None = None
 
 
 class Checkpoint(msgspec.Struct):
@@ -58,7 +66,7 @@ class Checkpoint(msgspec.Struct):
     is the id of the topic in which the offset is, empty where it is not known.
     """
 
-    offset: int
+    offset: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
     ledger: dict[str, Any]
     models: dict[str, dict[str, Any]]
     publications: dict[str, Publication]
@@ -104,9 +112,15 @@ def decode(value: bytes) -> Checkpoint:
             "learn again from the start of the interactions."
         )
     try:
-        return msgspec.msgpack.decode(_UNPACKED[version](body), type=Checkpoint)
-    except (msgspec.MsgspecError, zlib.error, cramjam.DecompressionError) as error:
-        raise CheckpointError(f"checkpoint has a valid checksum, but not the expected contents: {error}") from error
+        content = _UNPACKED[version](body, max(ALWAYS_UNPACKED, UNPACKED_TIMES * len(body)))
+        return msgspec.msgpack.decode(content, type=Checkpoint)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, UnpackError) as error:
+        raise CheckpointError(wrong_contents(error)) from error
+
+
+def wrong_contents(why: object) -> str:
+    """Return what is said of a checkpoint that is whole, but does not hold what a worker writes, and what to do."""
+    return f"checkpoint has a valid checksum, but not the expected contents: {why}. {RELEARN}"
 
 
 def stored(newest: Mapping[bytes, bytes | None]) -> Stored | None:
@@ -116,7 +130,10 @@ def stored(newest: Mapping[bytes, bytes | None]) -> Stored | None:
     """
     if newest.get(CHECKPOINT_KEY) is None:
         return None
-    value, slot = assemble(CHECKPOINT_KEY, newest)
+    try:
+        value, slot = assemble(CHECKPOINT_KEY, newest)
+    except ManifestError as error:
+        raise CheckpointError(f"the checkpoint is {error}. {RELEARN}") from error
     if value is None:
         raise IncompleteError(
             "the checkpoint is not complete: chunks are missing or of another one. Delete its records from the "

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from groundswell.features import CONSTANT_HASH
 from processors.compiled import borrowing
 from processors.learners import three_state
+from processors.wire.packed_arrays import unpacked_rows
+from processors.wire.plain_state import require
 
 KEY, PLAYS, DOUBTED = range(3)
 COLUMNS: Final = 3
@@ -24,6 +26,7 @@ MEMORY: Final = 100.0
 """In plays of a feature."""
 FIRST_PLAYS: Final = 20.0
 """As which the first play in doubt counts: one in as many. Others may have come before it that nobody counted."""
+MOST_HASH: Final = (1 << 32) - 1
 DOUBTFUL: Final = 0.1
 """The share of plays in doubt beyond which a context with that feature is."""
 
@@ -58,6 +61,16 @@ def concerned(table, features, context_row):
         row = table[np.int64(context_hash[c]) & (SLOTS - 1)]
         found |= context_value[c] == 1.0 and row[KEY] == np.float64(context_hash[c]) and row[DOUBTED] > DOUBTFUL
     return found
+
+
+def restored(packed: object) -> NDArray[np.float64]:
+    """Return the table that was packed. Raises `MalformedError` where it is none."""
+    what = "the contexts in doubt"
+    table: NDArray[np.float64] = unpacked_rows(packed, (SLOTS, COLUMNS), what, unsigned=(KEY, PLAYS, DOUBTED))
+    require(bool((table[:, KEY] <= MOST_HASH).all()), f"{what}: a key is no hash")
+    require(bool((table[:, KEY] % 1.0 == 0.0).all()), f"{what}: a key is no hash")
+    require(bool((table[:, DOUBTED] <= 1.0).all()), f"{what}: a share is above 1")
+    return table
 
 
 def listed(table: NDArray[np.float64]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from processors.learners.recent_names import RecentNames
 from processors.learners.signal_reading import Read
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
+from processors.wire.plain_state import read_as, require
 
 FIRST_REFRESH: Final = 2_500
 LONGEST_WAIT: Final = 25_000
@@ -27,6 +28,18 @@ LONGEST_WAIT: Final = 25_000
 def wait(learned: int) -> int:
     """Return how many interactions after so many the embedding is refreshed: a quarter more, within bounds."""
     return min(max(learned // 4, FIRST_REFRESH), LONGEST_WAIT)
+
+
+class EmbeddingState(msgspec.Struct):
+    """What an embedding's part of the state holds; the arrays are checked by the configuration."""
+
+    users: Any
+    signals: Any
+    moments: Any
+    weights: Any
+    squares: Any
+    meanings: Any
+    until_refresh: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_WAIT)]
 
 
 class EmbeddingLearner(PapersLearner):
@@ -150,12 +163,20 @@ class EmbeddingLearner(PapersLearner):
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
         """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot."""
         learner = super().restore(model, state)
-        of = state["embedding"]
+        what = f"the state of model {model.name!r}, its embedding"
+        of = read_as(EmbeddingState, state.get("embedding"), what)
         config = model.inverse_kinematics
-        learner._users = RecentNames.restore(config.users, of["users"])
-        learner._signals = RecentNames.restore(config.signals, of["signals"])
-        learner._moments = unpacked_rows(of["moments"]).reshape(learner._moments.shape)
-        learner._weights, learner._squares = unpacked_rows(of["weights"]), unpacked_rows(of["squares"])
-        learner._meanings = unpacked_rows(of["meanings"])
-        learner._until_refresh = of["until_refresh"]
+        learner._users = RecentNames.restore(config.users, of.users)
+        learner._signals = RecentNames.restore(config.signals, of.signals)
+        shape = (config.users, config.signals)
+        moments = unpacked_rows(
+            of.moments, (config.users * config.signals, spectral_embedding.SKETCH), f"{what}, moments", dtype=np.float32
+        )
+        learner._moments = moments.reshape(learner._moments.shape)
+        unsigned = range(config.signals)
+        learner._weights = unpacked_rows(of.weights, shape, f"{what}, weights", unsigned=unsigned)
+        learner._squares = unpacked_rows(of.squares, shape, f"{what}, squares", unsigned=unsigned)
+        learner._meanings = unpacked_rows(of.meanings, shape, f"{what}, meanings")
+        require(bool((np.abs(learner._meanings) <= 1.0).all()), f"{what}, meanings: one is beyond 1")
+        learner._until_refresh = of.until_refresh
         return learner

@@ -29,6 +29,8 @@ import numpy as np
 
 from processors.compiled import borrowing
 from processors.features.crosses import cross
+from processors.wire.packed_arrays import unpacked, unpacked_rows
+from processors.wire.plain_state import MOST_COUNTED, require
 
 MOST_SIGNALS: Final = 15
 """Of the signals, the first so many that come are watched: their coming, and their values."""
@@ -95,6 +97,23 @@ def nothing_known() -> Leaks:
         np.zeros((MOST_SIGNALS, 2)),
         pace,
     )
+
+
+def restored(sums: object, counts: object, value_counts: object, found: object, pace: object, what: str) -> Leaks:
+    """Return the arrays that were packed. Raises `MalformedError` calling them `what`, where they are not these."""
+    unsigned = range(COLUMNS)
+    leaks = (
+        unpacked(sums, np.float64, (PLACES, THINGS, SUMS), f"{what}, sums"),
+        unpacked_rows(counts, (ROWS, COLUMNS), f"{what}, counts", dtype=np.float32, unsigned=unsigned),
+        unpacked_rows(value_counts, (ROWS, 2), f"{what}, counts of values", dtype=np.float32, unsigned=(0, 1)),
+        unpacked(found, np.float64, (MOST_SIGNALS, 2), f"{what}, what was found", signed=False),
+        unpacked(pace, np.float64, (3,), f"{what}, its pace", signed=False),
+    )
+    require(bool((leaks[0][:, :, [CAME, MIGHT, BASE, SQUARES]] >= 0.0).all()), f"{what}, sums: a square is below 0")
+    # The one is divided by, and both become integers.
+    possible = 1.0 <= leaks[4][PERSONS] <= MOST_COUNTED and leaks[4][LOOKS] <= MOST_COUNTED
+    require(bool(possible), f"{what}, its pace: impossible")
+    return leaks
 
 
 @borrowing

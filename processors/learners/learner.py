@@ -25,7 +25,8 @@ from processors.learners.signal_reading import Leak, Read, SignalReading
 from processors.learners.statistics import Assumption, Statistics
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import Envelope
-from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
+from processors.wire.packed_arrays import packed, packed_rows, table_of, unpacked, unpacked_rows
+from processors.wire.plain_state import Count, StateError, read_as, require
 
 MOST_KNOWN: Final = 100_000
 """Signals whose hash is kept."""
@@ -37,8 +38,14 @@ Number = TypeVar("Number", float, NDArray[np.float64])
 Some = TypeVar("Some", Sequence[Interaction], Stretch)
 
 
-class StateError(Exception):
-    """A state that this learner cannot continue from; the message says why."""
+class LearnerState(msgspec.Struct):
+    """What every learner's `state()` holds; the arrays are checked by what this learner makes of them."""
+
+    interactions_included: Count
+    statistics: Statistics
+    tables: dict[str, Any]
+    seen: Any
+    totals: Any
 
 
 class Learner(ABC):
@@ -54,6 +61,8 @@ class Learner(ABC):
     """How many running totals it keeps."""
     learns_values: ClassVar[bool] = False
     """Whether it learns from the values of feedback, and looks for signals that tell the action."""
+    unsigned: ClassVar[Mapping[str, Sequence[int]]] = {}
+    """The columns of each table that are sums of squares or sizes: nothing in them is below 0."""
 
     def __init__(self, model: ModelConfig) -> None:
         self.model = model
@@ -253,23 +262,36 @@ class Learner(ABC):
         """Return a learner that continues as the one whose `state()` this is, to the byte.
 
         Raises:
-            StateError: the state is of another version or of another configuration.
+            StateError: the state is of another version or of another configuration, or not what a learner writes.
         """
         learner = cls(model)
         learner._check(state)
-        learner.interactions_included = state["interactions_included"]
-        statistics = msgspec.convert(state["statistics"], Statistics)
-        learner._skipped, learner._sums = statistics.skipped, statistics.sums()
-        learner._tables = {name: unpacked_rows(state["tables"][name]) for name in learner._tables}
-        learner._seen = unpacked(state["seen"])
-        totals = unpacked(state["totals"])[: learner.totals]
-        learner._totals[: len(totals)] = totals  # those that came since begin at 0
+        what = f"the state of model {model.name!r}"
+        whole = read_as(LearnerState, state, what)
+        learner.interactions_included = whole.interactions_included
+        learner._skipped, learner._sums = whole.statistics.skipped, whole.statistics.sums()
+        learner._tables = {
+            name: unpacked_rows(
+                table_of(whole.tables, name, what),
+                table.shape,
+                f"{what}, table {name}",
+                unsigned=cls.unsigned.get(name, ()),
+            )
+            for name, table in learner._tables.items()
+        }
+        learner._seen = unpacked(whole.seen, np.uint8, learner._seen.shape, f"{what}, seen")
+        # Those that came since begin at 0.
+        totals = unpacked(whole.totals, np.float64, (None,), f"{what}, totals")[: learner.totals]
+        require(len(totals) >= running_totals.TOTALS, f"{what}, totals: there are {len(totals)}")
+        require(bool((totals[: running_totals.TOTALS] >= 0.0).all()), f"{what}, totals: one is below 0")
+        learner._totals[: len(totals)] = totals
         return learner
 
     def _check(self, state: Mapping[str, Any]) -> None:
         """Raise `StateError` where this learner cannot continue from a state."""
         name, version = self.model.name, state.get("state_version")
         relearn = f"`groundswell redecode --model {name}` relearns it from the interactions log"
+        require(isinstance(version, int), f"the state of model {name!r}: its version is no number")
         if version != self.state_version and version in STATES:
             raise StateError(
                 f"the state of model {name!r} is that of {STATES[version]}, and the model is configured for "
@@ -278,6 +300,7 @@ class Learner(ABC):
             )
         if version != self.state_version:
             raise StateError(f"state version {version!r}, this program reads {self.state_version}")
+        require("configuration" in state, f"the state of model {name!r}: it names no configuration")
         if state["configuration"] != self.configuration:
             raise StateError(
                 f"the state of model {name!r} was learned under another configuration: restore the old one, or give "

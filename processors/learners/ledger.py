@@ -8,14 +8,26 @@ that floor has been written before, so it is enough to remember the floor and th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from msgspec import Struct
+
 from groundswell.events import Source
+from processors.wire.plain_state import Count, read_as, require
 
 _log = attrgetter("partition", "topic")
+
+
+class LedgerState(Struct):
+    """What `Ledger.state` holds: lists of (partition, ...)."""
+
+    floors: list[tuple[Count, Count]]
+    above: list[tuple[Count, list[Count]]]
+    topics: list[tuple[Count, str, str]] = []
+    others: list[tuple[Count, str, Count, list[Count]]] = []
 
 
 class Ledger:
@@ -111,14 +123,43 @@ class Ledger:
             state["others"] = [(*log, floor, sorted(above)) for log, (floor, above) in sorted(self._others.items())]
         return state
 
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions that there is an account of."""
+        return frozenset([*self._floors, *self._above, *(partition for partition, _ in self._others)])
+
+    def beyond(self, ends: Mapping[int, int], topic: str) -> str | None:
+        """Return what the ledger has of offsets that the topic of impressions has not got to, or None.
+
+        `ends` has the next offset of each partition of the topic with the id `topic`, empty where it is not known.
+        What comes at such offsets would count as learned, and never be.
+        """
+        accounts = [
+            (partition, self._topics.get(partition, ""), self._floors.get(partition, 0), above)
+            for partition, above in [*self._above.items(), *((one, set()) for one in self._floors)]
+        ]
+        accounts += [(partition, of, floor, above) for (partition, of), (floor, above) in self._others.items()]
+        for partition, of, floor, above in accounts:
+            end = ends.get(partition, 0)
+            if topic and of not in {"", topic}:
+                continue
+            largest = max(floor - 1, max(above, default=-1))
+            if largest >= end:
+                return f"it has learned the impression at [{partition}]@{largest}, where the log ends at {end}"
+        return None
+
     @classmethod
-    def restore(cls, state: dict[str, Any]) -> Ledger:
-        """Return the ledger whose `state` this is."""
-        ledger = cls()
-        ledger._floors = {int(partition): int(floor) for partition, floor in state["floors"]}
-        ledger._above = {int(partition): set(above) for partition, above in state["above"]}
-        for partition, topic, first in state.get("topics", ()):
+    def restore(cls, state: Mapping[str, Any]) -> Ledger:
+        """Return the ledger whose `state` this is. Raises `MalformedError` where it is none."""
+        ledger, what = cls(), "the ledger"
+        read = read_as(LedgerState, state, what)
+        ledger._floors = dict(read.floors)
+        ledger._above = {partition: set(above) for partition, above in read.above}
+        for partition, topic, first in read.topics:
             ledger._topics[partition], ledger._first[partition] = topic, first
-        for partition, topic, floor, above in state.get("others", ()):
+        for partition, topic, floor, above in read.others:
             ledger._others[partition, topic] = floor, set(above)
+        kept = len(ledger._floors), len(ledger._above), len(ledger._topics), len(ledger._others)
+        told = len(read.floors), len(read.above), len(read.topics), len(read.others)
+        require(kept == told, f"{what}: a partition has two accounts")
         return ledger

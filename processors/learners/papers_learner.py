@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -20,6 +20,7 @@ class PapersLearner(Learner):
     """Learns P(action | context, feedback), and takes what it says for extreme by "two-state", "workshop" or "iclr"."""
 
     state_version: ClassVar[int] = 1
+    unsigned: ClassVar[Mapping[str, Sequence[int]]] = {"inverse_kinematics": (1, 2), "bandit": (1, 2)}
 
     @property
     def fewest_actions(self) -> int:

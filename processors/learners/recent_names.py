@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+from processors.wire.plain_state import Count, read_as, require
+
 
 class RecentNames:
     """Rows 0 to `size` - 1, given to keys as they come; what a key's row holds is void when the row is given anew.
@@ -40,8 +42,10 @@ class RecentNames:
 
     @classmethod
     def restore(cls, size: int, state: Sequence[Sequence[int]]) -> Self:
-        """Return the slots whose `state()` this is."""
-        slots = cls(size)
-        keys, rows, (slots.given_anew,) = state
+        """Return the slots whose `state()` this is. Raises `MalformedError` where it is none."""
+        slots, what = cls(size), "the names with a row"
+        keys, rows, (slots.given_anew,) = read_as(tuple[list[int], list[Count], tuple[Count]], state, what)
+        require(len(keys) <= size and len(keys) == len(set(keys)), f"{what}: {len(keys)} keys of {size} rows")
+        require(sorted(rows) == list(range(len(keys))), f"{what}: its rows are not the first {len(keys)}")
         slots._rows = dict(zip(keys, rows, strict=True))
         return slots

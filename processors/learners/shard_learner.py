@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +15,18 @@ from processors.learners.papers_learner import PapersLearner
 from processors.learners.shard_mixing import Contribution, Evidence, Means, Mixture
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
-from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
+from processors.wire.packed_arrays import packed, packed_rows, table_of, unpacked, unpacked_rows
+from processors.wire.plain_state import Count, read_as, require
 
 WEIGHTS: Final = Means(weights=[0], precision=1, largest=2)
+
+
+class OthersState(msgspec.Struct):
+    """What a shard's `state()` holds of the others."""
+
+    interactions: Count
+    tables: dict[str, Any]
+    totals: Any
 
 
 class ShardLearner(Learner):
@@ -82,10 +92,16 @@ class ShardLearner(Learner):
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
         """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot."""
         learner = super().restore(model, state)
-        others = state["others"]
-        learner._others_interactions = others["interactions"]
-        learner._others = {name: unpacked_rows(others["tables"][name]) for name in learner._others}
-        learner._others_totals = unpacked(others["totals"])[: learner.totals]
+        what = f"the state of model {model.name!r}, of the other shards"
+        others = read_as(OthersState, state.get("others"), what)
+        learner._others_interactions = others.interactions
+        learner._others = {
+            name: unpacked_rows(table_of(others.tables, name, what), table.shape, f"{what}, table {name}")
+            for name, table in learner._others.items()
+        }
+        totals = unpacked(others.totals, np.float64, (None,), f"{what}, totals")[: learner.totals]
+        require(len(totals) == learner.totals, f"{what}, totals: there are {len(totals)}")
+        learner._others_totals = totals
         return learner
 
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +30,8 @@ from processors.learners import leaking_signals, reward_decoding, reward_rules, 
 from processors.models.config import ModelConfig
 from processors.models.signal_reduction import reduced_signal
 from processors.wire.envelopes import Envelope
-from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
+from processors.wire.packed_arrays import packed, packed_rows, unpacked_rows
+from processors.wire.plain_state import Count, read_as, require
 
 MOST_KNOWN: Final = 100_000
 """Signals of which it is kept that nothing has to be done about them."""
@@ -70,6 +72,19 @@ class Read:
     places: list[int] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     quantiles: NDArray[np.float64] = field(default_factory=lambda: NO_VALUES)
+
+
+class ReadingState(msgspec.Struct):
+    """What `SignalReading.state` holds; the arrays are checked by whom they belong to."""
+
+    watched: list[str]
+    played: Count
+    quantiles: Any
+    sums: Any
+    counts: Any
+    value_counts: Any
+    found: Any
+    pace: Any
 
 
 class SignalReading:
@@ -254,17 +269,18 @@ class SignalReading:
 
     @classmethod
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
-        """Return what goes on as the one whose `state()` this is, to the byte."""
-        reading = cls(model, learns_values=True)
-        reading._watched = list(state["watched"])
-        reading._played = state["played"]
-        reading._quantiles = unpacked_rows(state["quantiles"])
-        reading._leaks = (
-            unpacked(state["sums"]),
-            unpacked_rows(state["counts"]),
-            unpacked_rows(state["value_counts"]),
-            unpacked(state["found"]),
-            unpacked(state["pace"]),
+        """Return what goes on as the one whose `state()` this is, to the byte. Raises `MalformedError`."""
+        reading, what = cls(model, learns_values=True), f"the state of model {model.name!r}, its reading of signals"
+        read = read_as(ReadingState, state, what)
+        most = leaking_signals.MOST_SIGNALS
+        unique = len(set(read.watched)) == len(read.watched) <= most
+        require(unique, f"{what}: {len(read.watched)} watched signals, where {most} different ones may be")
+        reading._watched, reading._played = read.watched, read.played
+        shape = (value_quantiles.SIGNALS, value_quantiles.COLUMNS)
+        unsigned = (value_quantiles.COUNT, value_quantiles.DEVIATION)
+        reading._quantiles = unpacked_rows(read.quantiles, shape, f"{what}, quantiles", unsigned=unsigned)
+        reading._leaks = leaking_signals.restored(
+            read.sums, read.counts, read.value_counts, read.found, read.pace, what
         )
         reading._take_out()
         return reading

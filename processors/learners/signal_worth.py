@@ -30,8 +30,9 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +41,7 @@ from groundswell.worth import Worth, WorthDoubt
 from processors.learners import reward_rules, three_state
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed, unpacked
+from processors.wire.plain_state import Amount, Count, read_as, require
 
 BLOCK: Final = 250
 """Plays between two fadings."""
@@ -81,6 +83,24 @@ class Block:
     probabilities: list[Sequence[float]] = field(default_factory=list)
     uninformed: list[bool] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+
+
+Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0 + 1e-9)]
+"""Up to the last bits of a sum."""
+
+
+class WorthState(msgspec.Struct):
+    """What `SignalWorth.state` holds; the sums are checked by how many signals and segments there are."""
+
+    blocks: Count
+    definite: bool
+    off: Annotated[float, msgspec.Meta(ge=0.0, le=OFF_WITHOUT_NONE)]
+    signals: list[tuple[str, Count]]
+    segments: list[str]
+    sums: Any
+    block: tuple[
+        list[str], list[str | None], list[tuple[Probability, Probability, Probability]], list[bool], list[Amount]
+    ]
 
 
 class SignalWorth:
@@ -250,7 +270,7 @@ class SignalWorth:
             ((segment, signal), self._sums[row, column])
             for signal, row in self._signals.items()
             for segment, column in columns
-            if self._sums[row, column, WEIGHT] > 0.0
+            if self._sums[row, column, SQUARED] > 0.0  # which fades to nothing before the weight does
         ]
 
     def _worth(
@@ -320,14 +340,23 @@ class SignalWorth:
 
     @classmethod
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
-        """Return one that goes on as the one whose `state()` this is, to the bit."""
-        found = cls(model)
-        found._blocks, found._definite, found._off = state["blocks"], state["definite"], state["off"]
-        found._signals = dict(state["signals"])
-        found._segments = {segment: number + 1 for number, segment in enumerate(state["segments"])}
-        found._sums = np.zeros((MOST_SIGNALS, len(found._segments) + 1, SUMS))
-        found._sums[: len(found._signals)] = unpacked(state["sums"])
-        found._block = Block(*(list(column) for column in state["block"]))
+        """Return one that goes on as the one whose `state()` this is, to the bit. Raises `MalformedError`."""
+        found, what = cls(model), f"what the signals of model {model.name!r} are worth"
+        read = read_as(WorthState, state, what)
+        found._blocks, found._definite, found._off = read.blocks, read.definite, read.off
+        found._signals = dict(read.signals)
+        found._segments = {segment: number + 1 for number, segment in enumerate(read.segments)}
+        count, segments = len(read.signals), len(read.segments)
+        one_row_each = len(found._signals) == count <= MOST_SIGNALS
+        one_row_each = one_row_each and sorted(found._signals.values()) == list(range(count))
+        require(one_row_each, f"{what}: its {count} signals have not a row each")
+        require(len(found._segments) == segments <= MOST_SEGMENTS, f"{what}: its {segments} segments are not different")
+        sums = unpacked(read.sums, np.float64, (count, segments + 1, SUMS), f"{what}, sums", signed=False)
+        found._sums = np.zeros((MOST_SIGNALS, segments + 1, SUMS))
+        found._sums[:count] = sums
+        found._block = Block(*read.block[:2], list(read.block[2]), *read.block[3:])
+        plays = [len(column) for column in read.block]
+        require(len(set(plays)) == 1 and plays[0] < BLOCK, f"{what}: its last plays are not whole")
         return found
 
 

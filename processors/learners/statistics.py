@@ -8,6 +8,8 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
+from processors.wire.plain_state import Amount, Count, Finite
+
 UNKNOWN: Final = "unknown"
 STATES: Final = ("-1", "0", "1", UNKNOWN)
 """The inferred states by which everything is counted."""
@@ -33,19 +35,19 @@ class Statistics(Struct):
     it not sure enough. P of a first-ranked action is at least 1/K, so that no single term is large.
     """
 
-    learned: int = 0
-    skipped: int = 0
-    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
-    definitely_negative: int = 0
-    ik_log_loss: float = 0.0
-    prior_log_loss: float = 0.0
-    ik_correct: float = 0.0
-    prior_correct: float = 0.0
-    ik_calibration: float = 0.0
-    weights: float = 0.0
-    squared_weights: float = 0.0
-    largest_weight: float = 0.0
-    extreme_weights: float = 0.0
+    learned: Count = 0
+    skipped: Count = 0
+    states: dict[str, Count] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
+    definitely_negative: Count = 0
+    ik_log_loss: Finite = 0.0
+    prior_log_loss: Amount = 0.0
+    ik_correct: Amount = 0.0
+    prior_correct: Amount = 0.0
+    ik_calibration: Amount = 0.0
+    weights: Amount = 0.0
+    squared_weights: Amount = 0.0
+    largest_weight: Amount = 0.0
+    extreme_weights: Amount = 0.0
 
     @classmethod
     def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:

@@ -17,12 +17,12 @@ from groundswell.features import action_features, context_features, crossed, has
 from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interaction_records import Stretch
 from processors.learners import kernel_columns, reward_decoding, reward_rules, running_totals
-from processors.learners.learner import StateError
 from processors.learners.papers_learner import PapersLearner
 from processors.learners.signal_reading import Read
-from processors.learners.stock_models import build_classifier, build_regressor
-from processors.learners.stock_state import from_plain, to_plain
+from processors.learners.stock_models import build_classifier, build_regressor, restored_estimator
+from processors.learners.stock_state import to_plain
 from processors.models.config import BanditConfig, ModelConfig, StockEstimator
+from processors.wire.plain_state import StateError
 
 CLASSIFIER = StockEstimator.model_validate(
     {
@@ -124,13 +124,13 @@ class StockLearner(PapersLearner):
     def restore(cls, model: ModelConfig, state: Mapping[str, Any]) -> Self:
         """Return a learner that continues as the one whose `state()` this is. Raises `StateError` if it cannot."""
         learner = super().restore(model, state)
-        if state["river"] != RIVER_VERSION:
+        if state.get("river") != RIVER_VERSION:
             raise StateError(
-                f"the estimators of model {model.name!r} were written by River {state['river']}, this is "
+                f"the estimators of model {model.name!r} were written by River {state.get('river')}, this is "
                 f"{RIVER_VERSION}: install that version, or give the model a new name"
             )
-        learner._classifier = from_plain(state["classifier"])
-        learner._regressor = from_plain(state["regressor"])
+        learner._classifier = restored_estimator(state.get("classifier"), learner._classifier, "a")
+        learner._regressor = restored_estimator(state.get("regressor"), learner._regressor, 1.0)
         return learner
 
     def _feedback_features(self, context: Mapping[str, FeatureValue], signal: str) -> Features:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Hashable
 from importlib import import_module
 from typing import Any
 
 from river import base, multiclass
 
-from processors.learners.stock_state import UnplainError, plain_copy
+from processors.learners.stock_state import UnplainError, from_plain, plain_copy
 from processors.models.config import StockEstimator
+from processors.wire.plain_state import MalformedError, require
 
 SAMPLE: dict[Hashable, Any] = {1: 1.0, 2: 0.5}
 
@@ -55,6 +57,24 @@ def build_regressor(config: StockEstimator) -> Any:
         )
     _check_plain(config, tried)
     return model
+
+
+def restored_estimator(plain: Any, built: Any, target: object) -> Any:
+    """Return the estimator whose `to_plain` this is, and which was configured as `built` is.
+
+    A copy of it is tried on the sample with this target. Raises `MalformedError` where it is another or does not serve.
+    """
+    made, tried = from_plain(plain), from_plain(plain)
+    named = f"{type(built).__module__}.{type(built).__qualname__}"
+    require(type(made) is type(built), f"an estimator's state: it is a {type(made).__qualname__}, not a {named}")
+    try:
+        tried.learn_one(SAMPLE, target, w=1.0)
+        predicted = tried.predict_proba_one(SAMPLE) if isinstance(built, base.Classifier) else tried.weights
+        numbers = [float(value) for value in dict(predicted).values()]
+    except Exception as error:  # whatever comes of attributes that are something else
+        raise MalformedError(f"an estimator's state: as {named} it fails: {type(error).__name__}: {error}") from error
+    require(all(map(math.isfinite, numbers)), f"an estimator's state: as {named} it predicts what is no number")
+    return made
 
 
 def _built(config: StockEstimator) -> Any:

@@ -1,14 +1,15 @@
 """The state of stock River models as plain values: exact, and without pickle.
 
-Only objects of River's own classes, plain values and a few containers are written; to read them back, their classes
-are imported, made empty and given their attributes. Nothing else is imported and nothing is called.
+Only objects of River's own classes, plain values and a few containers are written; to read them back, they are made
+empty and given their attributes. Nothing is imported for it and nothing is called: a class that a state names has to be
+one that River itself defines under that name, and that the configured estimator has brought in.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter, defaultdict, deque
-from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -16,7 +17,8 @@ import msgspec
 import numpy as np
 from river.utils import VectorDict
 
-from processors.wire.packed_arrays import packed, unpacked
+from processors.wire.packed_arrays import packed, unpacked_numbers
+from processors.wire.plain_state import MalformedError, require
 
 FACTORIES: dict[str, type] = {"float": float, "int": int, "dict": dict, "list": list}
 
@@ -34,8 +36,11 @@ def to_plain(model: object) -> list[Any]:
 
 
 def from_plain(value: list[Any]) -> Any:
-    """Return the model whose `to_plain` this is."""
-    return _Reader().read(value)
+    """Return the model whose `to_plain` this is. Raises `MalformedError` where it is that of none."""
+    try:
+        return _Reader().read(value)
+    except (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise MalformedError(f"an estimator's state: {type(error).__name__}: {error}") from error
 
 
 class _Writer:
@@ -98,7 +103,7 @@ class _Reader:
         elif kind == "again":
             made = self._met[content]
         elif kind == "array":
-            made = unpacked(content)
+            made = unpacked_numbers(content, "an array of an estimator")
             self._met.append(made)
         elif kind == "random":
             made = Random()
@@ -110,6 +115,8 @@ class _Reader:
             made = self._read_items(kind, content, *more)
         elif kind != "plain":
             made = self._read_mapping(kind, content, *more)
+        elif not (content is None or isinstance(content, bool | int | float | str | bytes)):
+            raise MalformedError(f"an estimator's state: {type(content).__name__} where a plain value has to be")
         return made
 
     def _read_mapping(self, kind: str, pairs: list[Any], factory: str | None = None) -> Any:
@@ -118,6 +125,9 @@ class _Reader:
         self._met.append(empty)
         for key, item in pairs:
             empty[self.read(key)] = self.read(item)
+        if kind in {"Counter", "VectorDict"} or factory in {"float", "int"}:
+            numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in empty.values())
+            require(numbers, f"an estimator's state: a {kind} of numbers holds what is none")
         return empty
 
     def _read_items(self, kind: str, content: list[Any], bound: int | None = None) -> Any:
@@ -129,17 +139,23 @@ class _Reader:
         return items
 
     def _read_object(self, module: str, name: str, pairs: list[Any]) -> Any:
-        if not module.startswith("river."):
-            raise UnplainError(f"a state that names {module}.{name}: only River's own classes are read")
-        found: Any = sys.modules.get(module) or import_module(module)
+        found: Any = sys.modules.get(module) if module.startswith("river.") else None
         for part in name.split("."):
-            found = getattr(found, part)
-        if not isinstance(found, type):
-            raise UnplainError(f"a state that names {module}.{name}, which is not a class")
+            found = getattr(found, part, None)
+        # What a module of River has imported from elsewhere is named there, too.
+        if not isinstance(found, type) or (found.__module__, found.__qualname__) != (module, name):
+            raise MalformedError(
+                f"an estimator's state names {module[:100]}.{name[:100]}: only River's own classes are read"
+            )
         made: Any = object.__new__(found)
         self._met.append(made)
         for key, item in pairs:
-            made.__dict__[self.read(key)] = self.read(item)
+            attribute = self.read(key)
+            if not isinstance(attribute, str):
+                raise MalformedError(
+                    f"an estimator's state: {type(attribute).__name__} where an attribute's name has to be"
+                )
+            made.__dict__[attribute] = self.read(item)
         return made
 
 

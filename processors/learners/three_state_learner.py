@@ -26,7 +26,7 @@ from processors.learners.learner import Learner
 from processors.learners.signal_reading import Read, SignalReading
 from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
-from processors.wire.packed_arrays import packed_rows, unpacked_rows
+from processors.wire.packed_arrays import packed_rows
 
 DOUBTS: Final[Mapping[float, Doubt | None]] = {
     three_state.SURE: None,
@@ -47,6 +47,10 @@ class ThreeStateLearner(Learner):
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
     learns_values: ClassVar[bool] = True
+    unsigned: ClassVar[Mapping[str, Sequence[int]]] = {
+        "bandit": (three_state.SEEN, three_state.LARGEST, three_state.BETTER, three_state.WORSE),
+        "signals": range(three_state.SLOPES, three_state.WEIGHT + 1),
+    }
 
     def __init__(self, model: ModelConfig) -> None:
         super().__init__(model)
@@ -149,5 +153,5 @@ class ThreeStateLearner(Learner):
         if "reading" in state:
             learner._reading = SignalReading.restore(model, state["reading"])
         if "doubtful" in state:
-            learner._doubtful = unpacked_rows(state["doubtful"])
+            learner._doubtful = doubtful_contexts.restored(state["doubtful"])
         return learner

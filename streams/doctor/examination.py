@@ -18,14 +18,14 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
 from groundswell import policy
-from groundswell.chunks import assemble
+from groundswell.chunks import ManifestError, assemble
 from groundswell.events import Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from processors.admission.event_records import Admission, Refusal
-from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
 from processors.wire.envelopes import UNREADABLE
+from processors.wire.plain_state import MalformedError, StateError
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
@@ -276,7 +276,7 @@ class _Examination:
             checkpoint = stored.checkpoint
             for name in sorted(checkpoint.models.keys() & self._settings.models.keys()):
                 restored_learner(self._settings.models[name], checkpoint.models[name])
-        except CheckpointError as error:
+        except (CheckpointError, MalformedError) as error:
             yield failed(check, str(error), again)
         except (StateError, EstimatorError) as error:
             yield failed(check, str(error), "a worker with this configuration would not start")
@@ -294,13 +294,13 @@ class _Examination:
         records = self._logs.newest(self._settings.topics.policies, 0)
         values = _values(records)
         for name in self._settings.models:
-            check, value = f"policy of {name}", assemble(name.encode(), values)[0]
+            check = f"policy of {name}"
             if name.encode() not in records:
                 yield warned(check, "none has been published", "nothing, if nothing has been learned yet")
                 continue
             try:
-                snapshot = policy.decode(value or b"")
-            except PolicyError as error:
+                snapshot = policy.decode(assemble(name.encode(), values)[0] or b"")
+            except (ManifestError, PolicyError) as error:
                 yield failed(check, str(error), "wait for the next one; if it stays, see who else writes the topic")
             else:
                 yield passed(check, f"version {snapshot.version}, {self._age(records[name.encode()]) / 1000:.0f} s old")

@@ -1,8 +1,8 @@
-"""Reads a compacted topic's partition to its end, outside of any group."""
+"""Reads a compacted topic's partition to its end, and asks where logs end, outside of any group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -27,5 +27,16 @@ async def read_newest(
                 if wanted(record.key):
                     newest[record.key] = record.value
         return newest
+    finally:
+        await consumer.stop()
+
+
+async def log_ends(kafka: KafkaSettings, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Return the next offset of each of these partitions, which have to exist."""
+    consumer = AIOKafkaConsumer(**connection_arguments(kafka), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {tp.partition: end for tp, end in ends.items()}
     finally:
         await consumer.stop()

@@ -66,6 +66,10 @@ class LearningMetrics:
         """Count a record that could not be learned from."""
         self._metrics.dead_letters.labels(topic, reason).inc()
 
+    def disbelieved(self, topic: str) -> None:
+        """Count what lies on an internal topic and is not what a worker writes."""
+        self._metrics.disbelieved.labels(topic).inc()
+
     def follow(self, partition: int, model: str, statistics: Statistics) -> None:
         """Begin with a model's learner on a partition, whose history so far is `statistics`."""
         self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)

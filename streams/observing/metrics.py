@@ -150,6 +150,12 @@ class Metrics:
         self.relearned = counter(
             "groundswell_repeated_interactions", "interactions that had been learned before, and were not learned again"
         )
+        self.disbelieved = counter(
+            "groundswell_disbelieved",
+            "records of checkpoints and policies, or parts of them, that were not believed: they are not what a worker "
+            "writes",
+            ["topic"],
+        )
         self.reward_delay = bulk_histogram(
             "groundswell_reward_delay_seconds",
             "from the end of an impression's window (wait and grace) to its reward being acknowledged; deferred "

@@ -79,7 +79,7 @@ class ModelPasts:
         try:
             kept = msgspec.json.decode(value, type=Kept)
             past = BoundedHistory[Point].of(kept.interval, [(point.at / 1000, point) for point in kept.points])
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             LOG.warning("the past of a model cannot be read, and begins anew", model=model, reason=str(error))
             return
         known = self.points(model)

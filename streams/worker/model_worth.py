@@ -12,6 +12,7 @@ from processors.learners.signal_reading import Leak
 from processors.learners.signal_worth import SignalWorth
 from processors.learners.value_quantiles import bucket_names
 from processors.models.config import ModelConfig
+from processors.wire.plain_state import require
 from streams.observing.context_segments import Segments
 from streams.settings import SegmentSettings
 
@@ -23,7 +24,7 @@ class ModelWorth:
         """Go on from what a checkpoint has, unless segments were values of another feature then."""
         self._model = model
         self._feature = None if settings is None else settings.feature
-        if state is not None and state["feature"] == self._feature:
+        if state is not None and feature_of(state) == self._feature:
             self._worth = SignalWorth.restore(model, state)
         else:
             self._worth = SignalWorth(model)
@@ -54,7 +55,7 @@ class ModelWorth:
         left_out = {
             name for signal, leak in leaking.items() if leak.left_out for name in (signal, *bucket_names(signal))
         }
-        same = [SignalWorth.restore(self._model, one) for one in others if one["feature"] == self._feature]
+        same = [SignalWorth.restore(self._model, one) for one in others if feature_of(one) == self._feature]
         rows, further = self._worth.rows(same, left_out)
         return WorthTable(
             model=self._model.name, interactions=interactions, feature=self._feature, rows=rows, further=further
@@ -63,3 +64,18 @@ class ModelWorth:
     def state(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {"feature": self._feature, **self._worth.state()}
+
+
+def checked_worth(model: ModelConfig, state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a state, from which `ModelWorth` can go on. Raises `MalformedError` where it cannot."""
+    feature_of(state), SignalWorth.restore(model, state)
+    return state
+
+
+def feature_of(state: Mapping[str, Any]) -> str | None:
+    """Return the feature whose values were the segments of a state. Raises `MalformedError` where it names none."""
+    feature = state.get("feature")
+    require(
+        "feature" in state and isinstance(feature, str | None), "what signals are worth: its segments are of nothing"
+    )
+    return feature

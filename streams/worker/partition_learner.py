@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from groundswell import policy
-from groundswell.chunks import split, used_slot
+from groundswell.chunks import ManifestError, split, used_slot
 from groundswell.worth import WorthTable
 from processors.admission.event_records import Refusal
 from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
@@ -27,6 +27,7 @@ from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.wire.log_records import LogRecord, parts
+from processors.wire.plain_state import MalformedError, require
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.kafka.record_batches import Cursor, RecordBatch
@@ -98,7 +99,7 @@ class PartitionLearner:
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
         self._taken_in: dict[str, Sequence[Contribution]] = {}
-        self._policy_slots = {name: used_slot(policies.get(name.encode())) for name in wiring.settings.models}
+        self._policy_slots = {name: self._used_slot(name, policies) for name in wiring.settings.models}
         self._lineages: dict[str, str] = {}
         self._slot = 0
         self.interactions = Cursor(0)
@@ -109,7 +110,10 @@ class PartitionLearner:
             raise CheckpointError(f"partition {partition}: {error}") from error
         if stored is not None:
             self._slot = stored.slot
-            self._restore(stored.checkpoint)
+            try:
+                self._restore(stored.checkpoint)
+            except MalformedError as error:
+                raise CheckpointError(f"partition {partition}: {checkpoints.wrong_contents(error)}") from error
         for name in self._learners:
             if self._publishes(name) and (past := checkpoint.get(past_key(name))):
                 self._metrics.pasts.restore(name, past)
@@ -117,6 +121,25 @@ class PartitionLearner:
         self._unsaved_since: float | None = None
         self._seconds_to_encode = 0.0
         self._steps = WholeSteps()
+
+    def _used_slot(self, model: str, policies: Mapping[bytes, bytes | None]) -> int:
+        """Return the slot of the published policy of a model; of one that nobody can read nothing has to be spared."""
+        try:
+            return used_slot(policies.get(model.encode()))
+        except ManifestError as error:
+            topic = self._settings.topics.policies
+            LOG.warning("no policy, and not written by a worker: the next one replaces it", model=model, why=str(error))
+            self._metrics.disbelieved(topic)
+            return 0
+
+    def unlearnable(self, ends: Mapping[int, int], topic: str) -> str | None:
+        """Return what was learned beyond the ends of the log of impressions, or None (see `Ledger.beyond`)."""
+        return self._ledger.beyond(ends, topic)
+
+    @property
+    def ledger_partitions(self) -> frozenset[int]:
+        """The partitions of impressions of which anything was learned."""
+        return self._ledger.partitions
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         refuse_another(self._settings.topics.interactions, checkpoint.interactions_topic, self._interactions_topic)
@@ -128,11 +151,22 @@ class PartitionLearner:
         for name, state in checkpoint.models.items():
             if name in self._settings.models:
                 self._add(name, restored_learner(self._settings.models[name], state))
-                publication = self._publications[name]
+                publication = self._checked_publication(name)
                 if self._publishes(name):
                     self._metrics.restored(name, publication.version, publication.published_at)
             else:
                 self._unconfigured[name] = state
+
+    def _checked_publication(self, name: str) -> Publication:
+        """Return where a restored model is with publishing. Raises `MalformedError` where it cannot be there."""
+        learner, publication, what = self._learners[name], self._publications[name], f"the publication of {name!r}"
+        included, due = learner.interactions_included, publication.due
+        require(due > included, f"{what}: the next one is due at {due}, and {included} interactions are included")
+        # Versions of shards count what others learned, who may have begun anew.
+        ahead = self._settings.models[name].sharded_by is None and publication.version > learner.version
+        require(not ahead, f"{what}: version {publication.version} of {included} interactions")
+        require((publication.parent or 0) <= publication.version, f"{what}: it comes before its parent")
+        return publication
 
     @property
     def policy_versions(self) -> dict[str, int]:

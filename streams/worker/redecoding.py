@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from groundswell import __version__, policy
-from groundswell.chunks import assemble, split
+from groundswell.chunks import ManifestError, assemble, split
 from groundswell.policy import PolicyError, PolicySnapshot
 from processors.admission.interaction_records import InteractionReader, Stretch, contexts
 from processors.learners.learner_choice import learner_for
@@ -142,9 +142,13 @@ class _Again:
         """Return the checkpoint with the model's learner replaced; all else is as it was."""
         old, name, state = self._checkpoint, self._model.name, self._learner.state()
         # Versions of its policy go on from where they were: apps pass over one that is older than theirs.
-        state["interactions_included"] = max(self.result.before, self.result.learned)
+        included = max(self.result.before, self.result.learned)
+        state["interactions_included"] = included
+        publication = old.publications[name]
+        due = max(publication.due, included + 1)
         return msgspec.structs.replace(
             old,
+            publications={**old.publications, name: msgspec.structs.replace(publication, due=due)},
             models={**old.models, name: state},
             worths={**old.worths, name: self._worth.state()},
             lineages={**old.lineages, name: self.result.lineage},
@@ -153,10 +157,10 @@ class _Again:
 
 def _published(logs: TopicInspector, topic: str, name: str) -> PolicySnapshot | None:
     """Return the newest policy of a model, None where there is none that can be read."""
-    content, _ = assemble(name.encode(), {key: one.value for key, one in logs.newest(topic, 0).items()})
     try:
+        content, _ = assemble(name.encode(), {key: one.value for key, one in logs.newest(topic, 0).items()})
         return None if content is None else policy.decode(content)
-    except PolicyError:
+    except (ManifestError, PolicyError):
         return None
 
 

@@ -15,15 +15,16 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from processors.learners.learner import StateError
 from processors.learners.learner_choice import restored_learner
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
+from processors.wire.plain_state import StateError
 from state import checkpoints
 from state.checkpoints import CheckpointError, IncompleteError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
+from streams.worker.model_worth import checked_worth
 from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
@@ -49,7 +50,7 @@ class ShardExchange:
         self._models = {name: model for name, model in app.settings.models.items() if model.sharded_by is not None}
         self._newest: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         self._contributions: dict[int, dict[str, Contribution]] = {}
-        self._worths: dict[int, dict[str, dict[str, Any]]] = {}
+        self._worths: dict[int, dict[str, Mapping[str, Any]]] = {}
         self._changed: set[int] = set()
         self._next = 0.0
 
@@ -86,13 +87,13 @@ class ShardExchange:
             except IncompleteError:
                 continue  # the rest of it comes
             except CheckpointError as error:
-                LOG.warning("what it contributed before still counts", partition=partition, why=str(error))
+                self._disbelieve("what it contributed before still counts", partition, error)
                 continue
             if stored is None:
                 result[partition], self._worths[partition] = {}, {}  # deleted: that partition learns anew
             else:
                 result[partition] = self._contributed(partition, stored.checkpoint)
-                self._worths[partition] = stored.checkpoint.worths
+                self._worths[partition] = self._worth_told(partition, stored.checkpoint)
         return result
 
     def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:
@@ -102,8 +103,22 @@ class ShardExchange:
                 try:
                     contributed[name] = _contribution(model, checkpoint.models[name])
                 except StateError as error:
-                    LOG.warning("not mixed in", model=name, partition=partition, why=str(error))
+                    self._disbelieve("not mixed in", partition, error, model=name)
         return contributed
+
+    def _worth_told(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Mapping[str, Any]]:
+        told = {}
+        for name, model in self._models.items():
+            if name in checkpoint.worths:
+                try:
+                    told[name] = checked_worth(model, checkpoint.worths[name])
+                except StateError as error:
+                    self._disbelieve("what its signals are worth is not mixed in", partition, error, model=name)
+        return told
+
+    def _disbelieve(self, says: str, partition: int, why: Exception, **about: str) -> None:
+        self._app.learning.disbelieved(self._app.settings.topics.checkpoints)
+        LOG.warning(says, partition=partition, why=str(why), **about)
 
     async def _hand_out(self) -> None:
         """Give it to the learners of this worker, each under its lock."""

@@ -10,10 +10,12 @@ from typing import Any
 from faust.types import TP
 
 from groundswell.chunks import is_chunk
+from state.checkpoints import CheckpointError, wrong_contents
 from state.segment_table import SegmentTable
 from streams.kafka.batch_writer import BatchWriter
-from streams.kafka.compacted_reader import read_newest
+from streams.kafka.compacted_reader import log_ends, read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
+from streams.kafka.topics import NO_ID
 from streams.observing.conditions import Conditions
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.liveness import Liveness
@@ -111,9 +113,9 @@ class Groundswell(RecordBatchApp):
             async with held.learner_lock(partition):
                 if partition not in held.learners:
                     newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
-                    learner = held.learners[partition] = PartitionLearner(
-                        partition, self._learning_wiring, newest, policies
-                    )
+                    learner = PartitionLearner(partition, self._learning_wiring, newest, policies)
+                    await self._refuse_unlearnable(learner)
+                    held.learners[partition] = learner
                     LOG.info(
                         "learners restored",
                         partition=partition,
@@ -122,6 +124,14 @@ class Groundswell(RecordBatchApp):
                     )
                 positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
         return positions
+
+    async def _refuse_unlearnable(self, learner: PartitionLearner) -> None:
+        """Raise `CheckpointError` where what comes next would count as learned already, and nothing be learned."""
+        topics, partition = self.settings.topics, learner.partition
+        if learner.ledger_partitions:
+            ends = await log_ends(self.settings.kafka, topics.impressions, range(topics.event_partitions))
+            if why := learner.unlearnable(ends, self.topic_ids.get(topics.impressions, NO_ID)):
+                raise CheckpointError(f"partition {partition}: {wrong_contents(why)}")
 
     async def _published_policies(self) -> dict[bytes, bytes | None]:
         """Return the newest record of each model: a policy, or the manifest of one in chunks."""

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Features, Interaction, Reward
 from groundswell.policy import Policy, encode
-from processors.learners.learner import Learner, StateError
+from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.models.config import InverseKinematicsConfig, ModelConfig
+from processors.wire.plain_state import StateError
 from tests.unit.heartbeat import heartbeat_during
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
 

@@ -23,6 +23,7 @@ from processors.learners.stock_models import EstimatorError
 from processors.learners.stock_state import UnplainError, from_plain, plain_copy, to_plain
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
+from processors.wire.plain_state import StateError
 
 ACTIONS = [Action(f"a{number}") for number in range(5)]
 LOGISTIC = {
@@ -147,7 +148,7 @@ def test_nothing_but_river_is_named(path: str) -> None:
 
 
 def test_a_state_that_names_another_class_is_refused() -> None:
-    with pytest.raises(UnplainError, match="only River's own"):
+    with pytest.raises(StateError, match="only River's own"):
         from_plain(["object", "subprocess", "Popen", []])
 
 

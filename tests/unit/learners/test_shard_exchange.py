@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -20,16 +21,19 @@ from groundswell.policy import encode
 from processors.join.entries import Pending, ShownImpression
 from processors.join.written_interactions import shard_key
 from processors.learners import three_state
-from processors.learners.learner import StateError
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner, ThreeStateShard
 from processors.learners.shard_mixing import Contribution, Rows
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
+from processors.wire.plain_state import StateError
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY
+from streams.observing.learning_metrics import LearningMetrics
+from streams.observing.metrics import Metrics, samples
 from streams.settings import Settings
+from streams.worker.model_worth import ModelWorth
 from streams.worker.shard_exchange import ShardExchange
 from streams.worker.worker_app import Groundswell
 from tests.unit.rounds import ACTIONS, interaction, uniform_log
@@ -238,11 +242,32 @@ def test_four_shards_learn_what_people_enjoy(spread: Spread) -> None:
 @pytest.mark.parametrize("damaged", [b"groundswell-checkpoint", b"junk"])
 def test_a_checkpoint_that_cannot_be_read_leaves_what_its_partition_contributed_before(damaged: bytes) -> None:
     settings = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
-    exchange = ShardExchange(cast(Groundswell, SimpleNamespace(settings=settings)))
-    good = checkpoints.encode(
-        checkpoints.Checkpoint(9, Ledger().state(), {"feed": learned(LOG).state()}, {}, {"feed": {"a": 1}})
-    )
-    for partition, value in enumerate([good, damaged]):
-        exchange._newest[partition].update(split(CHECKPOINT_KEY, value, 0)[0])
+    metrics = Metrics()
+    app = SimpleNamespace(settings=settings, learning=LearningMetrics(metrics, {}))
+    exchange = ShardExchange(cast(Groundswell, app))
+    worth = ModelWorth(MODEL, None, None).state()
+    exchange._newest[0].update(split(CHECKPOINT_KEY, whole(learned(LOG).state(), worth), 0)[0])
+    exchange._newest[1].update(split(CHECKPOINT_KEY, damaged, 0)[0])
     assert [(partition, set(models)) for partition, models in exchange._read([0, 1]).items()] == [(0, {"feed"})]
-    assert exchange._worths == {0: {"feed": {"a": 1}}}
+    assert [(partition, set(models)) for partition, models in exchange._worths.items()] == [(0, {"feed"})]
+    assert sum(value for _, value in samples(metrics.disbelieved)) == 1
+
+
+def whole(state: Mapping[str, Any], worth: Mapping[str, Any]) -> bytes:
+    return checkpoints.encode(checkpoints.Checkpoint(9, Ledger().state(), {"feed": {**state}}, {}, {"feed": {**worth}}))
+
+
+def test_of_a_checkpoint_with_wrong_contents_only_what_is_right_is_mixed_in() -> None:
+    settings = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
+    metrics = Metrics()
+    exchange = ShardExchange(
+        cast(Groundswell, SimpleNamespace(settings=settings, learning=LearningMetrics(metrics, {})))
+    )
+    state, worth = learned(LOG).state(), ModelWorth(MODEL, None, None).state()
+    contents = [(state, {**worth, "signals": [["like", 49]]}), ({**state, "seen": b""}, worth)]
+    for partition, content in enumerate(contents):
+        exchange._newest[partition].update(split(CHECKPOINT_KEY, whole(*content), 0)[0])
+    found = exchange._read([0, 1])
+    assert {partition: set(models) for partition, models in found.items()} == {0: {"feed"}, 1: set()}
+    assert {partition: set(models) for partition, models in exchange._worths.items()} == {0: set(), 1: {"feed"}}
+    assert sum(value for _, value in samples(metrics.disbelieved)) == 2

@@ -26,12 +26,13 @@ from groundswell.policy import Policy, PolicyError
 from processors.admission.event_records import Admission
 from processors.admission.interaction_records import InteractionReader
 from processors.join.entries import ObservedFeedback, ShownImpression
-from processors.learners.learner import Learner, StateError
+from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_envelope, decode_interaction
+from processors.wire.plain_state import StateError
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint
 from streams.app import create_app
