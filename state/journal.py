@@ -8,6 +8,7 @@ on restore, and its input is read again.
 from __future__ import annotations
 
 import secrets
+import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
@@ -15,12 +16,14 @@ from operator import itemgetter
 from struct import Struct
 from typing import TypeVar, cast
 
+import msgspec
+
 from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.join.fold import Join
 from processors.join.timed_entries import TimedEntries
-from state.segment_table import MARK_WINDOW, Key, Mark, Rows, Segment, SegmentStore
+from state.segment_table import MARK_WINDOW, JournalError, Key, Mark, Rows, Segment, SegmentStore, unpacked
 from state.spill import Spill
 
 MAX_SEGMENT_BYTES = 500_000
@@ -68,7 +71,16 @@ class JoinJournal:
         self._forgotten_before: int | None = None
 
     def restore(self, join: Join) -> Mark:
-        """Refold into an empty join what the newest mark vouches for; return that mark."""
+        """Refold into an empty join what the newest mark vouches for; return that mark. Raises `JournalError`."""
+        try:
+            return self._restored(join)
+        except (msgspec.MsgspecError, struct.error, KeyError, TypeError, ValueError) as error:
+            raise JournalError(
+                f"partition {self._partition}: what waits cannot be restored: the changelog holds what is no "
+                f"impression and no feedback ({type(error).__name__}: {error}). See who may write there"
+            ) from error
+
+    def _restored(self, join: Join) -> Mark:
         marks = self._marks
         if marks:
             self._mark = max(marks.values(), key=_newness)
@@ -85,11 +97,12 @@ class JoinJournal:
         evicted: dict[int, int] = {}
         spent: set[int] = set()
         put_aside: Callable[[bytes], bytes | Payload] = bytes if self._spill is None else self._spill.put
-        for key, segment in self._segments:
+        for key, value in self._segments:
             _, window, writer, number = key
             self._windows[window].append(key)
             if number < mark.writers.get(writer, 0):
-                impressions += [(offset, at, put_aside(value)) for offset, at, value in segment.impressions]
+                segment = unpacked(key, value)
+                impressions += [(offset, at, put_aside(shown)) for offset, at, shown in segment.impressions]
                 feedback += segment.feedback
                 held += segment.held
                 early += segment.early

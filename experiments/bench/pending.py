@@ -21,7 +21,7 @@ from processors.join.config import JoinConfig
 from processors.join.entries import ShownImpression
 from processors.join.fold import Join
 from state.journal import JoinJournal
-from state.segment_table import MARK_WINDOW, Key, Mark, Segment, packed, unpacked
+from state.segment_table import MARK_WINDOW, Key, Mark, Segment, packed
 
 STRETCH: Final = 4_000
 """Records of one topic that are folded at once: what a worker reads when there is much to read."""
@@ -40,10 +40,9 @@ class PackedSegments:
         """Return the marks by writer."""
         return dict(self._marks)
 
-    def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
-        """Yield the segments."""
-        for key, value in self.kept.items():
-            yield key, unpacked(value)
+    def segments(self, partition: int) -> Iterator[tuple[Key, bytes]]:
+        """Return the segments, packed."""
+        return iter(self.kept.items())
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         """Keep a segment."""

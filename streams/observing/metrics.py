@@ -152,8 +152,8 @@ class Metrics:
         )
         self.disbelieved = counter(
             "groundswell_disbelieved",
-            "records of checkpoints and policies, or parts of them, that were not believed: they are not what a worker "
-            "writes",
+            "records of checkpoints, policies and the changelog, or parts of them, that were not believed: they are "
+            "not what a worker writes",
             ["topic"],
         )
         self.reward_delay = bulk_histogram(

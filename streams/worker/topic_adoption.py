@@ -32,7 +32,7 @@ from processors.join.fold import Join
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint, Stored
 from state.journal import JoinJournal
-from state.segment_table import MARK_WINDOW, Key, Mark, Segment, decode_mark, encode_mark, packed, unpacked
+from state.segment_table import MARK_WINDOW, Key, Mark, Segment, as_key, decode_mark, encode_mark, packed
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.security import connection_arguments
@@ -82,18 +82,23 @@ class ChangelogSegments:
         self._values: dict[Key, bytes] = {}
         for name, value in newest.items():
             if value is not None:
-                partition, window, by, number = json.loads(name)
-                self._values[partition, window, by, number] = value
+                try:
+                    key = as_key(json.loads(name))
+                except ValueError:
+                    continue
+                if key is not None:
+                    self._values[key] = value
 
     def marks(self, partition: int) -> dict[str, Mark]:
         """Return the marks of a partition by writer."""
         found = [key for key in self._values if key[0] == partition and key[1] == MARK_WINDOW]
-        return {key[2]: decode_mark(self._values[key]) for key in found}
+        return {key[2]: decode_mark(key, self._values[key]) for key in found}
 
-    def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
-        """Return the segments of a partition, in no order."""
-        found = [key for key in self._values if key[0] == partition and key[1] != MARK_WINDOW]
-        return ((key, unpacked(self._values[key])) for key in found)
+    def segments(self, partition: int) -> Iterator[tuple[Key, bytes]]:
+        """Return the segments of a partition, in no order, packed."""
+        return iter(
+            [(key, value) for key, value in self._values.items() if key[0] == partition and key[1] != MARK_WINDOW]
+        )
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         """Write a segment."""

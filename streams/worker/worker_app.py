@@ -12,6 +12,7 @@ from faust.types import TP
 from groundswell.chunks import is_chunk
 from state.checkpoints import CheckpointError, wrong_contents
 from state.segment_table import SegmentTable
+from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import log_ends, read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
@@ -94,6 +95,7 @@ class Groundswell(RecordBatchApp):
         held.keep_only(assignment, topics)
         event_partitions = sorted(tp.partition for tp in assignment if tp.topic == topics.impressions)
         self._table.keep_only(event_partitions)
+        self._say_disbelieved()
         for partition in event_partitions:
             async with held.join_lock(partition):
                 join = PartitionJoin(partition, self._join_wiring)
@@ -124,6 +126,14 @@ class Groundswell(RecordBatchApp):
                     )
                 positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
         return positions
+
+    def _say_disbelieved(self) -> None:
+        """Count what lies on the changelog and no worker can have written there."""
+        count, self._table.disbelieved = self._table.disbelieved, 0
+        if count:
+            topic = changelog_topic(self.settings.kafka)
+            self.metrics.disbelieved.labels(topic).inc(count)
+            LOG.warning("records that no worker can have written were passed over", topic=topic, count=count)
 
     async def _refuse_unlearnable(self, learner: PartitionLearner) -> None:
         """Raise `CheckpointError` where what comes next would count as learned already, and nothing be learned."""

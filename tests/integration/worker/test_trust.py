@@ -67,3 +67,29 @@ def test_line_16_a_malformed_manifest_on_policies_ends_no_worker(tmp_path: Path,
         day.ends()
         worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
         worker.until(lambda: worker.metric("groundswell_policy_version") == len(day.expected), "the last policy")
+
+
+def test_what_no_worker_can_have_written_on_the_changelog_ends_no_worker(tmp_path: Path, servers: str) -> None:
+    apps, day, changelog = Apps(servers), Day(servers), "groundswell-pending-changelog"
+    for key in (b"[1", b'"x"', b"{}", b"\xff", b'[0,5,"w"]', b'[0,5,"w",-1]', b'[1,5,"w",0]'):
+        apps.send_bytes(changelog, key, b"junk", partition=0)
+    apps.send_bytes(changelog, b'[0,5,"stranger",0]', b"no segment, and vouched for by no mark", partition=0)
+    apps.flush()
+    with RunningWorker(tmp_path, servers) as worker:
+        assert worker.metric("groundswell_disbelieved_total", topic=changelog) > 0
+        day.goes_on(20)
+        day.ends()
+        worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+
+
+def test_a_worker_refuses_a_forged_mark_and_says_which(tmp_path: Path, servers: str) -> None:
+    apps = Apps(servers)
+    apps.send_bytes("groundswell-pending-changelog", b'[0,-1,"stranger",0]', b"no mark", partition=0)
+    apps.flush()
+    worker = RunningWorker(tmp_path, servers)
+    with pytest.raises(AssertionError, match="the worker ended"):
+        worker.start()
+    assert worker.ended() == 1
+    assert (
+        "The worker ends: partition 0: the mark [0,-1,'stranger',0] of the changelog" in worker.said().splitlines()[-1]
+    )

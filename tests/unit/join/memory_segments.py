@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from state.segment_table import MARK_WINDOW, Key, Mark, Segment, packed, unpacked
+from state.segment_table import MARK_WINDOW, Key, Mark, Segment, decode_mark, packed
 
 Changelog = dict[Key, bytes]
 
@@ -27,15 +27,15 @@ class MemorySegments:
 
     def marks(self, partition: int) -> dict[str, Mark]:
         return {
-            key[2]: msgspec.msgpack.decode(value, type=Mark)
+            key[2]: decode_mark(key, value)
             for key, value in self._local.items()
             if key[0] == partition and key[1] == MARK_WINDOW
         }
 
-    def segments(self, partition: int) -> Iterator[tuple[Key, Segment]]:
+    def segments(self, partition: int) -> Iterator[tuple[Key, bytes]]:
         for key, value in self._local.items():
             if key[0] == partition and key[1] != MARK_WINDOW:
-                yield key, unpacked(value)
+                yield key, value
 
     def put_segment(self, key: Key, segment: Segment) -> None:
         self.happened.append("segment")

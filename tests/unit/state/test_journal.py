@@ -11,7 +11,7 @@ from processors.join.entries import MAX_FEEDBACK, Outcome
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
 from state.journal import JoinJournal
-from state.segment_table import packed
+from state.segment_table import unpacked
 from tests.unit.join.join_worker import CONFIG, END, PARTITION, WINDOW, Emitted, Logs, Worker, observed, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments
 
@@ -135,8 +135,8 @@ def test_segments_of_what_was_given_up_stay_below_it_too() -> None:
         kept.evicted.add(END, (offset, random.randrange(2**41)))
         kept.spent.add(END, offset)
     journal.keep(kept)
-    assert max(len(packed(segment)) for _, segment in table.segments(PARTITION)) < 1_000_000
-    segments = [segment for _, segment in table.segments(PARTITION)]
+    assert max(len(value) for _, value in table.segments(PARTITION)) < 1_000_000
+    segments = [unpacked(*one) for one in table.segments(PARTITION)]
     assert [offset for segment in segments for offset in segment.evicted] == offsets
     assert [offset for segment in segments for offset in segment.spent] == offsets
 

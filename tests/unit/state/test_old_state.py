@@ -35,6 +35,7 @@ from processors.wire.envelopes import decode_envelope, decode_interaction
 from processors.wire.plain_state import StateError
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint
+from state.segment_table import unpacked
 from streams.app import create_app
 from streams.kafka.record_batches import Gap, RecordBatch
 from streams.observing.learning_metrics import LearningMetrics
@@ -249,7 +250,7 @@ def test_the_join_goes_on_where_the_mark_says() -> None:
 
 def test_every_column_of_a_segment_is_in_the_file() -> None:
     """Or this would say less than it seems to."""
-    kept = Restored().segments.values()
+    kept = [unpacked(*one) for one in Restored().segments.items()]
     assert all(any(list(getattr(segment, column)) for segment in kept) for column in (
         "impressions", "feedback", "held", "early", "evicted", "waited_since", "spent",
     ))  # fmt: skip

@@ -8,7 +8,7 @@ import threading
 import pytest
 from faust.types import TP
 
-from state.segment_table import Segment, packed
+from state.segment_table import Segment, packed, unpacked
 from streams.app import create_app
 from streams.worker.partition_join import PartitionJoin
 from tests.unit.stand_ins import worker_settings
@@ -46,10 +46,10 @@ def test_what_is_restored_is_what_the_table_held_when_it_began() -> None:
     async def scenario() -> None:
         table = create_app(worker_settings())._table
         keys = [(0, 5, "writer", number) for number in range(3)]
-        kept = {key: Segment(evicted=[key[3]]) for key in keys}
+        kept = {key: Segment(evicted=[key[3]], waited_since=[0]) for key in keys}
         table.data.update({key: packed(segment) for key, segment in kept.items()})
         segments = table.segments(0)
         del table.data[keys[1]]
-        assert [segment.evicted for _, segment in segments] == [[0], [1], [2]]
+        assert [unpacked(*one).evicted for one in segments] == [[0], [1], [2]]
 
     asyncio.run(scenario())
