@@ -72,6 +72,17 @@ def used_slot(head: bytes | None) -> int:
     return _read(head).slot
 
 
+def is_of(key: bytes, record: bytes) -> bool:
+    """Say whether a record's key is that of the value under `key`, or one that a chunk of it may have."""
+    if record == key:
+        return True
+    if not record.startswith(key + b"\0"):
+        return False
+    slot, _, number = record[len(key) + 1 :].partition(b"\0")
+    # Only as chunks are written, so that there are no more keys than chunks.
+    return slot in {b"0", b"1"} and number.isdigit() and len(number) < 4 and b"%d" % int(number) == number
+
+
 def is_chunk(key: bytes) -> bool:
     """Say whether a record is a chunk of a value rather than a value of its own."""
     return b"\x00" in key

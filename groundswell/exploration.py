@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
+SMALLEST: Final = 1e-100
+LARGEST: Final = 1e100
+"""Of a parameter that only has to be above 0."""
 ExplorationKind = Literal["epsilon-greedy", "squarecb", "softmax"]
 
 
@@ -21,6 +24,15 @@ class Exploration(Struct, frozen=True):
 
     kind: ExplorationKind
     parameter: float
+
+    def impossible(self) -> str | None:
+        """Return why this gives no probabilities, or None."""
+        least, most = {
+            "epsilon-greedy": (0.0, 1.0), "squarecb": (0.0, LARGEST), "softmax": (SMALLEST, LARGEST),
+        }[self.kind]  # fmt: skip
+        if least <= self.parameter <= most:
+            return None
+        return f"{self.kind} with the parameter {self.parameter:g}"
 
 
 def greedy(scores: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from groundswell.chunks import assemble
+from groundswell.chunks import ManifestError, assemble, is_of
 from groundswell.policy import PolicyError, PolicySnapshot, decode
 
 _LOG = logging.getLogger(__name__)
@@ -14,30 +14,41 @@ class NewestSnapshot:
     """The newest snapshot of one model among the records of the policies topic.
 
     A large snapshot lies in several records. One of which a part is missing, or whose checksum does not match,
-    is passed over, and so is one older than what is already known.
+    is passed over, and so is one older than what is already known. What no worker publishes is passed over, told in the
+    log and counted in `refused`; the snapshot stays the one that it was.
     """
 
     def __init__(self, model: str) -> None:
         self.snapshot: PolicySnapshot | None = None
+        self.refused = 0
+        self._model = model
         self._key = model.encode()
         self._records: dict[bytes, bytes | None] = {}
 
     def offer(self, key: bytes | None, value: bytes | None) -> bool:
         """Take in one record; say whether it completes a newer snapshot."""
-        if key is None or key.partition(b"\0")[0] != self._key:
+        if key is None or not is_of(self._key, key):
             return False
         self._records[key] = value
         if key != self._key:
             return False
-        whole, _ = assemble(self._key, self._records)
-        if whole is None:
-            return False
         try:
-            snapshot = decode(whole)
-        except PolicyError as error:
+            snapshot = self._read()
+        except (ManifestError, PolicyError) as error:
+            self.refused += 1
             _LOG.warning("passed over a policy: %s", error)
             return False
-        if self.snapshot is not None and snapshot.version <= self.snapshot.version:
+        if snapshot is None or (self.snapshot is not None and snapshot.version <= self.snapshot.version):
             return False
         self.snapshot = snapshot
         return True
+
+    def _read(self) -> PolicySnapshot | None:
+        """Return what lies under the model's key, None while it is not complete."""
+        whole, _ = assemble(self._key, self._records)
+        if whole is None:
+            return None
+        snapshot = decode(whole)
+        if snapshot.model != self._model:
+            raise PolicyError(f"a policy of {snapshot.model[:100]!r} lies under the key of {self._model!r}")
+        return snapshot

@@ -21,10 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+import numpy as np
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from groundswell import exploration
 from groundswell.events import Action, FeatureValue
@@ -42,6 +43,12 @@ RECIPE = (
 )
 
 
+MOST_WEIGHT: Final = 1e100
+"""What a weight is at the most: no score of any context is infinite."""
+Hash = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+Version = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+
+
 class PolicyError(Exception):
     """A snapshot that cannot be used; the message says what to do."""
 
@@ -49,8 +56,8 @@ class PolicyError(Exception):
 class Weights(Struct, frozen=True):
     """A sparse vector: the weights that are not 0, by ascending index."""
 
-    indices: list[int]
-    values: list[float]
+    indices: list[Hash]
+    values: list[Annotated[float, Meta(ge=-MOST_WEIGHT, le=MOST_WEIGHT)]]
 
 
 class InDoubt(Struct, frozen=True):
@@ -60,8 +67,8 @@ class InDoubt(Struct, frozen=True):
     least share of the decisions that explores.
     """
 
-    floor: float
-    features: list[int]
+    floor: Annotated[float, Meta(ge=0, le=1)]
+    features: list[Hash]
 
 
 class PolicySnapshot(Struct, frozen=True, kw_only=True):
@@ -78,10 +85,10 @@ class PolicySnapshot(Struct, frozen=True, kw_only=True):
     schema_version: Literal[1] = 1
     kind: Literal["policy"] = "policy"
     model: str
-    version: int
-    parent: int | None
+    version: Version
+    parent: Version | None
     features: str = RECIPE
-    bits: int
+    bits: Annotated[int, Meta(ge=1, le=32)]
     context_crosses: bool
     shared_weights: bool
     constant_beside_numbers: bool | UnsetType = UNSET  # left out of older snapshots, whose checksums are without it
@@ -111,11 +118,12 @@ def decode(content: bytes) -> PolicySnapshot:
     """Return the snapshot in `content`.
 
     Raises:
-        PolicyError: it is no snapshot of a known schema, or not the one that was published.
+        PolicyError: it is no snapshot of a known schema, not the one that was published, or nothing could be decided
+            by it: indices beyond its bits, weights that are none, an exploration that gives no probabilities.
     """
     try:
         snapshot = msgspec.json.decode(content, type=PolicySnapshot)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise PolicyError(f"not a policy snapshot of schema 1 ({error}): update the reader, or the topic") from error
     unchecked = msgspec.structs.replace(snapshot, checksum="")
     if snapshot.checksum != sha256(msgspec.json.encode(unchecked)).hexdigest():
@@ -123,7 +131,33 @@ def decode(content: bytes) -> PolicySnapshot:
             f"checksum of {snapshot.model!r} version {snapshot.version} does not fit its content: "
             "keep the policy you have and wait for the next one"
         )
+    if why := _unusable(unchecked):
+        raise PolicyError(
+            f"{snapshot.model!r} version {snapshot.version} is not what a worker publishes, {why}: keep the policy you "
+            "have, and see who may write the topic"
+        )
     return unchecked
+
+
+def _unusable(snapshot: PolicySnapshot) -> str | None:
+    """Return why nothing can be decided by a snapshot, or None."""
+    for table in (snapshot.bandit, snapshot.inverse_kinematics):
+        if table is not None:
+            if len(table.indices) != len(table.values):
+                return f"{len(table.indices)} indices of {len(table.values)} weights"
+            if not _ascends(table.indices):
+                return "indices do not ascend"
+            if table.indices and table.indices[-1] >> snapshot.bits:
+                return f"the index {table.indices[-1]} is beyond its {snapshot.bits} bits"
+    if isinstance(snapshot.in_doubt, InDoubt) and not _ascends(snapshot.in_doubt.features):
+        return "the features in doubt do not ascend"
+    if why := snapshot.exploration.impossible():
+        return why
+    return None
+
+
+def _ascends(numbers: list[int]) -> bool:
+    return len(numbers) < 2 or bool((np.diff(np.array(numbers, dtype=np.int64)) > 0).all())
 
 
 class Policy:
