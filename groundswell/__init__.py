@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from groundswell.events import SCHEMA_VERSION, Action, Feedback, Impression, Watermark
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicyError, PolicySnapshot, decode
+from groundswell.signatures import SignatureError, Verifier
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -27,6 +28,8 @@ __all__ = [
     "Policy",
     "PolicyError",
     "PolicySnapshot",
+    "SignatureError",
+    "Verifier",
     "Watermark",
     "__version__",
     "decode",

@@ -6,6 +6,7 @@ import logging
 
 from groundswell.chunks import ManifestError, assemble, is_of
 from groundswell.policy import PolicyError, PolicySnapshot, decode
+from groundswell.signatures import Headers, Verifier
 
 _LOG = logging.getLogger(__name__)
 
@@ -15,33 +16,46 @@ class NewestSnapshot:
 
     A large snapshot lies in several records. One of which a part is missing, or whose checksum does not match,
     is passed over, and so is one older than what is already known. What no worker publishes is passed over, told in the
-    log and counted in `refused`; the snapshot stays the one that it was.
+    log and counted in `refused`; the snapshot stays the one that it was. With a `verifier` that is so of all that none
+    of its keys has signed.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, verifier: Verifier | None = None) -> None:
+        self._verifier = verifier
         self.snapshot: PolicySnapshot | None = None
         self.refused = 0
         self._model = model
         self._key = model.encode()
         self._records: dict[bytes, bytes | None] = {}
 
-    def offer(self, key: bytes | None, value: bytes | None) -> bool:
-        """Take in one record; say whether it completes a newer snapshot."""
+    def offer(self, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> bool:
+        """Take in one record; say whether it completes a newer snapshot.
+
+        `headers` are pairs of name and content, as clients for Python give them; they have the record's signature.
+        """
         if key is None or not is_of(self._key, key):
             return False
+        if value is not None and self._verifier is not None:
+            why = self._verifier.refusal("policies", 0, key, value, headers)
+            if why is not None:
+                self._pass_over(why)
+                return False
         self._records[key] = value
         if key != self._key:
             return False
         try:
             snapshot = self._read()
         except (ManifestError, PolicyError) as error:
-            self.refused += 1
-            _LOG.warning("passed over a policy: %s", error)
+            self._pass_over(error)
             return False
         if snapshot is None or (self.snapshot is not None and snapshot.version <= self.snapshot.version):
             return False
         self.snapshot = snapshot
         return True
+
+    def _pass_over(self, why: object) -> None:
+        self.refused += 1
+        _LOG.warning("passed over a policy: %s", why)
 
     def _read(self) -> PolicySnapshot | None:
         """Return what lies under the model's key, None while it is not complete."""

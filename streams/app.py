@@ -13,6 +13,7 @@ import sys
 from functools import cache
 from typing import Any
 
+from groundswell.signatures import SignatureError
 from streams.declared_settings import DeclarationError
 from streams.http.endpoints import add_pages
 from streams.kafka.faust_security import remove_unsafe_codecs
@@ -49,7 +50,7 @@ def run_worker(settings: Settings) -> None:
 def _app() -> Groundswell:
     try:
         return create_app(load_settings())
-    except DeclarationError as error:
+    except (DeclarationError, SignatureError) as error:
         sys.stderr.write(f"groundswell: {error}\n")
         sys.exit(2)
 

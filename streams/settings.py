@@ -185,6 +185,35 @@ class HttpSettings(BaseModel):
     )
 
 
+class SignatureSettings(BaseModel):
+    """Signatures of checkpoints and policies (Ed25519). docs/security.md has more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    private_key_file: FilePath | None = Field(
+        None, description="the worker's private key (PEM), by which it signs what it writes; none: nothing is signed"
+    )
+    private_key: SecretStr | None = Field(None, min_length=1, description="or the key itself")
+    public_key_files: tuple[FilePath, ...] = Field(
+        (),
+        description="public keys (PEM) that are trusted: checkpoints and policies that none of them has signed are not "
+        "believed; none: signatures are not looked at",
+    )
+
+    @model_validator(mode="after")
+    def _one_private_key(self) -> SignatureSettings:
+        if self.private_key is not None and self.private_key_file is not None:
+            raise ValueError("private_key and private_key_file are both set: leave one out")
+        return self
+
+    @property
+    def private_pem(self) -> bytes | None:
+        """The private key, if there is one."""
+        if self.private_key_file is not None:
+            return self.private_key_file.read_bytes()
+        return None if self.private_key is None else self.private_key.get_secret_value().encode()
+
+
 class LearningSettings(BaseModel):
     """How often policies are published and checkpoints written."""
 
@@ -233,6 +262,7 @@ class Settings(BaseSettings):
     join: JoinConfig = JoinConfig()
     learning: LearningSettings = LearningSettings()
     http: HttpSettings = HttpSettings()
+    signatures: SignatureSettings = SignatureSettings()
     max_ahead: float | None = Field(
         None,
         ge=0,

@@ -21,6 +21,7 @@ from groundswell import policy
 from groundswell.chunks import ManifestError, assemble
 from groundswell.events import Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
+from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission, Refusal
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
@@ -34,6 +35,7 @@ from streams.doctor.joining import JoinSample, of_join
 from streams.kafka.access_check import check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
+from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.observing.logging_habits import LoggingHabits
@@ -54,6 +56,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield warned("models", "none is configured", 'add a section [models.NAME] with definitely_negative = ["…"]')
     yield findings.of_security(settings.kafka)
     try:
+        signing = Signing.of(settings.signatures)
+    except SignatureError as error:
+        yield failed("signatures", "a key cannot be used", str(error))
+        return
+    try:
         check_connection(settings.kafka, BROKER_SECONDS)
     except SecurityError as error:
         yield failed("broker", "cannot be used", str(error))
@@ -63,14 +70,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         closing(KafkaAdminClient(**connection_arguments(settings.kafka), client_id="groundswell-doctor")) as admin,
         TopicInspector(settings.kafka) as logs,
     ):
-        yield from _Examination(settings, admin, logs).findings()
+        yield from _Examination(settings, signing, admin, logs).findings()
 
 
 class _Examination:
     """One look at a cluster that answers."""
 
-    def __init__(self, settings: Settings, admin: KafkaAdminClient, logs: TopicInspector) -> None:
+    def __init__(self, settings: Settings, signing: Signing, admin: KafkaAdminClient, logs: TopicInspector) -> None:
         self._settings = settings
+        self._signing = signing
         self._admin = admin
         self._logs = logs
         self._now = time.time() * 1000
@@ -260,9 +268,15 @@ class _Examination:
     def _checkpoint(self, partition: int) -> Iterator[Finding]:
         check, topics = f"checkpoint {partition}", self._settings.topics
         again = "restore the topic, or delete the record to learn again from the start"
-        records = self._logs.newest(topics.checkpoints, partition)
+        belief = self._signing.belief("checkpoints", partition)
+        records = self._logs.newest(topics.checkpoints, partition, belief)
         first, end = self._logs.bounds(topics.interactions, topics.interaction_partitions)[partition]
         head = records.get(CHECKPOINT_KEY)
+        if head is None and CHECKPOINT_KEY in belief.why:
+            yield failed(
+                check, f"it is not believed: {belief.why[CHECKPOINT_KEY]}", "see signatures in docs/security.md"
+            )
+            return
         if head is None:
             if first == end:
                 yield passed(check, "none, and no interaction to learn from")
@@ -291,7 +305,7 @@ class _Examination:
         return round(1000 * LATE_CHECKPOINTS * self._settings.learning.checkpoint_seconds) + findings.OLD_MS
 
     def _policies(self) -> Iterator[Finding]:
-        records = self._logs.newest(self._settings.topics.policies, 0)
+        records = self._logs.newest(self._settings.topics.policies, 0, self._signing.belief("policies", 0))
         values = _values(records)
         for name in self._settings.models:
             check = f"policy of {name}"

@@ -115,6 +115,7 @@ def dead_letters(
 @contextmanager
 def _looking(settings: Settings, topic: str) -> Iterator[TopicInspector]:
     """Look at a topic; where Kafka lets us not, or there is none, end and say why."""
+    from groundswell.signatures import SignatureError  # noqa: PLC0415
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
     from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
@@ -125,5 +126,5 @@ def _looking(settings: Settings, topic: str) -> Iterator[TopicInspector]:
         with TopicInspector(settings.kafka) as logs:
             logs.require(topic)
             yield logs
-    except (SecurityError, TimeoutError, TopicError) as error:
+    except (SecurityError, SignatureError, TimeoutError, TopicError) as error:
         fail(str(error))

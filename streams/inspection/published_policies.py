@@ -11,6 +11,7 @@ import msgspec
 from groundswell.events import Action, FeatureValue
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicySnapshot
+from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.settings import Settings
 from streams.words import counted, span
@@ -30,7 +31,8 @@ class Published(NamedTuple):
 
 
 def newest_policies(settings: Settings, logs: TopicInspector) -> dict[str, Published]:
-    """Return the newest whole policy of each model that has one on the topic."""
+    """Return the newest whole policy of each model that has one on the topic, and that is believed."""
+    verifier = Signing.of(settings.signatures).verifier
     newest: dict[str, NewestSnapshot] = {}
     found: dict[str, Published] = {}
     topic = settings.topics.policies
@@ -39,8 +41,8 @@ def newest_policies(settings: Settings, logs: TopicInspector) -> dict[str, Publi
         if record.key is None:
             continue
         model = record.key.partition(b"\0")[0].decode(errors="replace")
-        one = newest.setdefault(model, NewestSnapshot(model))
-        if one.offer(record.key, record.value) and one.snapshot is not None:
+        one = newest.setdefault(model, NewestSnapshot(model, verifier))
+        if one.offer(record.key, record.value, record.headers) and one.snapshot is not None:
             found[model] = Published(one.snapshot, int(record.timestamp))
     return found
 

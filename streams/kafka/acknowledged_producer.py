@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -83,12 +83,22 @@ class AcknowledgedProducer:
             raise SendError(f"the partitions of {topic!r} at {self._servers} are not known: {error}") from error
         raise SendError(f"no topic {topic!r} at {self._servers}; create it with `groundswell topics create`")
 
-    def send(self, topic: str, value: bytes, *, key: bytes | None = None, partition: int | None = None) -> None:
+    def send(
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         """Send one message; where too many are outstanding, first wait for the oldest one's acknowledgement."""
         while len(self._unacknowledged) >= self._in_flight:
             self._acknowledge_oldest()
         try:
-            self._unacknowledged.append(self._producer.send(topic, value, key=key, partition=partition))
+            self._unacknowledged.append(
+                self._producer.send(topic, value, key=key, partition=partition, headers=list(headers))
+            )
         except KafkaError as error:
             raise SendError(f"{topic} at {self._servers} takes no message: {error}") from error
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams.kafka.security import connection_arguments
 from streams.settings import KafkaSettings
 
 
 async def read_newest(
-    kafka: KafkaSettings, topic: str, partition: int, wanted: Callable[[bytes], bool] = lambda key: True
+    kafka: KafkaSettings, topic: str, partition: int, wanted: Callable[[ConsumerRecord], bool] = lambda record: True
 ) -> dict[bytes, bytes | None]:
-    """Return the newest record of each wanted key as of now."""
+    """Return the newest wanted record of each key as of now."""
     consumer = AIOKafkaConsumer(**connection_arguments(kafka), enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -24,7 +24,7 @@ async def read_newest(
         newest: dict[bytes, bytes | None] = {}
         while await consumer.position(tp) < end:
             for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, ()):
-                if wanted(record.key):
+                if wanted(record):
                     newest[record.key] = record.value
         return newest
     finally:

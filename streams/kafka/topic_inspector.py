@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -79,10 +79,13 @@ class TopicInspector:
             for place in places
         ]
 
-    def newest(self, topic: str, partition: int) -> dict[bytes, ConsumerRecord]:
-        """Return the newest record of each key of a compacted topic."""
+    def newest(
+        self, topic: str, partition: int, wanted: Callable[[ConsumerRecord], bool] = lambda record: True
+    ) -> dict[bytes, ConsumerRecord]:
+        """Return the newest wanted record of each key of a compacted topic."""
         first, _ = self.bounds(topic, partition + 1)[partition]
-        return {record.key: record for record in self.read(topic, partition, first) if record.key is not None}
+        records = self.read(topic, partition, first)
+        return {record.key: record for record in records if record.key is not None and wanted(record)}
 
     def __enter__(self) -> Self:
         return self

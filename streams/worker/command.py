@@ -16,6 +16,7 @@ def redecode(
     config: ConfigOption = None,
 ) -> None:
     """Learn a model again from its interactions, under the settings and rules of now. No worker may run meanwhile."""
+    from groundswell.signatures import SignatureError  # noqa: PLC0415
     from processors.learners.stock_models import EstimatorError  # noqa: PLC0415
     from state.checkpoints import CheckpointError  # noqa: PLC0415
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
@@ -32,8 +33,8 @@ def redecode(
             for line in found.in_words():
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
     except (
-        CheckpointError, EstimatorError, RedecodeError, SecurityError, SendError, TimeoutError, TopicError,
-        WorkersRunError,
+        CheckpointError, EstimatorError, RedecodeError, SecurityError, SendError, SignatureError, TimeoutError,
+        TopicError, WorkersRunError,
     ) as error:  # fmt: skip
         fail(str(error))
     console.print("nothing was written" if check else "written; workers may start again")
@@ -68,7 +69,9 @@ def adopt_topics(
     config: ConfigOption = None,
 ) -> None:
     """Go on with topics that were deleted and made again, or cut. No worker may run meanwhile. Twice does no harm."""
+    from groundswell.signatures import SignatureError  # noqa: PLC0415
     from state.checkpoints import CheckpointError  # noqa: PLC0415
+    from state.segment_table import JournalError  # noqa: PLC0415
     from streams.kafka.batch_writer import NotWrittenError  # noqa: PLC0415
     from streams.kafka.group_members import WorkersRunError, refuse_beside_workers  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
@@ -81,7 +84,10 @@ def adopt_topics(
         if not (check or stopped):
             refuse_beside_workers(settings.kafka)
         adopted = adopt_topics(settings, check=check)
-    except (CheckpointError, NotWrittenError, SecurityError, TimeoutError, TopicError, WorkersRunError) as error:
+    except (
+        CheckpointError, JournalError, NotWrittenError, SecurityError, SignatureError, TimeoutError, TopicError,
+        WorkersRunError,
+    ) as error:  # fmt: skip
         fail(str(error))
     for one in adopted:
         console.print(one.in_words(), highlight=False, markup=False, soft_wrap=True)

@@ -11,10 +11,12 @@ import msgspec
 from kafka.partitioner.default import murmur2
 
 from groundswell.events import Reward
+from groundswell.signatures import Kind
 from groundswell.worth import WorthTable
 from processors.admission.event_records import Refusal
 from processors.join.entries import Stray
 from streams.kafka.batch_writer import BatchWriter
+from streams.kafka.signing import Signing
 from streams.observing.refusal_log import RefusalLog
 from streams.settings import TopicSettings
 
@@ -44,8 +46,15 @@ class Place(NamedTuple):
 class Outputs:
     """Writes what one step brought about; `flush` returns when all of it is acknowledged."""
 
-    def __init__(self, writer: BatchWriter, topics: TopicSettings, refusals: RefusalLog | None = None) -> None:
+    def __init__(
+        self,
+        writer: BatchWriter,
+        topics: TopicSettings,
+        refusals: RefusalLog | None = None,
+        signing: Signing | None = None,
+    ) -> None:
         self._writer = writer
+        self._signing = signing or Signing()
         self._topics = topics
         self._refusals = refusals or RefusalLog()
 
@@ -90,11 +99,15 @@ class Outputs:
 
     def policy(self, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a policy snapshot, in order."""
-        self._writer.extend(self._topics.policies, 0, records)
+        self._state("policies", self._topics.policies, 0, records)
 
     def checkpoint(self, partition: int, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a checkpoint, in order."""
-        self._writer.extend(self._topics.checkpoints, partition, records)
+        self._state("checkpoints", self._topics.checkpoints, partition, records)
+
+    def _state(self, kind: Kind, topic: str, partition: int, records: list[tuple[bytes, bytes]]) -> None:
+        for key, value in records:
+            self._writer.extend(topic, partition, [(key, value)], self._signing.headers(kind, partition, key, value))
 
     def signal_worth(self, table: WorthTable) -> None:
         """Write what the signals of a model are worth."""

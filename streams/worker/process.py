@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 import faust
 
+from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission
 from processors.learners.learner_choice import warm_up
 from processors.learners.stock_models import EstimatorError
@@ -31,7 +32,7 @@ class PageError(Exception):
     """The worker cannot serve its page where it is told to; the message says why and which setting to change."""
 
 
-REFUSALS: Final = (EstimatorError, PageError, SecurityError, TopicError)
+REFUSALS: Final = (EstimatorError, PageError, SecurityError, SignatureError, TopicError)
 """What keeps a worker from its start, each with what to do about it."""
 
 

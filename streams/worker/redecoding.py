@@ -26,9 +26,11 @@ from state.checkpoints import CHECKPOINT_KEY, Checkpoint, lineage
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
 from streams.kafka.group_members import refuse_beside_workers
 from streams.kafka.security import security_arguments
+from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.observing.context_segments import Segments
 from streams.settings import Settings
+from streams.worker.believed_checkpoints import stored_checkpoint
 from streams.worker.model_worth import ModelWorth
 from streams.worker.outputs import contract_partition
 from streams.worker.redecoded import LastPlays, Redecoded
@@ -52,28 +54,29 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
         WorkersRunError: a worker of the group runs, or may.
         CheckpointError: a checkpoint cannot be read.
         SendError: the broker does not take the new one.
+        SignatureError: a key of the settings cannot be used.
     """
     model = settings.models.get(name)
     if model is None:
         raise RedecodeError(settings.no_such_model(name))
     if not (check or stopped):
         refuse_beside_workers(settings.kafka)
-    topics, found = settings.topics, False
+    topics, found, signing = settings.topics, False, Signing.of(settings.signatures)
+    signing.require_both()
     home = contract_partition(name.encode(), topics.interaction_partitions)
     partitions = [home] if model.sharded_by is None else list(range(topics.interaction_partitions))
     with TopicInspector(settings.kafka) as logs, TopicInspector(settings.kafka) as rewards:
         logs.require(topics.checkpoints, topics.policies)
-        published = _published(logs, topics.policies, name) if model.sharded_by is None else None
+        published = _published(logs, topics.policies, name, signing) if model.sharded_by is None else None
         for partition in partitions:
-            newest = {key: one.value for key, one in logs.newest(topics.checkpoints, partition).items()}
-            stored = checkpoints.stored(newest)
+            stored = stored_checkpoint(logs, topics.checkpoints, partition, signing)
             if stored is None or name not in stored.checkpoint.models:
                 continue
             found = True
             again = _Again(settings, model, partition, stored.checkpoint, published)
             again.learn(logs, rewards)
             if not check:
-                _hand_over(settings, partition, again.checkpoint(), stored.slot)
+                _hand_over(settings, signing, partition, again.checkpoint(), stored.slot)
             yield again.result
     if not found:
         raise RedecodeError(f"no checkpoint holds anything of {name!r}: a worker will learn it from its interactions")
@@ -155,10 +158,11 @@ class _Again:
         )
 
 
-def _published(logs: TopicInspector, topic: str, name: str) -> PolicySnapshot | None:
+def _published(logs: TopicInspector, topic: str, name: str, signing: Signing) -> PolicySnapshot | None:
     """Return the newest policy of a model, None where there is none that can be read."""
     try:
-        content, _ = assemble(name.encode(), {key: one.value for key, one in logs.newest(topic, 0).items()})
+        records = logs.newest(topic, 0, signing.belief("policies", 0))
+        content, _ = assemble(name.encode(), {key: one.value for key, one in records.items()})
         return None if content is None else policy.decode(content)
     except (ManifestError, PolicyError):
         return None
@@ -177,9 +181,10 @@ def _batches(logs: TopicInspector, topic: str, partition: int, first: int, end: 
         yield batch
 
 
-def _hand_over(settings: Settings, partition: int, checkpoint: Checkpoint, slot: int) -> None:
+def _hand_over(settings: Settings, signing: Signing, partition: int, checkpoint: Checkpoint, slot: int) -> None:
     records, _ = split(CHECKPOINT_KEY, checkpoints.encode(checkpoint), slot)
     security = security_arguments(settings.kafka)
     with AcknowledgedProducer(settings.kafka.bootstrap_servers, security=security) as producer:
         for key, value in records:
-            producer.send(settings.topics.checkpoints, value, key=key, partition=partition)
+            headers = signing.headers("checkpoints", partition, key, value)
+            producer.send(settings.topics.checkpoints, value, key=key, partition=partition, headers=headers)

@@ -51,6 +51,11 @@ class ShardExchange:
         self._newest: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         self._contributions: dict[int, dict[str, Contribution]] = {}
         self._worths: dict[int, dict[str, Mapping[str, Any]]] = {}
+        topics = app.settings.topics
+        self._beliefs = {
+            partition: app.belief("checkpoints", topics.checkpoints, partition)
+            for partition in range(topics.interaction_partitions)
+        }
         self._changed: set[int] = set()
         self._next = 0.0
 
@@ -69,7 +74,8 @@ class ShardExchange:
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
         records = await consumer.getmany(timeout_ms=round(1000 * LOOK_SECONDS))
         for tp, stretch in records.items():
-            self._newest[tp.partition].update({record.key: record.value for record in stretch})
+            believes = self._beliefs[tp.partition]
+            self._newest[tp.partition].update({record.key: record.value for record in stretch if believes(record)})
         self._changed.update(tp.partition for tp in records)
         if not self._app.flowing or time.monotonic() < self._next:
             return

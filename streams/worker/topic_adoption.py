@@ -36,9 +36,11 @@ from state.segment_table import MARK_WINDOW, Key, Mark, Segment, as_key, decode_
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.security import connection_arguments
+from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import NO_ID, id_of
 from streams.settings import Settings
+from streams.worker.believed_checkpoints import stored_checkpoint
 from streams.worker.outputs import Outputs, Place
 
 ANY_WINDOW_MS: Final = 1000
@@ -144,8 +146,8 @@ class KnownTopics:
 
     def checkpoint(self, partition: int) -> Stored | None:
         """Return the checkpoint of a partition, or None where there is none. Raises `CheckpointError`."""
-        newest = self._logs.newest(self._settings.topics.checkpoints, partition)
-        return checkpoints.stored({key: one.value for key, one in newest.items()})
+        topic = self._settings.topics.checkpoints
+        return stored_checkpoint(self._logs, topic, partition, Signing.of(self._settings.signatures))
 
     def differs(self, topic: str, partition: int, known: Known) -> str | None:
         """Return why a partition is of another log than the known one, or None."""
@@ -177,8 +179,11 @@ def adopt_topics(settings: Settings, *, check: bool) -> list[Adopted]:
 
     Raises:
         CheckpointError: a checkpoint cannot be read.
+        JournalError: a segment or a mark cannot be read.
         NotWrittenError: the broker does not take what is written.
+        SignatureError: a key of the settings cannot be used.
     """
+    Signing.of(settings.signatures).require_both()
     return asyncio.run(_adopt(settings, check=check))
 
 
@@ -271,6 +276,6 @@ class Adoption:
             found.checkpoint, offset=0, interactions_topic=self._known.ids.get(topics.interactions, NO_ID)
         )
         records, _ = split(CHECKPOINT_KEY, checkpoints.encode(anew), found.slot)
-        outputs = Outputs(self._writer, topics)
+        outputs = Outputs(self._writer, topics, signing=Signing.of(self._settings.signatures))
         outputs.checkpoint(partition, records)
         await outputs.flush()

@@ -10,12 +10,14 @@ from typing import Any
 from faust.types import TP
 
 from groundswell.chunks import is_chunk
+from groundswell.signatures import Kind
 from state.checkpoints import CheckpointError, wrong_contents
 from state.segment_table import SegmentTable
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import log_ends, read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
+from streams.kafka.signing import Belief, Signing
 from streams.kafka.topics import NO_ID
 from streams.observing.conditions import Conditions
 from streams.observing.learning_metrics import LearningMetrics
@@ -24,6 +26,7 @@ from streams.observing.logs import get_log
 from streams.observing.metrics import Metrics
 from streams.observing.refusal_log import RefusalLog
 from streams.settings import Settings
+from streams.worker.believed_checkpoints import refuse_unsigned
 from streams.worker.faust_options import faust_options
 from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import Outputs
@@ -39,6 +42,8 @@ class Groundswell(RecordBatchApp):
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(settings.kafka.group, **faust_options(settings), **options)
         self.settings = settings
+        self.signing = Signing.of(settings.signatures)
+        self.signing.require_both()
         self.failure: BaseException | None = None
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
@@ -82,7 +87,11 @@ class Groundswell(RecordBatchApp):
         await super().crash(reason)
 
     def _outputs(self) -> Outputs:
-        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self.refusals)
+        return Outputs(BatchWriter(self.kafka_producer), self.settings.topics, self.refusals, self.signing)
+
+    def belief(self, kind: Kind, topic: str, partition: int) -> Belief:
+        """Return what says which records of a partition are believed, and counts those that are not."""
+        return self.signing.belief(kind, partition, lambda: self.learning.disbelieved(topic))
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.
@@ -114,7 +123,9 @@ class Groundswell(RecordBatchApp):
         for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
-                    newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
+                    belief = self.belief("checkpoints", topics.checkpoints, partition)
+                    newest = await read_newest(self.settings.kafka, topics.checkpoints, partition, belief)
+                    refuse_unsigned(newest, belief)
                     learner = PartitionLearner(partition, self._learning_wiring, newest, policies)
                     await self._refuse_unlearnable(learner)
                     held.learners[partition] = learner
@@ -145,8 +156,10 @@ class Groundswell(RecordBatchApp):
 
     async def _published_policies(self) -> dict[bytes, bytes | None]:
         """Return the newest record of each model: a policy, or the manifest of one in chunks."""
+        topic = self.settings.topics.policies
+        belief = self.belief("policies", topic, 0)
         return await read_newest(
-            self.settings.kafka, self.settings.topics.policies, 0, wanted=lambda key: not is_chunk(key)
+            self.settings.kafka, topic, 0, lambda record: not is_chunk(record.key) and belief(record)
         )
 
     async def _let_go(self, *_: Any, **__: Any) -> None:

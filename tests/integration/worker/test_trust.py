@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from experiments.servers.embedded_broker import EmbeddedBroker
+from groundswell.signatures import Kind, Signer, Verifier, new_key_pair
 from state.checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
 from tests.integration.days import Day, learned
-from tests.integration.workers import TOPICS, Apps, RunningWorker, with_topics
+from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, with_topics
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -93,3 +94,82 @@ def test_a_worker_refuses_a_forged_mark_and_says_which(tmp_path: Path, servers: 
     assert (
         "The worker ends: partition 0: the mark [0,-1,'stranger',0] of the changelog" in worker.said().splitlines()[-1]
     )
+
+
+class Keys:
+    """A pair of keys in files, and the environment of a worker that signs and checks by them."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        private, public = new_key_pair()
+        self.signer, self.verifier = Signer(private), Verifier(public)
+        self.private, self.public = folder / f"{name}.key", folder / f"{name}.pub"
+        self.private.write_bytes(private)
+        self.public.write_bytes(public)
+
+    def environment(self, *trusted: Keys) -> dict[str, str]:
+        files = msgspec.json.encode([str(one.public) for one in trusted]).decode()
+        return {
+            "GROUNDSWELL_SIGNATURES__PRIVATE_KEY_FILE": str(self.private),
+            **({"GROUNDSWELL_SIGNATURES__PUBLIC_KEY_FILES": files} if trusted else {}),
+        }
+
+
+def unsigned(servers: str, keys: Keys) -> list[str]:
+    """Return of which records of checkpoints and policies the signature is not right."""
+    kinds: dict[str, Kind] = {TOPICS.checkpoints: "checkpoints", TOPICS.policies: "policies"}
+    return [
+        f"{topic}: {record.key!r}"
+        for topic, kind in kinds.items()
+        for record in read_all(servers, topic)
+        if keys.verifier.refusal(kind, record.partition, record.key, record.value, record.headers)
+    ]
+
+
+def test_signed_state_is_gone_on_from_and_what_a_stranger_writes_changes_nothing(tmp_path: Path, servers: str) -> None:
+    keys, newer, day = Keys(tmp_path, "old"), Keys(tmp_path, "new"), Day(servers)
+    with RunningWorker(tmp_path, servers, environment=keys.environment(keys)) as worker:
+        day.goes_on(2_000)
+        worker.until(lambda: worker.metric("groundswell_checkpoint_bytes") > 0, "a checkpoint")
+        worker.until(lambda: worker.metric("groundswell_policy_version") > 0, "a policy")
+        assert worker.stop()[0] == 0
+    assert read_all(servers, TOPICS.checkpoints)
+    assert unsigned(servers, keys) == []
+    apps = Apps(servers)
+    for partition in {record.partition for record in read_all(servers, TOPICS.checkpoints)}:
+        apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, checkpoint(offset=10**6), partition=partition)
+    apps.send_bytes(TOPICS.policies, b"feed", b'{"kind":"chunked","slot":"x"}', partition=0)
+    apps.flush()
+    with RunningWorker(tmp_path, servers, environment=newer.environment(keys, newer)) as worker:
+        assert worker.metric("groundswell_disbelieved_total", topic="checkpoints") > 0
+        assert worker.metric("groundswell_disbelieved_total", topic="policies") > 0
+        day.goes_on(200)
+        day.ends()
+        worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+        worker.until(lambda: worker.metric("groundswell_policy_version") == len(day.expected), "the last policy")
+        worker.stop()
+    last = [record for record in read_all(servers, TOPICS.policies) if record.key == b"feed"][-1]
+    assert newer.verifier.refusal("policies", 0, last.key, last.value, last.headers) is None
+
+
+def test_where_nothing_is_signed_yet_a_worker_that_trusts_only_signatures_says_how_to_begin(
+    tmp_path: Path, servers: str
+) -> None:
+    apps, keys = Apps(servers), Keys(tmp_path, "one")
+    apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, checkpoint(), partition=0)
+    apps.flush()
+    worker = RunningWorker(tmp_path, servers, environment=keys.environment(keys))
+    with pytest.raises(AssertionError, match="the worker ended"):
+        worker.start()
+    assert worker.ended() == 1
+    last = worker.said().strip().splitlines()[-1]
+    assert "partition 0: the checkpoint is not believed: it is not signed" in last
+    assert "with signatures.private_key_file alone first" in last
+
+
+def test_a_worker_that_would_not_believe_itself_does_not_start(tmp_path: Path, servers: str) -> None:
+    keys, other = Keys(tmp_path, "one"), Keys(tmp_path, "other")
+    worker = RunningWorker(tmp_path, servers, environment=keys.environment(other))
+    with pytest.raises(AssertionError, match="the worker ended"):
+        worker.start()
+    assert worker.ended() == 2
+    assert "would not be believed by it" in worker.said()

@@ -18,6 +18,7 @@ from experiments.people.sharded_play import Spread, sharded_play
 from groundswell.chunks import split
 from groundswell.events import Interaction
 from groundswell.policy import encode
+from groundswell.signatures import Kind
 from processors.join.entries import Pending, ShownImpression
 from processors.join.written_interactions import shard_key
 from processors.learners import three_state
@@ -30,6 +31,7 @@ from processors.models.config import ModelConfig
 from processors.wire.plain_state import StateError
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY
+from streams.kafka.signing import Belief, Signing
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics, samples
 from streams.settings import Settings
@@ -243,7 +245,7 @@ def test_four_shards_learn_what_people_enjoy(spread: Spread) -> None:
 def test_a_checkpoint_that_cannot_be_read_leaves_what_its_partition_contributed_before(damaged: bytes) -> None:
     settings = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
     metrics = Metrics()
-    app = SimpleNamespace(settings=settings, learning=LearningMetrics(metrics, {}))
+    app = SimpleNamespace(settings=settings, learning=LearningMetrics(metrics, {}), belief=believing)
     exchange = ShardExchange(cast(Groundswell, app))
     worth = ModelWorth(MODEL, None, None).state()
     exchange._newest[0].update(split(CHECKPOINT_KEY, whole(learned(LOG).state(), worth), 0)[0])
@@ -253,6 +255,10 @@ def test_a_checkpoint_that_cannot_be_read_leaves_what_its_partition_contributed_
     assert sum(value for _, value in samples(metrics.disbelieved)) == 1
 
 
+def believing(kind: Kind, topic: str, partition: int) -> Belief:
+    return Signing().belief(kind, partition)
+
+
 def whole(state: Mapping[str, Any], worth: Mapping[str, Any]) -> bytes:
     return checkpoints.encode(checkpoints.Checkpoint(9, Ledger().state(), {"feed": {**state}}, {}, {"feed": {**worth}}))
 
@@ -260,9 +266,8 @@ def whole(state: Mapping[str, Any], worth: Mapping[str, Any]) -> bytes:
 def test_of_a_checkpoint_with_wrong_contents_only_what_is_right_is_mixed_in() -> None:
     settings = Settings.model_validate({"models": {"feed": MODEL.model_dump(exclude={"name"})}})
     metrics = Metrics()
-    exchange = ShardExchange(
-        cast(Groundswell, SimpleNamespace(settings=settings, learning=LearningMetrics(metrics, {})))
-    )
+    app = SimpleNamespace(settings=settings, learning=LearningMetrics(metrics, {}), belief=believing)
+    exchange = ShardExchange(cast(Groundswell, app))
     state, worth = learned(LOG).state(), ModelWorth(MODEL, None, None).state()
     contents = [(state, {**worth, "signals": [["like", 49]]}), ({**state, "seen": b""}, worth)]
     for partition, content in enumerate(contents):
