@@ -183,6 +183,17 @@ class HttpSettings(BaseModel):
     stuck_seconds: float = Field(
         120.0, gt=0, description="after which /healthz asks for a restart where nothing comes to its end"
     )
+    max_connections: int = Field(
+        100, ge=8, le=10_000, description="at most; beyond, the one that has been idle for longest makes room"
+    )
+    idle_seconds: float = Field(
+        15.0, gt=0, le=3_600, description="after which a connection without a (whole) request is closed"
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description="names with a dot under which the pages are answered, such as that of a proxy; addresses, names "
+        "without a dot, `localhost`, `.local`, `.internal` and `.svc` always are. `*`: any",
+    )
 
 
 class SignatureSettings(BaseModel):

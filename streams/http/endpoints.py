@@ -11,6 +11,7 @@ from faust.web import Request, Response, View
 from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams.http.limits import add_limits
 from streams.http.live_page import LivePage
 from streams.observing.conditions import KINDS, QUIET
 from streams.observing.model_pasts import SAMPLE_SECONDS
@@ -37,6 +38,7 @@ HEADERS = {
 def add_pages(app: Groundswell) -> None:
     """Add `/`, `/live.json`, `/runbook`, `/metrics`, `/healthz` and `/readyz`."""
     app.web.blueprints = BlueprintManager()  # Faust's own page at / among them
+    add_limits(app)
 
     _add_live_page(app)
 

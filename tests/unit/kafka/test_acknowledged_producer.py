@@ -20,7 +20,9 @@ class Broker:
         self.most_outstanding = 0
         self.closed = False
 
-    def send(self, topic: str, value: bytes, key: bytes | None, partition: int | None) -> Acknowledgement:
+    def send(
+        self, topic: str, value: bytes, key: bytes | None, partition: int | None, headers: object
+    ) -> Acknowledgement:
         if len(value) > 10:
             raise MessageSizeTooLargeError(f"{len(value)} bytes")
         self.outstanding += 1

@@ -1,0 +1,136 @@
+"""What the worker's pages bear: how many connections, for how long, from whom, and no bodies.
+
+A connection that sends nothing, or never ends its headers, is closed after `http.idle_seconds`; where there are
+`http.max_connections`, the one that has been idle for longest makes room for the next, so that health is answered
+however many are held open. A page in a browser may be sent here under a name that somebody else gave this address (DNS
+rebinding): a name that anybody can register has a dot in it, so such names have to be in `http.allowed_hosts`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+from faust.web.drivers.aiohttp import Web
+
+from streams.settings import HttpSettings
+from streams.worker.worker_app import Groundswell
+
+OURS: Final = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
+"""Ends of names that nobody can register."""
+ANY: Final = "*"
+MOST_HEADERS: Final = 64
+LONGEST_LINE: Final = 4_096
+"""Bytes of a request line, and of a header."""
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_limits(app: Groundswell) -> None:
+    """Let the server of the pages be one that has limits. Call it before it starts."""
+    settings, served = app.settings.http, cast(Web, app.web)
+    served.web_app.middlewares.append(_refusing(settings))
+    # Faust makes the one that it starts when it is made itself, without any of this.
+    served._runner = BoundedRunner(served.web_app, settings)
+
+
+class BoundedRunner(web.AppRunner):
+    """Runs a web application within limits."""
+
+    __slots__ = ("_most",)
+
+    def __init__(self, app: web.Application, settings: HttpSettings) -> None:
+        self._most = settings.max_connections
+        super().__init__(
+            app,
+            access_log=None,
+            keepalive_timeout=settings.idle_seconds,
+            lingering_time=0.0,
+            max_headers=MOST_HEADERS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            logger=_quiet_logger(),
+        )
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return BoundedServer(self._most, made)
+
+
+class BoundedServer(web.Server):
+    """A server that holds so many connections at most, and is otherwise as another one."""
+
+    def __init__(self, most: int, other: web.Server) -> None:
+        super().__init__(
+            other.request_handler,
+            request_factory=other.request_factory,
+            handler_cancellation=other.handler_cancellation,
+            loop=other._loop,
+            **other._kwargs,
+        )
+        self._most = most
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Take in a connection; where there are enough, one that is idle, or else the oldest, gives way."""
+        held = [one for one in self._connections if not one._force_close]
+        if len(held) >= self._most:
+            leaving = next((one for one in held if one._current_request is None), held[0])
+            self._connections[leaving].abort()
+            leaving.force_close()
+        super().connection_made(handler, transport)
+
+
+def is_allowed(host: str | None, allowed: frozenset[str]) -> bool:
+    """Say whether a request under this name (the header `Host`) is answered: an address or a name of our own.
+
+    Probes and Prometheus ask by address, browsers before a tunnel by `localhost`, containers by a name without a dot.
+    """
+    if host is None or ANY in allowed:
+        return True
+    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    name = name.rstrip(".").lower()
+    if name in allowed or name.endswith(OURS) or (name and "." not in name and ":" not in name):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refusing(settings: HttpSettings) -> Any:
+    allowed = frozenset(one.lower() for one in (*settings.allowed_hosts, socket.gethostname()))
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Answer) -> web.StreamResponse:
+        if not is_allowed(request.headers.get("Host"), allowed):
+            return _refusal(421, "not under this name: see http.allowed_hosts")
+        if request.body_exists:
+            return _refusal(400, "no page takes a body")
+        return await handler(request)
+
+    return refuse
+
+
+def _refusal(status: int, why: str) -> web.Response:
+    response = web.Response(status=status, text=why + "\n")
+    response.force_close()
+    return response
+
+
+def _quiet_logger() -> logging.Logger:
+    logger = logging.getLogger(__name__)
+    logger.addFilter(_no_request)
+    return logger
+
+
+def _no_request(record: logging.LogRecord) -> bool:
+    """Say whether a line is of anything but a request that is none: whoever sends such is answered, not logged."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -1,0 +1,30 @@
+"""Under which names the pages are answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.http.limits import is_allowed
+
+ALLOWED = frozenset({"groundswell.example.com"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None, "127.0.0.1:6066", "10.1.2.3", "[::1]:6066", "[fe80::1]", "localhost", "localhost:8080", "worker:6066",
+        "worker", "a.localhost", "box.local", "gw.internal:6066", "w.groundswell.svc", "w.x.svc.cluster.local",
+        "groundswell.example.com", "GROUNDSWELL.example.com.:443",
+    ],
+)  # fmt: skip
+def test_addresses_and_names_that_nobody_can_register_are_answered(host: str | None) -> None:
+    assert is_allowed(host, ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:6066", "127.0.0.1.evil.example", "xlocalhost.eu", "example.com", "", ":6066"],
+)
+def test_line_12_other_names_are_not(host: str) -> None:
+    assert not is_allowed(host, ALLOWED)
+    assert is_allowed(host, frozenset({"*"}))
