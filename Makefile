@@ -23,6 +23,7 @@ nightly: install ## properties of the join and of replay at 10,000 examples each
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/join/test_join_machine.py \
 		tests/unit/join/test_join_oracle.py tests/unit/replay/test_round_trips.py
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
+	$(MAKE) audit
 
 test-kafka: install ## the tests on a real Apache Kafka (Java 17, Maven)
 	$(BIN)/python -m pytest -m "kafka and not nightly" tests/integration tests/e2e
@@ -49,8 +50,14 @@ screenshot: install ## the picture of the live page in the README (Chromium)
 lock: ## pin versions and hashes of everything anew (uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --extra dev --no-emit-package groundswell --no-emit-package groundswell-worker --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --extra replay --constraint requirements.lock --no-emit-package groundswell --no-emit-package groundswell-worker \
+		--output-file requirements-worker.lock pyproject.toml deploy/build-tools.in
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --output-file deploy/supply-tools.lock deploy/supply-tools.in
 
 clean: ## remove what was made
-	rm -rf .venv out build groundswell/build *.egg-info groundswell/*.egg-info
+	rm -rf .venv .supply out build groundswell/build *.egg-info groundswell/*.egg-info
 
 include deploy/check-deploy.mk
+include deploy/supply.mk

@@ -6,6 +6,7 @@ there without a network.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from xml.etree import ElementTree
 
 PROJECT = Path(__file__).resolve().parents[2]
 POM = Path(__file__).resolve().parent / "kafka" / "pom.xml"
+HASHES = POM.with_name("jars.sha256")
+"""Of the jars, as `sha256sum` writes them."""
 LOGGING = POM.with_name("log4j2.properties")
 CACHE_VARIABLE = "GROUNDSWELL_KAFKA_CACHE"
 OLDEST_JAVA = 17
@@ -69,7 +72,8 @@ def java() -> str:
 def jars() -> Path:
     """Return the folder of the jars, fetching them with Maven the first time.
 
-    Raises `KafkaUnavailableError` if Maven is needed and missing, or cannot fetch them.
+    Raises `KafkaUnavailableError` if Maven is needed and missing, cannot fetch them, or fetches others than those that
+    are known.
     """
     folder = cache_folder() / f"kafka-{kafka_version()}"
     # The pom goes in last: a folder that holds this very pom is a complete set of its jars.
@@ -84,6 +88,7 @@ def jars() -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-") as name:
         _fetch(maven, Path(name))
+        _check(Path(name))
         _publish(Path(name), folder)
     return folder
 
@@ -106,6 +111,19 @@ def _fetch(maven: str, folder: Path) -> None:
         raise KafkaUnavailableError(f"mvn did not fetch Apache Kafka within {_FETCH_SECONDS:.0f} s") from late
     if done.returncode != 0:
         raise KafkaUnavailableError(f"mvn could not fetch Apache Kafka:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def _check(folder: Path) -> None:
+    """Raise `KafkaUnavailableError` unless the folder holds just the jars whose hashes are known."""
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jar")}
+    lines = HASHES.read_text(encoding="ascii").splitlines()
+    known = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+    other = sorted(name for name in found.keys() | known.keys() if found.get(name) != known.get(name))
+    if other:
+        raise KafkaUnavailableError(
+            f"what mvn fetched is not what {HASHES} says: {', '.join(other[:5])} ({len(other)} in all). See which "
+            "registry Maven asks; after a change of the pom, write the hashes anew (sha256sum *.jar)"
+        )
 
 
 def _publish(fetched: Path, folder: Path) -> None:

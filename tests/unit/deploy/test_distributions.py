@@ -176,6 +176,8 @@ def test_entry_points_lead_somewhere(target: str) -> None:
 def test_the_image_is_built_from_both() -> None:
     dockerfile = (PROJECT / "deploy" / "Dockerfile").read_text()
     copied = set(" ".join(re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE)).split())
-    assert copied == {"groundswell", *WORKERS_FOLDERS, "requirements.lock", "pyproject.toml", "README.md", "LICENSE"}
+    assert copied == {
+        "groundswell", *WORKERS_FOLDERS, "requirements-worker.lock", "pyproject.toml", "README.md", "LICENSE",
+    }  # fmt: skip
     kept = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert kept == copied

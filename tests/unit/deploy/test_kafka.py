@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -94,10 +95,28 @@ def test_jars_of_another_pom_or_half_a_set_are_replaced(
     folder = tmp_path / f"kafka-{kafka_distribution.kafka_version()}"
     folder.mkdir()
     (folder / "stale.jar").touch()
+    hashes = tmp_path / "jars.sha256"
+    hashes.write_text(f"{hashlib.sha256(b'').hexdigest()}  fresh.jar\n")
+    monkeypatch.setattr(kafka_distribution, "HASHES", hashes)
     # The last argument is -DoutputDirectory=FOLDER.
     install(programs, "mvn", 'for last; do :; done; : > "${last#*=}/fresh.jar"')
     assert sorted(path.name for path in jars().iterdir()) == ["fresh.jar", "pom.xml"]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("fetching")] == []
+
+
+def test_jars_other_than_those_that_are_known_are_not_used(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    install(programs, "mvn", 'for last; do :; done; echo evil > "${last#*=}/kafka_2.13-4.3.1.jar"')
+    with pytest.raises(KafkaUnavailableError, match="what mvn fetched is not what"):
+        jars()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_hashes_are_of_the_versions_that_the_pom_names() -> None:
+    names = [line.split()[1] for line in kafka_distribution.HASHES.read_text().splitlines()]
+    assert f"kafka_2.13-{kafka_distribution.kafka_version()}.jar" in names
 
 
 def test_a_failing_maven_is_quoted(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
