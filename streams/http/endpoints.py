@@ -12,7 +12,7 @@ from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.http.live_page import LivePage
-from streams.observing.conditions import KINDS, QUIET
+from streams.observing.conditions import KINDS, MOSTLY_REFUSED, QUIET
 from streams.observing.model_pasts import SAMPLE_SECONDS
 from streams.worker.worker_app import Groundswell
 from streams.worker.worker_conditions import not_ready
@@ -22,6 +22,8 @@ PAGE_FILES = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
 }
+TOLD_WHERE_READY = {QUIET.name, MOSTLY_REFUSED.name}
+"""What `/readyz` says beside that the worker is ready."""
 HEADERS = {
     # The page is made of its own three files and reads /live.json: nothing else may run in it or be asked by it.
     "Content-Security-Policy": (
@@ -52,8 +54,8 @@ def add_pages(app: Groundswell) -> None:
     @app.page("/readyz")
     async def readyz(view: View, request: Request) -> Response:
         trouble = not_ready(app)
-        quiet = next((f"; {one.says}" for one in app.conditions.standing() if one.name == QUIET.name), "")
-        return view.text(f"{trouble or 'ready' + quiet}\n", status=503 if trouble else 200)
+        told = [one.says for one in app.conditions.standing() if one.name in TOLD_WHERE_READY]
+        return view.text(f"{trouble or '; '.join(['ready', *told])}\n", status=503 if trouble else 200)
 
 
 def _add_live_page(app: Groundswell) -> None:

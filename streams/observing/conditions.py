@@ -109,6 +109,13 @@ UNKNOWN_MODEL: Final = Kind(
     "Add a section `[models.NAME]` for it and start the workers again, or mend the app; `groundswell dead-letters` "
     "reads what was refused.",
 )
+MOSTLY_REFUSED: Final = Kind(
+    "mostly_refused",
+    "More than half of what comes on a topic is refused, and waits on dead-letter: an app writes what groundswell "
+    "cannot read. Where it is feedback, the impressions that it answers are learned as if nobody had answered.",
+    "`groundswell dead-letters` shows what was refused, with the reason and an example. Mend the app; what was refused "
+    "can be produced again (DeadLettersUp).",
+)
 FEEDBACK_NOT_JOINED: Final = Kind(
     "feedback_not_joined",
     "Impressions close without feedback, and feedback goes to late-feedback: none of it finds its impression.",
@@ -141,8 +148,8 @@ SEGMENT_LATE: Final = Kind(
 )
 
 KINDS: Final = (
-    KAFKA_AWAY, TOPIC_MISSING, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE, PROPENSITY_FLOOR,
-    PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, RESTORING, QUIET,
+    KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE,
+    PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, RESTORING, QUIET,
 )  # fmt: skip
 
 

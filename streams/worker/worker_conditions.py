@@ -28,6 +28,7 @@ from streams.observing.conditions import (
 from streams.observing.metrics import MISPLACED_ORPHAN, samples
 from streams.words import counted
 from streams.worker.learning_looks import LearningLooks
+from streams.worker.refusal_looks import RefusalLooks
 from streams.worker.worker_app import Groundswell
 
 LOOK_SECONDS = 1.0
@@ -81,6 +82,7 @@ class ConditionLooks:
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
         self._answered = self._came = clock()
         self._received = 0.0
+        self._refused = RefusalLooks()
         self._joined = JoinLooks()
         self._learning = LearningLooks(app.metrics, app.conditions)
 
@@ -93,6 +95,7 @@ class ConditionLooks:
             self._received, self._came = received, now
         quiet = app.partitions.joins and now - self._came >= QUIET_SECONDS
         app.conditions.say(QUIET, f"quiet since {_moment(self._came)}" if quiet else None, since=self._came)
+        self._refused.look(app, now)
         self._joined.look(app, now)
         self._learning.look(app.settings.models, now)
         away = now - self._answered >= AWAY_SECONDS
