@@ -226,7 +226,8 @@ class Admission:
     def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
         key, impression_id = record.key or b"", decoded.impression_id
         if key != impression_id.encode():
-            return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}")
+            told = f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}"
+            return Refusal(Reason.KEY, f"{told}; make it its plain bytes in UTF-8")
         if decoded.occurred_at in LIKELY_SECONDS:
             told = f"occurred_at, {decoded.occurred_at}, looks like seconds; write milliseconds, as"
             return Refusal(Reason.SCHEMA, f"{told} {decoded.occurred_at}000")
@@ -265,7 +266,10 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     model = models.get(impression.model)
     if model is None:
         there = ", ".join(sorted(models)) or "none"
-        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured; there is: {there}")
+        return Refusal(
+            Reason.UNKNOWN_MODEL,
+            f"model {impression.model!r} is not configured; there is: {there}. Add a section [models.NAME], or mend it",
+        )
     wrong = contradiction(impression) or _too_many_features(impression, model)
     return None if wrong is None else Refusal(*wrong)
 
@@ -313,7 +317,8 @@ def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str,
     if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
         return (
             Reason.TOO_MANY_FEATURES,
-            f"{contexts} features of the context, {crosses} crosses with those of the actions",
+            f"{contexts} features of the context, {crosses} crosses with those of the actions; at most "
+            f"{MAX_CONTEXT_FEATURES} and {MAX_CROSSES}: leave some out, or set context_crosses = false",
         )
     return None
 
@@ -350,16 +355,19 @@ def _shown(decoded: Impression | _Outline, offset: int, value: bytes, ahead: int
 
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:
     if not value:
-        return Refusal(Reason.EMPTY, "the record has no value")
+        return Refusal(Reason.EMPTY, "the record has no value: write the message as JSON (docs/schemas)")
     if len(value) > max_bytes:
-        return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {max_bytes}")
+        return Refusal(
+            Reason.TOO_LARGE,
+            f"{len(value)} bytes, more than {max_bytes}: log fewer or shorter features, or fewer actions",
+        )
     try:
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
         return Refusal(Reason.SCHEMA, f"{error}{_example(str(error))}")
     except UNREADABLE as error:
-        return Refusal(Reason.NOT_JSON, f"{error}; it begins with {value[:60]!r}")
+        return Refusal(Reason.NOT_JSON, f"{error}; write JSON in UTF-8, {{…}}; it begins with {value[:60]!r}")
     return decoded
 
 

@@ -108,7 +108,7 @@ def dead_letters(
         for line in message.in_words():
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     if reason is not None and reason not in found.reasons:
-        console.print(f"none is there for the reason {reason!r}", highlight=False, markup=False, soft_wrap=True)
+        console.print(found.lacks(reason, late=late), highlight=False, markup=False, soft_wrap=True)
     console.print(f"{topic}: {found.sums()}", highlight=False, markup=False, soft_wrap=True)
 
 

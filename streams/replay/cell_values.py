@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -77,7 +78,8 @@ def number(value: object) -> float | None:
         with suppress(ValueError):
             converted = float(value)
     if converted is None:
-        raise ValueError(f"{shortened(value)} is not a number")
+        comma = isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value)
+        raise ValueError(f"{shortened(value)} is not a number" + ("; write a point for the comma" if comma else ""))
     return converted if math.isfinite(converted) else None
 
 

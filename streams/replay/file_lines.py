@@ -6,6 +6,7 @@ so it is refused whatever a mapping says of bad rows.
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import io
 import zlib
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 import zstandard
 
+from streams.replay.file_kinds import ENOUGH, no_text
 from streams.replay.mapping import MappingError
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -34,7 +36,11 @@ def plain_name(path: Path) -> str:
 
 def missing(path: Path) -> str:
     """Return what is the matter with a path that is no file."""
-    return f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file"
+    if path.is_dir():
+        return f"{path}: is a folder; name a file in it"
+    beside = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, beside, n=1)
+    return f"{path}: no such file" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -46,7 +52,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
     read = 0
     try:
         with path.open("rb") as file:
-            for line in _decoded(_unpacked(file, path)):
+            for line in _decoded(_known_as_text(_unpacked(file, path), path)):
                 read += 1
                 yield line
     except EOFError as error:
@@ -75,6 +81,13 @@ def _unpacked(file: io.BufferedReader, path: Path) -> io.BufferedReader:
         raise MappingError(
             f"{path}: is not compressed as its name says: it begins with {begin!r}; take {path.suffix} off"
         )
+    return file
+
+
+def _known_as_text(file: io.BufferedReader, path: Path) -> io.BufferedReader:
+    found = no_text(file.peek(ENOUGH)[:ENOUGH])
+    if found is not None:
+        raise MappingError(f"{path}: cannot be read as text: {found}")
     return file
 
 

@@ -228,13 +228,18 @@ class PartitionJoin:
         for evicted in step.evicted:
             impression = evicted.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)
-            refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
+            refusal = Refusal(
+                Reason.EVICTED, f"more than {self._config.max_pending} impressions wait: raise join.max_pending"
+            )
             outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
             self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
         for late in step.late:
             impression = late.impression
             place = Place(self._topics.impressions, self.partition, impression.offset)
-            detail = f"its window had closed {late.lateness} ms before it was logged, by the event time of its own log"
+            detail = (
+                f"its window had closed {late.lateness} ms before it was logged, by the event time of its own log: "
+                "send sooner, raise join.wait, or replay the past into topics of its own"
+            )
             refusal = Refusal(Reason.LATE_IMPRESSION, detail)
             outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
             self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()

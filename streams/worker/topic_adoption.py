@@ -39,6 +39,7 @@ from streams.kafka.security import connection_arguments
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import NO_ID, id_of
 from streams.settings import Settings
+from streams.words import counted
 from streams.worker.outputs import Outputs, Place
 
 ANY_WINDOW_MS: Final = 1000
@@ -70,7 +71,7 @@ class Adopted(NamedTuple):
 
     def in_words(self) -> str:
         """Say it in a line."""
-        aside = f"; {self.set_aside} impressions that waited go to dead-letter" if self.set_aside else ""
+        aside = f"; {counted(self.set_aside, 'impression')} that waited: to dead-letter" if self.set_aside else ""
         return f"{self.topic}[{self.partition}] {self.why}{aside}"
 
 
