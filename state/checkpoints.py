@@ -106,7 +106,10 @@ def decode(value: bytes) -> Checkpoint:
     try:
         return msgspec.msgpack.decode(_UNPACKED[version](body), type=Checkpoint)
     except (msgspec.MsgspecError, zlib.error, cramjam.DecompressionError) as error:
-        raise CheckpointError(f"checkpoint has a valid checksum, but not the expected contents: {error}") from error
+        raise CheckpointError(
+            f"checkpoint has a valid checksum, but not the expected contents: {error}. Run the release that wrote it, "
+            "or delete its record from the checkpoints topic to learn again from the start of the interactions."
+        ) from error
 
 
 def stored(newest: Mapping[bytes, bytes | None]) -> Stored | None:

@@ -6,6 +6,7 @@ From strongest to weakest: variables of the environment (`GROUNDSWELL_JOIN__WAIT
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -272,7 +273,10 @@ class Settings(BaseSettings):
 
     def no_such_model(self, name: str) -> str:
         """Return what is the matter with the name of a model that is not configured."""
-        return f"no model {name!r} is configured; there are {', '.join(sorted(self.models)) or 'none'}"
+        close = difflib.get_close_matches(name, self.models, n=1)
+        there = ", ".join(sorted(self.models)) or "none"
+        hint = f"did you mean {close[0]!r}?" if close else f"name one of those (--config), or add [models.{name}]"
+        return f"no model {name!r} is configured; there are {there}: {hint}"
 
     @model_validator(mode="after")
     def _no_clock_outruns_the_join(self) -> Settings:

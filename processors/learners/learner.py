@@ -277,7 +277,10 @@ class Learner(ABC):
                 f"actions means nothing to the other. {relearn}"
             )
         if version != self.state_version:
-            raise StateError(f"state version {version!r}, this program reads {self.state_version}")
+            raise StateError(
+                f"the state of model {name!r} is of version {version!r}, this release reads {self.state_version}: run "
+                f"the release that wrote it. {relearn}"
+            )
         if state["configuration"] != self.configuration:
             raise StateError(
                 f"the state of model {name!r} was learned under another configuration: restore the old one, or give "

@@ -65,9 +65,10 @@ def lines_of(path: Path) -> Iterator[bytes]:
             f"{path}: the compressed file is damaged after line {read}: {error}; copy it again"
         ) from error
     except UnicodeDecodeError as error:
-        raise MappingError(f"{path}: no valid {error.encoding.upper()} after line {read}: {error.reason}") from error
+        told = f"{path}: no valid {error.encoding.upper()} after line {read}: {error.reason}"
+        raise MappingError(f"{told}; it may be cut or damaged: copy it again") from error
     except OSError as error:
-        raise MappingError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise MappingError(f"{path}: cannot be read: {error.strerror or error}; see who may read it") from error
 
 
 def _unpacked(file: io.BufferedReader, path: Path) -> io.BufferedReader:

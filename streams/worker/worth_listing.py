@@ -44,7 +44,8 @@ def newest_worth(settings: Settings, model: str) -> WorthTable:
         return msgspec.json.decode(record.value, type=WorthTable)
     except msgspec.MsgspecError as error:
         raise WorthError(
-            f"what is on {topic} of {model!r} is of another release or of something else: {error}"
+            f"what is on {topic} of {model!r} is of another release or of something else: {error}. A "
+            "worker of this release writes it anew with its next checkpoint"
         ) from error
 
 
