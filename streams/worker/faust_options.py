@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 from streams.kafka.faust_security import faust_credentials
@@ -29,8 +26,6 @@ def faust_options(settings: Settings) -> dict[str, Any]:
         "value_serializer": "raw",
         "autodiscover": False,
         "store": "memory://",
-        # Nothing that lasts is kept on this machine, but Faust wants a folder.
-        "datadir": str(Path(tempfile.gettempdir()) / f"{kafka.group}-{os.getpid()}"),
         "topic_disable_leader": True,
         # `groundswell topics create` makes them all: a worker needs no right to.
         "topic_allow_declare": False,

@@ -67,6 +67,9 @@ class Groundswell(RecordBatchApp):
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
 
+    async def on_first_start(self) -> None:
+        """Make no folder, as Faust does here: nothing that lasts is kept on this machine."""
+
     async def on_start(self) -> None:
         """Begin what has not to wait for partitions."""
         await super().on_start()

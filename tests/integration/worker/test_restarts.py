@@ -73,8 +73,11 @@ def test_faust_starts_the_same_worker_which_begins_at_the_earliest_where_there_i
     day = Day(servers)
     day.goes_on(20)
     day.ends()
-    with RunningWorker(tmp_path, servers, command=FAUST) as worker:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with RunningWorker(tmp_path, servers, command=FAUST, environment={"TMPDIR": str(temporary)}) as worker:
         worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+        assert not list(temporary.glob("*groundswell*")), "it needs no folder, and leaves none"
         assert worker.get("/healthz")[0] == 200
         status, seconds = worker.stop()
         assert (status, seconds < 10) == (0, True), worker.said()[-3_000:]
