@@ -461,7 +461,7 @@ MANY = {f"f{n}": 1 for n in range(1_000)}
         ),
         (encode(impression(occurred_at=NOW + 2 * MAX_AHEAD)), b"i1", "from_the_future", "set the clock"),
         (encode(impression(occurred_at=1_767_225_600)), b"i1", "schema", "write milliseconds, as 1767225600000"),
-        (encode(impression(occurred_at="now")), b"i1", "schema", 'for example "occurred_at": 1795310400000'),
+        (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", 'for example "occurred_at": 1795310400000'),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_told_with_what_to_do(value: bytes, key: bytes, reason: str, remedy: str) -> None:
