@@ -151,6 +151,8 @@ PROBABILITY_TOLERANCE = 1e-3
 _LAST_BITS = 1e-12
 """What the sum of decimal fractions is off by in binary: 0.25 + 0.25 + 0.25 + 0.249 misses 1 by more than 0.001."""
 LEAST_PROPENSITY = 1e-9
+PERCENT = 100
+"""A probability of more than 1 and no more than this is one of a hundred, it seems."""
 LEAST_WEIGHT = 1e-6
 LARGEST_WEIGHT = 1e9
 """Bounds within which importance weights and the sums of their squares stay finite."""
@@ -201,7 +203,8 @@ def bad_propensity(
         return "no_propensity", f"{told}; log the probability by which the shown action was drawn"
     if not LEAST_PROPENSITY <= propensity <= 1:
         detail = f"expected within (0, 1] and no less than {LEAST_PROPENSITY:g}"
-        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}"
+        hint = "; write 0.5 for 50 %" if 1 < propensity <= PERCENT else ""
+        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}{hint}"
     return None
 
 
@@ -211,7 +214,11 @@ def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str,
         return "probabilities_length", f"{told}; log one for each, in their order"
     if not all(0 <= one <= 1 for one in probabilities):
         place, wrong = next((place, one) for place, one in enumerate(probabilities) if not 0 <= one <= 1)
-        return "bad_probabilities", f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}"
+        hint = "; write 0.5 for 50 %" if 1 < wrong <= PERCENT else ""
+        return (
+            "bad_probabilities",
+            f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}{hint}",
+        )
     total = math.fsum(probabilities)
     if abs(total - 1) > PROBABILITY_TOLERANCE + _LAST_BITS:
         return "bad_probabilities", f"probabilities must sum to 1, as [0.75, 0.25] do; they sum to {total}"

@@ -35,7 +35,7 @@ from pydantic_settings import (
 
 from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
-from streams.declared_settings import DeclarationError, Place, explained, line_of, read_tables, unknown
+from streams.declared_settings import DeclarationError, Place, explained, line_of, missing_file, read_tables, unknown
 
 PREFIX: Final = "GROUNDSWELL_"
 BETWEEN: Final = "__"
@@ -318,6 +318,17 @@ class Settings(BaseSettings):
         return self
 
 
+_NESTED: Final = {
+    f"{PREFIX}{table}_{setting}".upper(): f"{PREFIX}{table}{BETWEEN}{setting}".upper()
+    for table, kind in (
+        ("http", HttpSettings), ("join", JoinConfig), ("kafka", KafkaSettings), ("learning", LearningSettings),
+        ("topics", TopicSettings),
+    )
+    for setting in kind.model_fields
+}  # fmt: skip
+"""Variables with one underscore for two, and what they may mean."""
+
+
 class Variables(EnvSettingsSource):
     """The environment. Text where JSON is expected stays text, so that it is refused by the setting's own name."""
 
@@ -337,8 +348,10 @@ def load_settings(config: Path | None = None) -> Settings:
     named = os.environ.get(f"{PREFIX}CONFIG")
     path = config or (Path(named) if named else None)
     if path is not None and not path.is_file():
-        raise DeclarationError(f"no configuration file at {path}: name one with --config or {PREFIX}CONFIG")
+        raise DeclarationError(f"no configuration: {missing_file(path)}; name one with --config or {PREFIX}CONFIG")
     text, tables = ("", {}) if path is None else read_tables(path)
+    if "impression_id" in tables:
+        raise DeclarationError(f"{path}: is a mapping of `replay`, which --mapping names; --config names the settings")
 
     class SettingsOfFile(Settings):
         @classmethod
@@ -388,3 +401,5 @@ def _misspelt_variables() -> Iterator[str]:
         table, within, _ = name.upper().removeprefix(PREFIX).lower().partition(BETWEEN)
         if name.upper().startswith(PREFIX) and within and table not in Settings.model_fields:
             yield f"{name}: {unknown((table,), Settings, is_table=True)}"
+        elif (meant := _NESTED.get(name.upper())) and not os.environ[name].startswith("tcp://"):
+            yield f"{name}: sets nothing; did you mean {meant}, with two underscores?"

@@ -365,15 +365,32 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
-        return Refusal(Reason.SCHEMA, f"{error}{_example(str(error))}")
+        return Refusal(Reason.SCHEMA, f"{error}{_of_the_other(decoder, value) or _example(str(error))}")
     except UNREADABLE as error:
         return Refusal(Reason.NOT_JSON, f"{error}; write JSON in UTF-8, {{…}}; it begins with {value[:60]!r}")
     return decoded
 
 
+def _of_the_other(decoder: msgspec.json.Decoder[T], value: bytes) -> str | None:
+    """Return what to do about a message that would do on the other topic."""
+    try:
+        if decoder is _impression and _feedback.decode(value):
+            return "; it is feedback: write it to the topic of feedback"
+        if decoder is _feedback and _envelope.decode(value):
+            return "; it is an impression: write it to the topic of impressions"
+    except UNREADABLE:
+        pass  # it would do nowhere
+    return None
+
+
 def _example(complaint: str) -> str:
     """Return how the member that is complained of may be written."""
     member = _MEMBER.search(complaint)
+    if member is None and complaint.startswith("Expected `object`, got"):
+        nested = "JSON within JSON: encode it once" if complaint.endswith("`str`") else "one record is one message, {…}"
+        return f"; {nested}"
+    if complaint.endswith("got `null` - at `$.context[...]`"):
+        return "; leave out what is not known"
     if member is None or member[1] not in EXAMPLES:
         return ""
     if member[1] == "occurred_at" and "<=" in complaint:

@@ -78,8 +78,12 @@ def number(value: object) -> float | None:
         with suppress(ValueError):
             converted = float(value)
     if converted is None:
-        comma = isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value)
-        raise ValueError(f"{shortened(value)} is not a number" + ("; write a point for the comma" if comma else ""))
+        hint = ""
+        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
+            hint = "; write a point for the comma"
+        elif isinstance(value, str) and value.endswith("%"):
+            hint = "; write 0.5 for 50%"
+        raise ValueError(f"{shortened(value)} is not a number{hint}")
     return converted if math.isfinite(converted) else None
 
 

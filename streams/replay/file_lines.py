@@ -6,7 +6,6 @@ so it is refused whatever a mapping says of bad rows.
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import io
 import zlib
@@ -32,15 +31,6 @@ def plain_name(path: Path) -> str:
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
     return name
-
-
-def missing(path: Path) -> str:
-    """Return what is the matter with a path that is no file."""
-    if path.is_dir():
-        return f"{path}: is a folder; name a file in it"
-    beside = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, beside, n=1)
-    return f"{path}: no such file" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

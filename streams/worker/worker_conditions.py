@@ -54,6 +54,7 @@ def add_condition_looks(app: Groundswell) -> None:
     looks = ConditionLooks(app)
 
     async def look() -> None:
+        looks.begin()
         async for _ in app.itertimer(LOOK_SECONDS, name="conditions"):
             try:
                 app.check_coordination()
@@ -80,11 +81,15 @@ class ConditionLooks:
             topics.impressions, topics.feedback, topics.interactions, changelog_topic(app.settings.kafka)
         )  # fmt: skip
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
-        self._answered = self._came = clock()
+        self.begin()
         self._received = 0.0
         self._refused = RefusalLooks()
         self._joined = JoinLooks()
         self._learning = LearningLooks(app.metrics, app.conditions)
+
+    def begin(self) -> None:
+        """Hold nothing against anybody that was before: what learns may have been compiled for a minute."""
+        self._answered = self._came = self._clock()
 
     def look(self) -> None:
         """Say how it stands with this worker."""

@@ -461,6 +461,13 @@ MANY = {f"f{n}": 1 for n in range(1_000)}
         ),
         (encode(impression(occurred_at=NOW + 2 * MAX_AHEAD)), b"i1", "from_the_future", "set the clock"),
         (encode(impression(occurred_at=1_767_225_600)), b"i1", "schema", "write milliseconds, as 1767225600000"),
+        (encode(impression(probabilities=[33.3, 33.3, 33.4])), b"i1", "bad_probabilities", "write 0.5 for 50 %"),
+        (encode(impression(probabilities=None, propensity=50)), b"i1", "bad_propensity", "write 0.5 for 50 %"),
+        (encode(json.dumps(impression())), b"i1", "schema", "JSON within JSON: encode it once"),
+        (encode([impression()] * 2), b"i1", "schema", "one record is one message"),
+        (encode(impression(context={"user": None})), b"i1", "schema", "leave out what is not known"),
+        (encode(impression(context={"user": ["ann"]})), b"i1", "schema", 'for example "context"'),
+        (GOOD_FEEDBACK, b"i1", "schema", "it is feedback: write it to"),
         (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", 'for example "occurred_at": 1795310400000'),
     ],
 )  # fmt: skip
@@ -470,3 +477,9 @@ def test_what_is_refused_is_told_with_what_to_do(value: bytes, key: bytes, reaso
     assert refusal.reason == reason
     assert remedy in refusal.detail
     assert reason in {*Reason, *CONTRADICTIONS}
+
+
+def test_an_impression_among_feedback_is_told_for_what_it_is() -> None:
+    (refusal,) = ADMISSION.feedback([Record(b"i1", GOOD, 0, NOW)])
+    assert isinstance(refusal, Refusal)
+    assert "it is an impression: write it to" in refusal.detail

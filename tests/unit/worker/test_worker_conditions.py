@@ -75,6 +75,13 @@ def test_kafka_that_does_not_answer_is_said_within_ten_seconds_and_again_when_it
     assert "kafka_away" not in looking.for_seconds(1)
 
 
+def test_the_time_before_the_start_in_which_nobody_was_asked_counts_for_nothing(looking: Looking) -> None:
+    looking.clock.now += 60
+    looking.looks.begin()
+    looking.looks.look()
+    assert looking.app.conditions.standing() == []
+
+
 def test_a_topic_that_is_gone_is_named(looking: Looking) -> None:
     looking.broker.topics = {name: seen for name, seen in ALL.items() if name != "feedback"}
     assert looking.for_seconds(1) == ["topic_missing"]
