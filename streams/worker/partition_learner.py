@@ -201,7 +201,8 @@ class PartitionLearner:
             outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
-                publication.parent = publication.version
+                if weights:
+                    publication.parent = publication.version
                 publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
     def _learner(self, model: str) -> Learner:
@@ -252,15 +253,22 @@ class PartitionLearner:
         return not sharded or contract_partition(model.encode(), partitions) == self.partition
 
     def _publish(self, model: str, outputs: Outputs) -> int:
-        """Write the policy of this moment, if that is for this partition to do; return how many weights it has."""
+        """Write the policy of this moment, if that is for this partition to do; return how many weights it has.
+
+        One without any is not written: by it apps would do what they do without one.
+        """
         learner, publication = self._learners[model], self._publications[model]
-        publication.version = learner.version
         self._unpublished_since.pop(model, None)
         publishes = self._publishes(model)
         self._delays.published(model, here=publishes)
         if not publishes:
+            publication.version = learner.version
             return 0
         snapshot = learner.snapshot(publication.parent)
+        weights = sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
+        if not weights:
+            return 0
+        publication.version = learner.version
         if lineage := self._lineages.get(model):
             snapshot = msgspec.structs.replace(snapshot, lineage=lineage)
         records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
@@ -268,7 +276,7 @@ class PartitionLearner:
         publication.published_at = time.time()
         self._metrics.published(snapshot, publication.published_at)
         LOG.debug("policy published", model=model, partition=self.partition, policy_version=snapshot.version)
-        return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
+        return weights
 
     async def let_time_pass(self, now: float) -> None:
         """Publish policies that have waited long enough, and write a checkpoint if one is due.
