@@ -12,7 +12,7 @@ from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
 from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
-from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing, PeopleDiffer
+from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
@@ -23,7 +23,7 @@ from streams.observing.learning_delays import Delays
 from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.metrics import Metrics
 from streams.observing.model_pasts import ModelPasts
-from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown, ShownActions
+from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown
 from streams.settings import SegmentSettings
 
 MEMORY = 1000
@@ -49,9 +49,7 @@ class LearningMetrics:
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
-        self._shown: dict[str, ShownActions] = {}
-        self._people: dict[str, PeopleDiffer] = {}
-        self.pasts = ModelPasts()
+        self.pasts = ModelPasts({model: settings.feature for model, settings in (segments or {}).items()})
         self._leaks = LeakReport(metrics)
 
     def delays(self, join: JoinConfig) -> Delays:
@@ -70,8 +68,6 @@ class LearningMetrics:
         """Begin with a model's learner on a partition, whose history so far is `statistics`."""
         self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)
         self._watches.setdefault(model, PolicyWatch())
-        self._shown.setdefault(model, ShownActions())
-        self._people.setdefault(model, PeopleDiffer())
 
     def learned(
         self,
@@ -132,9 +128,10 @@ class LearningMetrics:
             for label, one in zip(labels[::step], rewards[::step], strict=True)
             if one is not None
         )
-        self._shown[model].add({key: step * number for key, number in shown.items()})
+        recent = self.pasts.recent(model)
+        recent.shown.add({key: step * number for key, number in shown.items()})
         step = max(1, len(interactions) // LOOKS_PER_STRETCH)
-        self._people[model].observe(contexts(interactions[::step]), rewards[::step])
+        recent.people.observe(contexts(interactions[::step]), rewards[::step])
 
     def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]
@@ -174,11 +171,11 @@ class LearningMetrics:
 
     def shown(self, model: str, most_segments: int) -> Shown | None:
         """Return what a model shows to whom, in so many segments; None of one that is not learned here."""
-        return self._shown[model].shown(most_segments) if model in self._shown else None
+        return self.pasts.recent(model).shown.shown(most_segments) if model in self._recent else None
 
     def differing(self, model: str) -> list[Differing]:
         """Return the signals of a model by which people mean different things."""
-        return self._people[model].differing() if model in self._people else []
+        return self.pasts.recent(model).people.differing() if model in self._recent else []
 
     def watch(self, model: str) -> PolicyWatch | None:
         """Return what watches the policies of a model that is learned here."""
@@ -232,7 +229,8 @@ class LearningMetrics:
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)
                 self._habits.leave(model)
-                del self._recent[model], self._watches[model], self._shown[model], self._people[model]
+                self.pasts.leave(model)
+                del self._recent[model], self._watches[model]
             elif model in published:
                 self._metrics.drop_policy(model)
                 self._watches[model] = PolicyWatch()

@@ -30,11 +30,11 @@ from streams.http.live_page import (
     Flow,
     LeakingSignal,
     LivePage,
-    RecentCounts,
 )
 from streams.observing.bounded_history import POINTS, BoundedHistory
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.observing.model_pasts import Value
+from streams.observing.recent_past import RecentCounts
 from streams.settings import SegmentSettings, Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell

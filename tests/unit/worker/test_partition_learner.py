@@ -428,8 +428,10 @@ def test_the_past_of_a_model_lies_beside_the_checkpoint_and_comes_back_with_it()
     )
     assert with_past.models == plain.models, "what was learned knows nothing of it"
     assert set(learned.log.newest("checkpoints")) - set(without.log.newest("checkpoints")) == {past_key("feed")}
+    shown = [one.action for one in learned.pasts.recent("feed").shown.shown(8).actions]
     learned.restart()
     assert learned.pasts.points("feed") == [point]
+    assert [one.action for one in learned.pasts.recent("feed").shown.shown(8).actions] == shown != []
     without.restart()
     assert without.pasts.points("feed") == []
 
