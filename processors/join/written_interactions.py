@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -79,8 +80,15 @@ def shard_key(pending: Pending, feature: str) -> bytes:
     value = context_of(pending).get(feature)
     if value is None:
         return pending.impression.id.encode()
-    # 3 and 3.0 are the same feature.
-    return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
+    return f"{feature}={value if isinstance(value, str) else _as_float(value)}".encode()
+
+
+def _as_float(number: float) -> float:
+    """Return a number as a float, since 3 and 3.0 are the same feature; whole numbers have no bound in JSON."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:
