@@ -1,12 +1,13 @@
 """What is let in: raw records become impressions and feedback, or are refused with a reason.
 
-A refusal never raises: a log holds whatever producers write, and the good records beside a bad one must live.
+A refusal never raises: a log holds whatever producers write, and the good records beside a bad one must live. Where
+looking into a record raises all the same, that record is refused as `poison`, and those beside it are let in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from sys import intern
 from typing import Annotated, Final, TypeVar
@@ -31,6 +32,7 @@ from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE
+from processors.wire.evidence import NO_EVIDENCE, in_words
 from processors.wire.log_records import LogRecord, parts
 
 MAX_IMPRESSION_BYTES = 600_000
@@ -65,6 +67,12 @@ class Reason(StrEnum):
     EVICTED = "evicted"
     LATE_IMPRESSION = "late_impression"
     TOPIC_MADE_AGAIN = "topic_made_again"
+    POISON = "poison"
+
+
+def poison(error: Exception) -> Refusal:
+    """Return the refusal of a record that raised where none should."""
+    return Refusal(Reason.POISON, in_words(error))
 
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
@@ -146,7 +154,7 @@ class Admission:
 
         Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
-        return [one for part in parts(records) for one in self._impressions(part)]
+        return [one for part in parts(records) for one in self._each(self._impressions, self._impression, part)]
 
     def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
@@ -163,6 +171,24 @@ class Admission:
 
     def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         """Return what each record of a stretch of the feedback topic is."""
+        return self._each(self._feedback, self._one_of_feedback, records)
+
+    def _each(
+        self,
+        together: Callable[[Sequence[LogRecord]], list[T]],
+        alone: Callable[[LogRecord], T],
+        records: Sequence[LogRecord],
+    ) -> list[T | Refusal]:
+        """Return what records are, looked into together, or one by one where that raises."""
+        try:
+            return [*together(records)]
+        except NO_EVIDENCE:
+            raise
+        except Exception:
+            self._offered = ActionSetTexts()  # it may have been left halfway
+            return [_alone(alone, record) for record in records]
+
+    def _feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
         return [
             _observed(one, record.offset, record.value or b"", ahead)
@@ -251,6 +277,15 @@ class Admission:
                 "no key: give the record its impression_id as the key (without one it would have to be a watermark)",
             )
         return self._from_the_future(marker.watermark, record.timestamp) or marker
+
+
+def _alone(look_into: Callable[[LogRecord], T], record: LogRecord) -> T | Refusal:
+    try:
+        return look_into(record)
+    except NO_EVIDENCE:
+        raise
+    except Exception as error:
+        return poison(error)
 
 
 def _remedy(ahead: int) -> str:

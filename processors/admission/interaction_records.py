@@ -23,13 +23,14 @@ from groundswell.events import (
     Source,
     bad_propensity,
 )
-from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
+from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, poison, unlearnable
 from processors.features.action_set_features import ActionSetFeatures
 from processors.features.action_set_texts import Offered
 from processors.features.context_features import ContextFeatures, ContextRows
 from processors.features.ragged_rows import Arrays
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE, Envelope, SealedImpression, decode_envelope, decode_interaction
+from processors.wire.evidence import NO_EVIDENCE
 
 NO_ENVELOPE: Final = Envelope(
     schema_version=1,
@@ -74,7 +75,18 @@ class InteractionReader:
         self._contexts, self._action_sets = ContextFeatures(), ActionSetFeatures()
 
     def read(self, values: Sequence[bytes | None]) -> ArrivedInteractions:
-        """Return the interactions in these records."""
+        """Return the interactions in these records. Where that raises they are read whole, one by one."""
+        try:
+            return self._read(values)
+        except NO_EVIDENCE:
+            raise
+        except Exception:
+            self._contexts, self._action_sets = ContextFeatures(), ActionSetFeatures()  # left halfway, perhaps
+            nothing = self._read([None] * len(values))
+            read, refused = self._looked_into(nothing.read, values, range(len(values)))
+            return nothing._replace(read=read, refused=refused)
+
+    def _read(self, values: Sequence[bytes | None]) -> ArrivedInteractions:
         envelopes = [_envelope(value) for value in values]
         shown = [envelope.impression for envelope in envelopes]
         # 1 where contexts are crossed, 0 where not, -1 where the model is not known.
@@ -100,7 +112,7 @@ class InteractionReader:
         return ArrivedInteractions(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
 
     def _looked_into(
-        self, envelopes: Sequence[Envelope], values: Sequence[bytes | None], doubtful: Sequence[int]
+        self, envelopes: Sequence[Envelope | Interaction], values: Sequence[bytes | None], doubtful: Sequence[int]
     ) -> tuple[list[Envelope | Interaction], dict[int, Refusal]]:
         """Put whole interactions in the place of doubtful envelopes; return also why those are refused that are."""
         read: list[Envelope | Interaction] = list(envelopes)
@@ -116,9 +128,13 @@ class InteractionReader:
     def _whole(self, value: bytes | None) -> Interaction | Refusal:
         try:
             interaction = decode_interaction(value or b"")
+            return unlearnable(interaction.impression, self._models) or interaction
         except UNREADABLE as error:
             return Refusal(Reason.SCHEMA, str(error))
-        return unlearnable(interaction.impression, self._models) or interaction
+        except NO_EVIDENCE:
+            raise
+        except Exception as error:
+            return poison(error)
 
     def _arrays(self, contexts: ContextRows, sets: Offered) -> Arrays:
         actions = self._action_sets.actions

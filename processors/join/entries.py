@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     FEEDBACK_EVICTED = "feedback_evicted"
     FEEDBACK_NOT_SHOWN = "feedback_not_shown"
     FEEDBACK_LATE_IMPRESSION = "feedback_late_impression"
+    FEEDBACK_POISON = "feedback_poison"
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"

@@ -21,6 +21,7 @@ from streams.observing.context_segments import Segments
 from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
 from streams.observing.logging_habits import LoggingHabitsReport
+from streams.observing.looking_on import LookingOn
 from streams.observing.metrics import Metrics
 from streams.observing.model_pasts import ModelPasts
 from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown
@@ -45,6 +46,7 @@ class LearningMetrics:
         conditions: Conditions | None = None,
     ) -> None:
         self._metrics = metrics
+        self.looking_on = LookingOn(metrics)
         self._habits = LoggingHabitsReport(conditions or Conditions(metrics))
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
@@ -63,6 +65,10 @@ class LearningMetrics:
     def refused(self, topic: str, reason: str) -> None:
         """Count a record that could not be learned from."""
         self._metrics.dead_letters.labels(topic, reason).inc()
+
+    def may_refuse(self, topic: str, reason: str) -> None:
+        """Begin to count at 0, so that the first one is a rise."""
+        self._metrics.dead_letters.labels(topic, reason)
 
     def follow(self, partition: int, model: str, statistics: Statistics) -> None:
         """Begin with a model's learner on a partition, whose history so far is `statistics`."""

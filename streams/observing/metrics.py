@@ -60,6 +60,12 @@ class Metrics:
             ["condition", "subject", "severity"],
         )
 
+        self.observing_failures = counter(
+            "groundswell_observing_failures",
+            "times that something failed which only looks on (metrics, segments, delays); what it looks at goes on",
+            ["what"],
+        )
+
         # what comes in
         self.received = counter("groundswell_received", "records read, by topic", ["topic"])
         self.dead_letters = counter(
@@ -82,7 +88,8 @@ class Metrics:
             "groundswell_join",
             "what became of impressions (matched, none, not_shown, late_impression, evicted, duplicate_impression, "
             "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_late_impression, "
-            "feedback_evicted, duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
+            "feedback_evicted, feedback_poison, duplicate_feedback, late, too_early, too_many, orphan, "
+            "misplaced_orphan)",
             ["outcome"],
         )
         self.feedback_delay = bulk_histogram(

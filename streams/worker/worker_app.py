@@ -61,6 +61,7 @@ class Groundswell(RecordBatchApp):
             self.learning,
             self.membership.kept,
             self.topic_ids,
+            self._newest_checkpoint,
         )
         self.early_tasks: list[Callable[[], Awaitable[None]]] = []
         """What runs from the start on: Faust begins tasks and timers once it has partitions, which may never be."""
@@ -113,7 +114,7 @@ class Groundswell(RecordBatchApp):
         for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
-                    newest = await read_newest(self.settings.kafka, topics.checkpoints, partition)
+                    newest = await self._newest_checkpoint(partition)
                     learner = held.learners[partition] = PartitionLearner(
                         partition, self._learning_wiring, newest, policies
                     )
@@ -125,6 +126,10 @@ class Groundswell(RecordBatchApp):
                     )
                 positions[TP(topics.interactions, partition)] = held.learners[partition].interactions.offset
         return positions
+
+    async def _newest_checkpoint(self, partition: int) -> Mapping[bytes, bytes | None]:
+        """Return the newest record of each key of a partition of checkpoints."""
+        return await read_newest(self.settings.kafka, self.settings.topics.checkpoints, partition)
 
     async def _published_policies(self) -> dict[bytes, bytes | None]:
         """Return the newest record of each model: a policy, or the manifest of one in chunks."""

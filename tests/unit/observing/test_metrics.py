@@ -229,7 +229,7 @@ def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     assert len({one.name for one in declared}) == len(declared)
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
     bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate", "setting",
-               "left_out", "assumption"}  # fmt: skip
+               "left_out", "assumption", "what"}  # fmt: skip
     bounded |= {"condition", "subject", "severity"}  # subjects are topics and models
     assert {label for one in declared for label in one.labels} <= bounded
 
