@@ -63,6 +63,12 @@ class KafkaSettings(BaseModel):
     )
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")
+    max_unpacked_bytes: int = Field(
+        64_000_000,
+        ge=1_000_000,
+        description="what a batch of records may unpack to, at 200 bytes a record at least; one that is larger is "
+        "passed over, and noted on dead-letter",
+    )
     security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = Field(
         "PLAINTEXT", description="of the brokers' listener: SASL names a user, SSL encrypts (TLS)"
     )
@@ -90,6 +96,15 @@ class KafkaSettings(BaseModel):
             if not SERVER.fullmatch(server.strip()) or not 0 < int(server.rpartition(":")[2]) < 65_536:
                 raise ValueError("must be host:port, several separated by commas, a port from 1 to 65535")
         return servers
+
+    @model_validator(mode="after")
+    def _own_batches_can_be_read(self) -> KafkaSettings:
+        if self.max_unpacked_bytes < self.max_batch_bytes:
+            raise ValueError(
+                f"max_unpacked_bytes {self.max_unpacked_bytes} is below max_batch_bytes, {self.max_batch_bytes}: "
+                "workers would pass over what they write themselves"
+            )
+        return self
 
     @property
     def sasl(self) -> bool:

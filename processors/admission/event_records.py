@@ -33,7 +33,7 @@ from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE
 from processors.wire.evidence import NO_EVIDENCE, in_words
-from processors.wire.log_records import LogRecord, parts
+from processors.wire.log_records import LogRecord, UnreadRecords, parts
 
 MAX_IMPRESSION_BYTES = 600_000
 MAX_FEEDBACK_BYTES = 4_096
@@ -73,6 +73,14 @@ class Reason(StrEnum):
 def poison(error: Exception) -> Refusal:
     """Return the refusal of a record that raised where none should."""
     return Refusal(Reason.POISON, in_words(error))
+
+
+def unread(records: UnreadRecords) -> Refusal:
+    """Return the refusal of records that were not unpacked: they stay in their log, and the detail says where."""
+    return Refusal(
+        Reason.TOO_LARGE if records.too_large else Reason.POISON,
+        f"the batch at offsets {records.first_offset} to {records.offset} is passed over: {records.why}",
+    )
 
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
@@ -270,6 +278,8 @@ class Admission:
         return None
 
     def _marker(self, record: LogRecord) -> Watermark | Refusal:
+        if isinstance(record, UnreadRecords):
+            return unread(record)
         marker = _decode(_watermark, record.value, MAX_FEEDBACK_BYTES)
         if isinstance(marker, Refusal):
             return Refusal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 MOST_RECORDS: Final = 2_000
@@ -24,6 +25,22 @@ class LogRecord(Protocol):
 
     @property
     def value(self) -> bytes | None: ...
+
+
+@dataclass(slots=True)
+class UnreadRecords:
+    """Records of a log that stand there and were not unpacked; in the place of the last of them.
+
+    They begin at `first_offset`. `why` says what is the matter; `too_large` whether it is that they unpack to too much.
+    """
+
+    first_offset: int
+    offset: int
+    timestamp: int
+    why: str
+    too_large: bool
+    key: None = None
+    value: None = None
 
 
 def parts(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:

@@ -24,7 +24,7 @@ import msgspec
 from groundswell import policy
 from groundswell.chunks import split, used_slot
 from groundswell.worth import WorthTable
-from processors.admission.event_records import Reason, Refusal, poison
+from processors.admission.event_records import Reason, Refusal, poison, unread
 from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
@@ -32,7 +32,7 @@ from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.wire.evidence import NO_EVIDENCE
-from processors.wire.log_records import LogRecord, parts
+from processors.wire.log_records import LogRecord, UnreadRecords, parts
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.kafka.record_batches import Cursor, RecordBatch
@@ -239,6 +239,7 @@ class PartitionLearner:
 
     def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
         topic = self._settings.topics.interactions
+        refusal = unread(record) if isinstance(record, UnreadRecords) else refusal
         outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
         self._metrics.refused(topic, refusal.reason)
 

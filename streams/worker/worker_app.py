@@ -34,7 +34,12 @@ class Groundswell(RecordBatchApp):
     """The Faust app of one worker, with what is known of the partitions it holds."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:
-        super().__init__(settings.kafka.group, **faust_options(settings), **options)
+        super().__init__(
+            settings.kafka.group,
+            most_unpacked=settings.kafka.max_unpacked_bytes,
+            **faust_options(settings),
+            **options,
+        )
         self.settings = settings
         self.failure: BaseException | None = None
         """Why the worker ends, where it does not because it was told to."""
