@@ -112,8 +112,18 @@ class Metrics:
             buckets=DELAY_BUCKETS,
         )
         self.pending = gauge("groundswell_join_pending", "impressions that wait for feedback", ["partition"])
+        self.pending_bytes = gauge(
+            "groundswell_join_pending_bytes",
+            "memory that they and their feedback take, roughly: evicted beyond join.max_pending_bytes",
+            ["partition"],
+        )
         self.early = gauge(
             "groundswell_join_early_feedback", "pieces of feedback that wait for their impression", ["partition"]
+        )
+        self.early_bytes = gauge(
+            "groundswell_join_early_feedback_bytes",
+            "memory that these take, roughly: given up beyond join.max_early_bytes",
+            ["partition"],
         )
         self.watermark = gauge(
             "groundswell_watermark_timestamp_seconds",
@@ -312,7 +322,7 @@ class Metrics:
 
     def drop_event_partition(self, partition: int) -> None:
         """Forget the gauges of a partition of the join that has gone to another worker."""
-        for gauge in (self.pending, self.early, self.watermark):
+        for gauge in (self.pending, self.pending_bytes, self.early, self.early_bytes, self.watermark):
             _drop(gauge, str(partition))
 
     def drop_interaction_partition(self, partition: int) -> None:

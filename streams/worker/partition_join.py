@@ -113,7 +113,7 @@ class PartitionJoin:
 
     def _begin(self) -> None:
         """Begin with an empty fold, and a journal of what the table holds now."""
-        self._join = Join(self._config)
+        self._join = Join(self._config, values_aside=self._spill_folder is not None)
         spill = None if self._spill_folder is None else Spill(self._spill_folder)
         window_ms = max(1000, round(self._config.wait * 1000 / WINDOWS_PER_WAIT))
         self._journal = JoinJournal(self._table, self.partition, window_ms, spill, self._ids)
@@ -307,7 +307,9 @@ class PartitionJoin:
         for stray in step.strays:
             self._stray(stray, outputs)
         for evicted in step.evicted:
-            refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions wait: raise join.max_pending")
+            most, bytes_most = self._config.max_pending, self._config.max_pending_bytes
+            why = f"more than {most} impressions, or {bytes_most} bytes, wait: raise join.max_pending or max_pending_bytes"
+            refusal = Refusal(Reason.EVICTED, why)
             self._dead_letter(evicted.impression, refusal, outputs)
         for late in step.late:
             detail = (
@@ -340,7 +342,9 @@ class PartitionJoin:
     def _observe(self) -> None:
         partition = str(self.partition)
         self._metrics.pending.labels(partition).set(len(self._join))
+        self._metrics.pending_bytes.labels(partition).set(self._join.pending_bytes)
         self._metrics.early.labels(partition).set(self._join.early)
+        self._metrics.early_bytes.labels(partition).set(self._join.early_bytes)
         if self._join.watermark > BEFORE_TIME:
             self._metrics.watermark.labels(partition).set(self._join.watermark / 1000)
 
