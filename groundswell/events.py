@@ -114,7 +114,7 @@ determined: too little bears it out.
 """
 
 
-class Reward(Struct, frozen=True, kw_only=True, gc=False):
+class Reward(Struct, frozen=True, gc=False):
     """The inferred reward of one impression, with its provenance.
 
     `state` is the likeliest one, and None where data cannot tell: it counts as unknown, and `doubt` says why.
@@ -137,11 +137,11 @@ class Reward(Struct, frozen=True, kw_only=True, gc=False):
     state: RewardState | None
     reward: float
     posterior: float
-    threshold: float | None = None
-    state_probabilities: Annotated[list[float], Meta(min_length=3, max_length=3)] | None = None
     weight: float
     ik_version: int
     policy_version: int
+    threshold: float | None = None
+    state_probabilities: Annotated[list[float], Meta(min_length=3, max_length=3)] | None = None
     logged_policy_version: int | None = None
     doubt: Doubt | None = None
 

@@ -326,24 +326,25 @@ class Learner(ABC):
         # By columns: rows would have to be taken apart again.
         columns: list[list[float]] = outputs.T.tolist()
         return [
+            # By position, in the order of the fields: by name it takes eight times as long to make one.
             Reward(
-                schema_version=1,
-                impression_id=(shown := one.impression).impression_id,
-                model=model,
-                occurred_at=shown.occurred_at,
-                source=one.source,
-                action=action,
-                signal=signal,
-                state=STATES_OF[state] if doubt is None else None,
-                reward=amount,
-                posterior=posterior,
-                threshold=threshold,
-                state_probabilities=probabilities,
-                weight=weight,
-                ik_version=(seen := version + place),
-                policy_version=seen,
-                logged_policy_version=shown.policy_version,
-                doubt=doubt,
+                1,
+                (shown := one.impression).impression_id,
+                model,
+                shown.occurred_at,
+                one.source,
+                action,
+                signal,
+                STATES_OF[state] if doubt is None else None,
+                amount,
+                posterior,
+                weight,
+                (seen := version + place),
+                seen,
+                threshold,
+                probabilities,
+                shown.policy_version,
+                doubt,
             )
             for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities, doubt in zip(
                 places,
@@ -355,7 +356,7 @@ class Learner(ABC):
                 columns[kernel_columns.REWARD],
                 columns[kernel_columns.POSTERIOR],
                 self._thresholds(counts),
-                self._state_probabilities(columns),
+                self._state_probabilities(outputs),
                 self._doubts(columns),
                 strict=True,
             )
@@ -365,9 +366,9 @@ class Learner(ABC):
         """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
         return [None] * len(counts)
 
-    def _state_probabilities(self, columns: Sequence[list[float]]) -> Sequence[list[float] | None]:
+    def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
         """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any, from its outputs."""
-        return [None] * len(columns[0])
+        return [None] * len(outputs)
 
     def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
         """Return why the state of each interaction is unknown, None where it is known, from its outputs."""

@@ -115,8 +115,9 @@ class ThreeStateLearner(Learner):
         )
         return list(result.tolist())
 
-    def _state_probabilities(self, columns: Sequence[list[float]]) -> Sequence[list[float] | None]:
-        return list(map(list, zip(*columns[three_state.MINUS : three_state.PLUS + 1], strict=True)))
+    def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
+        probabilities: list[list[float] | None] = outputs[:, three_state.MINUS : three_state.PLUS + 1].tolist()
+        return probabilities
 
     def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
         return [DOUBTS[code] for code in columns[three_state.DOUBT]]
