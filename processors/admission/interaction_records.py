@@ -87,7 +87,7 @@ class InteractionReader:
             return nothing._replace(read=read, refused=refused)
 
     def _read(self, values: Sequence[bytes | None]) -> ArrivedInteractions:
-        envelopes = [_envelope(value) for value in values]
+        envelopes = _envelopes(values)
         shown = [envelope.impression for envelope in envelopes]
         # 1 where contexts are crossed, 0 where not, -1 where the model is not known.
         crossed = np.array([self._crosses.get(one.model, -1) for one in shown], dtype=np.int8)
@@ -149,6 +149,13 @@ class InteractionReader:
         numbers = np.zeros(len(fine), dtype=np.int64)
         numbers[fine] = sets.numbers[sets.start[:-1][fine] + chosen[fine]]
         return [ids[number] for number in numbers.tolist()] if ids else [""] * len(fine)
+
+
+def _envelopes(values: Sequence[bytes | None]) -> list[Envelope]:
+    try:
+        return [decode_envelope(value or b"") for value in values]
+    except UNREADABLE:  # it takes less than looking out for it at each
+        return [_envelope(value) for value in values]
 
 
 def _envelope(value: bytes | None) -> Envelope:

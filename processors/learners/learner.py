@@ -139,9 +139,10 @@ class Learner(ABC):
         weights = importance(arrivals.weights[rows], counts.astype(np.float64), arrivals.propensities[rows])
         if read.pieces:
             self._reading.put_in_buckets(read, arrivals.arrays, rows.tolist(), chosen.tolist(), weights.tolist())
-        known = [self._known.get(signal) or self._look_up(signal) for signal in read.signals]
-        names, anchors, negatives = zip(*known, strict=True)
-        table = np.column_stack((rows, rows, names, anchors, negatives, chosen, read.came))
+        table = np.empty((len(rows), kernel_columns.COLUMNS), dtype=np.int64)
+        table[:, kernel_columns.CONTEXT] = table[:, kernel_columns.ACTIONS] = rows
+        table[:, kernel_columns.SIGNAL : kernel_columns.NEGATIVE + 1] = self._looked_up(read.signals)
+        table[:, kernel_columns.CHOSEN], table[:, kernel_columns.CAME] = chosen, read.came
         outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
         rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
@@ -303,6 +304,12 @@ class Learner(ABC):
         ]
         return self._learned(arrays, np.array(rows, dtype=np.int64), np.array(weights), read)
 
+    def _looked_up(self, signals: Sequence[str]) -> NDArray[np.int64]:
+        """Return of many signals, of which few are different, what `_look_up` does; shape (signals, 3)."""
+        number_of = {signal: number for number, signal in enumerate(dict.fromkeys(signals))}
+        found = np.array([self._known.get(signal) or self._look_up(signal) for signal in number_of], dtype=np.int64)
+        return found[[number_of[signal] for signal in signals]]
+
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
         if len(self._known) == MOST_KNOWN:
@@ -324,7 +331,7 @@ class Learner(ABC):
         """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
         model, version = self.model.name, self.version
         # By columns: rows would have to be taken apart again.
-        columns: list[list[float]] = outputs.T.tolist()
+        states, amounts, posteriors = outputs[:, kernel_columns.REPORTED].T.tolist()
         return [
             # By position, in the order of the fields: by name it takes eight times as long to make one.
             Reward(
@@ -352,12 +359,12 @@ class Learner(ABC):
                 ids,
                 signals,
                 weights,
-                columns[kernel_columns.STATE],
-                columns[kernel_columns.REWARD],
-                columns[kernel_columns.POSTERIOR],
+                states,
+                amounts,
+                posteriors,
                 self._thresholds(counts),
                 self._state_probabilities(outputs),
-                self._doubts(columns),
+                self._doubts(outputs),
                 strict=True,
             )
         ]
@@ -370,9 +377,9 @@ class Learner(ABC):
         """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any, from its outputs."""
         return [None] * len(outputs)
 
-    def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
+    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
         """Return why the state of each interaction is unknown, None where it is known, from its outputs."""
-        return [None] * len(columns[0])
+        return [None] * len(outputs)
 
 
 def importance(weight: Number, actions: Number, propensity: Number) -> Number:

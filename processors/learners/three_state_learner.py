@@ -119,8 +119,8 @@ class ThreeStateLearner(Learner):
         probabilities: list[list[float] | None] = outputs[:, three_state.MINUS : three_state.PLUS + 1].tolist()
         return probabilities
 
-    def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
-        return [DOUBTS[code] for code in columns[three_state.DOUBT]]
+    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
+        return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].tolist()]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""

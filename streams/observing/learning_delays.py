@@ -52,7 +52,7 @@ class Delays:
         if self._occurred:
             # An app's clock may be ahead, and its windows close early by ours.
             delays = np.maximum(now - self._window - np.array(self._occurred) / 1000, 0.0)
-            self._metrics.reward_delay.observe_many(delays.tolist())
+            self._metrics.reward_delay.observe_many(delays)
             self._occurred = []
         for learned_at, interactions in self._published:
             self._metrics.publication_delay.observe_many([now - learned_at], times=interactions)
