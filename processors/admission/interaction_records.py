@@ -7,6 +7,7 @@ decoder and `admission.unlearnable`, which alone say what is wrong, or that noth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple, overload
 
@@ -188,6 +189,11 @@ class Stretch(Sequence[Interaction]):
         read = self.arrivals.read
         return [read[row] for row in self.rows]
 
+    @cached_property
+    def contexts(self) -> list[Features]:
+        """Their contexts; they are decoded once, however many ask."""
+        return [one.context if isinstance(one, Envelope) else one.impression.context for one in self.read]
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -211,6 +217,6 @@ class Stretch(Sequence[Interaction]):
 
 def contexts(interactions: Sequence[Interaction]) -> list[Features]:
     """Return the contexts of interactions; of a stretch nothing else of them is opened."""
-    if not isinstance(interactions, Stretch):
-        return [one.impression.context for one in interactions]
-    return [one.context if isinstance(one, Envelope) else one.impression.context for one in interactions.read]
+    if isinstance(interactions, Stretch):
+        return interactions.contexts
+    return [one.impression.context for one in interactions]

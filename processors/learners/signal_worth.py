@@ -28,11 +28,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from groundswell.events import Doubt
 from groundswell.worth import Worth, WorthDoubt
@@ -93,13 +92,13 @@ class SignalWorth:
         self,
         signals: Sequence[str],
         segments: Sequence[str] | None,
-        probabilities: Sequence[Sequence[float]],
+        probabilities: ArrayLike,
         doubts: Sequence[Doubt | None],
         weights: Sequence[float],
     ) -> None:
         """Take in plays in order: signals, segments if there are any, P(-1, 0, +1), doubts, importance weights."""
         count = len(signals)
-        states = np.fromiter(chain.from_iterable(probabilities), np.float64, 3 * count).reshape(count, 3)
+        states = np.ascontiguousarray(probabilities, dtype=np.float64)
         uninformed = np.array([doubt == "uninformative_feedback" for doubt in doubts], dtype=np.bool_)
         importance = np.array(weights, dtype=np.float64)
         begin = 0

@@ -46,6 +46,7 @@ class ThreeStateLearner(Learner):
 
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
+    outputs: ClassVar[int] = three_state.OUTPUTS
     learns_values: ClassVar[bool] = True
 
     def __init__(self, model: ModelConfig) -> None:
@@ -76,7 +77,7 @@ class ThreeStateLearner(Learner):
     def _learned(
         self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(rows), three_state.OUTPUTS))
+        outputs = np.empty((len(rows), self.outputs))
         three_state_batch.learn_batch(
             *self._tables.values(),
             (self._seen, self._totals, self._sums),
@@ -115,9 +116,8 @@ class ThreeStateLearner(Learner):
         )
         return list(result.tolist())
 
-    def _state_probabilities(self, outputs: NDArray[np.float64]) -> Sequence[list[float] | None]:
-        probabilities: list[list[float] | None] = outputs[:, three_state.MINUS : three_state.PLUS + 1].tolist()
-        return probabilities
+    def _state_probabilities(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return outputs[:, three_state.MINUS : three_state.PLUS + 1]
 
     def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
         return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].tolist()]

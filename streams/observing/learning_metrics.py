@@ -7,12 +7,13 @@ from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
-from groundswell.events import Interaction, Reward, RewardState
+from groundswell.events import Interaction, RewardState
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
 from processors.admission.interaction_records import contexts
 from processors.join.config import JoinConfig
 from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing
+from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
@@ -80,7 +81,7 @@ class LearningMetrics:
         partition: int,
         model: str,
         interactions: Sequence[Interaction],
-        rewards: Sequence[Reward | None],
+        rewards: RewardColumns,
         statistics: Statistics,
     ) -> None:
         """Count what came of a stretch; the model's `statistics` already include it.
@@ -106,16 +107,16 @@ class LearningMetrics:
         """Note which signals a model's learner on a partition has found to tell the action."""
         self._leaks.note(partition, model, leaks)
 
-    def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+    def _count(self, model: str, interactions: Sequence[Interaction], rewards: RewardColumns) -> None:
         metrics, segments = self._metrics, self._segments.get(model)
-        labels: Sequence[str] = [ALL_SEGMENTS] * len(rewards)
+        labels: Sequence[str] = [ALL_SEGMENTS] * len(rewards.places)
         if segments is not None:
-            labels = [segments.label(context) for context in contexts(interactions)]
+            every = [segments.label(context) for context in contexts(interactions)]
+            labels = [every[place] for place in rewards.places]
         states: Counter[str] = Counter()
+        inferred = rewards.states
         # Once over the rewards, which are many; the rest goes over what is different.
-        counted = Counter(
-            [(label, one.signal, one.state) for label, one in zip(labels, rewards, strict=True) if one is not None]
-        )
+        counted = Counter(zip(labels, rewards.signals, inferred, strict=True))
         for (segment, signal, state_or_none), number in counted.items():
             state = _label(state_or_none)
             states[state] += number
@@ -128,12 +129,8 @@ class LearningMetrics:
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
         metrics.extreme.labels(model).inc(states["-1"] + states["1"])
         # Of actions, and so of what is different, there may be as many as rewards: a sample speaks for them.
-        step = max(1, len(rewards) // ACTIONS_PER_STRETCH)
-        shown = Counter(
-            (one.action, label, _label(one.state))
-            for label, one in zip(labels[::step], rewards[::step], strict=True)
-            if one is not None
-        )
+        step = max(1, len(labels) // ACTIONS_PER_STRETCH)
+        shown = Counter(zip(rewards.actions[::step], labels[::step], map(_label, inferred[::step]), strict=True))
         recent = self.pasts.recent(model)
         recent.shown.add({key: step * number for key, number in shown.items()})
         step = max(1, len(interactions) // LOOKS_PER_STRETCH)
@@ -157,7 +154,7 @@ class LearningMetrics:
         )
         metrics.largest_weight.labels(model).set(statistics.largest_weight)
 
-    def _watch(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+    def _watch(self, model: str, interactions: Sequence[Interaction], rewards: RewardColumns) -> None:
         metrics, watch = self._metrics, self._watches[model]
         checked = watch.propensities.checked
         watch.observe(interactions, rewards)

@@ -16,6 +16,8 @@ ACTIONS_PER_STRETCH: Final = 64
 """Looked at, of the interactions of a stretch: each stands for those between it and the next."""
 MOST_ACTIONS: Final = 100
 """Counted of a model; of more, the commonest."""
+ROOM: Final = 800
+"""Actions that are counted until the rarer ones are forgotten: to find the commonest takes as long as a stretch."""
 MOST_LISTED: Final = 12
 MOST_GAIN: Final = 1e6
 ALL_FADED: Final = 20 * MEMORY
@@ -68,7 +70,7 @@ class ShownActions:
         for (action, segment, state), count in shown.items():
             self._counts.setdefault(action, defaultdict(float))[segment, state] += self._gain * count
             self._by_segment[segment] += self._gain * count
-        if self._gain > MOST_GAIN or len(self._counts) > 2 * MOST_ACTIONS:
+        if self._gain > MOST_GAIN or len(self._counts) > ROOM:
             self._tidy()
 
     def kept(self) -> KeptActions:

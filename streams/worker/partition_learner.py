@@ -259,11 +259,11 @@ class PartitionLearner:
                 raise RaisedError from error
             with self._metrics.looking_on("learning"):
                 self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
-                self._delays.learned(model, stretch.read, rewards, time.time())
+                self._delays.learned(model, rewards, time.time())
                 self._metrics.forgot(model, learner.forgotten)
                 self._metrics.assumed(model, learner.violated)
                 self._metrics.leaking(self.partition, model, learner.leaking)
-            outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
+            outputs.rewards(self.partition, rewards)
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
                 if weights:

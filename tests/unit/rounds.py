@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import Action, Features, Feedback, Impression, Interaction, Source
+from groundswell.events import Action, Features, Feedback, Impression, Interaction, Reward, Source
+from processors.learners.reward_columns import RewardColumns
 
 ACTIONS = [Action(f"a{i}") for i in range(5)]
 
@@ -66,3 +69,22 @@ def uniform_log(count: int, *, users: int = 3, seed: int = 0, p_dislike: float =
             interaction(number, context={"user": f"u{user}"}, chosen=chosen, signals=[people.signal(user, chosen)])
         )
     return log
+
+
+def in_columns(rewards: Sequence[Reward]) -> RewardColumns:
+    """Return rewards as a learner tells them; one without a state is in doubt."""
+    told = [one.state_probabilities for one in rewards if one.state_probabilities is not None]
+    return RewardColumns(
+        model="feed",
+        version=0,
+        size=len(rewards),
+        places=range(len(rewards)),
+        interactions=[interaction(number) for number in range(len(rewards))],
+        actions=[one.action for one in rewards],
+        signals=[one.signal for one in rewards],
+        weights=[one.weight for one in rewards],
+        reported=np.array([(one.state or 0, one.reward, one.posterior) for one in rewards], dtype=float),
+        thresholds=[one.threshold for one in rewards],
+        probabilities=np.array(told) if told else None,
+        doubts=["undetermined_signal" if one.state is None else None for one in rewards],
+    )

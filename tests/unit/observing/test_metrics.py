@@ -20,7 +20,7 @@ from streams.observing.learning_metrics import MEMORY, LearningMetrics, RecentSt
 from streams.observing.logs import set_up_logs
 from streams.observing.metrics import MAX_SIGNALS, OTHER_SIGNAL, Metrics
 from streams.settings import SegmentSettings
-from tests.unit.rounds import interaction, uniform_log
+from tests.unit.rounds import in_columns, interaction, uniform_log
 from tests.unit.stand_ins import worker_settings
 
 
@@ -46,7 +46,7 @@ def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
     learning = LearningMetrics(metrics)
     learning.follow(3, "feed", Statistics())
     for number in range(10 * MAX_SIGNALS):
-        learning.learned(3, "feed", [interaction(number)], [reward(f"signal {number}")], Statistics())
+        learning.learned(3, "feed", [interaction(number)], in_columns([reward(f"signal {number}")]), Statistics())
     counted = {dict(labels)["signal"]: value for (name, labels), value in samples(metrics).items()
                if name == "groundswell_signal_states_total"}  # fmt: skip
     assert len(counted) == MAX_SIGNALS + 1
@@ -239,7 +239,7 @@ def test_what_data_cannot_tell_is_counted_as_unknown_and_as_nothing_else() -> No
     learning = LearningMetrics(metrics, {"feed": SegmentSettings(feature="user")})
     learning.follow(3, "feed", Statistics())
     states = {"-1": 0, "0": 0, "1": 1, "unknown": 3}
-    rewards = [reward("like", 1), *[reward("like", None)] * 3]
+    rewards = in_columns([reward("like", 1), *[reward("like", None)] * 3])
     learning.learned(
         3, "feed", [interaction(i) for i in range(4)], rewards, Statistics(learned=4, states=states, weights=4.0)
     )

@@ -1,0 +1,153 @@
+"""The rewards of a stretch in columns: each is made when it is asked for, and written without being kept.
+
+A worker makes millions that nobody looks at. What is counted of them are a few columns; and the object of one that is
+written and dropped at once takes the room of the one before, which the processor still has at hand.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from groundswell.events import Doubt, Interaction, Reward, RewardState
+from processors.wire.envelopes import Envelope
+
+STATES_OF: Final[Mapping[float, RewardState]] = {-1.0: -1, 0.0: 0, 1.0: 1}
+"""The reward states as the compiled step names them."""
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, eq=False)
+class RewardColumns(Sequence[Reward | None]):
+    """What came of `size` interactions of a model, which had learned `version` before the first of them.
+
+    The columns have an entry for each that has a reward, and `places` says which of the interactions it is; the others
+    had too few actions, and stand as None among the rewards. `reported` has state, reward and posterior in its columns,
+    `probabilities` those of the states -1, 0 and +1, or is None where the rule has none.
+    """
+
+    model: str
+    version: int
+    size: int
+    places: Sequence[int]
+    interactions: Sequence[Interaction | Envelope]
+    actions: Sequence[str]
+    signals: Sequence[str]
+    weights: Sequence[float]
+    reported: NDArray[np.float64]
+    thresholds: Sequence[float | None]
+    probabilities: NDArray[np.float64] | None
+    doubts: Sequence[Doubt | None]
+
+    @classmethod
+    def joined(cls, parts: Sequence[RewardColumns]) -> RewardColumns:
+        """Return what came of stretches that follow one another."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        told = [one.probabilities for one in parts if one.probabilities is not None]
+        return cls(
+            first.model,
+            first.version,
+            sum(one.size for one in parts),
+            [one.version - first.version + place for one in parts for place in one.places],
+            list(chain.from_iterable(one.interactions for one in parts)),
+            list(chain.from_iterable(one.actions for one in parts)),
+            list(chain.from_iterable(one.signals for one in parts)),
+            list(chain.from_iterable(one.weights for one in parts)),
+            np.concatenate([one.reported for one in parts]),
+            list(chain.from_iterable(one.thresholds for one in parts)),
+            np.concatenate(told) if told else None,
+            list(chain.from_iterable(one.doubts for one in parts)),
+        )
+
+    @property
+    def states(self) -> list[RewardState | None]:
+        """The inferred states, None where data cannot tell."""
+        states = self.reported[:, 0].tolist()
+        return [STATES_OF[state] if doubt is None else None for state, doubt in zip(states, self.doubts, strict=True)]
+
+    def encoded(self) -> list[tuple[bytes, bytes]]:
+        """Return the key and the JSON of each reward that there is."""
+        return [(one.impression_id.encode(), _encode(one)) for one in self._made(slice(None))]
+
+    def __len__(self) -> int:
+        """Return how many interactions there were."""
+        return self.size
+
+    def __iter__(self) -> Iterator[Reward | None]:
+        """Yield the reward of each interaction."""
+        made = self._made(slice(None))
+        if len(self.places) == self.size:
+            yield from made
+            return
+        rewarded = set(self.places)
+        for place in range(self.size):
+            yield next(made) if place in rewarded else None
+
+    @overload
+    def __getitem__(self, place: int) -> Reward | None: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Reward | None]: ...
+    def __getitem__(self, place: int | slice) -> Reward | list[Reward | None] | None:
+        if isinstance(place, slice):
+            return list(self._made(place)) if len(self.places) == self.size else list(self)[place]
+        place = range(self.size)[place]
+        row = bisect_left(self.places, place)
+        if row == len(self.places) or self.places[row] != place:
+            return None
+        return next(self._made(slice(row, row + 1)))
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether the rewards are the same as those of another sequence."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as lists
+
+    def _made(self, part: slice) -> Iterator[Reward]:
+        """Make the rewards of these rows."""
+        states, amounts, posteriors = self.reported[part].T.tolist()
+        probabilities = [None] * len(states) if self.probabilities is None else self.probabilities[part].tolist()
+        model, version = self.model, self.version
+        for place, one, action, signal, weight, state, amount, posterior, threshold, told, doubt in zip(
+            self.places[part],
+            self.interactions[part],
+            self.actions[part],
+            self.signals[part],
+            self.weights[part],
+            states,
+            amounts,
+            posteriors,
+            self.thresholds[part],
+            probabilities,
+            self.doubts[part],
+            strict=True,
+        ):
+            shown, seen = one.impression, version + place
+            # By position, in the order of the fields: by name it takes eight times as long to make one.
+            yield Reward(
+                1,
+                shown.impression_id,
+                model,
+                shown.occurred_at,
+                one.source,
+                action,
+                signal,
+                STATES_OF[state] if doubt is None else None,
+                amount,
+                posterior,
+                weight,
+                seen,
+                seen,
+                threshold,
+                told,
+                shown.policy_version,
+                doubt,
+            )
