@@ -308,7 +308,8 @@ class PartitionJoin:
             self._stray(stray, outputs)
         for evicted in step.evicted:
             most, bytes_most = self._config.max_pending, self._config.max_pending_bytes
-            why = f"more than {most} impressions, or {bytes_most} bytes, wait: raise join.max_pending or max_pending_bytes"
+            limits = f"{most} impressions, or {bytes_most} bytes,"
+            why = f"more than {limits} wait: raise join.max_pending or join.max_pending_bytes"
             refusal = Refusal(Reason.EVICTED, why)
             self._dead_letter(evicted.impression, refusal, outputs)
         for late in step.late:
