@@ -266,7 +266,7 @@ class PartitionLearner:
             outputs.rewards(self.partition, rewards)
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
-                if weights:
+                if publication.version == learner.version:
                     publication.parent = publication.version
                 publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
@@ -320,7 +320,7 @@ class PartitionLearner:
     def _publish(self, model: str, outputs: Outputs) -> int:
         """Write the policy of this moment, if that is for this partition to do; return how many weights it has.
 
-        One without any is not written: by it apps would do what they do without one.
+        None is written of which nothing has been learned: by it apps would do what they do without one.
         """
         learner, publication = self._learners[model], self._publications[model]
         self._unpublished_since.pop(model, None)
@@ -331,7 +331,7 @@ class PartitionLearner:
             return 0
         snapshot = learner.snapshot(publication.parent)
         weights = sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
-        if not weights:
+        if not (weights or learner.statistics.learned):
             return 0
         publication.version = learner.version
         if lineage := self._lineages.get(model):
