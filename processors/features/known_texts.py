@@ -50,7 +50,8 @@ class KnownTexts:
 
     With `members`, texts are objects and pieces their members (`"hour":7`); else texts are arrays of objects, and
     pieces what stands between the braces of each (`"id":"news"`). Texts of more than `most` pieces are not cut. `trim`
-    forgets all pieces when they take more than `most_bytes`; numbers given out before are then void.
+    forgets all pieces when they take more than `most_bytes`, with what whoever looks into them keeps `beside`; numbers
+    given out before are then void.
     """
 
     def __init__(self, *, members: bool, most: int, most_bytes: int = MOST_BYTES) -> None:
@@ -83,9 +84,12 @@ class KnownTexts:
         together = self._texts[ends[0] : ends[-1]].tobytes()
         return [together[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
 
-    def trim(self) -> bool:
-        """Forget everything if there is too much of it; say whether that was so."""
-        used = self._ends[self._count] + _BYTES_EACH * self._count
+    def trim(self, beside: int = 0) -> bool:
+        """Forget everything if there is too much of it; say whether that was so.
+
+        `beside` are the bytes that are kept elsewhere, other than some numbers of each piece.
+        """
+        used = self._ends[self._count] + _BYTES_EACH * self._count + beside
         # Room is made for as many pieces as a text may have, and kept.
         room = self._texts.nbytes + self._hashes.nbytes + self._ends.nbytes + self._slots.nbytes
         if used <= self._most_bytes and room <= 4 * self._most_bytes:

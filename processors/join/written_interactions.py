@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
 from groundswell.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue
 from processors.join.entries import ObservedFeedback, Pending
 
+FEW: Final = 4
+"""So many signals in a row are remembered."""
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -49,7 +52,9 @@ def encode_interactions(closed: Iterable[Pending], partition: int, floor: int, t
         else:
             feedback = tuple(sorted(feedback, key=_when))
             answers = b",".join([one.value for one in feedback])
-            signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
+            names = tuple([one.signal for one in feedback])
+            distinct = _distinct if len(names) <= FEW else _distinct.__wrapped__  # rare, and long
+            signals = distinct(names, impression.deferred)
         # A value that lies elsewhere is fetched by `%b`.
         yield interaction % (impression.offset, impression.value, answers, signals)
 

@@ -18,6 +18,7 @@ from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interaction_records import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
+from processors.features.remembered_texts import RememberedTexts
 from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.leaking_signals import DECIDED_EVERY
@@ -28,8 +29,6 @@ from processors.models.config import ModelConfig
 from processors.wire.envelopes import Envelope
 from processors.wire.packed_arrays import packed, packed_rows, unpacked, unpacked_rows
 
-MOST_KNOWN: Final = 100_000
-"""Signals whose hash is kept."""
 STATES: Final = {1: "the papers' rules or of an earlier release's default", 2: 'the rule "three-state"'}
 """Whose state each version is."""
 Number = TypeVar("Number", float, NDArray[np.float64])
@@ -68,7 +67,7 @@ class Learner(ABC):
         self._parameters = kernel_parameters(model)
         self._reading = SignalReading(model, learns_values=self.learns_values)
         self._store = FeatureStore(model.context_crosses)
-        self._known: dict[str, tuple[int, int, bool]] = {}
+        self._known = RememberedTexts[tuple[int, int, bool]]()
 
     @property
     @abstractmethod
@@ -308,11 +307,8 @@ class Learner(ABC):
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
-        if len(self._known) == MOST_KNOWN:
-            self._known.clear()
         found = hashed(signal), reward_rules.anchor(self.model, signal), signal in self.model.definitely_negative
-        self._known[signal] = found
-        return found
+        return self._known.keep(signal, found)
 
     def _rewards(
         self,

@@ -28,6 +28,8 @@ MOST_FEATURES: Final = 6
 """The first so many categorical features that come."""
 MOST_VALUES: Final = 128
 """Of a feature. With more, every other one is left out from then on."""
+LONGEST_VALUE: Final = 256
+"""Characters. What is longer is a text and no category; values are kept."""
 MOST_SIGNALS: Final = 20
 """The first so many that come."""
 MEMORY: Final = 100.0
@@ -72,6 +74,8 @@ class PeopleDiffer:
             if reward is None or reward.state is None:
                 continue
             for name, value in context.items():  # the one that tells people apart best is found, not configured
+                if isinstance(value, str) and len(value) > LONGEST_VALUE:
+                    continue
                 if isinstance(value, str | bool) and (name in self._features or len(self._features) < MOST_FEATURES):
                     self._features.setdefault(name, _Values()).add(str(value), reward.signal, reward.state + 1)
 
