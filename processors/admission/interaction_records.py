@@ -58,6 +58,8 @@ class ArrivedInteractions(NamedTuple):
     """Their contexts and action sets; those of record i are the rows i."""
     counts: NDArray[np.int64]
     """How many actions there are."""
+    features: NDArray[np.int64]
+    """How many features these have together."""
     chosen: NDArray[np.int64]
     """Which of them was shown."""
     ids: Sequence[str]
@@ -110,7 +112,9 @@ class InteractionReader:
         read, refused = self._looked_into(envelopes, values, np.flatnonzero(~fine).tolist())
         ids = self._ids(sets, chosen, fine)
         arrays = self._arrays(contexts, sets)
-        return ArrivedInteractions(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
+        return ArrivedInteractions(
+            read, refused, fine, arrays, sets.actions, sets.features, chosen, ids, propensities, weights
+        )
 
     def _looked_into(
         self, envelopes: Sequence[Envelope | Interaction], values: Sequence[bytes | None], doubtful: Sequence[int]

@@ -147,9 +147,19 @@ SEGMENT_LATE: Final = Kind(
     "(FeedbackLateInSegment).",
 )
 
+POLICY_GREW: Final = Kind(
+    "policy_grew",
+    "A model's policy has become several times as large from one to the next. Few impressions do that: each feature of "
+    "a context is crossed with each action and its features, and each cross takes a place in the policy, in checkpoints "
+    "and in every app. `hash_bits` bounds it.",
+    "Look at the impression that it names, on the topic of impressions: whether it means to log so many features, or "
+    "ids and scores as names of features. Lower `hash_bits` (under a new name) where policies are too large for apps.",
+)
+
 KINDS: Final = (
     KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE,
-    PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, RESTORING, QUIET,
+    PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW,
+    RESTORING, QUIET,
 )  # fmt: skip
 
 

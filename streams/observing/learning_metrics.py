@@ -10,7 +10,7 @@ import msgspec
 from groundswell.events import Interaction, RewardState
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
-from processors.admission.interaction_records import contexts
+from processors.admission.interaction_records import Stretch, contexts
 from processors.join.config import JoinConfig
 from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing
 from processors.learners.reward_columns import RewardColumns
@@ -25,6 +25,7 @@ from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.looking_on import LookingOn
 from streams.observing.metrics import Metrics
 from streams.observing.model_pasts import ModelPasts
+from streams.observing.policy_growth import PolicyGrowth
 from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown
 from streams.settings import SegmentSettings
 
@@ -48,7 +49,9 @@ class LearningMetrics:
     ) -> None:
         self._metrics = metrics
         self.looking_on = LookingOn(metrics)
-        self._habits = LoggingHabitsReport(conditions or Conditions(metrics))
+        conditions = conditions or Conditions(metrics)
+        self._habits = LoggingHabitsReport(conditions)
+        self._growth = PolicyGrowth(metrics, conditions)
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
@@ -92,6 +95,8 @@ class LearningMetrics:
         self._speak_of_recent(partition, model, statistics)
         self._watch(model, interactions, rewards)
         self._habits.learned(model, interactions)
+        if isinstance(interactions, Stretch):
+            self._growth.learned(model, interactions)
 
     def forgot(self, model: str, forgotten: Mapping[str, int]) -> None:
         """Note how many users and signals of an embedding have given way to new ones so far."""
@@ -201,8 +206,9 @@ class LearningMetrics:
         if published_at is not None:
             self._metrics.policy_published.labels(model).set(published_at)
 
-    def published(self, snapshot: PolicySnapshot, published_at: float) -> None:
-        """Note a published policy."""
+    def published(self, snapshot: PolicySnapshot, published_at: float, size: int) -> None:
+        """Note a published policy of so many bytes."""
+        self._growth.published(snapshot.model, size, published_at)
         self._watches[snapshot.model].published(snapshot)
         self._metrics.policies_published.labels(snapshot.model).inc()
         self._metrics.policy_version.labels(snapshot.model).set(snapshot.version)
@@ -231,11 +237,13 @@ class LearningMetrics:
             # Of a sharded model this worker may hold other partitions still.
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)
+                self._growth.leave(model)
                 self._habits.leave(model)
                 self.pasts.leave(model)
                 del self._recent[model], self._watches[model]
             elif model in published:
                 self._metrics.drop_policy(model)
+                self._growth.leave(model)
                 self._watches[model] = PolicyWatch()
 
 

@@ -255,6 +255,9 @@ class Metrics:
         self.policy_version = gauge(
             "groundswell_policy_version", "interactions included in the last published policy", ["model"]
         )
+        self.policy_bytes = gauge(
+            "groundswell_policy_bytes", "size of the last published policy, in bytes as they are written", ["model"]
+        )
         self.publication_delay = bulk_histogram(
             "groundswell_publication_delay_seconds",
             "from an interaction being learned to the policy that includes it being acknowledged; of a sharded model, "
@@ -342,7 +345,7 @@ class Metrics:
     def drop_policy(self, model: str) -> None:
         """Forget the gauges of a model's published policy: another worker publishes it from now on."""
         for gauge in (
-            self.policy_version, self.policy_published, self.occupancy, self.ranked_first_shown,
+            self.policy_version, self.policy_bytes, self.policy_published, self.occupancy, self.ranked_first_shown,
             self.ranked_first_logged,
         ):  # fmt: skip
             _drop(gauge, model)

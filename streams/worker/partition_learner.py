@@ -336,10 +336,12 @@ class PartitionLearner:
         publication.version = learner.version
         if lineage := self._lineages.get(model):
             snapshot = msgspec.structs.replace(snapshot, lineage=lineage)
-        records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
+        value = policy.encode(snapshot)
+        records, self._policy_slots[model] = split(model.encode(), value, self._policy_slots[model])
         outputs.policy(records)
         publication.published_at = time.time()
-        self._metrics.published(snapshot, publication.published_at)
+        with self._metrics.looking_on("publishing"):
+            self._metrics.published(snapshot, publication.published_at, len(value))
         LOG.debug("policy published", model=model, partition=self.partition, policy_version=snapshot.version)
         return weights
 

@@ -237,7 +237,7 @@ def test_a_policy_is_compared_with_what_was_shown_with_chance_and_with_one_actio
         stretch = log[start : start + 4]
         app.learning.learned(0, "feed", stretch, learner.learn(stretch), learner.statistics)
         if start == 40:
-            app.learning.published(learner.snapshot(None), 0.0)
+            app.learning.published(learner.snapshot(None), 0.0, 1_000)
     model = LivePage(app).now("feed", None).model
     assert model is not None
     compared = {one.name: one for one in model.compared}

@@ -91,7 +91,7 @@ def test_rates_speak_of_the_recent_past() -> None:
 
 def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     metrics, learning, learner = learned_metrics(200)
-    learning.published(learner.snapshot(None), 1_700_000_000.0)
+    learning.published(learner.snapshot(None), 1_700_000_000.0, 1_000)
     learning.learned(3, "feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
     learning.forgot("feed", {"users": 1, "signals": 2})
     learning.leaking(3, "feed", {"play": Leak(0.3, left_out=True)})
@@ -159,7 +159,7 @@ def test_a_leak_is_shown_while_a_partition_says_so_and_told_once(capsys: pytest.
 def test_a_worker_that_no_longer_publishes_a_sharded_model_says_nothing_of_its_policy() -> None:
     """It goes on with another shard, and knows nothing of the policies that another worker publishes."""
     metrics, learning, learner = learned_metrics(200)
-    learning.published(learner.snapshot(None), 1_700_000_000.0)
+    learning.published(learner.snapshot(None), 1_700_000_000.0, 1_000)
     other = learner_for(learner.model)
     learning.follow(4, "feed", other.statistics)
 
