@@ -150,7 +150,7 @@ SEGMENT_LATE: Final = Kind(
 POLICY_GREW: Final = Kind(
     "policy_grew",
     "A model's policy has become several times as large from one to the next. Few impressions do that: each feature of "
-    "a context is crossed with each action and its features, and each cross takes a place in the policy, in checkpoints "
+    "a context is crossed with each action and its features, and each cross takes a place in policies, in checkpoints "
     "and in every app. `hash_bits` bounds it.",
     "Look at the impression that it names, on the topic of impressions: whether it means to log so many features, or "
     "ids and scores as names of features. Lower `hash_bits` (under a new name) where policies are too large for apps.",
