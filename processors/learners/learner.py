@@ -129,11 +129,11 @@ class Learner(ABC):
         """Learn envelopes by the columns of their batch."""
         arrivals, rows = run.arrivals, np.array(run.rows, dtype=np.int64)
         counts = arrivals.counts[rows]
-        places = np.flatnonzero(counts >= self.fewest_actions)
-        rows, counts = rows[places], counts[places]
         learned = run.read
-        if len(places) < len(learned):
-            learned = [learned[place] for place in places.tolist()]
+        places: Sequence[int] = range(len(run))
+        if len(enough := np.flatnonzero(counts >= self.fewest_actions)) < len(learned):
+            rows, counts, places = rows[enough], counts[enough], enough.tolist()
+            learned = [learned[place] for place in places]
         if not learned:
             return self._without_rewards(len(run))
         read, chosen = self._reading.read(learned), arrivals.chosen[rows]
@@ -146,9 +146,7 @@ class Learner(ABC):
         table[:, kernel_columns.CHOSEN], table[:, kernel_columns.CAME] = chosen, read.came
         outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
-        return self._rewards(
-            len(run), places.tolist(), learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs
-        )
+        return self._rewards(len(run), places, learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
 
     def _without_rewards(self, count: int) -> RewardColumns:
         """Take in interactions none of which has enough actions."""

@@ -1,7 +1,6 @@
 """The rewards of a stretch in columns: each is made when it is asked for, and written without being kept.
 
-A worker makes millions that nobody looks at. What is counted of them are a few columns; and the object of one that is
-written and dropped at once takes the room of the one before, which the processor still has at hand.
+A worker makes millions that nobody looks at, and what is counted of them are a few columns.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class RewardColumns(Sequence[Reward | None]):
             first.model,
             first.version,
             sum(one.size for one in parts),
-            [one.version - first.version + place for one in parts for place in one.places],
+            _places(parts),
             list(chain.from_iterable(one.interactions for one in parts)),
             list(chain.from_iterable(one.actions for one in parts)),
             list(chain.from_iterable(one.signals for one in parts)),
@@ -76,7 +75,8 @@ class RewardColumns(Sequence[Reward | None]):
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
         """Return the key and the JSON of each reward that there is."""
-        return [(one.impression_id.encode(), _encode(one)) for one in self._made(slice(None))]
+        made = list(self._made(slice(None)))
+        return list(zip([one.impression_id.encode() for one in made], map(_encode, made), strict=True))
 
     def __len__(self) -> int:
         """Return how many interactions there were."""
@@ -151,3 +151,11 @@ class RewardColumns(Sequence[Reward | None]):
                 shown.policy_version,
                 doubt,
             )
+
+
+def _places(parts: Sequence[RewardColumns]) -> Sequence[int]:
+    """Return the places of all parts, counted from the beginning of the first."""
+    if all(len(one.places) == one.size for one in parts):
+        return range(sum(one.size for one in parts))
+    first = parts[0].version
+    return [one.version - first + place for one in parts for place in one.places]

@@ -96,14 +96,16 @@ class SignalReading:
         result, plain = Read(), self._plain
         signals, came = result.signals, result.came
         for place, one in enumerate(interactions):
-            feedback = one.feedback
-            if len(one.signals) == 1 and (not feedback or (len(feedback) == 1 and feedback[0].value is None)):
-                signal = one.signals[0]
-                bit = plain.get(signal)
-                if bit is not None:
-                    signals.append(signal)
-                    came.append(bit)
-                    continue
+            names = one.signals
+            if len(names) == 1:
+                feedback = one.feedback
+                if not feedback or (len(feedback) == 1 and feedback[0].value is None):
+                    signal = names[0]
+                    bit = plain.get(signal)
+                    if bit is not None:
+                        signals.append(signal)
+                        came.append(bit)
+                        continue
             self._read_one(one, place, result)
         return result
 

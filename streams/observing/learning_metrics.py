@@ -62,9 +62,9 @@ class LearningMetrics:
         """Return what a partition tells its delays."""
         return Delays(self._metrics, join)
 
-    def repeated(self) -> None:
-        """Count an interaction that had been learned before."""
-        self._metrics.relearned.inc()
+    def repeated(self, number: int) -> None:
+        """Count interactions that had been learned before."""
+        self._metrics.relearned.inc(number)
 
     def refused(self, topic: str, reason: str) -> None:
         """Count a record that could not be learned from."""

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -226,15 +227,23 @@ class PartitionLearner:
         """Return by model which of the interactions are new, and write down which records are none."""
         for row, refusal in arrivals.refused.items():
             self._refuse(records[row], refusal, outputs)
-        read, rows = arrivals.read, [row for row in range(len(arrivals.read)) if row not in arrivals.refused]
-        new: defaultdict[str, list[int]] = defaultdict(list)
-        for row, is_new in zip(rows, self._ledger.admit_all([read[row].source for row in rows]), strict=True):
-            if records[row].offset in self._poison:
+        read = arrivals.read
+        rows: Sequence[int] = range(len(read))
+        if arrivals.refused:
+            rows = [row for row in rows if row not in arrivals.refused]
+        admitted = self._ledger.admit_all([read[row].source for row in rows])
+        if self._poison:
+            poisonous = [records[row].offset in self._poison for row in rows]
+            for row in compress(rows, poisonous):
                 self._refuse(records[row], self._poison[records[row].offset], outputs)
-            elif is_new:
-                new[read[row].impression.model].append(row)
-            else:
-                self._metrics.repeated()
+            fine = [not one for one in poisonous]
+            rows, admitted = list(compress(rows, fine)), list(compress(admitted, fine))
+        if repeated := admitted.count(False):
+            self._metrics.repeated(repeated)
+            rows = list(compress(rows, admitted))
+        new: defaultdict[str, list[int]] = defaultdict(list)
+        for row in rows:
+            new[read[row].impression.model].append(row)
         return new
 
     def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
