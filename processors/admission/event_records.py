@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from itertools import chain
 from sys import intern
 from typing import Annotated, Final, TypeVar
 
@@ -162,7 +163,7 @@ class Admission:
 
         Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
-        return [one for part in parts(records) for one in self._each(self._impressions, self._impression, part)]
+        return list(chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records)))
 
     def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
@@ -222,7 +223,10 @@ class Admission:
             and opened.occurred_at not in LIKELY_SECONDS
             and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
             and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
-            and _bounded(len(opened.context), actions, described, model)
+            and (
+                (len(opened.context) <= FEW and actions <= FEW)  # whatever features the actions have
+                or _bounded(len(opened.context), actions, described, model)
+            )
         )
 
     def _impression(self, record: LogRecord) -> ShownImpression | Watermark | Refusal:
@@ -333,8 +337,6 @@ def _may_repeat_actions(values: Sequence[bytes | None]) -> bool:
 
 def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:
     """Say whether learning from so many features takes no longer than it may."""
-    if context <= FEW and actions <= FEW:
-        return True  # whatever features the actions have
     contexts, crosses = count_crosses_of(context, actions, described, model.context_crosses)
     return contexts <= MAX_CONTEXT_FEATURES and crosses <= MAX_CROSSES
 

@@ -49,12 +49,20 @@ def parts(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
     A poll brings as many as lie on the broker; worked on all at once they would neither fit the caches nor, where they
     are large, the memory.
     """
+    for begin in range(0, len(records), MOST_RECORDS):
+        part = records[begin : begin + MOST_RECORDS]
+        sizes = [len(record.value or b"") for record in part]
+        if sum(sizes) <= MOST_BYTES:
+            yield part
+        else:
+            yield from _cut(part, sizes)
+
+
+def _cut(records: Sequence[LogRecord], sizes: Sequence[int]) -> Iterator[Sequence[LogRecord]]:
     begin = size = 0
-    for place, record in enumerate(records):
-        more = len(record.value or b"")
-        if place > begin and (place - begin == MOST_RECORDS or size + more > MOST_BYTES):
+    for place, more in enumerate(sizes):
+        if place > begin and size + more > MOST_BYTES:
             yield records[begin:place]
             begin, size = place, 0
         size += more
-    if records:
-        yield records[begin:]
+    yield records[begin:]
