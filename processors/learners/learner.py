@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Action, Doubt, FeatureValue, Interaction
+from groundswell.events import Action, FeatureValue, Interaction
 from groundswell.exploration import Exploration
 from groundswell.features import hashed
 from groundswell.policy import PolicySnapshot, Weights
@@ -335,23 +335,13 @@ class Learner(ABC):
             ids,
             signals,
             weights,
-            outputs[:, kernel_columns.REPORTED],
             self._thresholds(counts),
-            self._state_probabilities(outputs),
-            self._doubts(outputs),
+            outputs,
         )
 
     def _thresholds(self, counts: Sequence[int]) -> Sequence[float | None]:
         """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
         return [None] * len(counts)
-
-    def _state_probabilities(self, outputs: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any, from its outputs."""
-        return None
-
-    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
-        """Return why the state of each interaction is unknown, None where it is known, from its outputs."""
-        return [None] * len(outputs)
 
 
 def importance(weight: Number, actions: Number, propensity: Number) -> Number:

@@ -16,10 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundswell.events import Doubt, Interaction, Reward, RewardState
+from processors.learners import kernel_columns, three_state
 from processors.wire.envelopes import Envelope
 
 STATES_OF: Final[Mapping[float, RewardState]] = {-1.0: -1, 0.0: 0, 1.0: 1}
 """The reward states as the compiled step names them."""
+DOUBTS: Final[Mapping[float, Doubt | None]] = {
+    three_state.SURE: None,
+    three_state.NO_ANCHOR: "no_definite_signal",
+    three_state.NO_INFORMATION: "uninformative_feedback",
+    three_state.NO_INDIFFERENCE: "no_indifference",
+    three_state.UNDETERMINED: "undetermined_signal",
+}
+"""And why a state is unknown."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -28,8 +37,8 @@ class RewardColumns(Sequence[Reward | None]):
     """What came of `size` interactions of a model, which had learned `version` before the first of them.
 
     The columns have an entry for each that has a reward, and `places` says which of the interactions it is; the others
-    had too few actions, and stand as None among the rewards. `reported` has state, reward and posterior in its columns,
-    `probabilities` those of the states -1, 0 and +1, or is None where the rule has none.
+    had too few actions, and stand as None among the rewards. `outputs` are what the step reported of each, in the
+    columns of `kernel_columns.py` and, by the rule that tells how likely the states are, of `three_state.py`.
     """
 
     model: str
@@ -40,10 +49,8 @@ class RewardColumns(Sequence[Reward | None]):
     actions: Sequence[str]
     signals: Sequence[str]
     weights: Sequence[float]
-    reported: NDArray[np.float64]
     thresholds: Sequence[float | None]
-    probabilities: NDArray[np.float64] | None
-    doubts: Sequence[Doubt | None]
+    outputs: NDArray[np.float64]
 
     @classmethod
     def joined(cls, parts: Sequence[RewardColumns]) -> RewardColumns:
@@ -51,7 +58,6 @@ class RewardColumns(Sequence[Reward | None]):
         first = parts[0]
         if len(parts) == 1:
             return first
-        told = [one.probabilities for one in parts if one.probabilities is not None]
         return cls(
             first.model,
             first.version,
@@ -61,17 +67,24 @@ class RewardColumns(Sequence[Reward | None]):
             list(chain.from_iterable(one.actions for one in parts)),
             list(chain.from_iterable(one.signals for one in parts)),
             list(chain.from_iterable(one.weights for one in parts)),
-            np.concatenate([one.reported for one in parts]),
             list(chain.from_iterable(one.thresholds for one in parts)),
-            np.concatenate(told) if told else None,
-            list(chain.from_iterable(one.doubts for one in parts)),
+            np.concatenate([one.outputs for one in parts]),
         )
 
     @property
     def states(self) -> list[RewardState | None]:
         """The inferred states, None where data cannot tell."""
-        states = self.reported[:, 0].tolist()
-        return [STATES_OF[state] if doubt is None else None for state, doubt in zip(states, self.doubts, strict=True)]
+        return _states(self.outputs)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """The probabilities of the states -1, 0 and +1, a row each; None where the rule has none."""
+        return self.outputs[:, three_state.MINUS : three_state.PLUS + 1] if _has_doubt(self.outputs) else None
+
+    @property
+    def doubts(self) -> list[Doubt | None]:
+        """Why the state is unknown, None where it is known."""
+        return _doubts(self.outputs)
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
         """Return the key and the JSON of each reward that there is."""
@@ -113,8 +126,11 @@ class RewardColumns(Sequence[Reward | None]):
 
     def _made(self, part: slice) -> Iterator[Reward]:
         """Make the rewards of these rows."""
-        states, amounts, posteriors = self.reported[part].T.tolist()
-        probabilities = [None] * len(states) if self.probabilities is None else self.probabilities[part].tolist()
+        outputs = self.outputs[part]
+        _, amounts, posteriors = outputs[:, kernel_columns.REPORTED].T.tolist()
+        probabilities = [None] * len(outputs)
+        if _has_doubt(outputs):
+            probabilities = outputs[:, three_state.MINUS : three_state.PLUS + 1].tolist()
         model, version = self.model, self.version
         for place, one, action, signal, weight, state, amount, posterior, threshold, told, doubt in zip(
             self.places[part],
@@ -122,12 +138,12 @@ class RewardColumns(Sequence[Reward | None]):
             self.actions[part],
             self.signals[part],
             self.weights[part],
-            states,
+            _states(outputs),
             amounts,
             posteriors,
             self.thresholds[part],
             probabilities,
-            self.doubts[part],
+            _doubts(outputs),
             strict=True,
         ):
             shown, seen = one.impression, version + place
@@ -140,7 +156,7 @@ class RewardColumns(Sequence[Reward | None]):
                 one.source,
                 action,
                 signal,
-                STATES_OF[state] if doubt is None else None,
+                state,
                 amount,
                 posterior,
                 weight,
@@ -159,3 +175,19 @@ def _places(parts: Sequence[RewardColumns]) -> Sequence[int]:
         return range(sum(one.size for one in parts))
     first = parts[0].version
     return [one.version - first + place for one in parts for place in one.places]
+
+
+def _has_doubt(outputs: NDArray[np.float64]) -> bool:
+    """Say whether the rule whose outputs these are tells how likely the states are, and when it cannot tell."""
+    return int(outputs.shape[1]) > kernel_columns.OUTPUTS
+
+
+def _doubts(outputs: NDArray[np.float64]) -> list[Doubt | None]:
+    if not _has_doubt(outputs):
+        return [None] * len(outputs)
+    return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].tolist()]
+
+
+def _states(outputs: NDArray[np.float64]) -> list[RewardState | None]:
+    states = outputs[:, kernel_columns.STATE].tolist()
+    return [STATES_OF[state] if doubt is None else None for state, doubt in zip(states, _doubts(outputs), strict=True)]

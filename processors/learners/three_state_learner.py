@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from groundswell.events import Action, Doubt, FeatureValue
+from groundswell.events import Action, FeatureValue
 from groundswell.features import CONSTANT_HASH
 from groundswell.policy import InDoubt, PolicySnapshot
 from processors.features.ragged_rows import Arrays
@@ -27,14 +27,6 @@ from processors.learners.signal_reading import Read, SignalReading
 from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
-
-DOUBTS: Final[Mapping[float, Doubt | None]] = {
-    three_state.SURE: None,
-    three_state.NO_ANCHOR: "no_definite_signal",
-    three_state.NO_INFORMATION: "uninformative_feedback",
-    three_state.NO_INDIFFERENCE: "no_indifference",
-    three_state.UNDETERMINED: "undetermined_signal",
-}
 
 
 class ThreeStateLearner(Learner):
@@ -115,12 +107,6 @@ class ThreeStateLearner(Learner):
             result,
         )
         return list(result.tolist())
-
-    def _state_probabilities(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return outputs[:, three_state.MINUS : three_state.PLUS + 1]
-
-    def _doubts(self, outputs: NDArray[np.float64]) -> Sequence[Doubt | None]:
-        return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].tolist()]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Features, Feedback, Impression, Interaction, Reward, Source
+from processors.learners import kernel_columns, three_state
 from processors.learners.reward_columns import RewardColumns
 
 ACTIONS = [Action(f"a{i}") for i in range(5)]
@@ -73,7 +74,11 @@ def uniform_log(count: int, *, users: int = 3, seed: int = 0, p_dislike: float =
 
 def in_columns(rewards: Sequence[Reward]) -> RewardColumns:
     """Return rewards as a learner tells them; one without a state is in doubt."""
-    told = [one.state_probabilities for one in rewards if one.state_probabilities is not None]
+    outputs = np.zeros((len(rewards), three_state.OUTPUTS))
+    for row, one in zip(outputs, rewards, strict=True):
+        row[kernel_columns.REPORTED] = one.state or 0, one.reward, one.posterior
+        row[three_state.MINUS : three_state.PLUS + 1] = one.state_probabilities or (0.0, 0.0, 0.0)
+        row[three_state.DOUBT] = three_state.UNDETERMINED if one.state is None else three_state.SURE
     return RewardColumns(
         model="feed",
         version=0,
@@ -83,8 +88,6 @@ def in_columns(rewards: Sequence[Reward]) -> RewardColumns:
         actions=[one.action for one in rewards],
         signals=[one.signal for one in rewards],
         weights=[one.weight for one in rewards],
-        reported=np.array([(one.state or 0, one.reward, one.posterior) for one in rewards], dtype=float),
         thresholds=[one.threshold for one in rewards],
-        probabilities=np.array(told) if told else None,
-        doubts=["undetermined_signal" if one.state is None else None for one in rewards],
+        outputs=outputs,
     )

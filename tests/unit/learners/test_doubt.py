@@ -13,7 +13,7 @@ from experiments.people.world import World, liking, people
 from groundswell.events import Doubt, Reward
 from processors.learners import three_state
 from processors.learners.learner_choice import learner_for, restored_learner
-from processors.learners.three_state_learner import DOUBTS
+from processors.learners.reward_columns import DOUBTS
 from processors.models.config import ModelConfig
 from tests.unit.rounds import interaction, uniform_log
 
