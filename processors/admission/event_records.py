@@ -163,7 +163,9 @@ class Admission:
 
         Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
-        return list(chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records)))
+        return list(
+            chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records))
+        )
 
     def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
