@@ -1,7 +1,8 @@
-"""What apps import: the messages they write and the policy they decide by. Needs msgspec and NumPy, nothing else.
+"""What apps import: the messages they write and the policy they decide by.
 
-An app reads the topic `policies` with the Kafka client of its choice, hands the records to `NewestSnapshot`, decides by
-the `Policy` of its snapshot, and writes `Impression` and `Feedback` as JSON (`msgspec.json.encode`):
+`groundswell.client` is the whole loop on Kafka. An app with a Kafka client of its own hands what it reads from the
+topic `policies` to `NewestSnapshot`, decides by the `Policy` of its snapshot, and writes `Impression` and `Feedback` as
+JSON (`msgspec.json.encode`); this much needs msgspec and NumPy, nothing else:
 
     newest = NewestSnapshot("feed")
     if newest.offer(record.key, record.value):

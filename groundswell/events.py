@@ -114,7 +114,7 @@ determined: too little bears it out.
 """
 
 
-class Reward(Struct, frozen=True, kw_only=True, gc=False):
+class Reward(Struct, frozen=True, gc=False):
     """The inferred reward of one impression, with its provenance.
 
     `state` is the likeliest one, and None where data cannot tell: it counts as unknown, and `doubt` says why.
@@ -137,11 +137,11 @@ class Reward(Struct, frozen=True, kw_only=True, gc=False):
     state: RewardState | None
     reward: float
     posterior: float
-    threshold: float | None = None
-    state_probabilities: Annotated[list[float], Meta(min_length=3, max_length=3)] | None = None
     weight: float
     ik_version: int
     policy_version: int
+    threshold: float | None = None
+    state_probabilities: Annotated[list[float], Meta(min_length=3, max_length=3)] | None = None
     logged_policy_version: int | None = None
     doubt: Doubt | None = None
 
@@ -151,9 +151,18 @@ PROBABILITY_TOLERANCE = 1e-3
 _LAST_BITS = 1e-12
 """What the sum of decimal fractions is off by in binary: 0.25 + 0.25 + 0.25 + 0.249 misses 1 by more than 0.001."""
 LEAST_PROPENSITY = 1e-9
+PERCENT = 100
+"""A probability of more than 1 and no more than this is one of a hundred, it seems."""
 LEAST_WEIGHT = 1e-6
 LARGEST_WEIGHT = 1e9
 """Bounds within which importance weights and the sums of their squares stay finite."""
+
+
+CONTRADICTIONS = frozenset({
+    "chosen_out_of_range", "duplicate_actions", "bad_weight", "no_propensity", "bad_propensity", "probabilities_length",
+    "bad_probabilities",
+})  # fmt: skip
+"""The reasons of `contradiction`."""
 
 
 def contradiction(impression: Impression) -> tuple[str, str] | None:
@@ -163,12 +172,17 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
     """
     count = len(impression.actions)
     if impression.chosen >= count:
-        return "chosen_out_of_range", f"chosen is {impression.chosen}, but there are {count} actions"
+        told = f"chosen is {impression.chosen}, but there are {count} actions"
+        return "chosen_out_of_range", f"{told}; it is the index of the one that was shown, from 0 to {count - 1}"
     if len({action.id for action in impression.actions}) != count:
         repeated = next(id for id, times in Counter(action.id for action in impression.actions).items() if times > 1)
-        return "duplicate_actions", f"two actions have the same id, {repeated!r}"
+        return "duplicate_actions", f"two actions have the same id, {repeated!r}; give each its own"
     if not LEAST_WEIGHT <= impression.weight <= LARGEST_WEIGHT:
-        return "bad_weight", f"weight is {impression.weight}, expected within [{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
+        bounds = f"[{LEAST_WEIGHT:g}, {LARGEST_WEIGHT:g}]"
+        return (
+            "bad_weight",
+            f"weight is {impression.weight}, expected within {bounds}; leave it out, it is 1 then",
+        )
     return bad_propensity(impression.probabilities, impression.propensity, impression.chosen, count)
 
 
@@ -181,22 +195,30 @@ def bad_propensity(
         if wrong is not None:
             return wrong
         if propensity is not None and abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
-            return "bad_propensity", f"propensity {propensity} is not probabilities[chosen], {probabilities[chosen]}"
+            told = f"propensity {propensity} is not probabilities[chosen], {probabilities[chosen]}"
+            return "bad_propensity", f"{told}; log one of the two"
         propensity = probabilities[chosen]  # which is what `chosen_propensity` goes by
     if propensity is None:
-        return "no_propensity", "neither probabilities nor propensity is given"
+        told = "neither probabilities nor propensity is given"
+        return "no_propensity", f"{told}; log the probability by which the shown action was drawn"
     if not LEAST_PROPENSITY <= propensity <= 1:
         detail = f"expected within (0, 1] and no less than {LEAST_PROPENSITY:g}"
-        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}"
+        hint = "; write 0.5 for 50 %" if 1 < propensity <= PERCENT else ""
+        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}{hint}"
     return None
 
 
 def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str, str] | None:
     if len(probabilities) != count:
-        return "probabilities_length", f"{len(probabilities)} probabilities for {count} actions"
+        told = f"{len(probabilities)} probabilities for {count} actions"
+        return "probabilities_length", f"{told}; log one for each, in their order"
     if not all(0 <= one <= 1 for one in probabilities):
         place, wrong = next((place, one) for place, one in enumerate(probabilities) if not 0 <= one <= 1)
-        return "bad_probabilities", f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}"
+        hint = "; write 0.5 for 50 %" if 1 < wrong <= PERCENT else ""
+        return (
+            "bad_probabilities",
+            f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}{hint}",
+        )
     total = math.fsum(probabilities)
     if abs(total - 1) > PROBABILITY_TOLERANCE + _LAST_BITS:
         return "bad_probabilities", f"probabilities must sum to 1, as [0.75, 0.25] do; they sum to {total}"

@@ -27,8 +27,8 @@ ALWAYS_UNPACKED: Final = 64 << 20
 UNPACKED_TIMES: Final = 32
 """A checkpoint unpacks to so many bytes, or to so many times what it takes: weights hardly compress."""
 RELEARN: Final = (
-    "Delete its records from the checkpoints topic to learn again from the start of the interactions, and see who may "
-    "write there"
+    "Run the release that wrote it, or see who else may write there. Delete its records from the checkpoints topic to "
+    "learn again from the start of the interactions"
 )
 _HEADER = len(MAGIC) + 2 + hashlib.sha256().digest_size
 

@@ -16,6 +16,7 @@ from typing import Any
 from groundswell.signatures import SignatureError
 from streams.declared_settings import DeclarationError
 from streams.http.endpoints import add_pages
+from streams.kafka.bounded_unpacking import bound_unpacking
 from streams.kafka.faust_security import remove_unsafe_codecs
 from streams.kafka.patient_clients import make_clients_patient
 from streams.kafka.zstd_level import compress_quickly
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> Groundswell:
     remove_unsafe_codecs()
     make_clients_patient()
     compress_quickly()
+    bound_unpacking(settings.kafka.max_unpacked_bytes)
     app = Groundswell(settings, Worker=WorkerOfFaust)
     add_agents(app)
     add_clock(app)

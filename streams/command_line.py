@@ -49,7 +49,7 @@ class CommandGroup(TyperGroup):
             refused = getattr(sys.modules.get("kafka.errors"), "KafkaError", None)
             if refused is None or not isinstance(error, refused):
                 raise
-            fail(f"Kafka: {error}")
+            fail(f"Kafka: {error}. `groundswell doctor` looks at the brokers and the topics")
 
 
 def command_group(help_text: str) -> typer.Typer:

@@ -63,8 +63,26 @@ def read_tables(path: Path) -> tuple[str, dict[str, Any]]:
         said = str(error)
         beside = BESIDE.search(said)
         where = f"{path}:{beside[1]}" if beside else str(path)
-        hint = "; text stands in quotation marks" if said.startswith("Invalid value") else ""
-        raise DeclarationError(f"{where}: not valid TOML: {said}{hint}") from error
+        raise DeclarationError(f"{where}: not valid TOML: {said}{_hint(said, path, text, beside)}") from error
+
+
+def _hint(said: str, path: Path, text: str, beside: re.Match[str] | None) -> str:
+    """Return what to do about what the parser said."""
+    if path.suffix.lower() != ".toml":
+        return "; name a TOML file, settings with --config and a mapping with --mapping"
+    if said.startswith("Invalid value"):
+        return "; text stands in quotation marks"
+    line = text.split("\n")[int(beside[1]) - 1].strip() if beside else ""
+    return f"; a table is written [{line.strip('[] ')}]" if line.endswith("]") and "=" not in line else ""
+
+
+def missing_file(path: Path) -> str:
+    """Return what is the matter with a path that is no file, and which may have been meant."""
+    if path.is_dir():
+        return f"{path}: is a folder; name a file in it"
+    beside = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    return f"{path}: no such file" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def line_of(text: str, place: Place) -> int | None:
@@ -120,6 +138,8 @@ def _in_words(fault: ErrorDetails, kind: type[BaseModel], quoted: Callable[[Plac
     if fault["type"] == "value_error":
         message = message.removeprefix("Value error, ")
         return f"{_titled(place, kind)}{message}" if place and not message.startswith("[") else message
+    if fault["type"] in {"model_type", "model_attributes_type"} and place[:1] == ("models",) and len(place) == 2:
+        return f"{named(place)} stands for a model of that name: settings of one go below [models.NAME]"
     shown = f" is {_as_toml(given)}:" if quoted(place) and isinstance(given, bool | int | float | str) and place else ""
     expected = EXPECTED.get(fault["type"]) or re.sub(r"^(Input|\w+) should ", "must ", message)
     return f"{named(place)}{shown} {expected}"

@@ -6,6 +6,7 @@ From strongest to weakest: variables of the environment (`GROUNDSWELL_JOIN__WAIT
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ from pydantic_settings import (
 
 from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
-from streams.declared_settings import DeclarationError, Place, explained, line_of, read_tables, unknown
+from streams.declared_settings import DeclarationError, Place, explained, line_of, missing_file, read_tables, unknown
 
 PREFIX: Final = "GROUNDSWELL_"
 BETWEEN: Final = "__"
@@ -62,6 +63,12 @@ class KafkaSettings(BaseModel):
     )
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")
+    max_unpacked_bytes: int = Field(
+        64_000_000,
+        ge=1_000_000,
+        description="what a batch of records may unpack to, at 200 bytes a record at least; one that is larger is "
+        "passed over, and noted on dead-letter",
+    )
     security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = Field(
         "PLAINTEXT", description="of the brokers' listener: SASL names a user, SSL encrypts (TLS)"
     )
@@ -89,6 +96,15 @@ class KafkaSettings(BaseModel):
             if not SERVER.fullmatch(server.strip()) or not 0 < int(server.rpartition(":")[2]) < 65_536:
                 raise ValueError("must be host:port, several separated by commas, a port from 1 to 65535")
         return servers
+
+    @model_validator(mode="after")
+    def _own_batches_can_be_read(self) -> KafkaSettings:
+        if self.max_unpacked_bytes < self.max_batch_bytes:
+            raise ValueError(
+                f"max_unpacked_bytes {self.max_unpacked_bytes} is below max_batch_bytes, {self.max_batch_bytes}: "
+                "workers would pass over what they write themselves"
+            )
+        return self
 
     @property
     def sasl(self) -> bool:
@@ -313,7 +329,10 @@ class Settings(BaseSettings):
 
     def no_such_model(self, name: str) -> str:
         """Return what is the matter with the name of a model that is not configured."""
-        return f"no model {name!r} is configured; there are {', '.join(sorted(self.models)) or 'none'}"
+        close = difflib.get_close_matches(name, self.models, n=1)
+        there = ", ".join(sorted(self.models)) or "none"
+        hint = f"did you mean {close[0]!r}?" if close else f"name one of those (--config), or add [models.{name}]"
+        return f"no model {name!r} is configured; there are {there}: {hint}"
 
     @model_validator(mode="after")
     def _no_clock_outruns_the_join(self) -> Settings:
@@ -355,6 +374,17 @@ class Settings(BaseSettings):
         return self
 
 
+_NESTED: Final = {
+    f"{PREFIX}{table}_{setting}".upper(): f"{PREFIX}{table}{BETWEEN}{setting}".upper()
+    for table, kind in (
+        ("http", HttpSettings), ("join", JoinConfig), ("kafka", KafkaSettings), ("learning", LearningSettings),
+        ("topics", TopicSettings),
+    )
+    for setting in kind.model_fields
+}  # fmt: skip
+"""Variables with one underscore for two, and what they may mean."""
+
+
 class Variables(EnvSettingsSource):
     """The environment. Text where JSON is expected stays text, so that it is refused by the setting's own name."""
 
@@ -374,8 +404,10 @@ def load_settings(config: Path | None = None) -> Settings:
     named = os.environ.get(f"{PREFIX}CONFIG")
     path = config or (Path(named) if named else None)
     if path is not None and not path.is_file():
-        raise DeclarationError(f"no configuration file at {path}: name one with --config or {PREFIX}CONFIG")
+        raise DeclarationError(f"no configuration: {missing_file(path)}; name one with --config or {PREFIX}CONFIG")
     text, tables = ("", {}) if path is None else read_tables(path)
+    if "impression_id" in tables:
+        raise DeclarationError(f"{path}: is a mapping of `replay`, which --mapping names; --config names the settings")
 
     class SettingsOfFile(Settings):
         @classmethod
@@ -425,3 +457,5 @@ def _misspelt_variables() -> Iterator[str]:
         table, within, _ = name.upper().removeprefix(PREFIX).lower().partition(BETWEEN)
         if name.upper().startswith(PREFIX) and within and table not in Settings.model_fields:
             yield f"{name}: {unknown((table,), Settings, is_table=True)}"
+        elif (meant := _NESTED.get(name.upper())) and not os.environ[name].startswith("tcp://"):
+            yield f"{name}: sets nothing; did you mean {meant}, with two underscores?"

@@ -77,6 +77,10 @@ def _inverse_kinematics() -> Panels:
 
 
 def _evidence() -> Panels:
+    late, every = (
+        f"sum by (segment) (increase(groundswell_segment_feedback_total{{{labels}}}[30m]))"
+        for labels in (f'{SEGMENT}, outcome="late"', SEGMENT)
+    )
     return [
         curves(
             "Extreme and definitely negative interactions",
@@ -94,6 +98,30 @@ def _evidence() -> Panels:
             "Mean inferred state of the interactions with this signal, over half an hour, from ten on. Needs "
             "[segments.NAME].",
             Series(f"model_segment_signal:groundswell_meaning:mean30m{{{SEGMENT}}}", "{{segment}}: {{signal}}"),
+        ),
+        curves(
+            "Feedback, by segment",
+            "Pieces per second of a sample of the impressions, over five minutes: in time, and late. A segment "
+            "whose app is silent falls to nothing here, and people there pass for indifferent. Needs [segments.NAME].",
+            [
+                Series(
+                    f"sum by (segment, outcome) (rate(groundswell_segment_feedback_total{{{SEGMENT}}}[5m]))",
+                    "{{segment}}: {{outcome}}",
+                )
+            ],
+            unit="ops",
+            lowest=0,
+        ),
+        curves(
+            "Feedback that came late, by segment",
+            "Share of the feedback of half an hour. What is late is not learned; the line is that of the alarm "
+            "FeedbackLateInSegment. Needs [segments.NAME].",
+            [
+                Series(f"({late} or 0 * {every}) / ({every} > 0)", "{{segment}}"),
+                Series("vector(0.1)", "too much", GREY, dashed=True),
+            ],
+            unit="percentunit",
+            lowest=0,
         ),
     ]
 

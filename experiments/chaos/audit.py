@@ -38,6 +38,7 @@ class Audit(msgspec.Struct):
     at two versions of a model, or beyond what the log holds. `misjoined`: joined with other feedback than
     the definition says. `unexpected`: joined, and should not be. `feedback_lost`: pieces of feedback that are neither
     in an interaction nor on the side output. `late_lost`: late impressions that are not on the side output.
+    `set_aside`: what else lies on `dead-letter`: all that is sent is good, and a kill is no evidence against a record.
     `disordered`: written out of the order of closing. `floors_too_high`:
     interactions that vouch for others that had not been written. `repeated`: records written again, which is no fault.
     """
@@ -50,6 +51,7 @@ class Audit(msgspec.Struct):
     unexpected: int = 0
     feedback_lost: int = 0
     late_lost: int = 0
+    set_aside: int = 0
     disordered: int = 0
     floors_too_high: int = 0
     repeated: int = 0
@@ -63,7 +65,7 @@ class Audit(msgspec.Struct):
         """Whether everything was learned exactly once, and the policy is what it should be."""
         faults = (
             self.lost, self.learned_twice, self.misjoined, self.unexpected,
-            self.feedback_lost, self.late_lost, self.disordered, self.floors_too_high,
+            self.feedback_lost, self.late_lost, self.set_aside, self.disordered, self.floors_too_high,
         )  # fmt: skip
         return self.policy_identical and not any(faults)
 
@@ -94,7 +96,8 @@ def audit(read: Callable[[str], Log], settings: Settings) -> Audit:
     _check_join(interactions, expected, result)
     _check_feedback(seen, interactions, read(topics.late_feedback), result)
     late = frozenset[str]().union(*(definition.late for definition in defined.values()))
-    result.late_lost = len(late - _keys(read(topics.dead_letter))) if late else 0
+    aside = _keys(read(topics.dead_letter))
+    result.late_lost, result.set_aside = len(late - aside), len(aside - late)
     _check_floors(interactions, expected, result)
     folded = {partition: _fold(log, settings) for partition, log in interactions.items()}
     learned = {place for models in folded.values() for one in models.values() for place in one.places}

@@ -21,8 +21,8 @@ from experiments.people.playing import INFERRED, MODEL, played
 from experiments.people.world import World
 from groundswell.worth import Worth
 from processors.learners import value_quantiles
+from processors.learners.reward_columns import DOUBTS
 from processors.learners.signal_worth import SignalWorth
-from processors.learners.three_state_learner import DOUBTS
 
 WORLDS: Final = {
     "many-enjoyed": many_enjoyed.world,

@@ -66,10 +66,10 @@ def simulate(
     """Run the simulated apps against a broker until they have made their number, or are stopped."""
     from experiments.people.app_faults import Faults  # noqa: PLC0415
     from experiments.people.app_sessions import AppSessions, Stream  # noqa: PLC0415
-    from experiments.people.policy_reader import PolicyReader  # noqa: PLC0415
     from experiments.people.simulated_apps import KafkaOutbox, SimulatedApps  # noqa: PLC0415
     from experiments.people.three_state import ThreeStateUsers  # noqa: PLC0415
     from experiments.people.truth_log import TruthWriter  # noqa: PLC0415
+    from groundswell.client import Policies  # noqa: PLC0415
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
 
@@ -107,13 +107,11 @@ def simulate(
             bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}, security
         )
         stack.callback(outbox.close)
-        policies = stack.enter_context(
-            PolicyReader(bootstrap_servers, topic=policies_topic, model=model, security=security)
-        )
+        policies = stack.enter_context(Policies(bootstrap_servers, model, topic=policies_topic, **security))
         SimulatedApps(
             sessions=sessions,
             outbox=outbox,
-            newest_policy=policies.newest,
+            newest_policy=lambda: policies.policy,
             truth=stack.enter_context(TruthWriter(truth)),
             rate=rate,
             interactions=interactions,

@@ -17,7 +17,8 @@ from processors.join.config import JoinConfig
 from processors.join.entries import ObservedFeedback, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interactions, floor_of
-from processors.learners.three_state_learner import DOUBTS, ThreeStateLearner
+from processors.learners.reward_columns import DOUBTS
+from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
 from streams.observing.context_segments import Segments

@@ -18,7 +18,8 @@ from experiments.people.playing import INFERRED, MODEL, Outcome, inferred
 from experiments.people.world import NOTHING, ROUNDS, World
 from groundswell.events import NONE_SIGNAL, Action, Features, Feedback, Impression, Interaction, Source
 from processors.features.feature_store import FeatureStore
-from processors.learners.three_state_learner import DOUBTS, ThreeStateLearner
+from processors.learners.reward_columns import DOUBTS
+from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 
 CASES: Final = ("no length, no latency", "length and latency", "length by request")

@@ -20,6 +20,8 @@ def kafka(
     from experiments.servers.foreground_kafka import run_in_foreground  # noqa: PLC0415
     from experiments.servers.kafka_distribution import KafkaUnavailableError  # noqa: PLC0415
 
+    if directory.exists() and not directory.is_dir():
+        fail(f"--directory {directory}: is a file; name a folder, or one that is not there yet")
     try:
         run_in_foreground(ApacheKafka(directory, brokers, port=port), typer.echo)
     except (KafkaUnavailableError, OSError, ValueError) as error:

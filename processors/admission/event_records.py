@@ -1,13 +1,15 @@
 """What is let in: raw records become impressions and feedback, or are refused with a reason.
 
-A refusal never raises: a log holds whatever producers write, and the good records beside a bad one must live.
+A refusal never raises: a log holds whatever producers write, and the good records beside a bad one must live. Where
+looking into a record raises all the same, that record is refused as `poison`, and those beside it are let in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from itertools import chain
 from sys import intern
 from typing import Annotated, Final, TypeVar
 
@@ -31,7 +33,8 @@ from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE
-from processors.wire.log_records import LogRecord, parts
+from processors.wire.evidence import NO_EVIDENCE, in_words
+from processors.wire.log_records import LogRecord, UnreadRecords, parts
 
 MAX_IMPRESSION_BYTES = 600_000
 MAX_FEEDBACK_BYTES = 4_096
@@ -65,6 +68,20 @@ class Reason(StrEnum):
     EVICTED = "evicted"
     LATE_IMPRESSION = "late_impression"
     TOPIC_MADE_AGAIN = "topic_made_again"
+    POISON = "poison"
+
+
+def poison(error: Exception) -> Refusal:
+    """Return the refusal of a record that raised where none should."""
+    return Refusal(Reason.POISON, in_words(error))
+
+
+def unread(records: UnreadRecords) -> Refusal:
+    """Return the refusal of records that were not unpacked: they stay in their log, and the detail says where."""
+    return Refusal(
+        Reason.TOO_LARGE if records.too_large else Reason.POISON,
+        f"the batch at offsets {records.first_offset} to {records.offset} is passed over: {records.why}",
+    )
 
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
@@ -146,7 +163,9 @@ class Admission:
 
         Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
-        return [one for part in parts(records) for one in self._impressions(part)]
+        return list(
+            chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records))
+        )
 
     def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
         opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
@@ -163,6 +182,24 @@ class Admission:
 
     def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         """Return what each record of a stretch of the feedback topic is."""
+        return self._each(self._feedback, self._one_of_feedback, records)
+
+    def _each(
+        self,
+        together: Callable[[Sequence[LogRecord]], list[T]],
+        alone: Callable[[LogRecord], T],
+        records: Sequence[LogRecord],
+    ) -> list[T | Refusal]:
+        """Return what records are, looked into together, or one by one where that raises."""
+        try:
+            return [*together(records)]
+        except NO_EVIDENCE:
+            raise
+        except Exception:
+            self._offered = ActionSetTexts()  # it may have been left halfway
+            return [_alone(alone, record) for record in records]
+
+    def _feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
         return [
             _observed(one, record.offset, record.value or b"", ahead)
@@ -188,7 +225,10 @@ class Admission:
             and opened.occurred_at not in LIKELY_SECONDS
             and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
             and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
-            and _bounded(len(opened.context), actions, described, model)
+            and (
+                (len(opened.context) <= FEW and actions <= FEW)  # whatever features the actions have
+                or _bounded(len(opened.context), actions, described, model)
+            )
         )
 
     def _impression(self, record: LogRecord) -> ShownImpression | Watermark | Refusal:
@@ -226,7 +266,8 @@ class Admission:
     def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
         key, impression_id = record.key or b"", decoded.impression_id
         if key != impression_id.encode():
-            return Refusal(Reason.KEY, f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}")
+            told = f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}"
+            return Refusal(Reason.KEY, f"{told}; make it its plain bytes in UTF-8")
         if decoded.occurred_at in LIKELY_SECONDS:
             told = f"occurred_at, {decoded.occurred_at}, looks like seconds; write milliseconds, as"
             return Refusal(Reason.SCHEMA, f"{told} {decoded.occurred_at}000")
@@ -243,6 +284,8 @@ class Admission:
         return None
 
     def _marker(self, record: LogRecord) -> Watermark | Refusal:
+        if isinstance(record, UnreadRecords):
+            return unread(record)
         marker = _decode(_watermark, record.value, MAX_FEEDBACK_BYTES)
         if isinstance(marker, Refusal):
             return Refusal(
@@ -250,6 +293,15 @@ class Admission:
                 "no key: give the record its impression_id as the key (without one it would have to be a watermark)",
             )
         return self._from_the_future(marker.watermark, record.timestamp) or marker
+
+
+def _alone(look_into: Callable[[LogRecord], T], record: LogRecord) -> T | Refusal:
+    try:
+        return look_into(record)
+    except NO_EVIDENCE:
+        raise
+    except Exception as error:
+        return poison(error)
 
 
 def _remedy(ahead: int) -> str:
@@ -265,7 +317,10 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     model = models.get(impression.model)
     if model is None:
         there = ", ".join(sorted(models)) or "none"
-        return Refusal(Reason.UNKNOWN_MODEL, f"model {impression.model!r} is not configured; there is: {there}")
+        return Refusal(
+            Reason.UNKNOWN_MODEL,
+            f"model {impression.model!r} is not configured; there is: {there}. Add a section [models.NAME], or mend it",
+        )
     wrong = contradiction(impression) or _too_many_features(impression, model)
     return None if wrong is None else Refusal(*wrong)
 
@@ -284,8 +339,6 @@ def _may_repeat_actions(values: Sequence[bytes | None]) -> bool:
 
 def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:
     """Say whether learning from so many features takes no longer than it may."""
-    if context <= FEW and actions <= FEW:
-        return True  # whatever features the actions have
     contexts, crosses = count_crosses_of(context, actions, described, model.context_crosses)
     return contexts <= MAX_CONTEXT_FEATURES and crosses <= MAX_CROSSES
 
@@ -313,7 +366,8 @@ def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str,
     if contexts > MAX_CONTEXT_FEATURES or crosses > MAX_CROSSES:
         return (
             Reason.TOO_MANY_FEATURES,
-            f"{contexts} features of the context, {crosses} crosses with those of the actions",
+            f"{contexts} features of the context, {crosses} crosses with those of the actions; at most "
+            f"{MAX_CONTEXT_FEATURES} and {MAX_CROSSES}: leave some out, or set context_crosses = false",
         )
     return None
 
@@ -350,22 +404,42 @@ def _shown(decoded: Impression | _Outline, offset: int, value: bytes, ahead: int
 
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: int) -> T | Refusal:
     if not value:
-        return Refusal(Reason.EMPTY, "the record has no value")
+        return Refusal(Reason.EMPTY, "the record has no value: write the message as JSON (docs/schemas)")
     if len(value) > max_bytes:
-        return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {max_bytes}")
+        return Refusal(
+            Reason.TOO_LARGE,
+            f"{len(value)} bytes, more than {max_bytes}: log fewer or shorter features, or fewer actions",
+        )
     try:
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
-        return Refusal(Reason.SCHEMA, f"{error}{_example(str(error))}")
+        return Refusal(Reason.SCHEMA, f"{error}{_of_the_other(decoder, value) or _example(str(error))}")
     except UNREADABLE as error:
-        return Refusal(Reason.NOT_JSON, f"{error}; it begins with {value[:60]!r}")
+        return Refusal(Reason.NOT_JSON, f"{error}; write JSON in UTF-8, {{…}}; it begins with {value[:60]!r}")
     return decoded
+
+
+def _of_the_other(decoder: msgspec.json.Decoder[T], value: bytes) -> str | None:
+    """Return what to do about a message that would do on the other topic."""
+    try:
+        if decoder is _impression and _feedback.decode(value):
+            return "; it is feedback: write it to the topic of feedback"
+        if decoder is _feedback and _envelope.decode(value):
+            return "; it is an impression: write it to the topic of impressions"
+    except UNREADABLE:
+        pass  # it would do nowhere
+    return None
 
 
 def _example(complaint: str) -> str:
     """Return how the member that is complained of may be written."""
     member = _MEMBER.search(complaint)
+    if member is None and complaint.startswith("Expected `object`, got"):
+        nested = "JSON within JSON: encode it once" if complaint.endswith("`str`") else "one record is one message, {…}"
+        return f"; {nested}"
+    if complaint.endswith("got `null` - at `$.context[...]`"):
+        return "; leave out what is not known"
     if member is None or member[1] not in EXAMPLES:
         return ""
     if member[1] == "occurred_at" and "<=" in complaint:

@@ -7,6 +7,7 @@ decoder and `admission.unlearnable`, which alone say what is wrong, or that noth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple, overload
 
@@ -23,13 +24,14 @@ from groundswell.events import (
     Source,
     bad_propensity,
 )
-from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, unlearnable
+from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, poison, unlearnable
 from processors.features.action_set_features import ActionSetFeatures
 from processors.features.action_set_texts import Offered
 from processors.features.context_features import ContextFeatures, ContextRows
 from processors.features.ragged_rows import Arrays
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE, Envelope, SealedImpression, decode_envelope, decode_interaction
+from processors.wire.evidence import NO_EVIDENCE
 
 NO_ENVELOPE: Final = Envelope(
     schema_version=1,
@@ -56,6 +58,8 @@ class ArrivedInteractions(NamedTuple):
     """Their contexts and action sets; those of record i are the rows i."""
     counts: NDArray[np.int64]
     """How many actions there are."""
+    features: NDArray[np.int64]
+    """How many features these have together."""
     chosen: NDArray[np.int64]
     """Which of them was shown."""
     ids: Sequence[str]
@@ -74,8 +78,19 @@ class InteractionReader:
         self._contexts, self._action_sets = ContextFeatures(), ActionSetFeatures()
 
     def read(self, values: Sequence[bytes | None]) -> ArrivedInteractions:
-        """Return the interactions in these records."""
-        envelopes = [_envelope(value) for value in values]
+        """Return the interactions in these records. Where that raises they are read whole, one by one."""
+        try:
+            return self._read(values)
+        except NO_EVIDENCE:
+            raise
+        except Exception:
+            self._contexts, self._action_sets = ContextFeatures(), ActionSetFeatures()  # left halfway, perhaps
+            nothing = self._read([None] * len(values))
+            read, refused = self._looked_into(nothing.read, values, range(len(values)))
+            return nothing._replace(read=read, refused=refused)
+
+    def _read(self, values: Sequence[bytes | None]) -> ArrivedInteractions:
+        envelopes = _envelopes(values)
         shown = [envelope.impression for envelope in envelopes]
         # 1 where contexts are crossed, 0 where not, -1 where the model is not known.
         crossed = np.array([self._crosses.get(one.model, -1) for one in shown], dtype=np.int8)
@@ -97,10 +112,12 @@ class InteractionReader:
         read, refused = self._looked_into(envelopes, values, np.flatnonzero(~fine).tolist())
         ids = self._ids(sets, chosen, fine)
         arrays = self._arrays(contexts, sets)
-        return ArrivedInteractions(read, refused, fine, arrays, sets.actions, chosen, ids, propensities, weights)
+        return ArrivedInteractions(
+            read, refused, fine, arrays, sets.actions, sets.features, chosen, ids, propensities, weights
+        )
 
     def _looked_into(
-        self, envelopes: Sequence[Envelope], values: Sequence[bytes | None], doubtful: Sequence[int]
+        self, envelopes: Sequence[Envelope | Interaction], values: Sequence[bytes | None], doubtful: Sequence[int]
     ) -> tuple[list[Envelope | Interaction], dict[int, Refusal]]:
         """Put whole interactions in the place of doubtful envelopes; return also why those are refused that are."""
         read: list[Envelope | Interaction] = list(envelopes)
@@ -116,9 +133,13 @@ class InteractionReader:
     def _whole(self, value: bytes | None) -> Interaction | Refusal:
         try:
             interaction = decode_interaction(value or b"")
+            return unlearnable(interaction.impression, self._models) or interaction
         except UNREADABLE as error:
             return Refusal(Reason.SCHEMA, str(error))
-        return unlearnable(interaction.impression, self._models) or interaction
+        except NO_EVIDENCE:
+            raise
+        except Exception as error:
+            return poison(error)
 
     def _arrays(self, contexts: ContextRows, sets: Offered) -> Arrays:
         actions = self._action_sets.actions
@@ -133,6 +154,13 @@ class InteractionReader:
         numbers = np.zeros(len(fine), dtype=np.int64)
         numbers[fine] = sets.numbers[sets.start[:-1][fine] + chosen[fine]]
         return [ids[number] for number in numbers.tolist()] if ids else [""] * len(fine)
+
+
+def _envelopes(values: Sequence[bytes | None]) -> list[Envelope]:
+    try:
+        return [decode_envelope(value or b"") for value in values]
+    except UNREADABLE:  # it takes less than looking out for it at each
+        return [_envelope(value) for value in values]
 
 
 def _envelope(value: bytes | None) -> Envelope:
@@ -165,6 +193,11 @@ class Stretch(Sequence[Interaction]):
         read = self.arrivals.read
         return [read[row] for row in self.rows]
 
+    @cached_property
+    def contexts(self) -> list[Features]:
+        """Their contexts; they are decoded once, however many ask."""
+        return [one.context if isinstance(one, Envelope) else one.impression.context for one in self.read]
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -188,6 +221,6 @@ class Stretch(Sequence[Interaction]):
 
 def contexts(interactions: Sequence[Interaction]) -> list[Features]:
     """Return the contexts of interactions; of a stretch nothing else of them is opened."""
-    if not isinstance(interactions, Stretch):
-        return [one.impression.context for one in interactions]
-    return [one.context if isinstance(one, Envelope) else one.impression.context for one in interactions.read]
+    if isinstance(interactions, Stretch):
+        return interactions.contexts
+    return [one.impression.context for one in interactions]

@@ -13,6 +13,8 @@ from processors.features.nesting import NESTING_TO_SPARE, opened_by
 from processors.features.ragged_rows import RaggedRows
 from processors.wire.envelopes import UNREADABLE
 
+_FEATURE_BYTES: Final = 24
+"""What a feature takes: hash and value, in arrays with room for twice as many."""
 _action: Final = msgspec.json.Decoder(Action)
 
 
@@ -23,6 +25,10 @@ class ActionSetFeatures(ActionSetTexts):
         super()._forget()
         self.actions = RaggedRows()
         self.ids: list[str] = []
+
+    @property
+    def _beside(self) -> int:
+        return super()._beside + _FEATURE_BYTES * self.actions.size
 
     def _take_note(self, known: int) -> None:
         # All at once: their rows have to be in the order of their numbers.

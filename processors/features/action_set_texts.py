@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import getsizeof
 from typing import Final, NamedTuple
 
 import msgspec
@@ -53,6 +54,8 @@ class ActionSetTexts:
 
     def _forget(self) -> None:
         self._ids: dict[str, int] = {}
+        self._id_bytes = 0
+        """What ids take, wherever they are kept."""
         # Of each piece the number of its id, and how many features it has.
         self._id, self._features = Column("q", np.int64), Column("q", np.int64)
         self._met: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
@@ -74,7 +77,7 @@ class ActionSetTexts:
 
     def find(self, texts: Sequence[bytes | Raw]) -> Offered:
         """Return the actions in each array."""
-        if self._pieces.trim():
+        if self._pieces.trim(self._beside):
             self._forget()
         known = len(self._pieces)
         found = self._pieces.find(texts)
@@ -91,6 +94,11 @@ class ActionSetTexts:
                 self._look_into_all(offered.numbers[found.start[row] : found.start[row + 1]].tolist())
             self._count_well_formed(offered)
         return offered
+
+    @property
+    def _beside(self) -> int:
+        """What is kept of the pieces, other than some numbers of each."""
+        return self._id_bytes
 
     def _take_note(self, known: int) -> None:
         """Take note of new pieces, those from number `known` on."""
@@ -125,7 +133,9 @@ class ActionSetTexts:
         return self._id_number(action.id), features
 
     def _id_number(self, action_id: str) -> int:
-        return self._ids.setdefault(action_id, len(self._ids))
+        number = self._ids.setdefault(action_id, len(self._ids))
+        self._id_bytes += getsizeof(action_id)
+        return number
 
 
 @borrowing

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from sys import getsizeof
 from typing import Final
 
 import msgspec
 
 from groundswell.events import Action, FeatureValue
-from groundswell.features import action_features, context_features, hashed
+from groundswell.features import action_features, context_features
 from processors.features.ragged_rows import Arrays, RaggedRows
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -16,16 +17,21 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 # dictionary does not. It refuses integers of more than 64 bits.
 
 
+_ENTRY_BYTES: Final = 200
+_FEATURE_BYTES: Final = 30
+"""What a row takes, and each of its features, beside that by which it is found; arrays have room for twice as many."""
+
+
 class FeatureStore:
     """Contexts and action sets met before, as rows of flat arrays: hashing is paid once per distinct one.
 
     The store is a cache and no part of a learner's state: forgetting it changes nothing but speed.
-    `trim` forgets everything when more than `limit` features are held, those included by whose text the rows are found.
+    `trim` forgets everything when it takes more than `most_bytes` of memory, with the texts by which rows are found.
     """
 
-    def __init__(self, crosses: bool, limit: int = 2_000_000) -> None:
+    def __init__(self, crosses: bool, most_bytes: int = 200_000_000) -> None:
         self._crosses = crosses
-        self._limit = limit
+        self._most_bytes = most_bytes
         self._flat: Arrays
         self._flat_counts: tuple[int, int, int] | None = None
         """How many rows there were when the arrays were taken last."""
@@ -33,7 +39,7 @@ class FeatureStore:
 
     def trim(self) -> None:
         """Forget all rows if there are too many. Row numbers given out before become void."""
-        if self._contexts.size + self._actions.size + self._sets.size + self._as_sent > self._limit:
+        if self.bytes > self._most_bytes:
             self._forget()
 
     @property
@@ -70,7 +76,7 @@ class FeatureStore:
         if row is None:
             row = self._contexts.append(*zip(*context_features(features, self._crosses), strict=True))
             self._context_rows[key] = row
-            self._as_sent += len(features)
+            self._count(key, self._contexts)
         return row
 
     def actions(self, actions: Sequence[Action]) -> int:
@@ -82,7 +88,7 @@ class FeatureStore:
         row = self._set_texts.get(key)
         if row is None:
             row = self._set_texts[key] = self._set([self._action(action) for action in actions])
-            self._as_sent += sum([len(action.features) for action in actions], len(actions))
+            self.bytes += getsizeof(key) + _ENTRY_BYTES
         return row
 
     def _set(self, rows: list[int]) -> int:
@@ -90,16 +96,12 @@ class FeatureStore:
         row = self._set_rows.get(key)
         if row is None:
             row = self._set_rows[key] = self._sets.append(rows)
+            self._count(key, self._sets)
         return row
 
-    def signal(self, name: str) -> int:
-        """Return the hash of a signal."""
-        number = self._signals.get(name)
-        if number is None:
-            number = self._signals[name] = hashed(name)
-            if len(self._signals) > self._limit:
-                self._signals.clear()
-        return number
+    def _count(self, key: object, rows: RaggedRows) -> None:
+        """Count a row that was just added, with that by which it is found."""
+        self.bytes += getsizeof(key) + _ENTRY_BYTES + _FEATURE_BYTES * rows.newest_width
 
     def _forget(self) -> None:
         self._contexts, self._actions, self._sets = RaggedRows(), RaggedRows(), RaggedRows()
@@ -108,9 +110,8 @@ class FeatureStore:
         self._action_rows: dict[object, int] = {}
         self._set_rows: dict[tuple[int, ...], int] = {}
         self._set_texts: dict[object, int] = {}
-        self._signals: dict[str, int] = {}
-        self._as_sent = 0
-        """How many features these are found by, with those of value 0."""
+        self.bytes = 0
+        """What all of it takes, roughly."""
 
     def _action(self, action: Action) -> int:
         try:
@@ -120,5 +121,5 @@ class FeatureStore:
         row = self._action_rows.get(key)
         if row is None:
             row = self._action_rows[key] = self._actions.append(*zip(*action_features(action), strict=True))
-            self._as_sent += len(action.features)
+            self._count(key, self._actions)
         return row

@@ -57,6 +57,8 @@ class RaggedRows:
         self.size = 0
         """How many keys all rows have together."""
         self.widest = 1
+        self.newest_width = 0
+        """How many keys the row has that was added last."""
         self._start, self._keys = Column("q", np.int64), Column("I", np.uint32)
         self._values = Column("d", np.float64)
         self._start.new.append(0)
@@ -67,6 +69,7 @@ class RaggedRows:
         self._values.new.extend(values)
         self.size += len(keys)
         self._start.new.append(self.size)
+        self.newest_width = len(keys)
         self.widest = max(self.widest, len(keys))
         self.count += 1
         return self.count - 1

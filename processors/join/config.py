@@ -51,8 +51,19 @@ class JoinConfig(BaseModel):
     max_pending: int = Field(
         5_000_000, gt=0, description="pending impressions of a partition beyond which the oldest are evicted"
     )
+    max_pending_bytes: int = Field(
+        1_000_000_000,
+        gt=0,
+        description="bytes of memory that they and their feedback take, at 600 each beside their own, beyond which the "
+        "oldest are evicted; what lies in `spill_folder` does not count",
+    )
     max_early: int = Field(
         1_000_000,
         gt=0,
         description="feedback of a partition waiting for its impression beyond which the oldest is given up",
+    )
+    max_early_bytes: int = Field(
+        500_000_000,
+        gt=0,
+        description="bytes of memory that it takes, at 600 each beside their own, beyond which the oldest is given up",
     )

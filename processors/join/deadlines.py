@@ -89,6 +89,18 @@ class Deadlines(Generic[T]):
             self._take(span, min(len(span), count - len(taken)), taken)
         return taken
 
+    def take_weighing(self, least: int, weigh: Callable[[T], int]) -> TimedEntries[T]:
+        """Take out as few of the first entries as weigh so much together, or all, and return them in order."""
+        taken = TimedEntries[T]([], [])
+        while self._order and least > 0:
+            span = self._first_span()
+            end = 0
+            while end < len(span) and least > 0:
+                least -= weigh(span.entries[end])
+                end += 1
+            self._take(span, end, taken)
+        return taken
+
     def _first_span(self) -> TimedEntries[T]:
         """Return the first span, in order and without what was removed."""
         number = self._order[0]

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from processors.join.config import JoinConfig
 from processors.join.deadlines import Deadlines
-from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, Step, Stray
+from processors.join.entries import ENTRY_BYTES, MAX_FEEDBACK, ObservedFeedback, Outcome, Step, Stray, bytes_of
 from processors.join.timed_entries import TimedEntries
 
 
@@ -20,8 +20,8 @@ class EarlyFeedback:
 
     def __init__(self, config: JoinConfig) -> None:
         self._backward = round(config.backward * 1000)
-        self._most = config.max_early
-        self._count = 0
+        self._most, self._most_bytes = config.max_early, config.max_early_bytes
+        self._count = self.bytes = 0
         self.waiting: dict[str, tuple[ObservedFeedback, ...]] = {}
         self._expiring = Deadlines[ObservedFeedback](attrgetter("offset"))
 
@@ -50,6 +50,7 @@ class EarlyFeedback:
         step.kept.early.extend(TimedEntries(until, added))
         self._expiring.extend(TimedEntries(until, added))
         self._count += len(added)
+        self.bytes += bytes_of(added)
 
     def until(self, feedback: ObservedFeedback) -> int:
         """Return until when it waits: until those have closed that waited since then (ms)."""
@@ -59,6 +60,7 @@ class EarlyFeedback:
         """Take out what waits for an impression; there has to be some."""
         taken = self.waiting.pop(impression_id)
         self._count -= len(taken)
+        self.bytes -= bytes_of(taken)
         return taken
 
     def spend(self, feedback: ObservedFeedback, step: Step) -> None:
@@ -69,8 +71,13 @@ class EarlyFeedback:
         """Give up what waits no longer once those since `horizon` have closed, and the oldest where too much waits."""
         self._give_up(self._expiring.take_until(horizon), step)
         while self._count > self._most:
-            for feedback in self._give_up(self._expiring.take_first(self._count - self._most), step):
-                self.spend(feedback, step)
+            self._spend_all(self._give_up(self._expiring.take_first(self._count - self._most), step), step)
+        while (excess := self.bytes - self._most_bytes) > 0:
+            self._spend_all(self._give_up(self._expiring.take_weighing(excess, _weight), step), step)
+
+    def _spend_all(self, given_up: list[ObservedFeedback], step: Step) -> None:
+        for feedback in given_up:
+            self.spend(feedback, step)
 
     def _give_up(self, expired: TimedEntries[ObservedFeedback], step: Step) -> list[ObservedFeedback]:
         """Let what of this still waits for its impression wait no longer, and return it."""
@@ -88,5 +95,10 @@ class EarlyFeedback:
             else:
                 del self.waiting[feedback.impression_id]
             given_up.append(feedback)
+        self.bytes -= bytes_of(given_up)
         step.strays += [Stray(feedback, Outcome.ORPHAN, None) for feedback in given_up]
         return given_up
+
+
+def _weight(feedback: ObservedFeedback) -> int:
+    return ENTRY_BYTES + len(feedback.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,6 +16,10 @@ NEVER = BEFORE_TIME
 """From when a late impression counts."""
 MAX_FEEDBACK = 64
 """How many pieces of feedback an impression takes; more are strays. An interaction has to fit into a record."""
+
+
+ENTRY_BYTES = 600
+"""What an impression that waits, or a piece of feedback, takes in memory beside its value, roughly."""
 
 
 class Outcome(StrEnum):
@@ -31,6 +36,7 @@ class Outcome(StrEnum):
     FEEDBACK_EVICTED = "feedback_evicted"
     FEEDBACK_NOT_SHOWN = "feedback_not_shown"
     FEEDBACK_LATE_IMPRESSION = "feedback_late_impression"
+    FEEDBACK_POISON = "feedback_poison"
     DUPLICATE_FEEDBACK = "duplicate_feedback"
     LATE = "late"
     TOO_EARLY = "too_early"
@@ -157,6 +163,11 @@ class Step(Struct):
         """Add `number` to the count of `outcome`."""
         if number:
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+
+
+def bytes_of(feedback: Sequence[ObservedFeedback]) -> int:
+    """Return what feedback takes in memory, roughly."""
+    return ENTRY_BYTES * len(feedback) + sum([len(one.value) for one in feedback])
 
 
 def shown_at(pending: Pending) -> int:

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
 
 from groundswell.events import SHOWN_SIGNAL
@@ -41,6 +42,7 @@ from processors.join.deadlines import Deadlines
 from processors.join.early_feedback import EarlyFeedback
 from processors.join.entries import (
     BEFORE_TIME,
+    ENTRY_BYTES,
     MAX_FEEDBACK,
     NEVER,
     Deferred,
@@ -52,6 +54,7 @@ from processors.join.entries import (
     ShownImpression,
     Step,
     Stray,
+    bytes_of,
     empty_step,
     kept_since,
     shown_at,
@@ -74,14 +77,18 @@ class Join:
     waits since then, and closes at 1680 s. When the watermark is at 1090 s, so is the horizon at 460 s.
     """
 
-    def __init__(self, config: JoinConfig) -> None:
+    def __init__(self, config: JoinConfig, *, values_aside: bool = False) -> None:
+        """Where `values_aside`, the values of impressions lie elsewhere, and take no memory."""
         self._wait = round(config.wait * 1000)
         self._grace = round(config.grace * 1000)
         self._backward = round(config.backward * 1000)
         self._activation = round(config.activation * 1000)
         # So that feedback is needed no longer when its impression has just been forgotten, nor by the next of that id.
         self._remember = max(round(config.remember * 1000), self._backward + 1)
-        self._max_pending = config.max_pending
+        self._max_pending, self._max_pending_bytes = config.max_pending, config.max_pending_bytes
+        self._values_aside = values_aside
+        self.pending_bytes = 0
+        """What the pending impressions and their feedback take in memory, roughly."""
         self.impressions_time = BEFORE_TIME
         self.feedback_time = BEFORE_TIME
         self.watermark = BEFORE_TIME
@@ -103,6 +110,11 @@ class Join:
     def early(self) -> int:
         """The number of pieces of feedback that wait for their impression."""
         return len(self._early)
+
+    @property
+    def early_bytes(self) -> int:
+        """What these take in memory, roughly."""
+        return self._early.bytes
 
     @property
     def floor(self) -> int | None:
@@ -155,6 +167,7 @@ class Join:
             if early and impression.id in early:
                 self._take_early(pending, step)
         self.impressions_time = newest
+        self.pending_bytes += self._bytes_of([one.impression for one in chain(waiting.entries, deferred)])
         self._closing.extend(waiting)
         for one in deferred:
             waiting.add(one.kept_since, one)
@@ -171,6 +184,7 @@ class Join:
         # Most of it belongs to its impression so plainly that it has not to be judged, and to no other (`_outlives`).
         wait = min(self._wait, self._remember - backward)
         closes_after = min(self._wait + self._grace, self._remember + 1)
+        joined = 0
         for one in feedback:
             one.log_time = log_time = newest
             if one.occurred_at > newest:
@@ -180,6 +194,7 @@ class Join:
                 since = pending.effective
                 if -backward <= one.occurred_at - since <= wait and log_time - since < closes_after:
                     pending.feedback = (one,)
+                    joined += ENTRY_BYTES + len(one.value)
                     add_time(since)
                     add_entry(one)
                     continue
@@ -190,6 +205,7 @@ class Join:
             elif self._judge(one, pending, step):
                 self._keep(one, pending, step)
         self.feedback_time = newest
+        self.pending_bytes += joined
         self._early.expect(early, step)
         return self._close_due(step)
 
@@ -266,6 +282,7 @@ class Join:
             and not self._outlives(early[0], pending)
         ):
             pending.feedback = early
+            self.pending_bytes += bytes_of(early)
             return
         deferred = isinstance(pending, Deferred)
         for feedback in early:
@@ -303,6 +320,7 @@ class Join:
         in_time = in_time and (held or (not too_early and feedback.occurred_at <= pending.effective + self._wait))
         if in_time and len(pending.feedback) < MAX_FEEDBACK:
             pending.feedback += (feedback,)
+            self.pending_bytes += ENTRY_BYTES + len(feedback.value)
             return True
         reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if too_early else Outcome.LATE
         step.strays.append(Stray(feedback, reason, feedback.occurred_at - since - self._wait))
@@ -330,6 +348,7 @@ class Join:
         pending.awaits_showing, pending.effective = False, waits_since
         self._closing.add(waits_since, pending)
         pending.feedback = (showing,)
+        self.pending_bytes += bytes_of(pending.feedback) - bytes_of(held)
         for feedback in held:
             self._judge(feedback, pending, step)
         return True
@@ -340,9 +359,10 @@ class Join:
         if due.entries:
             self._take(due)
             self._close(due.entries, step)
-        excess = len(self) - self._max_pending
-        if excess > 0:
-            self._evict(excess, step)
+        if (excess := len(self) - self._max_pending) > 0:
+            self._evict(self._closing.take_first(excess), step)
+        if (excess := self.pending_bytes - self._max_pending_bytes) > 0:
+            self._evict(self._closing.take_weighing(excess, self._weight), step)
         self._early.expire(self._horizon, step)
         self._forget_closed()
         return step
@@ -362,12 +382,19 @@ class Join:
         step.count(Outcome.NONE, len(due) - len(answered) + only_shown)
         step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
 
-    def _evict(self, excess: int, step: Step) -> None:
+    def _weight(self, pending: Pending) -> int:
+        return self._bytes_of([pending.impression]) + bytes_of(pending.feedback)
+
+    def _bytes_of(self, impressions: Sequence[ShownImpression]) -> int:
+        """Return what impressions take in memory, without their feedback."""
+        values = 0 if self._values_aside else sum([len(one.value) for one in impressions])
+        return ENTRY_BYTES * len(impressions) + values
+
+    def _evict(self, lost: TimedEntries[Pending], step: Step) -> None:
         """Give up those that would have closed first."""
-        lost = self._closing.take_first(excess)
         self._take(lost)
         step.evicted += lost.entries
-        step.count(Outcome.EVICTED, excess)
+        step.count(Outcome.EVICTED, len(lost))
         step.strays += _stray_feedback(lost.entries, Outcome.FEEDBACK_EVICTED)
         for since, pending in zip(lost.times, lost.entries, strict=True):
             step.kept.evicted.add(kept_since(pending), (pending.impression.offset, since))
@@ -376,7 +403,7 @@ class Join:
         """Give up all that is pending, and all feedback that waits for its impression."""
         step = empty_step()
         if len(self):
-            self._evict(len(self), step)
+            self._evict(self._closing.take_first(len(self)), step)
         for impression_id in list(self._early.waiting):
             step.strays += [Stray(one, Outcome.ORPHAN, None) for one in self._early.take(impression_id)]
         return step
@@ -390,6 +417,8 @@ class Join:
     def _take(self, taken: TimedEntries[Pending]) -> None:
         """Let none of these be pending any more, and remember them."""
         impressions = [pending.impression for pending in taken.entries]
+        self.pending_bytes -= self._bytes_of(impressions)
+        self.pending_bytes -= sum([bytes_of(pending.feedback) for pending in taken.entries if pending.feedback])
         self._let_go([impression.offset for impression in impressions])
         self._remember_closed(TimedEntries(taken.times, [impression.id for impression in impressions]))
 
@@ -429,6 +458,7 @@ class Join:
                 # is only marked as removed, so it need not be there yet: one still in `waiting` goes as well.
                 self._closing.remove(self._since(earlier), earlier)
                 self._let_go([earlier.impression.offset])
+                self.pending_bytes -= self._weight(earlier)
                 del self._known[impression.id]
             since = effective if evicted is None else LateSince(evicted) if effective == NEVER else evicted
             if evicted is not None or (effective <= self._horizon and not impression.deferred):
@@ -437,6 +467,7 @@ class Join:
                     closed.add(since, impression.id)
                 continue
             self._offsets.append(impression.offset)
+            self.pending_bytes += self._bytes_of([impression])
             if impression.deferred:
                 self._defer(impression, effective)
             else:

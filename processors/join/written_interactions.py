@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
 from groundswell.events import NONE_SIGNAL, SHOWN_SIGNAL, FeatureValue
 from processors.join.entries import ObservedFeedback, Pending
 
+FEW: Final = 4
+"""So many signals in a row are remembered."""
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -48,7 +52,9 @@ def encode_interactions(closed: Iterable[Pending], partition: int, floor: int, t
         else:
             feedback = tuple(sorted(feedback, key=_when))
             answers = b",".join([one.value for one in feedback])
-            signals = _distinct(tuple([one.signal for one in feedback]), impression.deferred)
+            names = tuple([one.signal for one in feedback])
+            distinct = _distinct if len(names) <= FEW else _distinct.__wrapped__  # rare, and long
+            signals = distinct(names, impression.deferred)
         # A value that lies elsewhere is fetched by `%b`.
         yield interaction % (impression.offset, impression.value, answers, signals)
 
@@ -79,8 +85,15 @@ def shard_key(pending: Pending, feature: str) -> bytes:
     value = context_of(pending).get(feature)
     if value is None:
         return pending.impression.id.encode()
-    # 3 and 3.0 are the same feature.
-    return f"{feature}={value if isinstance(value, str) else float(value)}".encode()
+    return f"{feature}={value if isinstance(value, str) else _as_float(value)}".encode()
+
+
+def _as_float(number: float) -> float:
+    """Return a number as a float, since 3 and 3.0 are the same feature; whole numbers have no bound in JSON."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def floor_of(closed: Sequence[Pending], pending_floor: int | None, next_offset: int) -> int:

@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Impression, Interaction, Reward
+from groundswell.events import Impression, Interaction
 from groundswell.features import feature, hashed
 from groundswell.policy import PolicySnapshot
 from processors.admission.interaction_records import Stretch
 from processors.learners import kernel_columns, running_totals, spectral_embedding
 from processors.learners.papers_learner import PapersLearner
 from processors.learners.recent_names import RecentNames
+from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Read
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows, unpacked_rows
@@ -66,7 +67,7 @@ class EmbeddingLearner(PapersLearner):
         self._weights, self._squares, self._meanings = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._until_refresh = wait(0)
 
-    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+    def learn_stretch(self, stretch: Stretch) -> RewardColumns:
         """Learn interactions as they were read."""
         return self.learn(list(stretch))
 

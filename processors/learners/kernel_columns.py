@@ -11,6 +11,8 @@ COLUMNS: Final = 7
 # Columns of what the step reports about it.
 STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
 OUTPUTS: Final = 5
+REPORTED: Final = slice(STATE, POSTERIOR + 1)
+"""Those that a reward has as they are."""
 # Settings as numbers.
 (
     FORM,

@@ -11,16 +11,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Action, Doubt, FeatureValue, Interaction, Reward, RewardState
+from groundswell.events import Action, FeatureValue, Interaction
 from groundswell.exploration import Exploration
 from groundswell.features import hashed
 from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interaction_records import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
+from processors.features.remembered_texts import RememberedTexts
 from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, reward_rules, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.leaking_signals import DECIDED_EVERY
+from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Leak, Read, SignalReading
 from processors.learners.statistics import Assumption, Statistics
 from processors.models.config import ModelConfig
@@ -28,10 +30,6 @@ from processors.wire.envelopes import Envelope
 from processors.wire.packed_arrays import packed, packed_rows, table_of, unpacked, unpacked_rows
 from processors.wire.plain_state import Count, StateError, read_as, require
 
-MOST_KNOWN: Final = 100_000
-"""Signals whose hash is kept."""
-STATES_OF: Final[Mapping[float, RewardState]] = {-1.0: -1, 0.0: 0, 1.0: 1}
-"""The reward states as the compiled step names them."""
 STATES: Final = {1: "the papers' rules or of an earlier release's default", 2: 'the rule "three-state"'}
 """Whose state each version is."""
 Number = TypeVar("Number", float, NDArray[np.float64])
@@ -59,6 +57,8 @@ class Learner(ABC):
     """Of what `state()` returns. A learner of another kind has another one."""
     totals: ClassVar[int] = running_totals.TOTALS
     """How many running totals it keeps."""
+    outputs: ClassVar[int] = kernel_columns.OUTPUTS
+    """How many columns its step reports."""
     learns_values: ClassVar[bool] = False
     """Whether it learns from the values of feedback, and looks for signals that tell the action."""
     unsigned: ClassVar[Mapping[str, Sequence[int]]] = {}
@@ -76,7 +76,7 @@ class Learner(ABC):
         self._parameters = kernel_parameters(model)
         self._reading = SignalReading(model, learns_values=self.learns_values)
         self._store = FeatureStore(model.context_crosses)
-        self._known: dict[str, tuple[int, int, bool]] = {}
+        self._known = RememberedTexts[tuple[int, int, bool]]()
 
     @property
     @abstractmethod
@@ -94,30 +94,32 @@ class Learner(ABC):
     ) -> NDArray[np.float64]:
         """Learn a batch, whose columns are those of `kernel_columns.py`, of this feedback; return its outputs."""
 
-    def learn(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
+    def learn(self, interactions: Sequence[Interaction]) -> RewardColumns:
         """Learn interactions in order and return their rewards; None where there were too few actions."""
         return self._in_parts(interactions, self._learn_opened)
 
-    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+    def learn_stretch(self, stretch: Stretch) -> RewardColumns:
         """Learn interactions as they were read; it comes to the same as `learn`."""
         return self._in_parts(stretch, self._learn_runs)
 
-    def _in_parts(self, some: Some, learn: Callable[[Some], list[Reward | None]]) -> list[Reward | None]:
+    def _in_parts(self, some: Some, learn: Callable[[Some], RewardColumns]) -> RewardColumns:
         """Learn parts that end where it is decided anew which signals are left out, so that no batch changes that."""
-        rewards: list[Reward | None] = []
-        while len(rewards) < len(some):
-            part: Any = some[len(rewards) : len(rewards) + DECIDED_EVERY - self.interactions_included % DECIDED_EVERY]
-            rewards += learn(part)
+        rewards: list[RewardColumns] = []
+        begin = 0
+        while begin < len(some):
+            part: Any = some[begin : begin + DECIDED_EVERY - self.interactions_included % DECIDED_EVERY]
+            rewards.append(learn(part))
+            begin += len(part)
             if self.interactions_included % DECIDED_EVERY == 0:
                 self._reading.decide()
-        return rewards
+        return RewardColumns.joined(rewards) if rewards else self._without_rewards(0)
 
-    def _learn_opened(self, interactions: Sequence[Interaction]) -> list[Reward | None]:
+    def _learn_opened(self, interactions: Sequence[Interaction]) -> RewardColumns:
         counts, fewest = [len(one.impression.actions) for one in interactions], self.fewest_actions
         places, learned = [i for i, count in enumerate(counts) if count >= fewest], interactions
+        if not places:
+            return self._without_rewards(len(interactions))
         if len(places) < len(interactions):
-            if not places:
-                return self._with_skipped([], places, len(interactions))
             learned, counts = [interactions[i] for i in places], [counts[i] for i in places]
         read, weights, ids = self._reading.read(learned), [], []
         for one, count in zip(learned, counts, strict=True):
@@ -125,47 +127,39 @@ class Learner(ABC):
             weights.append(importance(shown.weight, count, shown.chosen_propensity))
             ids.append(shown.actions[shown.chosen].id)
         outputs = self._step(learned, read, weights)
-        rewards = self._rewards(places, learned, ids, counts, read.signals, weights, outputs)
-        return self._with_skipped(rewards, places, len(interactions))
+        return self._rewards(len(interactions), places, learned, ids, counts, read.signals, weights, outputs)
 
-    def _learn_runs(self, stretch: Stretch) -> list[Reward | None]:
-        rewards: list[Reward | None] = []
-        for sealed, run in stretch.runs():
-            rewards += self._learn_sealed(run) if sealed else self._learn_opened(list(run))
-        return rewards
+    def _learn_runs(self, stretch: Stretch) -> RewardColumns:
+        return RewardColumns.joined(
+            [self._learn_sealed(run) if sealed else self._learn_opened(list(run)) for sealed, run in stretch.runs()]
+        )
 
-    def _learn_sealed(self, run: Stretch) -> list[Reward | None]:
+    def _learn_sealed(self, run: Stretch) -> RewardColumns:
         """Learn envelopes by the columns of their batch."""
         arrivals, rows = run.arrivals, np.array(run.rows, dtype=np.int64)
         counts = arrivals.counts[rows]
-        places = np.flatnonzero(counts >= self.fewest_actions)
-        rows, counts = rows[places], counts[places]
-        every = run.read
-        learned = [every[place] for place in places.tolist()]
+        learned = run.read
+        places: Sequence[int] = range(len(run))
+        if len(enough := np.flatnonzero(counts >= self.fewest_actions)) < len(learned):
+            rows, counts, places = rows[enough], counts[enough], enough.tolist()
+            learned = [learned[place] for place in places]
         if not learned:
-            return self._with_skipped([], [], len(run))
+            return self._without_rewards(len(run))
         read, chosen = self._reading.read(learned), arrivals.chosen[rows]
         weights = importance(arrivals.weights[rows], counts.astype(np.float64), arrivals.propensities[rows])
         if read.pieces:
             self._reading.put_in_buckets(read, arrivals.arrays, rows.tolist(), chosen.tolist(), weights.tolist())
-        known = [self._known.get(signal) or self._look_up(signal) for signal in read.signals]
-        names, anchors, negatives = zip(*known, strict=True)
-        table = np.column_stack((rows, rows, names, anchors, negatives, chosen, read.came))
+        table = np.empty((len(rows), kernel_columns.COLUMNS), dtype=np.int64)
+        table[:, kernel_columns.CONTEXT] = table[:, kernel_columns.ACTIONS] = rows
+        table[:, kernel_columns.SIGNAL : kernel_columns.NEGATIVE + 1] = self._looked_up(read.signals)
+        table[:, kernel_columns.CHOSEN], table[:, kernel_columns.CAME] = chosen, read.came
         outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
-        rewards = self._rewards(places.tolist(), learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
-        return self._with_skipped(rewards, places.tolist(), len(run))
+        return self._rewards(len(run), places, learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
 
-    def _with_skipped(self, rewards: Sequence[Reward], places: Sequence[int], count: int) -> list[Reward | None]:
-        """Take in `count` interactions, those at `places` with `rewards`; return them with None for the others."""
-        self._skipped += count - len(places)
-        self.interactions_included += count
-        if len(places) == count:
-            return list(rewards)
-        every: list[Reward | None] = [None] * count
-        for place, one in zip(places, rewards, strict=True):
-            every[place] = one
-        return every
+    def _without_rewards(self, count: int) -> RewardColumns:
+        """Take in interactions none of which has enough actions."""
+        return self._rewards(count, [], [], [], [], [], [], np.empty((0, self.outputs)))
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
         """Return the predicted reward of each action, as the snapshot of this moment would."""
@@ -299,7 +293,10 @@ class Learner(ABC):
                 f"actions means nothing to the other. {relearn}"
             )
         if version != self.state_version:
-            raise StateError(f"state version {version!r}, this program reads {self.state_version}")
+            raise StateError(
+                f"the state of model {name!r} is of version {version!r}, this release reads {self.state_version}: run "
+                f"the release that wrote it. {relearn}"
+            )
         require("configuration" in state, f"the state of model {name!r}: it names no configuration")
         if state["configuration"] != self.configuration:
             raise StateError(
@@ -323,16 +320,20 @@ class Learner(ABC):
         ]
         return self._learned(arrays, np.array(rows, dtype=np.int64), np.array(weights), read)
 
+    def _looked_up(self, signals: Sequence[str]) -> NDArray[np.int64]:
+        """Return of many signals, of which few are different, what `_look_up` does; shape (signals, 3)."""
+        number_of = {signal: number for number, signal in enumerate(dict.fromkeys(signals))}
+        found = np.array([self._known.get(signal) or self._look_up(signal) for signal in number_of], dtype=np.int64)
+        return found[[number_of[signal] for signal in signals]]
+
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
-        if len(self._known) == MOST_KNOWN:
-            self._known.clear()
         found = hashed(signal), reward_rules.anchor(self.model, signal), signal in self.model.definitely_negative
-        self._known[signal] = found
-        return found
+        return self._known.keep(signal, found)
 
     def _rewards(
         self,
+        count: int,
         places: Sequence[int],
         interactions: Sequence[Interaction | Envelope],
         ids: Sequence[str],
@@ -340,58 +341,30 @@ class Learner(ABC):
         signals: Sequence[str],
         weights: Sequence[float],
         outputs: NDArray[np.float64],
-    ) -> list[Reward]:
-        """Return the rewards of interactions whose chosen actions have these `ids`, among so many (`counts`)."""
-        model, version = self.model.name, self.version
-        # By columns: rows would have to be taken apart again.
-        columns: list[list[float]] = outputs.T.tolist()
-        return [
-            Reward(
-                schema_version=1,
-                impression_id=(shown := one.impression).impression_id,
-                model=model,
-                occurred_at=shown.occurred_at,
-                source=one.source,
-                action=action,
-                signal=signal,
-                state=STATES_OF[state] if doubt is None else None,
-                reward=amount,
-                posterior=posterior,
-                threshold=threshold,
-                state_probabilities=probabilities,
-                weight=weight,
-                ik_version=(seen := version + place),
-                policy_version=seen,
-                logged_policy_version=shown.policy_version,
-                doubt=doubt,
-            )
-            for place, one, action, signal, weight, state, amount, posterior, threshold, probabilities, doubt in zip(
-                places,
-                interactions,
-                ids,
-                signals,
-                weights,
-                columns[kernel_columns.STATE],
-                columns[kernel_columns.REWARD],
-                columns[kernel_columns.POSTERIOR],
-                self._thresholds(counts),
-                self._state_probabilities(columns),
-                self._doubts(columns),
-                strict=True,
-            )
-        ]
+    ) -> RewardColumns:
+        """Take in `count` interactions; return the rewards of those at `places`, which are these `interactions`.
+
+        Their chosen actions have these `ids`, among so many (`counts`).
+        """
+        version = self.version
+        self._skipped += count - len(places)
+        self.interactions_included += count
+        return RewardColumns(
+            self.model.name,
+            version,
+            count,
+            places,
+            interactions,
+            ids,
+            signals,
+            weights,
+            self._thresholds(counts),
+            outputs,
+        )
 
     def _thresholds(self, counts: Sequence[int]) -> Sequence[float | None]:
         """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
         return [None] * len(counts)
-
-    def _state_probabilities(self, columns: Sequence[list[float]]) -> Sequence[list[float] | None]:
-        """Return the probabilities of -1, 0 and +1 of each interaction, where the rule has any, from its outputs."""
-        return [None] * len(columns[0])
-
-    def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
-        """Return why the state of each interaction is unknown, None where it is known, from its outputs."""
-        return [None] * len(columns[0])
 
 
 def importance(weight: Number, actions: Number, propensity: Number) -> Number:

@@ -9,7 +9,7 @@ that floor has been written before, so it is enough to remember the floor and th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any
 
@@ -55,11 +55,11 @@ class Ledger:
 
     def admit_all(self, sources: Sequence[Source]) -> list[bool]:
         """Enter interactions one after the other; say of each whether it is new."""
-        return [
-            new
-            for (partition, topic), together in groupby(sources, key=_log)
-            for new in self._admit(partition, topic, together)
-        ]
+        return list(
+            chain.from_iterable(
+                self._admit(partition, topic, together) for (partition, topic), together in groupby(sources, key=_log)
+            )
+        )
 
     def has(self, partition: int, offset: int, topic: str = "") -> bool:
         """Say whether the interaction of an impression at this place was entered, or would not be new."""

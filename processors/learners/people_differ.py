@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Self
 from zlib import crc32
 
 from msgspec import Struct
@@ -28,6 +28,8 @@ MOST_FEATURES: Final = 6
 """The first so many categorical features that come."""
 MOST_VALUES: Final = 128
 """Of a feature. With more, every other one is left out from then on."""
+LONGEST_VALUE: Final = 256
+"""Characters. What is longer is a text and no category; values are kept."""
 MOST_SIGNALS: Final = 20
 """The first so many that come."""
 MEMORY: Final = 100.0
@@ -48,6 +50,18 @@ class Differing(Struct, frozen=True):
     values: tuple[int, int, int]
 
 
+class KeptFeature(Struct, frozen=True):
+    """Of one feature as it is kept: one in `every` values, the signals that count, and plays by value and signal."""
+
+    every: int
+    signals: list[str]
+    plays: dict[str, dict[str, list[float]]]
+
+
+KeptPeople = dict[str, KeptFeature]
+"""By feature."""
+
+
 class PeopleDiffer:
     """Counts, for one model, of what signals were taken for, by the values of what tells people apart."""
 
@@ -60,8 +74,21 @@ class PeopleDiffer:
             if reward is None or reward.state is None:
                 continue
             for name, value in context.items():  # the one that tells people apart best is found, not configured
+                if isinstance(value, str) and len(value) > LONGEST_VALUE:
+                    continue
                 if isinstance(value, str | bool) and (name in self._features or len(self._features) < MOST_FEATURES):
                     self._features.setdefault(name, _Values()).add(str(value), reward.signal, reward.state + 1)
+
+    def kept(self) -> KeptPeople:
+        """Return the counts as they are kept."""
+        return {name: values.kept() for name, values in self._features.items()}
+
+    @classmethod
+    def of(cls, kept: KeptPeople) -> Self:
+        """Go on from counts that were kept."""
+        people = cls()
+        people._features = {name: _Values.of(one) for name, one in kept.items()}
+        return people
 
     def differing(self) -> list[Differing]:
         """Return the signals in which people differ, the clearest first."""
@@ -98,6 +125,17 @@ class _Values:
         while len(self._plays) > MOST_VALUES:
             self._every *= 2
             self._plays = {kept: plays for kept, plays in self._plays.items() if self._sampled(kept)}
+
+    def kept(self) -> KeptFeature:
+        return KeptFeature(self._every, list(self.signals), self._plays)
+
+    @classmethod
+    def of(cls, kept: KeptFeature) -> Self:
+        values = cls()
+        values._every, values.signals, values._plays = kept.every, dict.fromkeys(kept.signals), kept.plays
+        if any(len(row) != STATES for plays in kept.plays.values() for row in plays.values()):
+            raise ValueError(f"plays are counted by {STATES} states")
+        return values
 
     def counts(self, signal: str) -> list[list[float]]:
         rows = [plays[signal] for plays in self._plays.values() if signal in plays]

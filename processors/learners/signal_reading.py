@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from groundswell.events import NONE_SIGNAL, Interaction
 from groundswell.features import hashed
 from processors.features.ragged_rows import Arrays
+from processors.features.remembered_texts import RememberedTexts
 from processors.learners import leaking_signals, reward_decoding, reward_rules, value_quantiles
 from processors.models.config import ModelConfig
 from processors.models.signal_reduction import reduced_signal
@@ -33,8 +35,6 @@ from processors.wire.envelopes import Envelope
 from processors.wire.packed_arrays import packed, packed_rows, unpacked_rows
 from processors.wire.plain_state import Count, read_as, require
 
-MOST_KNOWN: Final = 100_000
-"""Signals of which it is kept that nothing has to be done about them."""
 NO_NUMBERS: Final = np.zeros(0, dtype=np.int64)
 NO_VALUES: Final = np.zeros(0)
 
@@ -97,9 +97,9 @@ class SignalReading:
         self._model = model
         self._learns_values = learns_values
         self._anchors = model.definitely_negative or model.definitely_positive
-        self._plain: dict[str, int] = {}
+        self._plain = RememberedTexts[int]()
         """The bit of each signal that has been met and is not taken out, 0 where it is not watched."""
-        self._names: dict[str, list[str]] = {}
+        self._names = RememberedTexts[list[str]]()
         self._left_out = model.ignored_signals
         self._watched: list[str] = []
         self._played = 0
@@ -111,14 +111,16 @@ class SignalReading:
         result, plain = Read(), self._plain
         signals, came = result.signals, result.came
         for place, one in enumerate(interactions):
-            feedback = one.feedback
-            if len(one.signals) == 1 and (not feedback or (len(feedback) == 1 and feedback[0].value is None)):
-                signal = one.signals[0]
-                bit = plain.get(signal)
-                if bit is not None:
-                    signals.append(signal)
-                    came.append(bit)
-                    continue
+            names = one.signals
+            if len(names) == 1:
+                feedback = one.feedback
+                if not feedback or (len(feedback) == 1 and feedback[0].value is None):
+                    signal = names[0]
+                    bit = plain.get(signal)
+                    if bit is not None:
+                        signals.append(signal)
+                        came.append(bit)
+                        continue
             self._read_one(one, place, result)
         return result
 
@@ -190,9 +192,8 @@ class SignalReading:
     def _bucket_names(self, signal: str) -> list[str]:
         names = self._names.get(signal)
         if names is None:
-            if len(self._names) == MOST_KNOWN:
-                self._names.clear()
-            names = self._names[signal] = value_quantiles.bucket_names(signal)
+            names = value_quantiles.bucket_names(signal)
+            self._names.keep(signal, names, sum(map(getsizeof, names)))
         return names
 
     def watching(self, read: Read) -> tuple[Any, ...]:
@@ -235,9 +236,7 @@ class SignalReading:
         number = self._number(signal)
         bit = 0 if number < 0 else 1 << number
         if signal not in self._left_out:
-            if len(self._plain) == MOST_KNOWN:
-                self._plain.clear()
-            self._plain[signal] = bit
+            self._plain.keep(signal, bit)
         return bit
 
     def _number(self, signal: str) -> int:

@@ -21,24 +21,23 @@ of simulated people lies within; d is what it takes there, on people that d was 
 
 Early plays are decoded badly: f falls with a power of the share of plays that came since, (t_i / t)^4 (polynomial-decay
 averaging: Shamir & Zhang 2013), so that always about the last fifth counts, and 20,000 plays at the most. It falls in
-steps of `BLOCK` plays, each sum being that of its plays in order: the result does not depend on how they were cut.
+steps of `BLOCK` plays, and each sum is that of its plays in order: the result does not depend on how they were cut.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
 from typing import Annotated, Any, Final, Self
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from groundswell.events import Doubt
 from groundswell.worth import Worth, WorthDoubt
 from processors.learners import reward_rules, three_state
+from processors.learners.worth_sums import ALL, SQUARED, SUMS, WEIGHT, add_plays
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed, unpacked
 from processors.wire.plain_state import Amount, Count, read_as, require
@@ -68,25 +67,7 @@ that it judges is ever certain."""
 MOST_SIGNALS, MOST_SEGMENTS = 50, 52
 MOST_ROWS: Final = 500
 """Of a table, the commonest; the signals over all segments are always among them."""
-# Sums of a row, by signal and segment; the first segment is all of them.
-WEIGHT, SQUARED, SATISFIED, LESS, MORE, UNSURE, ASSUMED, UNINFORMED = range(8)
-SUMS: Final = 8
-ALL: Final = 0
-
-
-@dataclass
-class Block:
-    """The plays since the last fading: fewer than `BLOCK`. Segments are None where none are configured."""
-
-    signals: list[str] = field(default_factory=list)
-    segments: list[str | None] = field(default_factory=list)
-    probabilities: list[Sequence[float]] = field(default_factory=list)
-    uninformed: list[bool] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-
-
-Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0 + 1e-9)]
-"""Up to the last bits of a sum."""
+NO_SEGMENTS: Final = np.zeros(0, dtype=np.int64)
 
 
 class WorthState(msgspec.Struct):
@@ -98,9 +79,8 @@ class WorthState(msgspec.Struct):
     signals: list[tuple[str, Count]]
     segments: list[str]
     sums: Any
-    block: tuple[
-        list[str], list[str | None], list[tuple[Probability, Probability, Probability]], list[bool], list[Amount]
-    ]
+    plays: Annotated[int, msgspec.Meta(ge=0, lt=BLOCK)]
+    newcomers: list[tuple[str, Amount]]
 
 
 class SignalWorth:
@@ -113,73 +93,63 @@ class SignalWorth:
     def __init__(self, model: ModelConfig) -> None:
         self._model = model
         self._blocks = 0
+        self._plays = 0
+        """Since the last fading: fewer than `BLOCK`."""
+        self._newcomers: dict[str, float] = {}
+        """The weights, since then, of signals for which there is no room."""
         self._definite = False
         self._off = OFF
         self._signals: dict[str, int] = {}
         self._segments: dict[str, int] = {}
         self._sums = np.zeros((MOST_SIGNALS, 1, SUMS))
-        self._block = Block()
 
     def add(
         self,
         signals: Sequence[str],
         segments: Sequence[str] | None,
-        probabilities: Sequence[Sequence[float]],
+        probabilities: ArrayLike,
         doubts: Sequence[Doubt | None],
         weights: Sequence[float],
     ) -> None:
         """Take in plays in order: signals, segments if there are any, P(-1, 0, +1), doubts, importance weights."""
+        count = len(signals)
+        states = np.ascontiguousarray(probabilities, dtype=np.float64)
+        uninformed = np.array([doubt == "uninformative_feedback" for doubt in doubts], dtype=np.bool_)
+        importance = np.array(weights, dtype=np.float64)
         begin = 0
-        while begin < len(signals):
-            part = slice(begin, begin + BLOCK - len(self._block.signals))
-            self._block.signals += signals[part]
-            self._block.segments += [None] * len(signals[part]) if segments is None else segments[part]
-            self._block.probabilities += probabilities[part]
-            self._block.uninformed += [doubt == "uninformative_feedback" for doubt in doubts[part]]
-            self._block.weights += weights[part]
+        while begin < count:
+            part = slice(begin, begin + BLOCK - self._plays)
+            self._add(
+                signals[part],
+                None if segments is None else segments[part],
+                states[part],
+                uninformed[part],
+                importance[part],
+            )
             begin = part.stop
-            if len(self._block.signals) == BLOCK:
-                self._end_block(self._fold())
+            if self._plays == BLOCK:
+                self._end_block()
 
-    def _fold(self) -> dict[str, float]:
-        """Add the plays of the block to the sums; return the weights of signals for which there is no room."""
-        block = self._block
-        if not block.signals:
-            return {}
-        weights, count = np.array(block.weights), len(block.weights)
-        row_of = {signal: self._row(signal) for signal in dict.fromkeys(block.signals)}
-        rows = np.array([row_of[signal] for signal in block.signals])
-        states = np.array(list(chain.from_iterable(block.probabilities))).reshape(count, 3)
-        plus = np.clip(states[:, 2], 1e-9, 1.0 - 1e-9)
-        odds, off = plus / (1.0 - plus), math.exp(self._off)
-        values = (
-            weights,
-            weights * weights,
-            weights * plus,
-            weights * odds / (odds + off),
-            weights * odds / (odds + 1.0 / off),
-            weights * (states.max(axis=1) < three_state.LEAST_SURE),
-            weights * (states.max(axis=1) == 1.0),
-            weights * np.array(block.uninformed),
-        )
-        known = rows >= 0
-        self._sum(rows[known], [one[known] for one in values], self._sums[:, ALL])
-        if block.segments.count(None) < count:
-            column_of = {segment: self._column(segment) for segment in dict.fromkeys(block.segments)}
-            columns = np.array([column_of[segment] for segment in block.segments])
-            placed, shape = known & (columns >= 0), self._sums.shape
-            places = rows[placed] * shape[1] + columns[placed]
-            self._sum(places, [one[placed] for one in values], self._sums.reshape(shape[0] * shape[1], SUMS))
-        newcomers: dict[str, float] = {}
-        for place in np.flatnonzero(~known).tolist():
-            newcomers[block.signals[place]] = newcomers.get(block.signals[place], 0.0) + block.weights[place]
-        return newcomers
-
-    @staticmethod
-    def _sum(places: NDArray[np.int64], values: Sequence[NDArray[np.float64]], sums: NDArray[np.float64]) -> None:
-        """Add values to the rows of sums at these places; `sums` is a view."""
-        for number, one in enumerate(values):
-            sums[:, number] += np.bincount(places, one, len(sums))
+    def _add(
+        self,
+        signals: Sequence[str],
+        segments: Sequence[str] | None,
+        states: NDArray[np.float64],
+        uninformed: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+    ) -> None:
+        """Add plays between two fadings to the sums."""
+        row_of = {signal: self._row(signal) for signal in dict.fromkeys(signals)}
+        rows = np.array([row_of[signal] for signal in signals], dtype=np.int64)
+        columns = NO_SEGMENTS
+        if segments is not None:
+            column_of = {segment: self._column(segment) for segment in dict.fromkeys(segments)}
+            columns = np.array([column_of[segment] for segment in segments], dtype=np.int64)
+        add_plays(self._sums, rows, columns, states, uninformed, weights, math.exp(self._off))
+        for place in np.flatnonzero(rows < 0).tolist():
+            newcomer = signals[place]
+            self._newcomers[newcomer] = self._newcomers.get(newcomer, 0.0) + float(weights[place])
+        self._plays += len(signals)
 
     def _row(self, signal: str) -> int:
         row = self._signals.get(signal, -1)
@@ -192,19 +162,17 @@ class SignalWorth:
         kind = reward_rules.anchor(self._model, signal)
         self._definite = self._definite or kind in {three_state.ANCHORED, three_state.OPPOSITE}
 
-    def _column(self, segment: str | None) -> int:
-        if segment is None:
-            return -1
+    def _column(self, segment: str) -> int:
         column = self._segments.get(segment, -1)
         if column < 0 and len(self._segments) < MOST_SEGMENTS:
             column = self._segments[segment] = len(self._segments) + 1
             self._sums = np.concatenate((self._sums, np.zeros((MOST_SIGNALS, 1, SUMS))), axis=1)
         return column
 
-    def _end_block(self, newcomers: Mapping[str, float]) -> None:
+    def _end_block(self) -> None:
         """Let a common newcomer in, let all that was so far count less, and see whether `none` comes."""
-        if newcomers:
-            newcomer, weight = min(newcomers.items(), key=lambda one: (-one[1], one[0]))
+        if self._newcomers:
+            newcomer, weight = min(self._newcomers.items(), key=lambda one: (-one[1], one[0]))
             rarest = min(self._signals, key=lambda one: (self._sums[self._signals[one], ALL, WEIGHT], one))
             row = self._signals[rarest]
             if self._sums[row, ALL, WEIGHT] < weight:
@@ -212,7 +180,7 @@ class SignalWorth:
                 self._signals[newcomer] = row
                 self._sums[row] = 0.0
                 self._know(newcomer)
-        self._block, self._blocks = Block(), self._blocks + 1
+        self._plays, self._newcomers, self._blocks = 0, {}, self._blocks + 1
         kept = 1.0 - max(BLOCK / MEMORY, (POWER + 1.0) / (self._blocks + POWER + 1.0))
         self._sums *= kept
         self._sums[:, :, SQUARED] *= kept
@@ -232,7 +200,7 @@ class SignalWorth:
         found to tell the action, no number is given: it would be what they were wrongly taken for before.
         """
         sums: dict[tuple[str | None, str], NDArray[np.float64]] = {}
-        shards = [one._whole() for one in (self, *others)]
+        shards = (self, *others)
         for shard in shards:
             for key, row in shard._named():
                 sums[key] = sums[key] + row if key in sums else row
@@ -257,12 +225,6 @@ class SignalWorth:
             for (segment, signal), row in ordered[:MOST_ROWS]
         ]
         return rows, max(0, len(ordered) - MOST_ROWS)
-
-    def _whole(self) -> Self:
-        """Return a copy whose sums include the plays since the last fading."""
-        whole = self.restore(self._model, self.state())
-        whole._fold()
-        return whole
 
     def _named(self) -> list[tuple[tuple[str | None, str], NDArray[np.float64]]]:
         columns: list[tuple[str | None, int]] = [(None, ALL), *self._segments.items()]
@@ -320,22 +282,19 @@ class SignalWorth:
     @property
     def segments(self) -> tuple[str, ...]:
         """The segments that were met."""
-        return tuple(dict.fromkeys([*self._segments, *(one for one in self._block.segments if one is not None)]))
+        return tuple(self._segments)
 
     def state(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        block = self._block
         return {
             "blocks": self._blocks,
+            "plays": self._plays,
+            "newcomers": list(self._newcomers.items()),
             "definite": self._definite,
             "off": self._off,
             "signals": list(self._signals.items()),
             "segments": list(self._segments),
             "sums": packed(self._sums[: len(self._signals)]),
-            "block": [
-                list(column)
-                for column in (block.signals, block.segments, block.probabilities, block.uninformed, block.weights)
-            ],
         }
 
     @classmethod
@@ -344,6 +303,7 @@ class SignalWorth:
         found, what = cls(model), f"what the signals of model {model.name!r} are worth"
         read = read_as(WorthState, state, what)
         found._blocks, found._definite, found._off = read.blocks, read.definite, read.off
+        found._plays, found._newcomers = read.plays, dict(read.newcomers)
         found._signals = dict(read.signals)
         found._segments = {segment: number + 1 for number, segment in enumerate(read.segments)}
         count, segments = len(read.signals), len(read.segments)
@@ -354,9 +314,6 @@ class SignalWorth:
         sums = unpacked(read.sums, np.float64, (count, segments + 1, SUMS), f"{what}, sums", signed=False)
         found._sums = np.zeros((MOST_SIGNALS, segments + 1, SUMS))
         found._sums[:count] = sums
-        found._block = Block(*read.block[:2], list(read.block[2]), *read.block[3:])
-        plays = [len(column) for column in read.block]
-        require(len(set(plays)) == 1 and plays[0] < BLOCK, f"{what}: its last plays are not whole")
         return found
 
 

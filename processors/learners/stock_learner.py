@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundswell import exploration
-from groundswell.events import Action, FeatureValue, Impression, Interaction, Reward
+from groundswell.events import Action, FeatureValue, Impression, Interaction
 from groundswell.features import action_features, context_features, crossed, hashed
 from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interaction_records import Stretch
 from processors.learners import kernel_columns, reward_decoding, reward_rules, running_totals
 from processors.learners.papers_learner import PapersLearner
+from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Read
 from processors.learners.stock_models import build_classifier, build_regressor, restored_estimator
 from processors.learners.stock_state import to_plain
@@ -54,7 +55,7 @@ class StockLearner(PapersLearner):
         self._classifier: Any = build_classifier(model.inverse_kinematics.estimator or CLASSIFIER)
         self._regressor: Any = build_regressor(model.bandit.estimator or REGRESSOR)
 
-    def learn_stretch(self, stretch: Stretch) -> list[Reward | None]:
+    def learn_stretch(self, stretch: Stretch) -> RewardColumns:
         """Learn interactions as they were read."""
         return self.learn(list(stretch))
 

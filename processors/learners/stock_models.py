@@ -28,7 +28,9 @@ def build_classifier(config: StockEstimator) -> Any:
     """
     model = _built(config)
     if not isinstance(model, base.Classifier):
-        raise EstimatorError(f"{config.path} is no classifier, and the inverse kinematics has to name an action")
+        raise EstimatorError(
+            f"{config.path} is no classifier, and the inverse kinematics has to name an action: take one"
+        )
     _check_weights(config, model)
     if not model._multiclass:
         model = multiclass.OneVsRestClassifier(model)
@@ -46,7 +48,7 @@ def build_regressor(config: StockEstimator) -> Any:
     """
     model = _built(config)
     if not isinstance(model, base.Regressor):
-        raise EstimatorError(f"{config.path} is no regressor, and the bandit has to predict a reward")
+        raise EstimatorError(f"{config.path} is no regressor, and the bandit has to predict a reward: take one")
     _check_weights(config, model)
     tried: Any = model.clone()
     _try(config, tried, 1.0)
@@ -82,12 +84,19 @@ def _built(config: StockEstimator) -> Any:
     try:
         kind = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise EstimatorError(f"there is no {config.path} in the installed River: {error}") from error
+        raise EstimatorError(
+            f"there is no {config.path} in the installed River: {error}. Name a class by its whole path, as "
+            "river.linear_model.LogisticRegression"
+        ) from error
     parameters = {key: _parameter(value) for key, value in config.parameters.items()}
     try:
         return kind(**parameters)
     except TypeError as error:
-        raise EstimatorError(f"{config.path} cannot be made with {sorted(parameters)}: {error}") from error
+        takes = ", ".join(name for name in inspect.signature(kind).parameters)
+        raise EstimatorError(
+            f"{config.path} cannot be made with {', '.join(sorted(parameters)) or 'no parameters'}: {error}. It takes "
+            f"{takes}"
+        ) from error
 
 
 def _parameter(value: Any) -> Any:
@@ -110,7 +119,9 @@ def _try(config: StockEstimator, model: Any, target: object) -> None:
     try:
         model.learn_one(SAMPLE, target, w=1.0)
     except TypeError as error:
-        raise EstimatorError(f"{config.path} does not learn with a sample weight: {error}") from error
+        raise EstimatorError(
+            f"{config.path} does not learn with a sample weight: {error}. Take another, or leave the estimator out"
+        ) from error
 
 
 def _check_plain(config: StockEstimator, model: Any) -> None:

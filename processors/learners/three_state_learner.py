@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from groundswell.events import Action, Doubt, FeatureValue
+from groundswell.events import Action, FeatureValue
 from groundswell.features import CONSTANT_HASH
 from groundswell.policy import InDoubt, PolicySnapshot
 from processors.features.ragged_rows import Arrays
@@ -28,14 +28,6 @@ from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows
 
-DOUBTS: Final[Mapping[float, Doubt | None]] = {
-    three_state.SURE: None,
-    three_state.NO_ANCHOR: "no_definite_signal",
-    three_state.NO_INFORMATION: "uninformative_feedback",
-    three_state.NO_INDIFFERENCE: "no_indifference",
-    three_state.UNDETERMINED: "undetermined_signal",
-}
-
 
 class ThreeStateLearner(Learner):
     """Learns P(-1, 0, +1 | context, action) and what each signal says of them, and rewards by the difference of both.
@@ -46,6 +38,7 @@ class ThreeStateLearner(Learner):
 
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
+    outputs: ClassVar[int] = three_state.OUTPUTS
     learns_values: ClassVar[bool] = True
     unsigned: ClassVar[Mapping[str, Sequence[int]]] = {
         "bandit": (three_state.SEEN, three_state.LARGEST, three_state.BETTER, three_state.WORSE),
@@ -80,7 +73,7 @@ class ThreeStateLearner(Learner):
     def _learned(
         self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(rows), three_state.OUTPUTS))
+        outputs = np.empty((len(rows), self.outputs))
         three_state_batch.learn_batch(
             *self._tables.values(),
             (self._seen, self._totals, self._sums),
@@ -118,12 +111,6 @@ class ThreeStateLearner(Learner):
             result,
         )
         return list(result.tolist())
-
-    def _state_probabilities(self, columns: Sequence[list[float]]) -> Sequence[list[float] | None]:
-        return list(map(list, zip(*columns[three_state.MINUS : three_state.PLUS + 1], strict=True)))
-
-    def _doubts(self, columns: Sequence[list[float]]) -> Sequence[Doubt | None]:
-        return [DOUBTS[code] for code in columns[three_state.DOUBT]]
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""

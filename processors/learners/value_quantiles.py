@@ -36,6 +36,8 @@ LEAST_STEP: Final = 0.002
 """Values change in the course of time: a bound never stands still."""
 START: Final = 20.0
 """Values after which a bound moves half as fast as at first."""
+LARGEST: Final = 1e300
+"""Of a value: what it is multiplied by is finite, too."""
 UNMEASURED: Final = -1
 
 
@@ -48,7 +50,7 @@ def bucket(quantiles, signal, value, measure, weight):
     a number counts as 0.
     """
     x = value / measure if measure > 0.0 else value
-    x = math.copysign(math.log1p(1000.0 * abs(x)), x) if math.isfinite(x) else 0.0
+    x = math.copysign(math.log1p(1000.0 * min(abs(x), LARGEST)), x) if math.isfinite(x) else 0.0
     row = quantiles[np.int64(np.uint64(signal) % np.uint64(len(quantiles)))]
     if row[COUNT] == 0.0:
         row[BOUNDS:] = x

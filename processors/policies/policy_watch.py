@@ -116,8 +116,10 @@ class HeldPolicy(Policy):
         self._recipe = msgspec.structs.replace(snapshot, bandit=Weights([], []), inverse_kinematics=None)
         super().__init__(self._recipe)
         # After the listed weights one for whatever is not listed.
-        self._indices = np.array([*snapshot.bandit.indices, 1 << snapshot.bits], dtype=np.int64)
-        self._values = np.array([*snapshot.bandit.values, 0.0])
+        count = len(snapshot.bandit.indices)
+        self._indices, self._values = np.full(count + 1, 1 << snapshot.bits, dtype=np.int64), np.zeros(count + 1)
+        self._indices[:count] = np.fromiter(snapshot.bandit.indices, np.int64, count)
+        self._values[:count] = np.fromiter(snapshot.bandit.values, np.float64, count)
 
     def cost(self, impression: Impression) -> int:
         """Return what scoring an impression takes at the most, in crosses."""

@@ -49,21 +49,13 @@ class Envelope(Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
-def decode_interaction(value: bytes) -> Interaction:
-    """Return the interaction in a record. Raises one of `UNREADABLE` if there is none."""
-    return _whole.decode(value)
-
-
-def decode_envelope(value: bytes) -> Envelope:
-    """Return the envelope of the interaction in a record. Raises one of `UNREADABLE` if there is none.
-
-    Of a key that comes twice the last one counts, and what came before it is not looked into.
-    """
-    return _envelope.decode(value)
-
-
 _OUTSIDE = [name for name in Impression.__struct_fields__ if name not in {"context", "actions"}]
-_whole = msgspec.json.Decoder(Interaction)
-_envelope = msgspec.json.Decoder(Envelope)
+decode_interaction: Final = msgspec.json.Decoder(Interaction).decode
+"""Returns the interaction in a record. Raises one of `UNREADABLE` if there is none."""
+decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
+"""Returns the envelope of the interaction in a record. Raises one of `UNREADABLE` if there is none.
+
+Of a key that comes twice the last one counts, and what came before it is not looked into.
+"""
 _context = msgspec.json.Decoder(Features)
 _actions = msgspec.json.Decoder(Annotated[list[Action], Meta(min_length=1, max_length=MAX_ACTIONS)])

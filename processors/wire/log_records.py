@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 MOST_RECORDS: Final = 2_000
@@ -26,18 +27,42 @@ class LogRecord(Protocol):
     def value(self) -> bytes | None: ...
 
 
+@dataclass(slots=True)
+class UnreadRecords:
+    """Records of a log that stand there and were not unpacked; in the place of the last of them.
+
+    They begin at `first_offset`. `why` says what is the matter; `too_large` whether it is that they unpack to too much.
+    """
+
+    first_offset: int
+    offset: int
+    timestamp: int
+    why: str
+    too_large: bool
+    key: None = None
+    value: None = None
+
+
 def parts(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
     """Yield the records in parts of at most `MOST_RECORDS` and `MOST_BYTES`, or of a single one.
 
     A poll brings as many as lie on the broker; worked on all at once they would neither fit the caches nor, where they
     are large, the memory.
     """
+    for begin in range(0, len(records), MOST_RECORDS):
+        part = records[begin : begin + MOST_RECORDS]
+        sizes = [len(record.value or b"") for record in part]
+        if sum(sizes) <= MOST_BYTES:
+            yield part
+        else:
+            yield from _cut(part, sizes)
+
+
+def _cut(records: Sequence[LogRecord], sizes: Sequence[int]) -> Iterator[Sequence[LogRecord]]:
     begin = size = 0
-    for place, record in enumerate(records):
-        more = len(record.value or b"")
-        if place > begin and (place - begin == MOST_RECORDS or size + more > MOST_BYTES):
+    for place, more in enumerate(sizes):
+        if place > begin and size + more > MOST_BYTES:
             yield records[begin:place]
             begin, size = place, 0
         size += more
-    if records:
-        yield records[begin:]
+    yield records[begin:]

@@ -137,12 +137,19 @@ def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:
             if wanted == "compact"
             else "messages of one key replace another"
         )
-        return failed(check, f"cleanup.policy is {policy}: {lost}", f"set it to {wanted} with kafka-configs")
+        return failed(check, f"cleanup.policy is {policy}: {lost}", layout.mending("cleanup.policy"))
     if stamp := layout.wrong_stamp(config):
         return warned(
             check,
             f"message.timestamp.type is {stamp}: retention and the check against the future go by producers' clocks",
-            "set it to LogAppendTime with kafka-configs",
+            layout.mending("message.timestamp.type"),
+        )
+    if (kept := layout.wrong_retention(config)) is not None:
+        return warned(
+            check,
+            f"is kept for {span(kept)}, topics.retention_hours says {span(int(layout.config['retention.ms']))}: what "
+            "nobody has read by then is gone",
+            f"{layout.mending('retention.ms')}, or set topics.retention_hours to what is meant",
         )
     return passed(check, ", ".join(f"{key} {config[key]}" for key in layout.config if key in config))
 

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.http.limits import add_limits
 from streams.http.live_page import LivePage
-from streams.observing.conditions import KINDS, QUIET
+from streams.observing.conditions import KINDS, MOSTLY_REFUSED, QUIET
 from streams.observing.model_pasts import SAMPLE_SECONDS
 from streams.worker.worker_app import Groundswell
 from streams.worker.worker_conditions import not_ready
@@ -23,6 +23,8 @@ PAGE_FILES = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
 }
+TOLD_WHERE_READY = {QUIET.name, MOSTLY_REFUSED.name}
+"""What `/readyz` says beside that the worker is ready."""
 HEADERS = {
     # The page is made of its own three files and reads /live.json: nothing else may run in it or be asked by it.
     "Content-Security-Policy": (
@@ -54,8 +56,8 @@ def add_pages(app: Groundswell) -> None:
     @app.page("/readyz")
     async def readyz(view: View, request: Request) -> Response:
         trouble = not_ready(app)
-        quiet = next((f"; {one.says}" for one in app.conditions.standing() if one.name == QUIET.name), "")
-        return view.text(f"{trouble or 'ready' + quiet}\n", status=503 if trouble else 200)
+        told = [one.says for one in app.conditions.standing() if one.name in TOLD_WHERE_READY]
+        return view.text(f"{trouble or '; '.join(['ready', *told])}\n", status=503 if trouble else 200)
 
 
 def _add_live_page(app: Groundswell) -> None:

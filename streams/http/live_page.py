@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from msgspec import Struct
 from prometheus_client import Gauge
 
 from groundswell.worth import Worth
 from processors.learners.people_differ import Differing
-from processors.learners.statistics import STATES
 from processors.policies.off_policy_value import ValueEstimate
 from streams.observing.bounded_history import BoundedHistory
 from streams.observing.conditions import Condition
-from streams.observing.learning_metrics import MEMORY
 from streams.observing.metrics import Metrics, samples
-from streams.observing.model_pasts import SAMPLE_SECONDS, ByState, Point, Value
+from streams.observing.model_pasts import SAMPLE_SECONDS, Point, Value
+from streams.observing.recent_past import ByState, by_state
 from streams.observing.shown_actions import Shown
 from streams.worker.learning_looks import VIOLATED, violated
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
-
-T = TypeVar("T", str, tuple[str, str])
 
 Baseline = Literal["logged", "random", "constant"]
 FLOW_SECONDS = 10.0
@@ -144,35 +140,13 @@ class Live(Struct):
     flow: list[Flow]
 
 
-class RecentCounts(Generic[T]):
-    """Counts by something and state that fade: the last `MEMORY` interactions of a model, more or less."""
-
-    def __init__(self) -> None:
-        self._totals: dict[tuple[T, str], float] = {}
-        self.counts: dict[tuple[T, str], float] = {}
-
-    def update(self, totals: Mapping[tuple[T, str], float]) -> None:
-        """Take in what has been counted since the beginning."""
-        new = {key: total - self._totals.get(key, 0.0) for key, total in totals.items()}
-        fading = (1 - 1 / MEMORY) ** sum(new.values())
-        self.counts = {key: fading * self.counts.get(key, 0.0) + count for key, count in new.items()}
-        self._totals = dict(totals)
-
-    def states(self) -> dict[T, ByState]:
-        """Return the counts by state, of the most frequent first."""
-        names = {name for name, _ in self.counts}
-        found = {name: _by_state({state: self.counts.get((name, state)) for state in STATES}) for name in names}
-        return dict(sorted(found.items(), key=lambda one: (-sum(one[1]), one[0])))
-
-
 class LivePage:
     """Looks at the metrics once a second, and says what there is to see."""
 
     def __init__(self, app: Groundswell) -> None:
         self._app = app
         self._metrics: Metrics = app.metrics
-        self._signals: dict[str, RecentCounts[str]] = {}
-        self._segments: dict[str, RecentCounts[tuple[str, str]]] = {}
+        self._pasts = app.learning.pasts
         self._totals: deque[tuple[float, dict[str, float]]] = deque(maxlen=round(FLOW_SECONDS / SAMPLE_SECONDS) + 1)
         self._flow: BoundedHistory[Flow] = BoundedHistory(SAMPLE_SECONDS)
         self._newest_flow: Flow | None = None
@@ -183,20 +157,20 @@ class LivePage:
         for labels, value in samples(self._metrics.signal_states):
             counted.setdefault(labels["model"], {})[labels["signal"], labels["state"]] = value
         for model, totals in counted.items():
-            self._signals.setdefault(model, RecentCounts()).update(totals)
+            self._pasts.recent(model).signals.update(totals)
         by_segment: dict[str, dict[tuple[tuple[str, str], str], float]] = {}
         for labels, value in samples(self._metrics.segment_signal_states):
             place = (labels["segment"], labels["signal"]), labels["state"]
             by_segment.setdefault(labels["model"], {})[place] = value
         for model, placed in by_segment.items():
-            self._segments.setdefault(model, RecentCounts()).update(placed)
+            self._pasts.recent(model).segments.update(placed)
         self._newest_flow = self._measured(now)
         self._flow.add(now, self._newest_flow)
         for model in self._app.settings.models:
             rates = self._rates(model)
             if rates is not None:
                 point = Point(round(now * 1000), rates, self._value(model))
-                self._app.learning.pasts.add(model, now, point)
+                self._pasts.add(model, now, point)
 
     def now(self, model: str | None, waiting_for: str | None) -> Live:
         """Return what there is to see of a model, or of the first that is learned here.
@@ -254,7 +228,7 @@ class LivePage:
 
     def _model(self, name: str) -> LiveModel:
         app, metrics = self._app, self._metrics
-        states = self._signals[name].states() if name in self._signals else {}
+        states = self._pasts.recent(name).signals.states()
         version, published = _of(metrics.policy_version, name), _of(metrics.policy_published, name)
         return LiveModel(
             name=name,
@@ -276,14 +250,14 @@ class LivePage:
             violated=[VIOLATED[assumption] for assumption in violated(metrics, name)],
             worth=self._worth(name),
             leaking=self._leaking(name),
-            past=app.learning.pasts.points(name),
+            past=self._pasts.points(name),
         )
 
     def _by_segment(self, model: str) -> SegmentSignals | None:
         settings = self._app.settings.segments.get(model)
-        if settings is None or model not in self._segments:
+        counts = self._pasts.recent(model).segments.states()
+        if settings is None or not counts:
             return None
-        counts = self._segments[model].states()
         of_segments: defaultdict[str, float] = defaultdict(float)
         of_signals: defaultdict[str, float] = defaultdict(float)
         for (segment, signal), states in counts.items():
@@ -291,7 +265,7 @@ class LivePage:
             of_signals[signal] += sum(states)
         listed = sorted(of_segments, key=lambda one: (-of_segments[one], one))[:MOST_SEGMENTS]
         rows = sorted(of_signals, key=lambda one: (-of_signals[one], one))[:MOST_SEGMENT_SIGNALS]
-        nothing = _by_state({})
+        nothing = by_state({})
         table = [[counts.get((segment, signal), nothing) for segment in listed] for signal in rows]
         return SegmentSignals(settings.feature, listed, rows, table)
 
@@ -333,7 +307,7 @@ class LivePage:
     def _rates(self, model: str) -> ByState | None:
         rates = {labels["state"]: value for labels, value in samples(self._metrics.state_rate)
                  if labels["model"] == model}  # fmt: skip
-        return _by_state(rates) if rates else None
+        return by_state(rates) if rates else None
 
     def _value(self, model: str) -> Value | None:
         estimates = {
@@ -348,8 +322,3 @@ class LivePage:
 
 def _of(gauge: Gauge, model: str) -> float | None:
     return next((value for labels, value in samples(gauge) if labels["model"] == model), None)
-
-
-def _by_state(values: Mapping[str, float | None]) -> ByState:
-    minus, zero, plus, unknown = (values.get(state) or 0.0 for state in STATES)
-    return minus, zero, plus, unknown

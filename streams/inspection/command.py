@@ -73,7 +73,9 @@ def ask(
     width = max(len("action"), *(len(one.action) for one in answers))
     lines = [heading, f"  {'action':<{width}}  probability   score"]
     lines += [f"  {one.action:<{width}}  {one.probability:>10.1%}  {one.score:>+7.3f}" for one in answers]
-    if not any(one.score for one in answers):
+    if len(answers) == 1:
+        lines.append("  of one action it is certain; divide several by commas, as in --actions news,sport,music")
+    elif not any(one.score for one in answers):
         lines.append("  nothing is known of this context with any of these actions")
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -108,7 +110,7 @@ def dead_letters(
         for line in message.in_words():
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     if reason is not None and reason not in found.reasons:
-        console.print(f"none is there for the reason {reason!r}", highlight=False, markup=False, soft_wrap=True)
+        console.print(found.lacks(reason, late=late), highlight=False, markup=False, soft_wrap=True)
     console.print(f"{topic}: {found.sums()}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -18,6 +18,12 @@ from streams.words import counted, span
 
 FEATURE = "a feature is NAME=VALUE, as in user=ann, hour=7 or premium=true (in double quotation marks a number is text)"
 
+EXAMPLES = {
+    "--context": '{"user": "ann", "hour": 7}',
+    "--actions": '[{"id": "news"}, {"id": "sport", "features": {"length": 3}}]',
+}
+"""What is asked, as JSON. A shell takes it in single quotation marks."""
+
 
 class AskedError(ValueError):
     """What was asked cannot be answered; the message says why."""
@@ -51,7 +57,8 @@ def chosen(policies: Mapping[str, Published], model: str | None) -> Published:
     """Return the policy of the model that was named, or of the only one. Raises `AskedError` where that is none."""
     if not policies:
         raise AskedError(
-            "no policy has been published yet: the first comes when the wait of the first impressions is over"
+            "no policy has been published yet: the first comes when the wait of the first impressions is over, while a "
+            "worker runs (`groundswell doctor` says what is amiss)"
         )
     there = ", ".join(sorted(policies))
     if model is None:
@@ -59,7 +66,7 @@ def chosen(policies: Mapping[str, Published], model: str | None) -> Published:
             raise AskedError(f"there are policies of {there}: name one with --model")
         return next(iter(policies.values()))
     if model not in policies:
-        raise AskedError(f"no policy of {model!r} has been published; there are those of {there}")
+        raise AskedError(f"no policy of {model!r} has been published; name one of those that there are: {there}")
     return policies[model]
 
 
@@ -126,7 +133,8 @@ def actions_of(text: str) -> list[Action]:
         actions = [Action(name.strip()) for name in text.split(",") if name.strip()]
     ids = [action.id for action in actions]
     if not ids or len(set(ids)) < len(ids):
-        raise AskedError(f"--actions {text}: must be the ids of different actions, divided by commas")
+        example = "as in --actions news,sport,music"
+        raise AskedError(f"--actions {text}: must be the ids of different actions, divided by commas, {example}")
     return actions
 
 
@@ -144,4 +152,4 @@ def _decoded(text: str, kind: Any, option: str) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise AskedError(f"{option}: {error}") from error
+        raise AskedError(f"{option} {text}: {error}; for example {option} '{EXAMPLES[option]}'") from error

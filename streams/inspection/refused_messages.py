@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +12,22 @@ from typing import Any
 from kafka.consumer.fetcher import ConsumerRecord
 from msgspec import Struct
 
+from groundswell.events import CONTRADICTIONS
+from processors.admission.event_records import Reason
+from processors.join.entries import Outcome
+from streams.observing.metrics import MISPLACED_ORPHAN
 from streams.words import counted
 
+REFUSED = frozenset({*map(str, Reason), *CONTRADICTIONS})
+"""The reasons on dead-letter."""
+ASIDE = frozenset({
+    *map(str, (
+        Outcome.LATE, Outcome.TOO_EARLY, Outcome.TOO_MANY, Outcome.ORPHAN, Outcome.FEEDBACK_EVICTED,
+        Outcome.FEEDBACK_NOT_SHOWN, Reason.LATE_IMPRESSION, Reason.TOPIC_MADE_AGAIN,
+    )),
+    MISPLACED_ORPHAN,
+})  # fmt: skip
+"""The reasons on late-feedback."""
 SHOWN_CHARACTERS = 300
 """Of a message; it may be a megabyte, and it is not ours."""
 
@@ -41,6 +56,17 @@ class Refused(Struct):
 
     messages: list[RefusedMessage]
     reasons: Mapping[str, int]
+
+    def lacks(self, reason: str, *, late: bool) -> str:
+        """Return what to say where none of them has a reason that was asked for; `late` is of late-feedback."""
+        here, there = (ASIDE, REFUSED) if late else (REFUSED, ASIDE)
+        if reason in here:
+            return f"none is there for the reason {reason!r}"
+        if reason in there:
+            return f"{reason!r} is a reason on the other topic: {'leave --late out' if late else 'add --late'}"
+        close = difflib.get_close_matches(reason, here, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; reasons are {', '.join(sorted(here))}"
+        return f"there is no reason {reason!r}{hint}"
 
     def sums(self) -> str:
         """Return how many there are in all."""

@@ -15,6 +15,8 @@ IN_FLIGHT = 20_000
 PATIENCE = 60.0
 """Seconds that a broker may take to acknowledge one message before sending ends with an error, by default."""
 
+LOOK = "See whether the brokers are up and in reach (`groundswell doctor`)"
+
 
 class SendError(RuntimeError):
     """The broker cannot be reached, lacks the topic, or did not acknowledge a message."""
@@ -57,7 +59,7 @@ class AcknowledgedProducer:
                 **self._security,
             )
         except KafkaError as error:
-            raise SendError(f"no Kafka broker answers at {bootstrap_servers}: {error}") from error
+            raise SendError(f"no Kafka broker answers at {bootstrap_servers}: {error}. {LOOK}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +82,7 @@ class AcknowledgedProducer:
             if exists:
                 return sorted(self._producer.partitions_for(topic))
         except KafkaError as error:
-            raise SendError(f"the partitions of {topic!r} at {self._servers} are not known: {error}") from error
+            raise SendError(f"the partitions of {topic!r} at {self._servers} are not known: {error}. {LOOK}") from error
         raise SendError(f"no topic {topic!r} at {self._servers}; create it with `groundswell topics create`")
 
     def send(
@@ -100,7 +102,7 @@ class AcknowledgedProducer:
                 self._producer.send(topic, value, key=key, partition=partition, headers=list(headers))
             )
         except KafkaError as error:
-            raise SendError(f"{topic} at {self._servers} takes no message: {error}") from error
+            raise SendError(f"{topic} at {self._servers} takes no message: {error}. {LOOK}") from error
 
     def wait_for_acknowledgements(self) -> None:
         """Return when everything that was sent is acknowledged."""
@@ -111,4 +113,4 @@ class AcknowledgedProducer:
         try:
             self._unacknowledged.popleft().get(timeout=self._patience)
         except KafkaError as error:
-            raise SendError(f"a message was not acknowledged by {self._servers}: {error}") from error
+            raise SendError(f"a message was not acknowledged by {self._servers}: {error}. {LOOK}") from error

@@ -87,4 +87,7 @@ def _advice(error: KafkaError, largest: int) -> str:
             f"Kafka refuses a batch of {largest:,} bytes: raise the topic's max.message.bytes above "
             "kafka.max_batch_bytes, or lower that"
         )
-    return f"Kafka did not take what was written, and it was tried again in vain: {error!r}"
+    return (
+        f"Kafka did not take what was written, and it was tried again in vain: {error!r}. `groundswell doctor` looks "
+        "at the brokers and the topic"
+    )

@@ -22,7 +22,10 @@ def refuse_beside_workers(kafka: KafkaSettings) -> None:
         with closing(KafkaAdminClient(**connection_arguments(kafka))) as admin:
             members = admin.describe_groups([group])[group].get("members", [])
     except KafkaError as error:
-        raise WorkersRunError(f"whether a worker of group {group!r} runs is not known: {error}") from error
+        raise WorkersRunError(
+            f"whether a worker of group {group!r} runs is not known: {error}. Stop all workers, and say so "
+            "with --stopped"
+        ) from error
     if members:
         raise WorkersRunError(
             f"workers of group {group!r} run ({len(members)}), and would write over what is done here: stop them. "

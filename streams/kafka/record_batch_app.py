@@ -7,6 +7,7 @@ and no other, leans on private methods of Faust; the version is pinned and a con
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -30,6 +31,12 @@ LOG_APPEND_TIME = 1
 LONGEST_FETCH_MS = 100
 """How long a broker may wait for something new. While it does aiokafka asks it for nothing else, so what comes on
 a partition that was not asked for waits as well. Faust takes 1,500; with 50 an idle worker takes twice the time."""
+UNPACKED_AT_ONCE: Final = 64_000_000
+"""Bytes of all partitions together, beyond which one poll unpacks nothing more."""
+UNPACKED_WAITING: Final = 128_000_000
+"""Bytes unpacked that wait for agents, beyond which no more is unpacked."""
+A_MOMENT: Final = 0.02
+"""Seconds until it is looked again whether agents have got on."""
 LONGEST_POLL = 0.25
 """Seconds until the reader looks again at which partitions it may hand out: it is not told of it meanwhile."""
 
@@ -93,9 +100,13 @@ class RecordBatchThread(CommittedRecordsThread):
 
     async def _at_hand(self, consumer: AIOKafkaConsumer, active_partitions: set[TP], max_records: int | None) -> Any:
         """Return what has been fetched, without waiting for more."""
-        for tp, result in consumer._fetcher._records.items():
-            if tp.topic in self.app.batched_topics and isinstance(result, FetchResult) and result.has_more():
-                PlainRecords.instead_of(result._partition_records)
+        there = [
+            result._partition_records
+            for tp, result in consumer._fetcher._records.items()
+            if tp.topic in self.app.batched_topics and isinstance(result, FetchResult) and result.has_more()
+        ]
+        for records in there:
+            PlainRecords.instead_of(records, self.app.most_unpacked, UNPACKED_AT_ONCE // len(there))
         fetched = await super()._fetch_records(consumer, active_partitions, 0.0, max_records)
         return {tp: one_by_one(records) for tp, records in fetched.items()}
 
@@ -121,6 +132,9 @@ class RecordBatchConsumer(Consumer):
                 raise
 
     async def _drain_once(self) -> None:
+        if self.app.unpacked.bytes > UNPACKED_WAITING:
+            await self.sleep(A_MOMENT)
+            return
         records, _ = await self._wait_next_records(timeout=LONGEST_POLL)
         await self.sleep(0)
         if not records or self.should_stop:
@@ -143,10 +157,11 @@ class RecordBatchConsumer(Consumer):
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
     def _batch_message(self, tp: TP, records: Sequence[LogRecord]) -> ConsumerMessage:
-        last = records[-1]
+        last, batch = records[-1], RecordBatch(tp, records)
+        self.app.unpacked.hold(batch, getattr(records, "size", 0))
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, LOG_APPEND_TIME, [],
-            None, cast(bytes, RecordBatch(tp, records)), None, -1, -1, tp,
+            None, cast(bytes, batch), None, -1, -1, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
@@ -175,6 +190,21 @@ class RecordBatchConsumer(Consumer):
         self.app.handed_out.pop(partition, None)
 
 
+class UnpackedBytes:
+    """How many bytes batches take that agents have not let go of, wherever they are in Faust's queues."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def hold(self, batch: RecordBatch, size: int) -> None:
+        """Count a batch until nobody has it any more."""
+        self.bytes += size
+        weakref.finalize(batch, self._let_go, size).atexit = False
+
+    def _let_go(self, size: int) -> None:
+        self.bytes -= size
+
+
 class RecordBatchTransport(Transport):
     """The aiokafka transport with the consumer above."""
 
@@ -184,7 +214,10 @@ class RecordBatchTransport(Transport):
 class RecordBatchApp(faust.App):
     """A Faust app whose agents receive batches of the topics made with `batched_topic`."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, most_unpacked: int = UNPACKED_AT_ONCE, **options: Any) -> None:
+        """A batch of the broker's unpacks to at most `most_unpacked` bytes."""
+        self.most_unpacked = most_unpacked
+        self.unpacked = UnpackedBytes()
         self.batched_topics: dict[str, int] = {}
         """How many partitions each has."""
         self.handed_out: dict[TP, int] = {}

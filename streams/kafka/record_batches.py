@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from faust.types import TP
 
-from processors.wire.log_records import LogRecord
+from processors.wire.log_records import LogRecord, UnreadRecords
 
 STALE_BATCHES = 64
 """How many batches may have been queued before a seek: more cannot be, so those that follow are not stale."""
@@ -21,7 +21,7 @@ STALE_BATCHES = 64
 class RecordBatch:
     """A stretch of one partition's log, as one poll brought it. Never empty."""
 
-    __slots__ = ("records", "tp")
+    __slots__ = ("__weakref__", "records", "tp")
 
     def __init__(self, tp: TP, records: Sequence[LogRecord]) -> None:
         self.tp = tp
@@ -30,7 +30,8 @@ class RecordBatch:
     @property
     def first_offset(self) -> int:
         """The offset of the first record."""
-        return int(self.records[0].offset)
+        first = self.records[0]
+        return int(first.first_offset if isinstance(first, UnreadRecords) else first.offset)
 
     @property
     def next_offset(self) -> int:

@@ -48,7 +48,10 @@ def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=kafka.ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise SecurityError(f"kafka.ca_file {kafka.ca_file} holds no PEM certificates: {error}") from error
+        raise SecurityError(
+            f"kafka.ca_file {kafka.ca_file} holds no PEM certificates: {error}. Name "
+            "the PEM file of the authority that signed the brokers' certificates"
+        ) from error
     context.check_hostname = kafka.check_hostname
     if kafka.certificate_file is not None:
         # Without a password OpenSSL would ask the terminal for one.
@@ -78,7 +81,9 @@ def _secret(name: str, given: SecretStr | None, file: Path | None) -> str | None
     except (OSError, UnicodeDecodeError) as error:
         # The error of decoding quotes what it read.
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SecurityError(f"kafka.{name}_file {file} cannot be read: {reason}") from None
+        raise SecurityError(
+            f"kafka.{name}_file {file} cannot be read: {reason}. Name a file that holds the secret"
+        ) from None
     if not content:
         raise SecurityError(f"kafka.{name}_file {file} is empty: write the secret into it")
     return content

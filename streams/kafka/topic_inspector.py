@@ -64,7 +64,10 @@ class TopicInspector:
                 if as_they_come:
                     deadline = time.monotonic() + PATIENCE
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{topic}[{partition}] cannot be read to its end within {PATIENCE:.0f} s")
+                raise TimeoutError(
+                    f"{topic}[{partition}] cannot be read to its end within {PATIENCE:.0f} s: see "
+                    "whether its brokers are up (`groundswell doctor`), and try again"
+                )
 
     def since(self, topic: str, partitions: int, moment: int) -> list[tuple[int, int]]:
         """Return, for each partition, how many records are not older than a moment, and the time of the first of them.

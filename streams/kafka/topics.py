@@ -17,7 +17,7 @@ from streams.kafka.access_rights import changelog_topic, check_rights, refused, 
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
 from streams.settings import KafkaSettings, TopicSettings
-from streams.words import counted
+from streams.words import counted, span
 
 LOG = get_log(__name__)
 PATIENCE = 10.0
@@ -40,6 +40,19 @@ class TopicLayout:
         """
         found = config.get("cleanup.policy", "delete")
         return None if not config or found == self.config["cleanup.policy"] else found
+
+    def wrong_retention(self, config: Mapping[str, str]) -> int | None:
+        """Return for how long (ms) Kafka keeps a log, where that is shorter than it should; -1 is for ever."""
+        wanted = self.config.get("retention.ms")
+        if wanted is None or "retention.ms" not in config:
+            return None
+        found = int(config["retention.ms"])
+        return found if 0 <= found < int(wanted) else None
+
+    def mending(self, name: str) -> str:
+        """Return the command that sets one of the topic's configurations to what it should be."""
+        config = f"{name}={self.config[name]}"
+        return f"`kafka-configs --alter --entity-type topics --entity-name {self.name} --add-config {config}`"
 
     def wrong_stamp(self, config: Mapping[str, str]) -> str | None:
         """Return whose clock the times of records go by, where that is not as it should be."""
@@ -193,33 +206,37 @@ def _check_partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> No
 
 
 def refuse_partitions(layouts: Sequence[TopicLayout], found: Mapping[str, int]) -> None:
-    """Raise `PartitionCountError` where any of the topics that were found has another number of partitions."""
-    wrong = [
-        f"{layout.name} has {counted(found[layout.name], 'partition')}, expected {layout.partitions}"
-        for layout in layouts
-        if found.get(layout.name, layout.partitions) != layout.partitions
-    ]
+    """Raise `PartitionCountError` where topics that were asked for are missing (0), or have another number."""
+    missing = [layout.name for layout in layouts if found.get(layout.name) == 0]
+    wrong = [layout for layout in layouts if found.get(layout.name, 0) not in {0, layout.partitions}]
+    said = []
+    if missing:
+        there = "there are no topics" if len(missing) > 1 else "there is no topic"
+        said.append(f"{there} {', '.join(missing)}: run `groundswell topics create`")
     if wrong:
-        raise PartitionCountError(
-            "; ".join(wrong) + f". {partition_remedy(layouts, found)}. Impressions and feedback must have the same "
-            "number, or the join cannot find what belongs together."
+        counts = [
+            f"{layout.name} has {counted(found[layout.name], 'partition')}, expected {layout.partitions}"
+            for layout in wrong
+        ]
+        said.append(
+            f"{'; '.join(counts)}. {partition_remedy(wrong, found)}. Impressions and feedback must have the same "
+            "number, or the join cannot find what belongs together"
         )
+    if said:
+        raise PartitionCountError(". ".join(said))
 
 
 def partition_remedy(layouts: Sequence[TopicLayout], found: Mapping[str, int]) -> str:
-    """Return what to do about topics that are missing, or have another number of partitions."""
-    remedies = []
-    if any(found.get(layout.name) == 0 for layout in layouts):
-        remedies.append("Run `groundswell topics create`")
+    """Return what to do about topics that have another number of partitions."""
     raised = [
         f"`kafka-topics --alter --topic {layout.name} --partitions {layout.partitions}`"
         for layout in layouts
-        if 0 < found.get(layout.name, layout.partitions) < layout.partitions
+        if found[layout.name] < layout.partitions
     ]
-    if raised:
-        remedies.append(f"Raise the number with {', '.join(raised)}")
     settings = "GROUNDSWELL_TOPICS__EVENT_PARTITIONS and GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS"
-    remedy = ", or ".join([*remedies, f"set {settings} to what the cluster has"])
+    remedy = f"set {settings} to what the cluster has"
+    if raised:
+        remedy = f"raise the number with {', '.join(raised)}, or {remedy}"
     return remedy[0].upper() + remedy[1:]
 
 
@@ -232,21 +249,29 @@ def _partitions(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> dict[str
 def _check_configurations(admin: KafkaAdminClient, layouts: list[TopicLayout]) -> None:
     resources = [ConfigResource(ConfigResourceType.TOPIC, layout.name) for layout in layouts]
     described = admin.describe_configs(resources, config_filter="all").get("topic", {})
-    unfit = []
+    said, unfit = list[str](), list[TopicLayout]()
     for layout in layouts:
         found = {name: one["value"] for name, one in described.get(layout.name, {}).items()}
         if policy := layout.wrong_cleanup(found):
-            unfit.append(f"{layout.name} has cleanup.policy={policy}, expected {layout.config['cleanup.policy']}")
+            unfit.append(layout)
+            said.append(f"{layout.name} has cleanup.policy={policy}, expected {layout.config['cleanup.policy']}")
         if stamp := layout.wrong_stamp(found):
             LOG.warning(
                 "the records of a topic carry their producers' times, and a wrong clock there may let retention delete "
-                "them early, or event times of the future in: set message.timestamp.type with kafka-configs",
+                f"them early, or event times of the future in: {layout.mending('message.timestamp.type')}",
                 topic=layout.name,
                 found=stamp,
                 expected=layout.config["message.timestamp.type"],
             )
+        if (kept := layout.wrong_retention(found)) is not None:
+            LOG.warning(
+                f"a topic is kept for {span(kept)}, shorter than topics.retention_hours says: what nobody has read "
+                f"by then is gone: {layout.mending('retention.ms')}",
+                topic=layout.name,
+            )
     if unfit:
+        mending = ", ".join(layout.mending("cleanup.policy") for layout in unfit)
         raise CleanupError(
-            "; ".join(unfit) + ". Compaction would take feedback away with its neighbours' key, deletion by age what "
-            "was learned: alter it with kafka-configs, or let `groundswell topics create` make the topic"
+            "; ".join(said) + ". Compaction would take feedback away with its neighbours' key, deletion by age what "
+            f"was learned: {mending}, or delete the topic and let `groundswell topics create` make it"
         )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
+from numpy.typing import ArrayLike
 from prometheus_client import Histogram
 
 
 class BulkHistogram(Histogram):
     """A histogram without labels, with `observe_many` beside `observe`."""
 
-    def observe_many(self, values: Iterable[float], times: int = 1) -> None:
+    def observe_many(self, values: ArrayLike, times: int = 1) -> None:
         """Observe each of the values so many times."""
-        observed = np.fromiter(values, np.float64)
+        observed = np.asarray(values, dtype=np.float64)
         self._sum.inc(times * float(observed.sum()))
         counts = np.bincount(np.searchsorted(self._upper_bounds, observed))
         for bucket in np.flatnonzero(counts):

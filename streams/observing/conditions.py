@@ -109,6 +109,13 @@ UNKNOWN_MODEL: Final = Kind(
     "Add a section `[models.NAME]` for it and start the workers again, or mend the app; `groundswell dead-letters` "
     "reads what was refused.",
 )
+MOSTLY_REFUSED: Final = Kind(
+    "mostly_refused",
+    "More than half of what comes on a topic is refused, and waits on dead-letter: an app writes what groundswell "
+    "cannot read. Where it is feedback, the impressions that it answers are learned as if nobody had answered.",
+    "`groundswell dead-letters` shows what was refused, with the reason and an example. Mend the app; what was refused "
+    "can be produced again (DeadLettersUp).",
+)
 FEEDBACK_NOT_JOINED: Final = Kind(
     "feedback_not_joined",
     "Impressions close without feedback, and feedback goes to late-feedback: none of it finds its impression.",
@@ -140,9 +147,19 @@ SEGMENT_LATE: Final = Kind(
     "(FeedbackLateInSegment).",
 )
 
+POLICY_GREW: Final = Kind(
+    "policy_grew",
+    "A model's policy has become several times as large from one to the next. Few impressions do that: each feature of "
+    "a context is crossed with each action and its features, and each cross takes a place in policies, in checkpoints "
+    "and in every app. `hash_bits` bounds it.",
+    "Look at the impression that it names, on the topic of impressions: whether it means to log so many features, or "
+    "ids and scores as names of features. Lower `hash_bits` (under a new name) where policies are too large for apps.",
+)
+
 KINDS: Final = (
-    KAFKA_AWAY, TOPIC_MISSING, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE, PROPENSITY_FLOOR,
-    PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, RESTORING, QUIET,
+    KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE,
+    PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW,
+    RESTORING, QUIET,
 )  # fmt: skip
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 import numpy as np
 
-from groundswell.events import Interaction, Reward
 from processors.join.config import JoinConfig
-from processors.wire.envelopes import Envelope
+from processors.learners.reward_columns import RewardColumns
 from streams.observing.metrics import Metrics
 
 
@@ -23,23 +21,13 @@ class Delays:
         self._unpublished: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         self._published: list[tuple[float, int]] = []
 
-    def learned(
-        self,
-        model: str,
-        interactions: Sequence[Interaction | Envelope],
-        rewards: Sequence[Reward | None],
-        now: float,
-    ) -> None:
+    def learned(self, model: str, rewards: RewardColumns, now: float) -> None:
         """Note a stretch of interactions whose rewards are being written.
 
         When the window of a deferred impression began is not known here: it is left out.
         """
-        self._occurred += [
-            reward.occurred_at
-            for one, reward in zip(interactions, rewards, strict=True)
-            if reward is not None and not one.impression.deferred
-        ]
-        self._unpublished[model].append((now, len(interactions)))
+        self._occurred += [shown.occurred_at for one in rewards.interactions if not (shown := one.impression).deferred]
+        self._unpublished[model].append((now, len(rewards)))
 
     def published(self, model: str, *, here: bool) -> None:
         """Note that a policy includes all that was learned of a model, and is being written `here` or elsewhere."""
@@ -52,7 +40,7 @@ class Delays:
         if self._occurred:
             # An app's clock may be ahead, and its windows close early by ours.
             delays = np.maximum(now - self._window - np.array(self._occurred) / 1000, 0.0)
-            self._metrics.reward_delay.observe_many(delays.tolist())
+            self._metrics.reward_delay.observe_many(delays)
             self._occurred = []
         for learned_at, interactions in self._published:
             self._metrics.publication_delay.observe_many([now - learned_at], times=interactions)

@@ -7,12 +7,13 @@ from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
-from groundswell.events import Interaction, Reward, RewardState
+from groundswell.events import Interaction, RewardState
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
-from processors.admission.interaction_records import contexts
+from processors.admission.interaction_records import Stretch, contexts
 from processors.join.config import JoinConfig
-from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing, PeopleDiffer
+from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing
+from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
 from processors.policies.policy_watch import PolicyWatch
@@ -21,9 +22,11 @@ from streams.observing.context_segments import Segments
 from streams.observing.leak_report import LeakReport
 from streams.observing.learning_delays import Delays
 from streams.observing.logging_habits import LoggingHabitsReport
+from streams.observing.looking_on import LookingOn
 from streams.observing.metrics import Metrics
 from streams.observing.model_pasts import ModelPasts
-from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown, ShownActions
+from streams.observing.policy_growth import PolicyGrowth
+from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown
 from streams.settings import SegmentSettings
 
 MEMORY = 1000
@@ -45,22 +48,23 @@ class LearningMetrics:
         conditions: Conditions | None = None,
     ) -> None:
         self._metrics = metrics
-        self._habits = LoggingHabitsReport(conditions or Conditions(metrics))
+        self.looking_on = LookingOn(metrics)
+        conditions = conditions or Conditions(metrics)
+        self._habits = LoggingHabitsReport(conditions)
+        self._growth = PolicyGrowth(metrics, conditions)
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
         self._watches: dict[str, PolicyWatch] = {}
-        self._shown: dict[str, ShownActions] = {}
-        self._people: dict[str, PeopleDiffer] = {}
-        self.pasts = ModelPasts()
+        self.pasts = ModelPasts({model: settings.feature for model, settings in (segments or {}).items()})
         self._leaks = LeakReport(metrics)
 
     def delays(self, join: JoinConfig) -> Delays:
         """Return what a partition tells its delays."""
         return Delays(self._metrics, join)
 
-    def repeated(self) -> None:
-        """Count an interaction that had been learned before."""
-        self._metrics.relearned.inc()
+    def repeated(self, number: int) -> None:
+        """Count interactions that had been learned before."""
+        self._metrics.relearned.inc(number)
 
     def refused(self, topic: str, reason: str) -> None:
         """Count a record that could not be learned from."""
@@ -70,19 +74,21 @@ class LearningMetrics:
         """Count what lies on an internal topic and is not what a worker writes."""
         self._metrics.disbelieved.labels(topic).inc()
 
+    def may_refuse(self, topic: str, reason: str) -> None:
+        """Begin to count at 0, so that the first one is a rise."""
+        self._metrics.dead_letters.labels(topic, reason)
+
     def follow(self, partition: int, model: str, statistics: Statistics) -> None:
         """Begin with a model's learner on a partition, whose history so far is `statistics`."""
         self._recent.setdefault(model, RecentStatistics()).follow(partition, statistics)
         self._watches.setdefault(model, PolicyWatch())
-        self._shown.setdefault(model, ShownActions())
-        self._people.setdefault(model, PeopleDiffer())
 
     def learned(
         self,
         partition: int,
         model: str,
         interactions: Sequence[Interaction],
-        rewards: Sequence[Reward | None],
+        rewards: RewardColumns,
         statistics: Statistics,
     ) -> None:
         """Count what came of a stretch; the model's `statistics` already include it.
@@ -93,6 +99,8 @@ class LearningMetrics:
         self._speak_of_recent(partition, model, statistics)
         self._watch(model, interactions, rewards)
         self._habits.learned(model, interactions)
+        if isinstance(interactions, Stretch):
+            self._growth.learned(model, interactions)
 
     def forgot(self, model: str, forgotten: Mapping[str, int]) -> None:
         """Note how many users and signals of an embedding have given way to new ones so far."""
@@ -108,16 +116,16 @@ class LearningMetrics:
         """Note which signals a model's learner on a partition has found to tell the action."""
         self._leaks.note(partition, model, leaks)
 
-    def _count(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+    def _count(self, model: str, interactions: Sequence[Interaction], rewards: RewardColumns) -> None:
         metrics, segments = self._metrics, self._segments.get(model)
-        labels: Sequence[str] = [ALL_SEGMENTS] * len(rewards)
+        labels: Sequence[str] = [ALL_SEGMENTS] * len(rewards.places)
         if segments is not None:
-            labels = [segments.label(context) for context in contexts(interactions)]
+            every = [segments.label(context) for context in contexts(interactions)]
+            labels = [every[place] for place in rewards.places]
         states: Counter[str] = Counter()
+        inferred = rewards.states
         # Once over the rewards, which are many; the rest goes over what is different.
-        counted = Counter(
-            [(label, one.signal, one.state) for label, one in zip(labels, rewards, strict=True) if one is not None]
-        )
+        counted = Counter(zip(labels, rewards.signals, inferred, strict=True))
         for (segment, signal, state_or_none), number in counted.items():
             state = _label(state_or_none)
             states[state] += number
@@ -130,15 +138,12 @@ class LearningMetrics:
         metrics.skipped.labels(model).inc(len(rewards) - states.total())
         metrics.extreme.labels(model).inc(states["-1"] + states["1"])
         # Of actions, and so of what is different, there may be as many as rewards: a sample speaks for them.
-        step = max(1, len(rewards) // ACTIONS_PER_STRETCH)
-        shown = Counter(
-            (one.action, label, _label(one.state))
-            for label, one in zip(labels[::step], rewards[::step], strict=True)
-            if one is not None
-        )
-        self._shown[model].add({key: step * number for key, number in shown.items()})
+        step = max(1, len(labels) // ACTIONS_PER_STRETCH)
+        shown = Counter(zip(rewards.actions[::step], labels[::step], map(_label, inferred[::step]), strict=True))
+        recent = self.pasts.recent(model)
+        recent.shown.add({key: step * number for key, number in shown.items()})
         step = max(1, len(interactions) // LOOKS_PER_STRETCH)
-        self._people[model].observe(contexts(interactions[::step]), rewards[::step])
+        recent.people.observe(contexts(interactions[::step]), rewards[::step])
 
     def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]
@@ -158,7 +163,7 @@ class LearningMetrics:
         )
         metrics.largest_weight.labels(model).set(statistics.largest_weight)
 
-    def _watch(self, model: str, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+    def _watch(self, model: str, interactions: Sequence[Interaction], rewards: RewardColumns) -> None:
         metrics, watch = self._metrics, self._watches[model]
         checked = watch.propensities.checked
         watch.observe(interactions, rewards)
@@ -178,11 +183,11 @@ class LearningMetrics:
 
     def shown(self, model: str, most_segments: int) -> Shown | None:
         """Return what a model shows to whom, in so many segments; None of one that is not learned here."""
-        return self._shown[model].shown(most_segments) if model in self._shown else None
+        return self.pasts.recent(model).shown.shown(most_segments) if model in self._recent else None
 
     def differing(self, model: str) -> list[Differing]:
         """Return the signals of a model by which people mean different things."""
-        return self._people[model].differing() if model in self._people else []
+        return self.pasts.recent(model).people.differing() if model in self._recent else []
 
     def watch(self, model: str) -> PolicyWatch | None:
         """Return what watches the policies of a model that is learned here."""
@@ -205,8 +210,9 @@ class LearningMetrics:
         if published_at is not None:
             self._metrics.policy_published.labels(model).set(published_at)
 
-    def published(self, snapshot: PolicySnapshot, published_at: float) -> None:
-        """Note a published policy."""
+    def published(self, snapshot: PolicySnapshot, published_at: float, size: int) -> None:
+        """Note a published policy of so many bytes."""
+        self._growth.published(snapshot.model, size, published_at)
         self._watches[snapshot.model].published(snapshot)
         self._metrics.policies_published.labels(snapshot.model).inc()
         self._metrics.policy_version.labels(snapshot.model).set(snapshot.version)
@@ -235,10 +241,13 @@ class LearningMetrics:
             # Of a sharded model this worker may hold other partitions still.
             if self._recent[model].leave(partition):
                 self._metrics.drop_model(model)
+                self._growth.leave(model)
                 self._habits.leave(model)
-                del self._recent[model], self._watches[model], self._shown[model], self._people[model]
+                self.pasts.leave(model)
+                del self._recent[model], self._watches[model]
             elif model in published:
                 self._metrics.drop_policy(model)
+                self._growth.leave(model)
                 self._watches[model] = PolicyWatch()
 
 

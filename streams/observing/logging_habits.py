@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from groundswell.events import Interaction
 from processors.admission.interaction_records import Stretch
@@ -44,11 +45,11 @@ class LoggingHabits:
         self._seen = self._single = self._sure = self._tiny = self._actions = 0.0
         self._weights = self._squares = 0.0
 
-    def observe(self, actions: Sequence[int], propensities: Sequence[float]) -> None:
+    def observe(self, actions: ArrayLike, propensities: ArrayLike) -> None:
         """Take in a stretch: how many actions there were, and how likely the shown one was."""
-        if not len(actions):
-            return
         counts, given = np.asarray(actions, dtype=float), np.asarray(propensities, dtype=float)
+        if not len(counts):
+            return
         fading = (1 - 1 / MEMORY) ** len(counts)
         choice = counts > 1
         weights = 1 / (counts[choice] * given[choice])
@@ -111,10 +112,10 @@ class LoggingHabitsReport:
         self._conditions.forget(model)
 
 
-def _logged(interactions: Sequence[Interaction]) -> tuple[list[int], list[float]]:
+def _logged(interactions: Sequence[Interaction]) -> tuple[ArrayLike, ArrayLike]:
     if isinstance(interactions, Stretch):
-        arrivals = interactions.arrivals
-        rows = [row for row in interactions.rows if arrivals.sealed[row]]
-        return arrivals.counts[rows].tolist(), arrivals.propensities[rows].tolist()
+        arrivals, rows = interactions.arrivals, np.array(interactions.rows, dtype=np.int64)
+        rows = rows[arrivals.sealed[rows]]
+        return arrivals.counts[rows], arrivals.propensities[rows]
     shown = [one.impression for one in interactions]
     return [len(one.actions) for one in shown], [one.chosen_propensity for one in shown]

@@ -52,6 +52,14 @@ _JSON: list[Processor] = [
 ]
 
 
+class _WithoutServices(logging.Filter):
+    """Passes over what parts of Faust, ours among them, say of their starting and stopping."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is to be written."""
+        return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
 def get_log(name: str) -> structlog.stdlib.BoundLogger:
     """Return the log of a module."""
     log: structlog.stdlib.BoundLogger = structlog.get_logger(name)
@@ -81,17 +89,25 @@ def log_configuration(level: str, form: LogFormat, output: Output = "stdout") ->
         "processors": _text(terminal) if as_text else _JSON,
         "foreign_pre_chain": _PROCESSORS,
     }
-    handler = {"class": "logging.StreamHandler", "formatter": "line", "stream": f"ext://sys.{output}"}
+    handler: dict[str, Any] = {"class": "logging.StreamHandler", "formatter": "line", "stream": f"ext://sys.{output}"}
+    if level != "DEBUG":
+        handler["filters"] = ["services"]
+    quieter = {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)
+    silent = "INFO" if level == "DEBUG" else "ERROR"
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
+        "filters": {"services": {"()": _WithoutServices}},
         "handlers": {"output": handler},
-        # The admin client tells of each connection, which is of use in a search for errors only.
-        # It does not know Faust's groups, and quotes whole descriptions of them.
+        # What clients tell of each connection, and Faust of each of its parts, is of use in a search for errors only.
         "loggers": {
-            "kafka": {"level": {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)},
+            **{name: {"level": quieter} for name in ("aiokafka", "faust", "kafka", "mode")},
+            # It does not know Faust's groups, and quotes whole descriptions of them.
             "kafka.admin._groups": {"level": "ERROR"},
+            # Timers of a busy worker overlap, and a buffer is full after a backlog: nothing is amiss.
+            "faust.transport.producer": {"level": silent},
+            "mode.timers": {"level": silent},
         },
         "root": {"level": level, "handlers": ["output"]},
     }

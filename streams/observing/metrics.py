@@ -60,6 +60,12 @@ class Metrics:
             ["condition", "subject", "severity"],
         )
 
+        self.observing_failures = counter(
+            "groundswell_observing_failures",
+            "times that something failed which only looks on (metrics, segments, delays); what it looks at goes on",
+            ["what"],
+        )
+
         # what comes in
         self.received = counter("groundswell_received", "records read, by topic", ["topic"])
         self.dead_letters = counter(
@@ -82,7 +88,8 @@ class Metrics:
             "groundswell_join",
             "what became of impressions (matched, none, not_shown, late_impression, evicted, duplicate_impression, "
             "conflicting_impression) and feedback (feedback_matched, feedback_not_shown, feedback_late_impression, "
-            "feedback_evicted, duplicate_feedback, late, too_early, too_many, orphan, misplaced_orphan)",
+            "feedback_evicted, feedback_poison, duplicate_feedback, late, too_early, too_many, orphan, "
+            "misplaced_orphan)",
             ["outcome"],
         )
         self.feedback_delay = bulk_histogram(
@@ -105,8 +112,18 @@ class Metrics:
             buckets=DELAY_BUCKETS,
         )
         self.pending = gauge("groundswell_join_pending", "impressions that wait for feedback", ["partition"])
+        self.pending_bytes = gauge(
+            "groundswell_join_pending_bytes",
+            "memory that they and their feedback take, roughly: evicted beyond join.max_pending_bytes",
+            ["partition"],
+        )
         self.early = gauge(
             "groundswell_join_early_feedback", "pieces of feedback that wait for their impression", ["partition"]
+        )
+        self.early_bytes = gauge(
+            "groundswell_join_early_feedback_bytes",
+            "memory that these take, roughly: given up beyond join.max_early_bytes",
+            ["partition"],
         )
         self.watermark = gauge(
             "groundswell_watermark_timestamp_seconds",
@@ -244,6 +261,9 @@ class Metrics:
         self.policy_version = gauge(
             "groundswell_policy_version", "interactions included in the last published policy", ["model"]
         )
+        self.policy_bytes = gauge(
+            "groundswell_policy_bytes", "size of the last published policy, in bytes as they are written", ["model"]
+        )
         self.publication_delay = bulk_histogram(
             "groundswell_publication_delay_seconds",
             "from an interaction being learned to the policy that includes it being acknowledged; of a sharded model, "
@@ -311,7 +331,7 @@ class Metrics:
 
     def drop_event_partition(self, partition: int) -> None:
         """Forget the gauges of a partition of the join that has gone to another worker."""
-        for gauge in (self.pending, self.early, self.watermark):
+        for gauge in (self.pending, self.pending_bytes, self.early, self.early_bytes, self.watermark):
             _drop(gauge, str(partition))
 
     def drop_interaction_partition(self, partition: int) -> None:
@@ -331,7 +351,7 @@ class Metrics:
     def drop_policy(self, model: str) -> None:
         """Forget the gauges of a model's published policy: another worker publishes it from now on."""
         for gauge in (
-            self.policy_version, self.policy_published, self.occupancy, self.ranked_first_shown,
+            self.policy_version, self.policy_bytes, self.policy_published, self.occupancy, self.ranked_first_shown,
             self.ranked_first_logged,
         ):  # fmt: skip
             _drop(gauge, model)

@@ -6,22 +6,23 @@ past is of this worker's clock. Nothing is decided by it; one that cannot be rea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from processors.learners.people_differ import PeopleDiffer
 from streams.observing.bounded_history import BoundedHistory
 from streams.observing.logs import get_log
+from streams.observing.recent_past import ByState, KeptRecently, RecentPast
+from streams.observing.shown_actions import ShownActions
 
 LOG = get_log(__name__)
 SAMPLE_SECONDS: Final = 1.0
 """Between the first points of a past."""
 DIGITS: Final = 4
 """That are kept of shares and values: nobody sees more on a chart."""
-
-ByState = tuple[float, float, float, float]
-"""Of the reward states -1, 0, +1 and the unknown one."""
 
 
 class Value(Struct):
@@ -42,10 +43,16 @@ class Point(Struct):
 
 
 class Kept(Struct):
-    """A past as it lies on the topic of checkpoints: `interval` is in seconds, between its points."""
+    """A past as it lies on the topic of checkpoints: `interval` is in seconds, between its points.
+
+    `recent` is what was seen lately, None in pasts of releases that kept nothing of it; `segments` is the feature whose
+    values were the segments then.
+    """
 
     interval: float
     points: list[Point]
+    recent: KeptRecently | None = None
+    segments: str | None = None
 
 
 def past_key(model: str) -> bytes:
@@ -54,10 +61,21 @@ def past_key(model: str) -> bytes:
 
 
 class ModelPasts:
-    """The pasts of the models of one worker."""
+    """The pasts of the models of one worker. `segments` names, by model, the feature whose values are its segments."""
 
-    def __init__(self) -> None:
+    def __init__(self, segments: Mapping[str, str] | None = None) -> None:
+        self._segments = segments or {}
         self._pasts: dict[str, BoundedHistory[Point]] = {}
+        self._recent: dict[str, RecentPast] = {}
+
+    def recent(self, model: str) -> RecentPast:
+        """Return what a model has seen lately, to be added to."""
+        return self._recent.setdefault(model, RecentPast())
+
+    def leave(self, model: str) -> None:
+        """Forget what was shown and by what people differ of a model that another worker learns from now on."""
+        recent = self.recent(model)
+        recent.shown, recent.people = ShownActions(), PeopleDiffer()
 
     def add(self, model: str, now: float, point: Point) -> None:
         """Take in a moment (seconds since 1970) if a point is due."""
@@ -72,19 +90,23 @@ class ModelPasts:
         if model not in self._pasts:
             return None
         past = self._pasts[model]
-        return msgspec.json.encode(Kept(past.interval, [_rounded(point) for _, point in past.points]))
+        points = [_rounded(point) for _, point in past.points]
+        return msgspec.json.encode(Kept(past.interval, points, self.recent(model).kept(), self._segments.get(model)))
 
     def restore(self, model: str, value: bytes) -> None:
         """Go on from a past that was kept, unless a newer one is known here."""
         try:
             kept = msgspec.json.decode(value, type=Kept)
             past = BoundedHistory[Point].of(kept.interval, [(point.at / 1000, point) for point in kept.points])
+            known = self.points(model)
+            if not kept.points or (known and kept.points[-1].at < known[-1].at):
+                return
+            if kept.recent is not None and kept.segments == self._segments.get(model):
+                self.recent(model).restore(kept.recent)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             LOG.warning("the past of a model cannot be read, and begins anew", model=model, reason=str(error))
             return
-        known = self.points(model)
-        if kept.points and (not known or known[-1].at < kept.points[-1].at):
-            self._pasts[model] = past
+        self._pasts[model] = past
 
 
 def _rounded(point: Point) -> Point:

@@ -24,10 +24,12 @@ class RefusalLog:
         self._clock = clock
         self._told: dict[tuple[str, str], float] = {}
         self._untold: dict[tuple[str, str], int] = {}
+        self._newest: dict[tuple[str, str], str] = {}
 
     def refused(self, topic: str, partition: int, offset: int, key: bytes | None, refusal: Refusal) -> None:
         """Take notice of a record that was refused. Its key should be the impression's id."""
         kind, now = (topic, refusal.reason), self._clock()
+        self._newest[kind] = f"{refusal.detail[:MAX_TEXT]}; {topic}[{partition}]@{offset}"
         if now - self._told.get(kind, -SILENCE) < SILENCE:
             self._untold[kind] = self._untold.get(kind, 0) + 1
             return
@@ -42,6 +44,10 @@ class RefusalLog:
             detail=refusal.detail[:MAX_TEXT],
             untold_since=self._untold.pop(kind, 0),
         )
+
+    def newest(self, topic: str, reason: str) -> str:
+        """Return why the last one of its kind was refused and where it lies, or nothing where none is known."""
+        return self._newest.get((topic, reason), "")
 
     def let_time_pass(self) -> None:
         """Tell of those kinds of which some have been kept back for long enough; call it now and then."""

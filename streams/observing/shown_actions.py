@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 from msgspec import Struct
 
@@ -16,12 +16,17 @@ ACTIONS_PER_STRETCH: Final = 64
 """Looked at, of the interactions of a stretch: each stands for those between it and the next."""
 MOST_ACTIONS: Final = 100
 """Counted of a model; of more, the commonest."""
+ROOM: Final = 800
+"""Actions that are counted until the rarer ones are forgotten: to find the commonest takes as long as a stretch."""
 MOST_LISTED: Final = 12
 MOST_GAIN: Final = 1e6
 ALL_FADED: Final = 20 * MEMORY
 """Interactions after which nothing is left of what was before."""
 LEAST: Final = 1e-3
 """Of an interaction: what has faded further is forgotten."""
+
+DIGITS: Final = 4
+"""That are kept of counts."""
 
 T = TypeVar("T")
 Counts = defaultdict[T, float]
@@ -44,6 +49,13 @@ class Shown(Struct):
     further: float
 
 
+class KeptActions(Struct):
+    """Counts as they are kept: by action, segment and state, and by segment."""
+
+    counts: list[tuple[str, str, str, float]]
+    by_segment: dict[str, float]
+
+
 class ShownActions:
     """Counts of one model that fade: instead of all the old ones getting smaller, the new ones count for more."""
 
@@ -58,8 +70,27 @@ class ShownActions:
         for (action, segment, state), count in shown.items():
             self._counts.setdefault(action, defaultdict(float))[segment, state] += self._gain * count
             self._by_segment[segment] += self._gain * count
-        if self._gain > MOST_GAIN or len(self._counts) > 2 * MOST_ACTIONS:
+        if self._gain > MOST_GAIN or len(self._counts) > ROOM:
             self._tidy()
+
+    def kept(self) -> KeptActions:
+        """Return the counts as they are kept."""
+        self._tidy()
+        counts = [
+            (action, segment, state, round(count, DIGITS))
+            for action, found in self._counts.items()
+            for (segment, state), count in found.items()
+        ]
+        return KeptActions(counts, {segment: round(count, DIGITS) for segment, count in self._by_segment.items()})
+
+    @classmethod
+    def of(cls, kept: KeptActions) -> Self:
+        """Go on from counts that were kept."""
+        actions = cls()
+        for action, segment, state, count in kept.counts:
+            actions._counts.setdefault(action, defaultdict(float))[segment, state] += count
+        actions._by_segment.update(kept.by_segment)
+        return actions
 
     def shown(self, most_segments: int) -> Shown:
         """Return what is shown, in so many segments."""

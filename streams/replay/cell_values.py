@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -77,7 +78,12 @@ def number(value: object) -> float | None:
         with suppress(ValueError):
             converted = float(value)
     if converted is None:
-        raise ValueError(f"{shortened(value)} is not a number")
+        hint = ""
+        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
+            hint = "; write a point for the comma"
+        elif isinstance(value, str) and value.endswith("%"):
+            hint = "; write 0.5 for 50%"
+        raise ValueError(f"{shortened(value)} is not a number{hint}")
     return converted if math.isfinite(converted) else None
 
 

@@ -13,7 +13,7 @@ from streams.command_line import ConfigOption, console, fail, load_or_fail
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz, .zst) or Parquet.", exists=True)],
+    path: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines (also .gz, .zst) or Parquet.")],
     mapping: Annotated[str, typer.Option(help="What each column means: a TOML file, or the name of a shipped one.")],
     speed: Annotated[str, typer.Option(help="A multiple of real time, or max.")] = "max",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,

@@ -21,9 +21,10 @@ from msgspec import Struct, field
 from pydantic import Field, model_validator
 
 from groundswell.events import NONE_SIGNAL, PROBABILITY_TOLERANCE, Action, FeatureValue, Feedback, Impression
+from streams.declared_settings import missing_file
 from streams.replay.cell_values import name, number, shortened, without_rounding
 from streams.replay.event_times import iso_milliseconds
-from streams.replay.file_lines import missing, plain_name
+from streams.replay.file_lines import plain_name
 from streams.replay.json_rows import objects, parsed_object
 from streams.replay.left_out import LeftOut, Place, RowError
 from streams.replay.log_files import FeedbackFile
@@ -100,7 +101,7 @@ class DecisionLog:
 
     def __init__(self, path: Path, mapping: DsjsonMapping) -> None:
         if not path.is_file():
-            raise MappingError(missing(path))
+            raise MappingError(missing_file(path))
         if plain_name(path).endswith((".csv", ".tsv", ".parquet")):
             raise MappingError(f'{path}: is no DSJSON by its name; leave format = "dsjson" out of the mapping')
         self.path = path

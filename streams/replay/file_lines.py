@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import zstandard
 
+from streams.replay.file_kinds import ENOUGH, no_text
 from streams.replay.mapping import MappingError
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -32,11 +33,6 @@ def plain_name(path: Path) -> str:
     return name
 
 
-def missing(path: Path) -> str:
-    """Return what is the matter with a path that is no file."""
-    return f"{path}: is a folder; name a file in it" if path.is_dir() else f"{path}: no such file"
-
-
 def lines_of(path: Path) -> Iterator[bytes]:
     """Yield the lines of a text file as UTF-8 with their ends, without a byte-order mark.
 
@@ -46,7 +42,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
     read = 0
     try:
         with path.open("rb") as file:
-            for line in _decoded(_unpacked(file, path)):
+            for line in _decoded(_known_as_text(_unpacked(file, path), path)):
                 read += 1
                 yield line
     except EOFError as error:
@@ -59,9 +55,10 @@ def lines_of(path: Path) -> Iterator[bytes]:
             f"{path}: the compressed file is damaged after line {read}: {error}; copy it again"
         ) from error
     except UnicodeDecodeError as error:
-        raise MappingError(f"{path}: no valid {error.encoding.upper()} after line {read}: {error.reason}") from error
+        told = f"{path}: no valid {error.encoding.upper()} after line {read}: {error.reason}"
+        raise MappingError(f"{told}; it may be cut or damaged: copy it again") from error
     except OSError as error:
-        raise MappingError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise MappingError(f"{path}: cannot be read: {error.strerror or error}; see who may read it") from error
 
 
 def _unpacked(file: io.BufferedReader, path: Path) -> io.BufferedReader:
@@ -75,6 +72,13 @@ def _unpacked(file: io.BufferedReader, path: Path) -> io.BufferedReader:
         raise MappingError(
             f"{path}: is not compressed as its name says: it begins with {begin!r}; take {path.suffix} off"
         )
+    return file
+
+
+def _known_as_text(file: io.BufferedReader, path: Path) -> io.BufferedReader:
+    found = no_text(file.peek(ENOUGH)[:ENOUGH])
+    if found is not None:
+        raise MappingError(f"{path}: cannot be read as text: {found}")
     return file
 
 

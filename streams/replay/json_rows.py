@@ -30,13 +30,21 @@ def parsed_object(line: bytes) -> dict[str, Any] | RowError:
     except UnicodeDecodeError as error:
         return RowError("line", f"no valid UTF-8 at byte {error.start + 1}; convert the file, as with `iconv -t UTF-8`")
     except json.JSONDecodeError as error:
-        return RowError("line", f"no JSON at character {error.pos + 1}, {error.msg}: {_shown(line)}")
+        where = f"no JSON at character {error.pos + 1}, {error.msg}: {_shown(line)}"
+        return RowError("line", f"{where}{_hint(line)}")
     except (ValueError, RecursionError) as error:
         return RowError("line", f"no JSON that can be read, {error}: {_shown(line)}")
     if not isinstance(record, dict):
         hint = "; write the elements of an array one a line (jq -c '.[]')" if isinstance(record, list) else ""
         return RowError("line", f"expected an object, found {_shown(line)}{hint}")
     return record
+
+
+def _hint(line: bytes) -> str:
+    """Return what to do about a line that is no JSON, where it looks like something else."""
+    if line in {b"{", b"["}:
+        return "; write each object on one line (jq -c '.[]' of an array, jq -c . of objects)"
+    return "" if line.startswith((b"{", b"[")) else "; each line has to be an object, {…}: CSV has to be named .csv"
 
 
 def _shown(line: bytes) -> str:

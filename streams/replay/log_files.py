@@ -17,9 +17,11 @@ from typing import Any, Literal
 import msgspec
 
 from groundswell.events import MAX_ACTIONS, Action
+from streams.declared_settings import missing_file
 from streams.replay.cell_values import feature_value, name, shortened
 from streams.replay.event_times import likely_unit
-from streams.replay.file_lines import missing, plain_name
+from streams.replay.file_kinds import what_to_do_about
+from streams.replay.file_lines import plain_name
 from streams.replay.json_rows import JsonRows
 from streams.replay.left_out import LeftOut, Place, RowError
 from streams.replay.mapped_rows import (
@@ -373,7 +375,7 @@ class _TypesOfTexts:
 def open_table(path: Path, wanted: Sequence[Wanted], mapping: Mapping) -> Table:
     """Return a reader for the file by the ending of its name. Raises MappingError where there is none."""
     if not path.is_file():
-        raise MappingError(missing(path))
+        raise MappingError(missing_file(path))
     plain = plain_name(path)
     if plain.endswith((".csv", ".tsv")):
         return TextRows(path, wanted, Dialect.of(path, mapping))
@@ -383,7 +385,10 @@ def open_table(path: Path, wanted: Sequence[Wanted], mapping: Mapping) -> Table:
         from streams.replay.parquet_rows import ParquetRows  # noqa: PLC0415  # Polars comes with the extra `replay`
 
         return ParquetRows(path, wanted)
-    raise MappingError(f"{path}: expected .csv, .tsv, .jsonl, .ndjson (each also .gz or .zst) or .parquet")
+    raise MappingError(
+        f"{path}: its name says not how to read it: {what_to_do_about(path)}. There are .csv, .tsv, .jsonl, .ndjson "
+        "(each also .gz or .zst) and .parquet"
+    )
 
 
 def _log_columns(mapping: Mapping) -> list[Wanted]:

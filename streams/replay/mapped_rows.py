@@ -195,7 +195,7 @@ class RowInterpreter:
             position = {name: index for index, name in enumerate(names)}
         if action not in position:
             offered = shortened(", ".join(position))
-            raise RowError("action", f"{shortened(action)} is not in the action set, {offered}")
+            raise RowError("action", f"{shortened(action)} is not in the action set, {offered}; see `action.set`")
         return actions, position[action]
 
     def _context(self, row: Row) -> dict[str, FeatureValue]:

@@ -225,9 +225,10 @@ class SideTable(Declaration):
 class Mapping(Declaration):
     """The whole declaration.
 
-    `bad_rows` says whether nothing is sent where a row makes no valid impression, or the rest is. `quotes` says whether
-    values may be in quotation marks (by default they may in CSV, not in TSV), `breaks_in_values` whether those may go
-    over several lines (by default where the lines would make no rows of their own).
+    `bad_rows` says whether nothing is sent where a row makes no valid impression, or the rest is. `separator` divides
+    the values of CSV and TSV (by default commas and tabulators do). `quotes` says whether values may be in quotation
+    marks (by default they may in CSV, not in TSV), `breaks_in_values` whether those may go over several lines (by
+    default where the lines would make no rows of their own).
     """
 
     model: Name
@@ -242,6 +243,7 @@ class Mapping(Declaration):
     deduplicate: Columns | None = None
     tables: dict[Name, SideTable] = {}
     sorted_by_time: bool = False
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     quotes: bool | None = None
     breaks_in_values: bool | None = None
     bad_rows: Literal["stop", "skip"] = "stop"

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from streams.declared_settings import DeclarationError, Place, explained, line_of, read_tables
+from streams.declared_settings import DeclarationError, Place, explained, line_of, missing_file, read_tables
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.mapping import Mapping, MappingError
 
@@ -22,9 +22,8 @@ def mapping_path(named: str) -> Path:
     shipped = sorted(SHIPPED.glob("*.toml"))
     path = next((one for one in shipped if one.stem == named), Path(named))
     if not path.is_file():
-        raise MappingError(
-            f"no mapping at {named}: name a TOML file, or one that is shipped: {', '.join(one.stem for one in shipped)}"
-        )
+        names = ", ".join(one.stem for one in shipped)
+        raise MappingError(f"no mapping: {missing_file(path)}; name a TOML file, or one that is shipped: {names}")
     return path
 
 
@@ -40,6 +39,8 @@ def load_mapping(path: Path) -> Mapping | DsjsonMapping:
 
     try:
         text, declared = read_tables(path)
+        if "models" in declared and "model" not in declared:
+            raise MappingError(f"{path}: holds settings, which --config names; --mapping names what each column means")
         kind = DsjsonMapping if "format" in declared else Mapping
         try:
             return kind.model_validate(declared)

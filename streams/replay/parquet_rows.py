@@ -11,6 +11,7 @@ from typing import ClassVar
 import polars as pl
 
 from streams.replay.event_times import Timestamp
+from streams.replay.file_kinds import PARQUET, begin_of, what_to_do_about
 from streams.replay.left_out import RowError
 from streams.replay.mapping import MappingError
 from streams.replay.tables import Wanted, missing_column
@@ -28,6 +29,8 @@ class ParquetRows:
         self._path = path
         self._wanted = wanted
         try:
+            if not begin_of(path).startswith(PARQUET):
+                raise MappingError(f"{path}: is no Parquet, as its name says: {what_to_do_about(path)}")
             scanned = pl.scan_parquet(path, glob=False)
             schema = scanned.collect_schema()
             self._plan = scanned.select(
@@ -57,7 +60,8 @@ class ParquetRows:
 
 
 def _unreadable(path: Path, error: Exception) -> MappingError:
-    return MappingError(f"{path}: cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return MappingError(f"{path}: cannot be read, it may be cut or damaged: {said}; copy it again")
 
 
 def _plain(cell: object) -> object:

@@ -7,6 +7,7 @@ one bad row, and not the end of the file.
 from __future__ import annotations
 
 import csv
+import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MOST_LINES = 1_000
 """How many lines a value goes over at most."""
 NULLS = frozenset({"", "\\N"})
 """What stands for a missing value: nothing, and what Hive, MySQL and ClickHouse write."""
+OTHER_SEPARATORS = ";\t|,"
+JSON_BEGINS = (b'{"', b"[{")
 _MASK = "\udc0d"
 """Half of a surrogate pair: no text that was decoded holds one."""
 
@@ -45,8 +48,9 @@ class Dialect:
     @classmethod
     def of(cls, path: Path, mapping: Mapping) -> Dialect:
         """Return how a file of this name is written, unless the mapping says otherwise."""
-        separator = "\t" if plain_name(path).endswith(".tsv") else ","
-        quotes = separator == "," if mapping.quotes is None else mapping.quotes
+        tsv = plain_name(path).endswith(".tsv")
+        separator = mapping.separator or ("\t" if tsv else ",")
+        quotes = not tsv if mapping.quotes is None else mapping.quotes
         return cls(separator, quotes, mapping.breaks_in_values)
 
 
@@ -59,6 +63,8 @@ class TextRows:
     def __init__(self, path: Path, wanted: Sequence[Wanted], dialect: Dialect) -> None:
         self._path = path
         self._dialect = dialect
+        if next(lines_of(path), b"").strip().startswith(JSON_BEGINS):
+            raise MappingError(f"{path}: it looks like JSON lines, and its name says it is a table: end it in .jsonl")
         header = next(self._records(), None)
         if header is None:
             raise MappingError(f"{path}: cannot be read: it is empty, expected a first line with the columns' names")
@@ -67,6 +73,8 @@ class TextRows:
         if isinstance(header[1], RowError):
             raise MappingError(f"{path}: the first line, which names the columns, cannot be read: {header[1]}")
         self._header = header[1]
+        if len(self._header) == 1 and (hint := self._not_divided(self._header[0])):
+            raise MappingError(f"{path}: {hint}")
         self._places = [self._place(one) for one in wanted]
 
     def rows(self) -> Iterator[tuple[int, list[object] | RowError]]:
@@ -90,6 +98,16 @@ class TextRows:
         quoted = f'"{wanted.column}"' in self._header
         hint = "; its names are in quotation marks: set quotes = true" if quoted else ""
         raise missing_column(self._path, wanted, self._header, hint)
+
+    def _not_divided(self, header: str) -> str | None:
+        """Return what else divides a first line in which the separator does not stand, and what to do about it."""
+        found = max(OTHER_SEPARATORS, key=header.count)
+        if not header.count(found):
+            return None
+        return (
+            f"the first line is not divided by {self._dialect.separator!r}, it looks divided by {found!r}: set "
+            f"separator = {json.dumps(found)} in the mapping: {shortened(header)}"
+        )
 
     def _ragged(self, cells: Sequence[str]) -> RowError:
         expected = f"{len(cells)} values, expected {len(self._header)} as in the first line"

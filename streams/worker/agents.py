@@ -67,9 +67,11 @@ async def _read(
     tp: TP,
     waiting: list[RecordBatch],
     cursor: Cursor,
-    take: Callable[[RecordBatch], Awaitable[None]],
+    take: Callable[[RecordBatch], Awaitable[int | None]],
 ) -> None:
     """Hand on what is new of the batches as one, and seek back if something between them was skipped.
+
+    What takes them may say where to read on instead, which is sought as well.
 
     A failure ends the worker: its state in memory may be ahead of what is durable, and a restart puts that right.
     """
@@ -89,7 +91,10 @@ async def _read(
                 bound_contextvars(topic=tp.topic, partition=tp.partition),
                 app.metrics.batch_seconds.labels(tp.topic).time(),
             ):
-                await take(RecordBatch(tp, new))
+                again = await take(RecordBatch(tp, new))
+            if again is not None:
+                await app.consumer.seek(tp, again)
+                return
         if gap:
             await _seek_back(app, tp, gap.offset, gap.end)
             cursor.sought(gap)

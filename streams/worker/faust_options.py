@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 from streams.kafka.faust_security import faust_credentials
 from streams.settings import Settings
 
 LARGEST_RECORD: Final = 1_048_576
-MAX_REQUEST_BYTES: Final = 16_384
-"""No page takes a body; whoever sends one is cut off early."""
 
 
 def faust_options(settings: Settings) -> dict[str, Any]:
@@ -29,8 +24,6 @@ def faust_options(settings: Settings) -> dict[str, Any]:
         "value_serializer": "raw",
         "autodiscover": False,
         "store": "memory://",
-        # Nothing that lasts is kept on this machine, but Faust wants a folder.
-        "datadir": str(Path(tempfile.gettempdir()) / f"{kafka.group}-{os.getpid()}"),
         "topic_disable_leader": True,
         # `groundswell topics create` makes them all: a worker needs no right to.
         "topic_allow_declare": False,
@@ -51,7 +44,6 @@ def faust_options(settings: Settings) -> dict[str, Any]:
         "web_bind": settings.http.host,
         "web_host": socket.gethostname() if settings.http.host == "0.0.0.0" else settings.http.host,
         "web_port": settings.http.port,
-        "web_application_options": {"client_max_size": MAX_REQUEST_BYTES},
         "web_stats_enabled": False,
         "web_graph_enabled": False,
         "web_router_enabled": False,

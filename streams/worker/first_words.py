@@ -60,4 +60,7 @@ class FirstClosing:
 
 
 def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+    except ValueError:  # an impression may be of the year 9999, and close after it
+        return f"{ms} ms since 1970"

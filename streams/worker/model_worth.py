@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from groundswell.events import Interaction, Reward
+from groundswell.events import Interaction
 from groundswell.worth import WorthTable
 from processors.admission.interaction_records import contexts
+from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Leak
 from processors.learners.signal_worth import SignalWorth
 from processors.learners.value_quantiles import bucket_names
@@ -30,22 +31,15 @@ class ModelWorth:
             self._worth = SignalWorth(model)
         self._segments = None if settings is None else Segments(settings, self._worth.segments)
 
-    def learned(self, interactions: Sequence[Interaction], rewards: Sequence[Reward | None]) -> None:
+    def learned(self, interactions: Sequence[Interaction], rewards: RewardColumns) -> None:
         """Take in what came of a stretch."""
-        told = [reward for reward in rewards if reward is not None]
-        if not told or told[0].state_probabilities is None:
+        if rewards.probabilities is None:
             return
         segments = None
         if self._segments is not None:
             label, shown = self._segments.label, contexts(interactions)
-            segments = [label(one) for one, reward in zip(shown, rewards, strict=True) if reward is not None]
-        self._worth.add(
-            [one.signal for one in told],
-            segments,
-            [one.state_probabilities for one in told],  # type: ignore[misc]  # a rule has them of all or of none
-            [one.doubt for one in told],
-            [one.weight for one in told],
-        )
+            segments = [label(shown[place]) for place in rewards.places]
+        self._worth.add(rewards.signals, segments, rewards.probabilities, rewards.doubts, rewards.weights)
 
     def table(self, interactions: int, others: Sequence[Mapping[str, Any]], leaking: Mapping[str, Leak]) -> WorthTable:
         """Return the table after so many interactions.

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import msgspec
 from kafka.partitioner.default import murmur2
 
-from groundswell.events import Reward
 from groundswell.signatures import Kind
 from groundswell.worth import WorthTable
 from processors.admission.event_records import Refusal
 from processors.join.entries import Stray
+from processors.learners.reward_columns import RewardColumns
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.signing import Signing
 from streams.observing.refusal_log import RefusalLog
@@ -92,10 +92,9 @@ class Outputs:
         key, value = key and key[:MAX_DEAD_LETTER_KEY], value and value[:MAX_DEAD_LETTER_VALUE]
         self._writer.append(self._topics.dead_letter, 0, key, value, headers)
 
-    def rewards(self, partition: int, rewards: Iterable[Reward]) -> None:
+    def rewards(self, partition: int, rewards: RewardColumns) -> None:
         """Write inferred rewards beside the interactions they came from."""
-        records = [(one.impression_id.encode(), _encode(one)) for one in rewards]
-        self._writer.extend(self._topics.rewards, partition, records)
+        self._writer.extend(self._topics.rewards, partition, rewards.encoded())
 
     def policy(self, records: list[tuple[bytes, bytes]]) -> None:
         """Write the records of a policy snapshot, in order."""

@@ -2,17 +2,24 @@
 
 Each step admits what came, folds it, writes what came of it, makes durable what waits, and only then lets go of
 the input. Steps take turns: the caller holds a lock, since both topics and the clock bring them.
+
+A record that raises where none should, in the fold or when its interaction is written, is set aside as `poison`, and
+the step goes on without it. A fold that raised is left halfway, so it is made again from what is durable, and the
+stretch folded one by one to find the record. That a record raises is a function of the logs: a restart finds the same.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from processors.admission.event_records import Admission, Reason, Refusal
+from groundswell.events import Watermark
+from processors.admission.event_records import Admission, Reason, Refusal, poison
 from processors.join.config import JoinConfig
 from processors.join.entries import (
     BEFORE_TIME,
@@ -26,6 +33,7 @@ from processors.join.entries import (
 )
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interactions, floor_of, shard_key
+from processors.wire.evidence import NO_EVIDENCE
 from processors.wire.log_records import LogRecord
 from state.journal import JoinJournal
 from state.segment_table import SegmentStore
@@ -34,6 +42,8 @@ from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.kafka.topics import NO_ID, refuse_another
 from streams.observing.context_segments import Segments
 from streams.observing.late_by_segment import LateBySegment
+from streams.observing.logs import get_log
+from streams.observing.looking_on import LookingOn
 from streams.observing.metrics import MISPLACED_ORPHAN, Metrics
 from streams.settings import Settings, TopicSettings
 from streams.worker.first_words import FirstClosing
@@ -41,6 +51,7 @@ from streams.worker.idle_logs import IdleLogs
 from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps
 
+LOG = get_log(__name__)
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
 
@@ -88,15 +99,24 @@ class PartitionJoin:
         self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = wiring.admission
         self._first_closing = wiring.first_closing
-        self._join = Join(settings.join)
-        window_ms = max(1000, round(settings.join.wait * 1000 / WINDOWS_PER_WAIT))
-        spill = None if settings.spill_folder is None else Spill(settings.spill_folder)
+        self._table = wiring.table
+        self._spill_folder = settings.spill_folder
         ids, topics = wiring.topic_ids, settings.topics
         self._ids = ids.get(topics.impressions, NO_ID), ids.get(topics.feedback, NO_ID)
-        self._journal = JoinJournal(wiring.table, partition, window_ms, spill, self._ids)
+        self._begin()
         self._late = LateBySegment(wiring.metrics, wiring.segments)
         self._idle = IdleLogs(settings.join.idle, settings.topics.impressions, settings.topics.feedback)
+        self._looking_on = LookingOn(wiring.metrics)
+        for topic in (topics.impressions, topics.feedback):
+            wiring.metrics.dead_letters.labels(topic, Reason.POISON)  # 0, so that the first one is a rise
         self._steps = WholeSteps()
+
+    def _begin(self) -> None:
+        """Begin with an empty fold, and a journal of what the table holds now."""
+        self._join = Join(self._config, values_aside=self._spill_folder is not None)
+        spill = None if self._spill_folder is None else Spill(self._spill_folder)
+        window_ms = max(1000, round(self._config.wait * 1000 / WINDOWS_PER_WAIT))
+        self._journal = JoinJournal(self._table, self.partition, window_ms, spill, self._ids)
 
     def restore(self) -> None:
         """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own.
@@ -114,42 +134,70 @@ class PartitionJoin:
 
     async def take_impressions(self, batch: RecordBatch) -> None:
         """Join a stretch of the impressions log."""
-        shown: list[ShownImpression] = []
-        refused: list[tuple[str, LogRecord, Refusal]] = []
-        results: list[Step] = []
         with self._steps:
-            for record, admitted in zip(batch.records, self._admission.impressions(batch.records), strict=True):
-                if isinstance(admitted, ShownImpression):
-                    shown.append(admitted)
-                elif isinstance(admitted, Refusal):
-                    refused.append((batch.tp.topic, record, admitted))
-                else:
-                    reached = admitted.watermark
-                    results += [self._join.add_impressions(shown), self._join.advance(impressions_time=reached)]
-                    shown = []
-            results.append(self._join.add_impressions(shown))
-            self._first_closing.impressions_came(shown)
+            admitted = self._admission.impressions(batch.records)
+            results = await self._folded(admitted, self._fold_impressions)
+            with self._looking_on("first_closing"):
+                self._first_closing.impressions_came([one for one in admitted if isinstance(one, ShownImpression)])
             self._idle.records_came(self._join, self._wall_ms())
-            await self._settle(results, refused)
+            await self._settle(results, _refused(batch, admitted))
 
     async def take_feedback(self, batch: RecordBatch) -> None:
         """Join a stretch of the feedback log."""
-        observed: list[ObservedFeedback] = []
-        refused: list[tuple[str, LogRecord, Refusal]] = []
-        results: list[Step] = []
         with self._steps:
-            for record, admitted in zip(batch.records, self._admission.feedback(batch.records), strict=True):
-                if isinstance(admitted, ObservedFeedback):
-                    observed.append(admitted)
-                elif isinstance(admitted, Refusal):
-                    refused.append((batch.tp.topic, record, admitted))
-                else:
-                    reached = admitted.watermark
-                    results += [self._join.add_feedback(observed), self._join.advance(feedback_time=reached)]
-                    observed = []
-            results.append(self._join.add_feedback(observed))
+            admitted = self._admission.feedback(batch.records)
+            results = await self._folded(admitted, self._fold_feedback)
             self._idle.records_came(self._join, self._wall_ms())
-            await self._settle(results, refused)
+            await self._settle(results, _refused(batch, admitted))
+
+    def _fold_impressions(self, admitted: Sequence[ShownImpression | Watermark | Refusal]) -> list[Step]:
+        shown: list[ShownImpression] = []
+        results: list[Step] = []
+        for one in admitted:
+            if isinstance(one, ShownImpression):
+                shown.append(one)
+            elif isinstance(one, Watermark):
+                results += [self._join.add_impressions(shown), self._join.advance(impressions_time=one.watermark)]
+                shown = []
+        return [*results, self._join.add_impressions(shown)]
+
+    def _fold_feedback(self, admitted: Sequence[ObservedFeedback | Watermark | Refusal]) -> list[Step]:
+        observed: list[ObservedFeedback] = []
+        results: list[Step] = []
+        for one in admitted:
+            if isinstance(one, ObservedFeedback):
+                observed.append(one)
+            elif isinstance(one, Watermark):
+                results += [self._join.add_feedback(observed), self._join.advance(feedback_time=one.watermark)]
+                observed = []
+        return [*results, self._join.add_feedback(observed)]
+
+    async def _folded(self, admitted: list[Any], fold: Callable[[Sequence[Any]], list[Step]]) -> list[Step]:
+        """Fold what was let in, and put a refusal in the place of each that raises."""
+        together, place, results = True, 0, list[Step]()
+        while True:
+            try:
+                if together:
+                    results = fold(admitted)
+                else:
+                    results = []
+                    for place in range(len(admitted)):
+                        results += fold(admitted[place : place + 1])
+            except NO_EVIDENCE:
+                raise
+            except Exception as error:
+                LOG.exception("the fold raised, and is made again", partition=self.partition)
+                if not together:
+                    admitted[place] = poison(error)
+                together = not together
+            else:
+                return results
+            await asyncio.to_thread(self._refold)
+
+    def _refold(self) -> None:
+        """Make the fold again from what is durable: as it was before this step."""
+        self._begin()
+        self._journal.restore(self._join)
 
     async def let_time_pass(self, now: float, caught_up: Container[str]) -> None:
         """Advance logs that have been read to their end for longer than `idle`, at the pace of the clock.
@@ -167,12 +215,13 @@ class PartitionJoin:
 
     async def _settle(self, steps: list[Step], refused: list[tuple[str, LogRecord, Refusal]]) -> None:
         """Write what came of the steps, then make the rest durable, in the order that is safe."""
-        outputs = self._outputs()
         closed = [pending for step in steps for pending in step.closed]
-        self._write_interactions(closed, outputs)
-        self._late.closed(closed)
+        outputs = self._with_interactions(closed)
+        with self._looking_on("join"):
+            self._observe_closed(closed)
+            for step in steps:
+                self._late.strays(step.strays)
         for step in steps:
-            self._late.strays(step.strays)
             self._write_side_outputs(step, outputs)
             for outcome, number in step.outcomes.items():
                 self._metrics.join.labels(outcome.value).inc(number)
@@ -187,8 +236,42 @@ class PartitionJoin:
         await self._journal.mark(self._join, self.impressions.offset, self.feedback.offset, self._idle.reached_at)
         self._observe()
 
-    def _write_interactions(self, closed: list[Pending], outputs: Outputs) -> None:
-        floor = floor_of(closed, self._join.floor, self.impressions.offset)
+    def _with_interactions(self, closed: list[Pending]) -> Outputs:
+        """Return the outputs of a step with its interactions, and what cannot be written set aside."""
+        outputs = self._outputs()
+        try:
+            self._write_interactions(closed, self._floor(closed), outputs)
+        except NO_EVIDENCE:
+            raise
+        except Exception:
+            spoilt = dict(self._spoilt(closed))
+            if not spoilt:
+                raise
+        else:
+            return outputs
+        outputs = self._outputs()
+        well = [one for place, one in enumerate(closed) if place not in spoilt]
+        self._write_interactions(well, self._floor(closed), outputs)
+        for place, error in spoilt.items():
+            self._dead_letter(closed[place].impression, poison(error), outputs)
+            for feedback in closed[place].feedback:
+                self._stray(Stray(feedback, Outcome.FEEDBACK_POISON, None), outputs)
+        return outputs
+
+    def _floor(self, closed: list[Pending]) -> int:
+        return floor_of(closed, self._join.floor, self.impressions.offset)
+
+    def _spoilt(self, closed: list[Pending]) -> Iterator[tuple[int, Exception]]:
+        """Yield the places of those that raise when they are written alone, with what they raise."""
+        for place, pending in enumerate(closed):
+            try:
+                self._write_interactions([pending], 0, self._outputs())
+            except NO_EVIDENCE:
+                raise
+            except Exception as error:
+                yield place, error
+
+    def _write_interactions(self, closed: list[Pending], floor: int, outputs: Outputs) -> None:
         for model, some in _by_model(closed).items():
             values = encode_interactions(some, self.partition, floor, self._source_topic)
             # A model may have left the configuration while its impressions were pending.
@@ -198,6 +281,9 @@ class PartitionJoin:
                 continue
             for pending, value in zip(some, values, strict=True):
                 outputs.interactions(model, shard_key(pending, feature), [value])
+
+    def _observe_closed(self, closed: list[Pending]) -> None:
+        self._late.closed(closed)
         self._metrics.feedback_delay.observe_many(
             [
                 (one.occurred_at - since) / 1000
@@ -219,25 +305,33 @@ class PartitionJoin:
 
     def _write_side_outputs(self, step: Step, outputs: Outputs) -> None:
         for stray in step.strays:
-            reason = self._stray_reason(stray)
-            late_impression = stray.reason is Outcome.FEEDBACK_LATE_IMPRESSION
-            outputs.stray(self.partition, stray, Reason.LATE_IMPRESSION if late_impression else reason)
-            self._metrics.join.labels(reason).inc()
-            if stray.lateness is not None and stray.reason is Outcome.LATE:
-                self._metrics.lateness.observe(max(0, stray.lateness) / 1000)
+            self._stray(stray, outputs)
         for evicted in step.evicted:
-            impression = evicted.impression
-            place = Place(self._topics.impressions, self.partition, impression.offset)
-            refusal = Refusal(Reason.EVICTED, f"more than {self._config.max_pending} impressions are pending")
-            outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
-            self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
+            most, bytes_most = self._config.max_pending, self._config.max_pending_bytes
+            limits = f"{most} impressions, or {bytes_most} bytes,"
+            why = f"more than {limits} wait: raise join.max_pending or join.max_pending_bytes"
+            refusal = Refusal(Reason.EVICTED, why)
+            self._dead_letter(evicted.impression, refusal, outputs)
         for late in step.late:
-            impression = late.impression
-            place = Place(self._topics.impressions, self.partition, impression.offset)
-            detail = f"its window had closed {late.lateness} ms before it was logged, by the event time of its own log"
-            refusal = Refusal(Reason.LATE_IMPRESSION, detail)
-            outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
-            self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
+            detail = (
+                f"its window had closed {late.lateness} ms before it was logged, by the event time of its own log: "
+                "send sooner, raise join.wait, or replay the past into topics of its own"
+            )
+            self._dead_letter(late.impression, Refusal(Reason.LATE_IMPRESSION, detail), outputs)
+
+    def _stray(self, stray: Stray, outputs: Outputs) -> None:
+        reason = self._stray_reason(stray)
+        late_impression = stray.reason is Outcome.FEEDBACK_LATE_IMPRESSION
+        outputs.stray(self.partition, stray, Reason.LATE_IMPRESSION if late_impression else reason)
+        self._metrics.join.labels(reason).inc()
+        if stray.lateness is not None and stray.reason is Outcome.LATE:
+            self._metrics.lateness.observe(max(0, stray.lateness) / 1000)
+
+    def _dead_letter(self, impression: ShownImpression, refusal: Refusal, outputs: Outputs) -> None:
+        """Set an impression aside that had been let in."""
+        place = Place(self._topics.impressions, self.partition, impression.offset)
+        outputs.dead_letter(place, impression.id.encode(), bytes(impression.value), refusal)
+        self._metrics.dead_letters.labels(place.topic, refusal.reason).inc()
 
     def _stray_reason(self, stray: Stray) -> str:
         if stray.reason is not Outcome.ORPHAN:
@@ -249,9 +343,18 @@ class PartitionJoin:
     def _observe(self) -> None:
         partition = str(self.partition)
         self._metrics.pending.labels(partition).set(len(self._join))
+        self._metrics.pending_bytes.labels(partition).set(self._join.pending_bytes)
         self._metrics.early.labels(partition).set(self._join.early)
+        self._metrics.early_bytes.labels(partition).set(self._join.early_bytes)
         if self._join.watermark > BEFORE_TIME:
             self._metrics.watermark.labels(partition).set(self._join.watermark / 1000)
+
+
+def _refused(batch: RecordBatch, admitted: Sequence[object]) -> list[tuple[str, LogRecord, Refusal]]:
+    topic = batch.tp.topic
+    return [
+        (topic, record, one) for record, one in zip(batch.records, admitted, strict=True) if isinstance(one, Refusal)
+    ]
 
 
 def _by_model(closed: list[Pending]) -> Mapping[str, list[Pending]]:

@@ -2,6 +2,11 @@
 
 Interactions come at least once; the ledger lets each in once. Offsets are committed only up to what a durable
 checkpoint includes, and after a restart reading goes on from what the checkpoint says, not from what was committed.
+
+An interaction that raises where none should while it is learned is set aside as `poison`. The learners are left halfway
+then, so they are restored from the newest checkpoint and read on from there, what had raised one by one: what raises
+alone is entered in the ledger and never learned, and what follows is learned as if it had not come. That one raises is
+a function of the interactions before it, so a restart finds the same ones.
 """
 
 from __future__ import annotations
@@ -9,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -19,14 +25,15 @@ import msgspec
 from groundswell import policy
 from groundswell.chunks import ManifestError, split, used_slot
 from groundswell.worth import WorthTable
-from processors.admission.event_records import Refusal
+from processors.admission.event_records import Reason, Refusal, poison, unread
 from processors.admission.interaction_records import ArrivedInteractions, InteractionReader, Stretch
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
-from processors.wire.log_records import LogRecord, parts
+from processors.wire.evidence import NO_EVIDENCE
+from processors.wire.log_records import LogRecord, UnreadRecords, parts
 from processors.wire.plain_state import MalformedError, require
 from state import checkpoints
 from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
@@ -60,11 +67,17 @@ class LearningWiring:
     """Says whether the partition is still this worker's to write policies and checkpoints of."""
     topic_ids: Mapping[str, str] = field(default_factory=dict)
     """The ids of the topics, where they are known."""
+    newest_checkpoint: Callable[[int], Awaitable[Mapping[bytes, bytes | None]]] | None = None
+    """Returns the newest record of each key of a partition of checkpoints; None: what raises ends the worker."""
 
     @cached_property
     def reader(self) -> InteractionReader:
         """The reader of interactions with what it remembers of contexts and actions: once for all partitions."""
         return InteractionReader(self.settings.models)
+
+
+class RaisedError(Exception):
+    """Learning raised where it never should: the learners are left halfway."""
 
 
 class PartitionLearner:
@@ -88,39 +101,49 @@ class PartitionLearner:
         self._kept = wiring.kept
         self._metrics = wiring.metrics
         self._delays = wiring.metrics.delays(wiring.settings.join)
+        self._reader = wiring.reader
+        self._newest_checkpoint = wiring.newest_checkpoint
+        self._policy_slots = {name: self._used_slot(name, policies) for name in wiring.settings.models}
+        self._interactions_topic = wiring.topic_ids.get(wiring.settings.topics.interactions, NO_ID)
+        self._steps = WholeSteps()
+        self._metrics.may_refuse(wiring.settings.topics.interactions, Reason.POISON)
+        self._alone_before = 0
+        """The offset before which records are learned one by one, since they raised together."""
+        self._poison: dict[int, Refusal] = {}
+        """What raised alone, by its offset."""
+        self._begin(checkpoint)
+
+    def _begin(self, checkpoint: Mapping[bytes, bytes | None]) -> None:
+        """Begin with what the newest complete checkpoint says."""
         self._learners: dict[str, Learner] = {}
         # What was learned of models that are not configured now is kept for when they are again.
         self._unconfigured: dict[str, dict[str, Any]] = {}
         self._worths: dict[str, ModelWorth] = {}
         self._worth_states: dict[str, dict[str, Any]] = {}
         self._worths_of_others: dict[str, Sequence[Mapping[str, Any]]] = {}
-        self._reader = wiring.reader
         self._ledger = Ledger()
         self._publications: dict[str, Publication] = {}
         self._unpublished_since: dict[str, float] = {}
         self._taken_in: dict[str, Sequence[Contribution]] = {}
-        self._policy_slots = {name: self._used_slot(name, policies) for name in wiring.settings.models}
         self._lineages: dict[str, str] = {}
         self._slot = 0
         self.interactions = Cursor(0)
-        self._interactions_topic = wiring.topic_ids.get(wiring.settings.topics.interactions, NO_ID)
         try:
             stored = checkpoints.stored(checkpoint)
         except CheckpointError as error:
-            raise CheckpointError(f"partition {partition}: {error}") from error
+            raise CheckpointError(f"partition {self.partition}: {error}") from error
         if stored is not None:
             self._slot = stored.slot
             try:
                 self._restore(stored.checkpoint)
             except MalformedError as error:
-                raise CheckpointError(f"partition {partition}: {checkpoints.wrong_contents(error)}") from error
+                raise CheckpointError(f"partition {self.partition}: {checkpoints.wrong_contents(error)}") from error
         for name in self._learners:
             if self._publishes(name) and (past := checkpoint.get(past_key(name))):
                 self._metrics.pasts.restore(name, past)
         self.durable_offset = self.interactions.offset
         self._unsaved_since: float | None = None
         self._seconds_to_encode = 0.0
-        self._steps = WholeSteps()
 
     def _used_slot(self, model: str, policies: Mapping[bytes, bytes | None]) -> int:
         """Return the slot of the published policy of a model; of one that nobody can read nothing has to be spared."""
@@ -178,17 +201,51 @@ class PartitionLearner:
         """Whether a step was left to another worker: this one lets go of the partition, and does nothing until then."""
         return self._steps.abandoned
 
-    async def take(self, batch: RecordBatch) -> None:
-        """Learn from a stretch of the interactions log."""
+    async def take(self, batch: RecordBatch) -> int | None:
+        """Learn from a stretch of the interactions log; return where to read on where that is not behind it."""
         if self.abandoned:
-            return
-        outputs = self._outputs()
+            return None
+        outputs, slots = self._outputs(), dict(self._policy_slots)
         with self._steps:
-            for records in parts(batch.records):
-                arrivals = self._reader.read([record.value for record in records])
-                for model, rows in self._admitted(records, arrivals, outputs).items():
-                    self._learn(model, Stretch(arrivals, rows), outputs)
+            try:
+                for records in self._parts(batch.records):
+                    self._take_part(records, outputs)
+            except RaisedError as error:
+                self._policy_slots = slots  # of what was published meanwhile nothing is written
+                await self._learn_again(batch, records, error)
+                return self.interactions.offset
             await self._write(outputs)
+        return None
+
+    def _parts(self, records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
+        """Yield what is learned together."""
+        alone = [record for record in records if record.offset < self._alone_before]
+        yield from ([record] for record in alone)
+        yield from parts(records[len(alone) :])
+
+    def _take_part(self, records: Sequence[LogRecord], outputs: Outputs) -> None:
+        arrivals = self._reader.read([record.value for record in records])
+        for model, rows in self._admitted(records, arrivals, outputs).items():
+            self._learn(model, Stretch(arrivals, rows), outputs)
+
+    async def _learn_again(self, batch: RecordBatch, records: Sequence[LogRecord], raised: RaisedError) -> None:
+        """Go back to what is durable, and find out what raised, or learn without it where that is known."""
+        error = raised.__cause__
+        if self._newest_checkpoint is None or not isinstance(error, Exception):
+            raise raised
+        offset = records[0].offset
+        if len(records) == 1:
+            self._poison[offset] = poison(error)
+        self._alone_before = max(self._alone_before, batch.next_offset)
+        LOG.error(
+            "learning raised: going back to the last checkpoint",
+            partition=self.partition,
+            offset=offset,
+            records=len(records),
+            exc_info=error,
+        )
+        self.close()
+        self._begin(await self._newest_checkpoint(self.partition))
 
     async def _write(self, outputs: Outputs) -> None:
         """Write what a step brought about, unless it is for another worker to do."""
@@ -204,17 +261,28 @@ class PartitionLearner:
         """Return by model which of the interactions are new, and write down which records are none."""
         for row, refusal in arrivals.refused.items():
             self._refuse(records[row], refusal, outputs)
-        read, rows = arrivals.read, [row for row in range(len(arrivals.read)) if row not in arrivals.refused]
+        read = arrivals.read
+        rows: Sequence[int] = range(len(read))
+        if arrivals.refused:
+            rows = [row for row in rows if row not in arrivals.refused]
+        admitted = self._ledger.admit_all([read[row].source for row in rows])
+        if self._poison:
+            poisonous = [records[row].offset in self._poison for row in rows]
+            for row in compress(rows, poisonous):
+                self._refuse(records[row], self._poison[records[row].offset], outputs)
+            fine = [not one for one in poisonous]
+            rows, admitted = list(compress(rows, fine)), list(compress(admitted, fine))
+        if repeated := admitted.count(False):
+            self._metrics.repeated(repeated)
+            rows = list(compress(rows, admitted))
         new: defaultdict[str, list[int]] = defaultdict(list)
-        for row, is_new in zip(rows, self._ledger.admit_all([read[row].source for row in rows]), strict=True):
-            if is_new:
-                new[read[row].impression.model].append(row)
-            else:
-                self._metrics.repeated()
+        for row in rows:
+            new[read[row].impression.model].append(row)
         return new
 
     def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
         topic = self._settings.topics.interactions
+        refusal = unread(record) if isinstance(record, UnreadRecords) else refusal
         outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
         self._metrics.refused(topic, refusal.reason)
 
@@ -225,17 +293,24 @@ class PartitionLearner:
         while begin < len(interactions):
             stretch = interactions[begin : begin + publication.due - learner.interactions_included]
             begin += len(stretch)
-            rewards = learner.learn_stretch(stretch)
-            self._worths[model].learned(stretch, rewards)
-            self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
-            self._delays.learned(model, stretch.read, rewards, time.time())
-            self._metrics.forgot(model, learner.forgotten)
-            self._metrics.assumed(model, learner.violated)
-            self._metrics.leaking(self.partition, model, learner.leaking)
-            outputs.rewards(self.partition, [reward for reward in rewards if reward is not None])
+            try:
+                rewards = learner.learn_stretch(stretch)
+                self._worths[model].learned(stretch, rewards)
+            except NO_EVIDENCE:
+                raise
+            except Exception as error:
+                raise RaisedError from error
+            with self._metrics.looking_on("learning"):
+                self._metrics.learned(self.partition, model, stretch, rewards, learner.statistics)
+                self._delays.learned(model, rewards, time.time())
+                self._metrics.forgot(model, learner.forgotten)
+                self._metrics.assumed(model, learner.violated)
+                self._metrics.leaking(self.partition, model, learner.leaking)
+            outputs.rewards(self.partition, rewards)
             if learner.interactions_included == publication.due:
                 weights = self._publish(model, outputs)
-                publication.parent = publication.version
+                if publication.version == learner.version:
+                    publication.parent = publication.version
                 publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
     def _learner(self, model: str) -> Learner:
@@ -286,23 +361,32 @@ class PartitionLearner:
         return not sharded or contract_partition(model.encode(), partitions) == self.partition
 
     def _publish(self, model: str, outputs: Outputs) -> int:
-        """Write the policy of this moment, if that is for this partition to do; return how many weights it has."""
+        """Write the policy of this moment, if that is for this partition to do; return how many weights it has.
+
+        None is written of which nothing has been learned: by it apps would do what they do without one.
+        """
         learner, publication = self._learners[model], self._publications[model]
-        publication.version = learner.version
         self._unpublished_since.pop(model, None)
         publishes = self._publishes(model)
         self._delays.published(model, here=publishes)
         if not publishes:
+            publication.version = learner.version
             return 0
         snapshot = learner.snapshot(publication.parent)
+        weights = sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
+        if not (weights or learner.statistics.learned):
+            return 0
+        publication.version = learner.version
         if lineage := self._lineages.get(model):
             snapshot = msgspec.structs.replace(snapshot, lineage=lineage)
-        records, self._policy_slots[model] = split(model.encode(), policy.encode(snapshot), self._policy_slots[model])
+        value = policy.encode(snapshot)
+        records, self._policy_slots[model] = split(model.encode(), value, self._policy_slots[model])
         outputs.policy(records)
         publication.published_at = time.time()
-        self._metrics.published(snapshot, publication.published_at)
+        with self._metrics.looking_on("publishing"):
+            self._metrics.published(snapshot, publication.published_at, len(value))
         LOG.debug("policy published", model=model, partition=self.partition, policy_version=snapshot.version)
-        return sum(len(table.indices) for table in (snapshot.bandit, snapshot.inverse_kinematics) if table)
+        return weights
 
     async def let_time_pass(self, now: float) -> None:
         """Publish policies that have waited long enough, and write a checkpoint if one is due.
@@ -361,6 +445,7 @@ class PartitionLearner:
         outputs.checkpoint(self.partition, [(past_key(name), past) for name, past in pasts.items() if past] + records)
         await outputs.flush()
         self.durable_offset, self._unsaved_since = offset, None
+        self._poison = {one: refusal for one, refusal in self._poison.items() if one >= offset}
         self._metrics.checkpointed(self.partition, len(value), time.monotonic() - started)
         LOG.debug("checkpoint written", partition=self.partition, offset=offset, bytes=len(value))
 

@@ -40,6 +40,7 @@ from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import NO_ID, id_of
 from streams.settings import Settings
+from streams.words import counted
 from streams.worker.believed_checkpoints import stored_checkpoint
 from streams.worker.outputs import Outputs, Place
 
@@ -72,7 +73,7 @@ class Adopted(NamedTuple):
 
     def in_words(self) -> str:
         """Say it in a line."""
-        aside = f"; {self.set_aside} impressions that waited go to dead-letter" if self.set_aside else ""
+        aside = f"; {counted(self.set_aside, 'impression')} that waited: to dead-letter" if self.set_aside else ""
         return f"{self.topic}[{self.partition}] {self.why}{aside}"
 
 

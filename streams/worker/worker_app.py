@@ -40,7 +40,12 @@ class Groundswell(RecordBatchApp):
     """The Faust app of one worker, with what is known of the partitions it holds."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:
-        super().__init__(settings.kafka.group, **faust_options(settings), **options)
+        super().__init__(
+            settings.kafka.group,
+            most_unpacked=settings.kafka.max_unpacked_bytes,
+            **faust_options(settings),
+            **options,
+        )
         self.settings = settings
         self.signing = Signing.of(settings.signatures)
         self.signing.require_both()
@@ -69,11 +74,15 @@ class Groundswell(RecordBatchApp):
             self.learning,
             self.membership.kept,
             self.topic_ids,
+            self._newest_checkpoint,
         )
         self.early_tasks: list[Callable[[], Awaitable[None]]] = []
         """What runs from the start on: Faust begins tasks and timers once it has partitions, which may never be."""
         self.on_partitions_revoked.connect(self._let_go)
         self.on_before_shutdown.connect(self._let_go)
+
+    async def on_first_start(self) -> None:
+        """Make no folder, as Faust does here: nothing that lasts is kept on this machine."""
 
     async def on_start(self) -> None:
         """Begin what has not to wait for partitions."""
@@ -123,9 +132,7 @@ class Groundswell(RecordBatchApp):
         for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
-                    belief = self.belief("checkpoints", topics.checkpoints, partition)
-                    newest = await read_newest(self.settings.kafka, topics.checkpoints, partition, belief)
-                    refuse_unsigned(newest, belief)
+                    newest = await self._newest_checkpoint(partition)
                     learner = PartitionLearner(partition, self._learning_wiring, newest, policies)
                     await self._refuse_unlearnable(learner)
                     held.learners[partition] = learner
@@ -153,6 +160,14 @@ class Groundswell(RecordBatchApp):
             ends = await log_ends(self.settings.kafka, topics.impressions, range(topics.event_partitions))
             if why := learner.unlearnable(ends, self.topic_ids.get(topics.impressions, NO_ID)):
                 raise CheckpointError(f"partition {partition}: {wrong_contents(why)}")
+
+    async def _newest_checkpoint(self, partition: int) -> Mapping[bytes, bytes | None]:
+        """Return the newest record of each key of a partition of checkpoints that is believed."""
+        topic = self.settings.topics.checkpoints
+        belief = self.belief("checkpoints", topic, partition)
+        newest = await read_newest(self.settings.kafka, topic, partition, belief)
+        refuse_unsigned(newest, belief)
+        return newest
 
     async def _published_policies(self) -> dict[bytes, bytes | None]:
         """Return the newest record of each model: a policy, or the manifest of one in chunks."""

@@ -28,6 +28,7 @@ from streams.observing.conditions import (
 from streams.observing.metrics import MISPLACED_ORPHAN, samples
 from streams.words import counted
 from streams.worker.learning_looks import LearningLooks
+from streams.worker.refusal_looks import RefusalLooks
 from streams.worker.worker_app import Groundswell
 
 LOOK_SECONDS = 1.0
@@ -53,6 +54,7 @@ def add_condition_looks(app: Groundswell) -> None:
     looks = ConditionLooks(app)
 
     async def look() -> None:
+        looks.begin()
         async for _ in app.itertimer(LOOK_SECONDS, name="conditions"):
             try:
                 app.check_coordination()
@@ -79,10 +81,15 @@ class ConditionLooks:
             topics.impressions, topics.feedback, topics.interactions, changelog_topic(app.settings.kafka)
         )  # fmt: skip
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
-        self._answered = self._came = clock()
+        self.begin()
         self._received = 0.0
+        self._refused = RefusalLooks()
         self._joined = JoinLooks()
         self._learning = LearningLooks(app.metrics, app.conditions)
+
+    def begin(self) -> None:
+        """Hold nothing against anybody that was before: what learns may have been compiled for a minute."""
+        self._answered = self._came = self._clock()
 
     def look(self) -> None:
         """Say how it stands with this worker."""
@@ -93,6 +100,7 @@ class ConditionLooks:
             self._received, self._came = received, now
         quiet = app.partitions.joins and now - self._came >= QUIET_SECONDS
         app.conditions.say(QUIET, f"quiet since {_moment(self._came)}" if quiet else None, since=self._came)
+        self._refused.look(app, now)
         self._joined.look(app, now)
         self._learning.look(app.settings.models, now)
         away = now - self._answered >= AWAY_SECONDS

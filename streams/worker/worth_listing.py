@@ -12,6 +12,7 @@ from rich.table import Table
 from groundswell.worth import Worth, WorthTable
 from streams.kafka.topic_inspector import TopicInspector
 from streams.settings import Settings
+from streams.words import counted
 
 COLUMNS = ("segment", "signal", "log_odds", "low", "high", "plays", "share", "doubt")
 
@@ -43,7 +44,8 @@ def newest_worth(settings: Settings, model: str) -> WorthTable:
         return msgspec.json.decode(record.value, type=WorthTable)
     except msgspec.MsgspecError as error:
         raise WorthError(
-            f"what is on {topic} of {model!r} is of another release or of something else: {error}"
+            f"what is on {topic} of {model!r} is of another release or of something else: {error}. A "
+            "worker of this release writes it anew with its next checkpoint"
         ) from error
 
 
@@ -58,7 +60,9 @@ def as_csv(table: WorthTable) -> str:
 
 def as_table(table: WorthTable) -> Table:
     """Return it for a terminal."""
-    shown = Table(title=f"{escape(table.model)} after {table.interactions:,} interactions", title_justify="left")
+    shown = Table(
+        title=f"{escape(table.model)} after {counted(table.interactions, 'interaction')}", title_justify="left"
+    )
     for name in ("signal", table.feature or "segment", "log odds of +1", "interval", "plays", "doubt"):
         shown.add_column(escape(name), justify="right" if name in {"log odds of +1", "interval", "plays"} else "left")
     for row in table.rows:

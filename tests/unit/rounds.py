@@ -5,8 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import Action, Features, Feedback, Impression, Interaction, Source
+from groundswell.events import Action, Features, Feedback, Impression, Interaction, Reward, Source
+from processors.learners import kernel_columns, three_state
+from processors.learners.reward_columns import RewardColumns
 
 ACTIONS = [Action(f"a{i}") for i in range(5)]
 
@@ -66,3 +70,24 @@ def uniform_log(count: int, *, users: int = 3, seed: int = 0, p_dislike: float =
             interaction(number, context={"user": f"u{user}"}, chosen=chosen, signals=[people.signal(user, chosen)])
         )
     return log
+
+
+def in_columns(rewards: Sequence[Reward]) -> RewardColumns:
+    """Return rewards as a learner tells them; one without a state is in doubt."""
+    outputs = np.zeros((len(rewards), three_state.OUTPUTS))
+    for row, one in zip(outputs, rewards, strict=True):
+        row[kernel_columns.REPORTED] = one.state or 0, one.reward, one.posterior
+        row[three_state.MINUS : three_state.PLUS + 1] = one.state_probabilities or (0.0, 0.0, 0.0)
+        row[three_state.DOUBT] = three_state.UNDETERMINED if one.state is None else three_state.SURE
+    return RewardColumns(
+        model="feed",
+        version=0,
+        size=len(rewards),
+        places=range(len(rewards)),
+        interactions=[interaction(number) for number in range(len(rewards))],
+        actions=[one.action for one in rewards],
+        signals=[one.signal for one in rewards],
+        weights=[one.weight for one in rewards],
+        thresholds=[one.threshold for one in rewards],
+        outputs=outputs,
+    )

@@ -29,6 +29,7 @@ const OUTCOMES = [
   ["feedback_not_shown", "feedback on what was never shown"],
   ["feedback_late_impression", "feedback on impressions that came too late"],
   ["feedback_evicted", "feedback of impressions given up"],
+  ["feedback_poison", "feedback of impressions set aside since they raised"],
 ];
 
 // Why a signal has no worth, or a vague one.

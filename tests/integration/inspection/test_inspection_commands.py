@@ -53,7 +53,9 @@ def test_dead_letters_are_read_by_reason(servers: str) -> None:
     producer.flush()
     assert "dead-letter: 3 messages in all: schema 2, model 1" in run("dead-letters")
     assert run("dead-letters", "--reason", "model").count("[]") == 1
-    assert "none is there for the reason 'nonsense'" in run("dead-letters", "--reason", "nonsense")
+    assert "there is no reason 'nonsense'; reasons are bad_probabilities," in run(
+        "dead-letters", "--reason", "nonsense"
+    )
     assert len(json.loads(run("dead-letters", "--json", "-n", "1"))["messages"]) == 1
     assert "orphan: 7 ms late" in run("dead-letters", "--late")
 

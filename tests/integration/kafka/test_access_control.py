@@ -11,9 +11,9 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLFilter, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
-from experiments.people.policy_reader import PolicyReader
 from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.kafka_security import Security
+from groundswell.client import Policies
 from streams.kafka.access_rights import MissingRightError
 from streams.kafka.security import security_arguments
 from streams.kafka.topics import check_topics
@@ -76,8 +76,8 @@ def test_the_documented_rights_suffice_and_each_is_needed(kafka: ApacheKafka, tm
         assert status == 0, output
         wait_for(lambda: rewards(kafka) == ROWS, worker)
         app = security_arguments(kafka_settings(kafka, "app"))
-        with PolicyReader(kafka.bootstrap_servers, topic="policies", model="news", security=app) as policies:
-            wait_for(lambda: policies.newest().version == ROWS, worker)
+        with Policies(kafka.bootstrap_servers, "news", **app) as policies:
+            wait_for(lambda: policies.policy.version == ROWS, worker)
     admin = KafkaAdminClient(bootstrap_servers=kafka.administration)
     for right in documented():
         if right[0] == "worker":

@@ -153,7 +153,7 @@ def test_topics_made_again_while_no_worker_runs_are_refused_until_they_are_adopt
 
 
 def test_topics_made_again_while_a_worker_runs_end_it_and_the_new_ones_are_all_learned(case: Case) -> None:
-    with case.worker() as worker:
+    with case.worker(GROUNDSWELL_LOG_LEVEL="DEBUG") as worker:  # which tells of the group
         case.send("old", OLD)
         worker.until(lambda: len(case.learned("old")) == OLD, "the old ones to be learned")
         # Without them the group makes an assignment, which the next worker is given as long as nobody makes another.

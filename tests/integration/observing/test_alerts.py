@@ -117,7 +117,8 @@ Firing = dict[str, dict[str, float]]
 def learned(prometheus: PrometheusServer, model: str, at: float | None = None) -> float:
     """Return how many impressions of a model had been learned at a time (seconds since 1970), or by now."""
     when = "" if at is None else f" @ {at:.3f}"
-    found = prometheus.query(f'sum(groundswell_rewards_total{{model="{model}"}}{when})')
+    # Over a time: on a busy machine a scrape may fail, and for a second there is no value.
+    found = prometheus.query(f'sum(max_over_time(groundswell_rewards_total{{model="{model}"}}[10m]{when}))')
     return found[0].points[0][1] if found else 0.0
 
 

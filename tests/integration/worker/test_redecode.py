@@ -99,7 +99,7 @@ def test_a_changed_setting_is_refused_by_name_and_what_was_learned_is_learned_ag
         table = newest_worth(settings(servers, NOW), "feed")
         assert table.interactions == 2 * SHOWN
         assert sum(one.plays for one in table.rows) > SHOWN, "what was learned again is in it"
-        with pytest.raises(WorthError, match="no model 'other' is configured; there are feed"):
+        with pytest.raises(WorthError, match=r"no model 'other' is configured; there are feed: name one of those"):
             newest_worth(settings(servers, NOW), "other")
 
 
@@ -112,5 +112,5 @@ def test_the_same_rule_flips_nothing(tmp_path: Path) -> None:
         assert found.compared.before == pytest.approx(found.compared.now)
         assert found.values is not None
         assert found.values[0] == pytest.approx(found.values[1]), "it is the policy that was published last"
-        with pytest.raises(RedecodeError, match="no model 'other' is configured; there are feed"):
+        with pytest.raises(RedecodeError, match=r"no model 'other' is configured; there are feed: name one of those"):
             list(redecode(settings(servers, BEFORE), "other", check=True))

@@ -10,13 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundswell.events import LARGEST_WEIGHT, LEAST_PROPENSITY, MAX_FEATURES, Action, Features, Impression, Watermark
+from groundswell.events import (
+    CONTRADICTIONS,
+    LARGEST_WEIGHT,
+    LEAST_PROPENSITY,
+    MAX_FEATURES,
+    Action,
+    Features,
+    Impression,
+    Watermark,
+)
 from processors.admission.event_records import (
     FEW,
     MAX_CONTEXT_FEATURES,
     MAX_CROSSES,
     MAX_IMPRESSION_BYTES,
     Admission,
+    Reason,
     Refusal,
     readmit_feedback,
     readmit_impression,
@@ -118,7 +128,7 @@ SCHEMA = [
     Hostile("a probability beyond floating point", replaced(b"[0.25,", b"[1e999,"), "schema"),
     Hostile("a feature of 5,000 digits", replaced(b'"u1"', b"9" * 5_000), "schema"),
 ]
-CONTRADICTIONS = [
+CONTRADICTORY = [
     spoilt("chosen_out_of_range", chosen=3),
     spoilt("chosen_out_of_range", chosen=10**30),
     spoilt("duplicate_actions", actions=[{"id": "a"}, {"id": "b"}, {"id": "a"}]),
@@ -178,7 +188,7 @@ BYTES = [
 ]
 
 
-@pytest.mark.parametrize("case", SCHEMA + CONTRADICTIONS + BYTES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", SCHEMA + CONTRADICTORY + BYTES, ids=lambda case: case.name)
 def test_a_hostile_impression_is_refused_with_its_reason(case: Hostile) -> None:
     refusal = admitted(Admission(models(MODEL), MAX_AHEAD).impressions, case.key, case.value, 0, NOW)
     assert isinstance(refusal, Refusal)
@@ -423,3 +433,53 @@ def test_actions_that_were_met_are_no_more_trusted_in_other_company() -> None:
         [*pair, {"id": "c", "features": {"x": []}}], "schema"), ([*pair, {"id": "c"}], None):  # fmt: skip
         shown = admitted(admission.impressions, b"i1", encode(impression(actions=actions)), 0, NOW)
         assert (shown.reason if isinstance(shown, Refusal) else None) == reason
+
+
+MANY = {f"f{n}": 1 for n in range(1_000)}
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "reason", "remedy"),
+    [
+        (b"", b"i1", "empty", "write the message as JSON"),
+        (b"{", b"i1", "not_json", "write JSON in UTF-8"),
+        (b"id,model", b"i1", "not_json", "write JSON in UTF-8"),
+        (GOOD, b"i2", "key_is_not_impression_id", "make it its plain bytes in UTF-8"),
+        (GOOD, b'"i1"', "key_is_not_impression_id", "make it its plain bytes in UTF-8"),
+        (encode(impression(context={"n": "x" * 600_000})), b"i1", "too_large", "log fewer or shorter features"),
+        (encode(impression(model="nope")), b"i1", "unknown_model", "Add a section [models.NAME], or mend it"),
+        (encode(impression(chosen=9)), b"i1", "chosen_out_of_range", "the index of the one that was shown, from 0 to"),
+        (encode(impression(actions=[{"id": "a"}] * 3)), b"i1", "duplicate_actions", "give each its own"),
+        (encode(impression(weight=0.0)), b"i1", "bad_weight", "leave it out"),
+        (encode(impression(probabilities=None)), b"i1", "no_propensity", "log the probability by which"),
+        (encode(impression(probabilities=[0.5])), b"i1", "probabilities_length", "log one for each, in their order"),
+        (encode(impression(probabilities=[1.5] * 3)), b"i1", "bad_probabilities", "as [0.75, 0.25] do"),
+        (encode(impression(propensity=0.999)), b"i1", "bad_propensity", "log one of the two"),
+        (
+            encode(impression(context=MANY, actions=[{"id": one, "features": MANY} for one in "abc"])),
+            b"i1", "too_many_features", "leave some out",
+        ),
+        (encode(impression(occurred_at=NOW + 2 * MAX_AHEAD)), b"i1", "from_the_future", "set the clock"),
+        (encode(impression(occurred_at=1_767_225_600)), b"i1", "schema", "write milliseconds, as 1767225600000"),
+        (encode(impression(probabilities=[33.3, 33.3, 33.4])), b"i1", "bad_probabilities", "write 0.5 for 50 %"),
+        (encode(impression(probabilities=None, propensity=50)), b"i1", "bad_propensity", "write 0.5 for 50 %"),
+        (encode(json.dumps(impression())), b"i1", "schema", "JSON within JSON: encode it once"),
+        (encode([impression()] * 2), b"i1", "schema", "one record is one message"),
+        (encode(impression(context={"user": None})), b"i1", "schema", "leave out what is not known"),
+        (encode(impression(context={"user": ["ann"]})), b"i1", "schema", 'for example "context"'),
+        (GOOD_FEEDBACK, b"i1", "schema", "it is feedback: write it to"),
+        (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", 'for example "occurred_at": 1795310400000'),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_told_with_what_to_do(value: bytes, key: bytes, reason: str, remedy: str) -> None:
+    (refusal,) = ADMISSION.impressions([Record(key, value, 0, NOW)])
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == reason
+    assert remedy in refusal.detail
+    assert reason in {*Reason, *CONTRADICTIONS}
+
+
+def test_an_impression_among_feedback_is_told_for_what_it_is() -> None:
+    (refusal,) = ADMISSION.feedback([Record(b"i1", GOOD, 0, NOW)])
+    assert isinstance(refusal, Refusal)
+    assert "it is an impression: write it to" in refusal.detail

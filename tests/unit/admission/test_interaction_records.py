@@ -262,7 +262,7 @@ def test_what_was_read_is_forgotten_where_it_is_too_much(monkeypatch: pytest.Mon
     monkeypatch.setattr("processors.features.known_texts.MOST_BYTES", 0)
     monkeypatch.setattr(
         "processors.features.known_texts.KnownTexts.trim",
-        lambda texts: len(texts) > 50 and (texts._forget() or True),
+        lambda texts, beside=0: len(texts) > 50 and (texts._forget() or True),
     )
     reader, learner, other = (
         InteractionReader(SETTINGS.models),

@@ -193,6 +193,11 @@ def lose_late_impression(topics: Topics) -> Topics:
     return {TOPICS.dead_letter: []}
 
 
+def set_one_aside(topics: Topics) -> Topics:
+    one = topics[TOPICS.impressions][7]
+    return {TOPICS.dead_letter: [*topics[TOPICS.dead_letter], one]}
+
+
 def learn_late_impression(topics: Topics) -> Topics:
     (late,) = topics[TOPICS.dead_letter]
     place = next(entry.offset for entry in topics[TOPICS.impressions] if entry.key == b"late")
@@ -221,6 +226,7 @@ def vouch_for_too_much(topics: Topics) -> Topics:
         Fault("a policy that lags", stale_policy, {"policy_identical": False, "lost": 0}),
         Fault("late feedback that went nowhere", lose_late_feedback, {"feedback_lost": 1}),
         Fault("a late impression that went nowhere", lose_late_impression, {"late_lost": 1}),
+        Fault("a good impression that was set aside", set_one_aside, {"set_aside": 1, "lost": 0}),
         Fault("a late impression that was learned", learn_late_impression, {"unexpected": 1}),
     ],
     ids=lambda fault: fault.name,

@@ -15,11 +15,11 @@ from streams.observing.conditions import PROPENSITY_ONE
 from streams.settings import KafkaSettings
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
-LOG = TopicLayout(
-    "impressions", 2, {"cleanup.policy": "delete", "retention.ms": "1", "message.timestamp.type": "LogAppendTime"}
-)
+KEPT = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
+LOG = TopicLayout("impressions", 2, {**KEPT, "retention.ms": str(7 * DAY_MS)})
 COMPACTED = TopicLayout("policies", 2, {"cleanup.policy": "compact"})
 HOUR_MS = 3_600_000
+ALTER = "`kafka-configs --alter --entity-type topics --entity-name"
 
 
 def check(finding: Finding, expected: str, word: str) -> None:
@@ -73,6 +73,19 @@ def test_topics(described: list[dict[str, Any]], replication: int, expected: str
         (LOG, {"cleanup.policy": "compact,delete"}, FAIL, "replace"),
         (COMPACTED, {"retention.ms": "-1"}, FAIL, "pile up"),
         (COMPACTED, {"cleanup.policy": "compact,delete"}, FAIL, "deleted by age"),
+        (COMPACTED, {}, PASS, ""),
+        (LOG, {**KEPT, "retention.ms": str(HOUR_MS)}, WARN, "60 min, topics.retention_hours says 7 days"),
+        (LOG, {**KEPT, "retention.ms": str(8 * DAY_MS)}, PASS, "LogAppendTime"),
+        (LOG, {**KEPT, "retention.ms": "-1"}, PASS, "retention.ms -1"),
+        (
+            LOG,
+            {**KEPT, "retention.ms": str(HOUR_MS)},
+            WARN,
+            f"{ALTER} impressions --add-config retention.ms=604800000`",
+        ),
+        (LOG, {"cleanup.policy": "compact"}, FAIL, f"{ALTER} impressions --add-config cleanup.policy=delete`"),
+        (COMPACTED, {"cleanup.policy": "delete"}, FAIL, f"{ALTER} policies --add-config cleanup.policy=compact`"),
+        (LOG, {"cleanup.policy": "delete"}, WARN, f"{ALTER} impressions --add-config message.timestamp.type=LogAppen"),
     ],
 )
 def test_layouts(layout: TopicLayout, config: dict[str, str], expected: str, word: str) -> None:

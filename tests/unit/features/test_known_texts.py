@@ -137,3 +137,10 @@ def test_an_object_whose_pieces_are_members_is_the_object_of_these(value: dict[s
             continue
         if pieces is not None and all(len(one) == 1 for one in apart):
             assert {name: part for one in apart for name, part in one.items()} == value
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda inside: b"{%b}" % inside.replace(b",", b";")), max_size=40))
+def test_many_texts_are_told_apart_also_where_a_zero_is_in_one(texts: list[bytes]) -> None:
+    together = cut(KnownTexts(members=True, most=1_000), *texts)
+    assert together == [part for text in texts for part in cut(KnownTexts(members=True, most=1_000), text)]
+    assert together == [[] if text == b"{}" else [text[1:-1]] for text in texts]

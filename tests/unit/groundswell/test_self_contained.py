@@ -36,6 +36,8 @@ import importlib
 import groundswell
 
 for module in pkgutil.iter_modules(groundswell.__path__):
+    if module.name == "client":
+        continue  # reads and writes with kafka-python
     importlib.import_module(f"groundswell.{module.name}")
 
 from groundswell.exploration import Exploration

@@ -30,16 +30,16 @@ from streams.http.live_page import (
     Flow,
     LeakingSignal,
     LivePage,
-    RecentCounts,
 )
 from streams.observing.bounded_history import POINTS, BoundedHistory
 from streams.observing.learning_metrics import MEMORY, LearningMetrics
 from streams.observing.model_pasts import Value
+from streams.observing.recent_past import RecentCounts
 from streams.settings import SegmentSettings, Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.worker_app import Groundswell
 from tests.unit.observing.test_metrics import reward
-from tests.unit.rounds import interaction, uniform_log
+from tests.unit.rounds import in_columns, interaction, uniform_log
 
 MODELS = ("feed", "search")
 
@@ -60,7 +60,7 @@ def learned(app: Groundswell, rewards: list[Reward]) -> None:
     learning.follow(0, "feed", Statistics())
     for number, one in enumerate(rewards):
         running_totals.tally(sums, 0, 1.0, 3, np.array([one.state or 0, 0.0, 0.5, 1.0, 1.0]), one.state is None)
-        learning.learned(0, "feed", [interaction(number)], [one], Statistics.of(0, sums))
+        learning.learned(0, "feed", [interaction(number)], in_columns([one]), Statistics.of(0, sums))
     app.metrics.policy_version.labels("feed").set(len(rewards))
     for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():
         app.metrics.policy_value.labels("feed", estimate).set(value)
@@ -177,7 +177,7 @@ def test_signals_by_segment_are_those_of_the_commonest_segments_and_signals() ->
     app.learning.follow(0, "feed", Statistics())
     for number in range(60):
         signal, segment = list(taken)[number % 3]
-        told = [reward(signal, taken[signal, segment])]
+        told = in_columns([reward(signal, taken[signal, segment])])
         app.learning.learned(0, "feed", [interaction(number, context={"device": segment})], told, Statistics())
     page = LivePage(app)
     page.sample(0.0)
@@ -204,7 +204,7 @@ def test_the_table_of_segments_is_bounded() -> None:
     app.learning.follow(0, "feed", Statistics())
     for number in range(600):
         context: Features = {"device": f"d{number % 60}"}
-        told = [reward(f"s{number % 40}", 1)]
+        told = in_columns([reward(f"s{number % 40}", 1)])
         app.learning.learned(0, "feed", [interaction(number, context=context)], told, Statistics())
     page = LivePage(app)
     page.sample(0.0)
@@ -220,7 +220,8 @@ def test_where_no_segments_are_configured_it_says_that_people_differ_without_nam
     app.learning.follow(0, "feed", Statistics())
     for number in range(200):
         one = interaction(number, context={"user": f"secret {number % 5}"})
-        app.learning.learned(0, "feed", [one], [reward("skip", 1 if number % 5 == 0 else -1)], Statistics())
+        told = in_columns([reward("skip", 1 if number % 5 == 0 else -1)])
+        app.learning.learned(0, "feed", [one], told, Statistics())
     live = LivePage(app).now("feed", None)
     assert live.model is not None
     assert live.model.differing == [Differing("skip", "user", (4, 0, 1))]
@@ -236,7 +237,7 @@ def test_a_policy_is_compared_with_what_was_shown_with_chance_and_with_one_actio
         stretch = log[start : start + 4]
         app.learning.learned(0, "feed", stretch, learner.learn(stretch), learner.statistics)
         if start == 40:
-            app.learning.published(learner.snapshot(None), 0.0)
+            app.learning.published(learner.snapshot(None), 0.0, 1_000)
     model = LivePage(app).now("feed", None).model
     assert model is not None
     compared = {one.name: one for one in model.compared}

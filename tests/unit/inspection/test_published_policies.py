@@ -9,6 +9,7 @@ from groundswell.exploration import Exploration
 from groundswell.features import crossed, hashed
 from groundswell.policy import PolicySnapshot, Weights
 from streams.inspection.published_policies import (
+    EXAMPLES,
     AskedError,
     Published,
     actions_of,
@@ -69,6 +70,19 @@ def test_actions_that_are_none_are_refused(typed: str) -> None:
         actions_of(typed)
 
 
+@pytest.mark.parametrize(
+    ("typed", "example"),
+    [('[{"id": "a", "features": "x"}]', """--actions '[{"id": "news"}"""), ("[{'id': 'a'}]", "--actions '[{")],
+)
+def test_actions_in_json_that_is_none_are_refused_with_an_example(typed: str, example: str) -> None:
+    with pytest.raises(AskedError) as refused:
+        actions_of(typed)
+    assert typed in str(refused.value)
+    assert example in str(refused.value)
+    assert [action.id for action in actions_of(EXAMPLES["--actions"])] == ["news", "sport"]
+    assert context_of([EXAMPLES["--context"]]) == {"user": "ann", "hour": 7}
+
+
 def test_the_answer_is_what_an_app_would_do() -> None:
     found = answers(snapshot(), {"user": "ann"}, actions_of("a,b,c"))
     assert [one.action for one in found] == ["a", "b", "c"]
@@ -82,9 +96,9 @@ def test_the_model_need_not_be_named_where_there_is_one() -> None:
     assert chosen({"feed": feed, "mail": mail}, "mail") is mail
     with pytest.raises(AskedError, match=r"policies of feed, mail: name one with --model"):
         chosen({"feed": feed, "mail": mail}, None)
-    with pytest.raises(AskedError, match=r"no policy of 'shop'.*those of feed"):
+    with pytest.raises(AskedError, match=r"no policy of 'shop'.*name one of those that there are: feed"):
         chosen({"feed": feed}, "shop")
-    with pytest.raises(AskedError, match="no policy has been published yet"):
+    with pytest.raises(AskedError, match=r"no policy has been published yet.*groundswell doctor"):
         chosen({}, "feed")
 
 

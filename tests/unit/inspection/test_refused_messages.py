@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pytest
+
 from streams.inspection.refused_messages import SHOWN_CHARACTERS, newest_of
 
 NOW = 1_767_225_600_000
@@ -53,6 +55,24 @@ def test_late_feedback_tells_how_late_and_a_record_without_headers_is_shown_too(
     found = newest_of([late, Record(1, [], None, None)], None, 5)
     assert [message.detail for message in found.messages] == ["1500 ms late", ""]
     assert found.reasons == {"late": 1, "unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("reason", "late", "says"),
+    [
+        ("empty", False, "none is there for the reason 'empty'"),
+        ("orphan", True, "none is there for the reason 'orphan'"),
+        ("orphan", False, "'orphan' is a reason on the other topic: add --late"),
+        ("schema", True, "'schema' is a reason on the other topic: leave --late out"),
+        ("schem", False, "there is no reason 'schem'; did you mean 'schema'?"),
+        ("bad_propensities", False, "there is no reason 'bad_propensities'; did you mean 'bad_propensity'?"),
+        ("xyz", True, "there is no reason 'xyz'; reasons are feedback_evicted, feedback_not_shown, late, late_imp"),
+    ],
+)
+def test_a_reason_of_which_there_is_none_is_told_from_one_that_there_cannot_be(
+    reason: str, late: bool, says: str
+) -> None:
+    assert newest_of([], reason, 5).lacks(reason, late=late).startswith(says)
 
 
 def test_nothing_is_said_to_be_nothing() -> None:

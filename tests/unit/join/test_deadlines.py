@@ -26,7 +26,12 @@ STEPS = st.one_of(
     st.tuples(st.just("move"), TIMES),
     st.tuples(st.just("until"), TIMES),
     st.tuples(st.just("first"), st.integers(0, 20)),
+    st.tuples(st.just("weighing"), st.integers(0, 20)),
 )
+
+
+def weight(entry: Entry) -> int:
+    return entry.rank % 4
 
 
 def in_order(entries: list[Entry]) -> list[Entry]:
@@ -64,4 +69,10 @@ def test_what_is_taken_is_what_a_sorted_list_has(times: list[int], steps: list[t
                 first = in_order(waiting)[:much]
                 assert spans.take_first(much).entries == first
                 waiting = [entry for entry in waiting if entry not in first]
+            case "weighing":
+                taken = spans.take_weighing(much, weight).entries
+                assert taken == in_order(waiting)[: len(taken)]
+                waiting = [entry for entry in waiting if entry not in taken]
+                assert sum(map(weight, taken)) >= much or not waiting
+                assert sum(map(weight, taken[:-1])) < much or not much
     assert waiting == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from processors.join.config import JoinConfig
-from processors.join.entries import Deferred, ObservedFeedback, Outcome, Pending, ShownImpression, Step
+from processors.join.entries import ENTRY_BYTES, Deferred, ObservedFeedback, Outcome, Pending, ShownImpression, Step
 from processors.join.fold import Join
 from state.journal import JoinJournal
 from tests.unit.join.join_worker import CONFIG, PARTITION, WINDOW, observed, shown
@@ -74,7 +74,21 @@ def _state(join: Join) -> State:
     known = {name: (type(one), one) if isinstance(one, int) else _pending(one) for name, one in join._known.items()}
     early = {name: [(one.offset, one.log_time) for one in waiting] for name, waiting in join._early.waiting.items()}
     times = (join.impressions_time, join.feedback_time, join.watermark)
-    return State(known, early, (len(join), join.floor, join.early, *times))
+    taken = join.pending_bytes, join.early_bytes
+    assert taken == what_waits_takes(join)
+    return State(known, early, (len(join), join.floor, join.early, *taken, *times))
+
+
+def what_waits_takes(join: Join) -> tuple[int, int]:
+    """Return the bytes of what is pending and early, counted anew."""
+    pending = [one for one in join._known.values() if isinstance(one, Pending)]
+    pieces = [piece for one in pending for piece in one.feedback]
+    early = [piece for waiting in join._early.waiting.values() for piece in waiting]
+    values = sum(len(one.impression.value) for one in pending) + sum(len(piece.value) for piece in pieces)
+    return (
+        values + ENTRY_BYTES * (len(pending) + len(pieces)),
+        sum(ENTRY_BYTES + len(piece.value) for piece in early),
+    )
 
 
 def _pending(one: Pending) -> tuple[object, ...]:
@@ -98,7 +112,9 @@ def configs(draw: st.DrawFn) -> JoinConfig:
         activation=draw(st.sampled_from([0, 0.015, 0.060])),
         remember=draw(st.sampled_from([0, 0.010, 0.040])),
         max_pending=draw(st.sampled_from([FAR_AWAY, FAR_AWAY, 3])),
+        max_pending_bytes=draw(st.sampled_from([10**9, 10**9, 4 * ENTRY_BYTES])),
         max_early=draw(st.sampled_from([FAR_AWAY, FAR_AWAY, 2])),
+        max_early_bytes=draw(st.sampled_from([10**9, 10**9, 3 * ENTRY_BYTES])),
     )
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from groundswell.events import SHOWN_SIGNAL
 from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
-from processors.join.entries import MAX_FEEDBACK, ObservedFeedback, Outcome, ShownImpression, Step
+from processors.join.entries import ENTRY_BYTES, MAX_FEEDBACK, ObservedFeedback, Outcome, ShownImpression, Step
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
 from processors.learners.learner_choice import learner_for
@@ -330,6 +330,47 @@ def test_bounded_state_too_many_pending_evicts_the_oldest_and_says_so() -> None:
     played.impressions(*(shown(name, 1000 + place, place) for place, name in enumerate("abc")))
     assert played.evicted == ["a"]
     assert len(played.join) == 2
+
+
+def large(impression_id: str, occurred_at: int, offset: int, size: int = 1_000_000) -> ShownImpression:
+    return shown(impression_id, occurred_at, offset, b"x" * size)
+
+
+def test_bounded_state_too_many_bytes_evict_the_oldest_and_no_more_than_it_takes() -> None:
+    played = Played(CONFIG.model_copy(update={"max_pending_bytes": 2_500_000}))
+    for place, name in enumerate("abcd"):
+        played.impressions(large(name, 1000 + place, place))
+    assert played.evicted == ["a", "b"]
+    assert played.join.pending_bytes == 2 * (1_000_000 + ENTRY_BYTES)
+    played.impressions(shown("e", 1004, 4))
+    assert played.evicted == ["a", "b"]
+    played.advance(9000)
+    assert [name for name, _ in played.closed] == ["c", "d", "e"]
+    assert played.join.pending_bytes == 0
+
+
+def test_feedback_counts_among_the_bytes_of_what_is_pending() -> None:
+    played = Played(CONFIG.model_copy(update={"max_pending_bytes": 5 * ENTRY_BYTES + 100}))
+    played.impressions(shown("a", 1000), shown("b", 1001, 1))
+    played.feedback(seen("a", 1010, "f"), seen("a", 1011, "g"), seen("b", 1012, "h"))
+    assert played.evicted == []
+    played.feedback(seen("b", 1013, "i"))
+    assert played.evicted == ["a"]
+
+
+def test_bounded_state_too_many_bytes_of_early_feedback_give_up_the_oldest() -> None:
+    played = Played(CONFIG.model_copy(update={"max_early_bytes": 2 * (ENTRY_BYTES + 4_000)}))
+    for number in range(4):
+        value = b"x" * 4_000
+        played.feedback(ObservedFeedback(f"f{number}", f"i{number}", 1000 + number, "click", number, value))
+    assert played.strays == [("f0", Outcome.ORPHAN), ("f1", Outcome.ORPHAN)]
+    assert played.join.early_bytes == 2 * (ENTRY_BYTES + 4_000)
+
+
+def test_values_that_lie_elsewhere_take_no_memory() -> None:
+    join = Join(CONFIG.model_copy(update={"max_pending_bytes": 3 * ENTRY_BYTES}), values_aside=True)
+    assert not join.add_impressions([large(name, 1000, place) for place, name in enumerate("abc")]).evicted
+    assert [one.impression.id for one in join.add_impressions([shown("d", 1001, 3)]).evicted] == ["a"]
 
 
 def test_the_floor_is_the_lowest_pending_offset() -> None:

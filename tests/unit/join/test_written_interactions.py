@@ -7,7 +7,7 @@ import json
 import pytest
 
 from processors.join.entries import ObservedFeedback, Pending, ShownImpression
-from processors.join.written_interactions import encode_interaction, floor_of
+from processors.join.written_interactions import encode_interaction, floor_of, shard_key
 from processors.wire.envelopes import decode_interaction
 from tests.factories import encode, feedback, impression
 
@@ -69,3 +69,19 @@ def test_the_floor_lies_below_all_that_may_still_come(
     name: str, closed: list[int], still_pending: int | None, next_offset: int, floor: int
 ) -> None:
     assert floor_of([pending(offset=offset) for offset in closed], still_pending, next_offset) == floor, name
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (3, b"user=3.0"),
+        (3.0, b"user=3.0"),
+        (True, b"user=1.0"),
+        ("3", b"user=3"),
+        (10**400, b"user=inf"),
+        (-(10**4_298), b"user=-inf"),
+    ],
+)
+def test_a_shard_is_found_by_any_number_also_one_beyond_what_a_float_holds(value: object, key: bytes) -> None:
+    shown = ShownImpression("i1", 1_000_000, "feed", 17, encode(impression(context={"user": value})))
+    assert shard_key(Pending(shown, 1_000_000, ()), "user") == key

@@ -91,6 +91,16 @@ def test_a_method_is_there_with_the_parameters_that_are_relied_on(
     assert list(inspect.signature(method).parameters) == parameters
 
 
+def test_what_faust_does_at_its_first_start_is_to_make_folders_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = inspect.getsource(App.on_first_start).splitlines()
+    assert [line.strip() for line in lines[2:]] == ["self._create_directories()"]
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(create_app(worker_settings()).on_first_start())
+    assert not list(tmp_path.iterdir()), "ours makes none"
+
+
 @pytest.mark.parametrize(
     ("holder", "name"),
     [

@@ -17,6 +17,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from streams.kafka.record_batch_app import RecordBatchApp, RecordBatchThread
 from streams.kafka.whole_batches import PlainRecords
 
+MOST = 1_000_000
 WRITTEN = [(b"k1", b"one"), (None, b"two"), (b"k3", None)]
 
 
@@ -35,7 +36,7 @@ def fetched(topic: str, first: int = 0) -> tuple[PartitionRecords, FetchResult]:
 def test_what_agents_use_of_a_record_is_the_same_either_way(first: int) -> None:
     full, _ = fetched("impressions", first)
     plain, _ = fetched("impressions", first)
-    PlainRecords.instead_of(plain)
+    PlainRecords.instead_of(plain, MOST, MOST)
     unpacked = full, chain.from_iterable(plain)
     both = [[(one.offset, one.timestamp, one.key, one.value) for one in records] for records in unpacked]
     assert both[0] == both[1]
@@ -67,7 +68,7 @@ class Fetcher:
 def polled(monkeypatch: pytest.MonkeyPatch, fetcher: Fetcher) -> dict[str, list[Any]]:
     """Return what one poll brings, by topic, of which only impressions are read in batches."""
     thread = RecordBatchThread.__new__(RecordBatchThread)
-    thread.app = cast(RecordBatchApp, SimpleNamespace(batched_topics={"impressions": 1}))
+    thread.app = cast(RecordBatchApp, SimpleNamespace(batched_topics={"impressions": 1}, most_unpacked=MOST))
 
     async def unpack(*_: Any, **__: Any) -> dict[str, list[Any]]:
         return {tp.topic: list(result._partition_records) for tp, result in fetcher._records.items()}

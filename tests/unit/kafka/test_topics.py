@@ -65,8 +65,12 @@ def test_co_partitioning_is_checked_at_start(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics, "PATIENCE", 0.0)
-    with pytest.raises(PartitionCountError, match=r"impressions has 0 partitions.*groundswell topics create"):
+    with pytest.raises(PartitionCountError, match=r"there is no topic impressions: run `groundswell topics create`$"):
         check(monkeypatch, impressions=0)
+    with pytest.raises(PartitionCountError) as refused:
+        check(monkeypatch, impressions=0, rewards=0, feedback=3)
+    assert str(refused.value).startswith("there are no topics impressions, rewards: run `groundswell topics create`. ")
+    assert "feedback has 3 partitions, expected 4. Raise the number with `kafka-topics" in str(refused.value)
 
 
 def test_a_topic_with_too_few_partitions_is_raised_and_not_sent_back_to_the_command_that_found_it(
@@ -98,7 +102,9 @@ def test_a_topic_that_would_lose_what_is_needed_is_refused(
     topic: str, policy: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        CleanupError, match=rf"{topic} has cleanup.policy={policy}, expected {expected}\. .*kafka-configs"
+        CleanupError,
+        match=rf"{topic} has cleanup.policy={policy}, expected {expected}\. .*`kafka-configs --alter --entity-type "
+        rf"topics --entity-name {topic} --add-config cleanup.policy={expected}`",
     ):
         check(monkeypatch, {topic: {"cleanup.policy": policy}})
 
@@ -112,6 +118,18 @@ def test_a_topic_stamped_by_producers_is_pointed_out(
     (warning,) = caplog.records
     assert isinstance(warning.msg, dict)
     assert {"topic": "feedback", "found": "CreateTime", "expected": "LogAppendTime"}.items() <= warning.msg.items()
+
+
+def test_a_topic_that_is_kept_for_too_short_is_pointed_out_with_the_command_that_mends_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
+    check(monkeypatch, {"feedback": {**log, "retention.ms": "3600000"}, "rewards": {**log, "retention.ms": "-1"}})
+    (warning,) = caplog.records
+    assert isinstance(warning.msg, dict)
+    assert warning.msg["topic"] == "feedback"
+    assert "kept for 60 min" in warning.msg["event"]
+    assert "--entity-name feedback --add-config retention.ms=604800000`" in warning.msg["event"]
 
 
 def test_without_the_right_to_ask_how_topics_are_configured_the_worker_starts_all_the_same(

@@ -1,5 +1,6 @@
 """Where data cannot tell a state it is unknown, and only there; why is said, whatever the batches and restarts."""
 
+from collections.abc import Sequence
 from typing import get_args
 
 import msgspec
@@ -12,7 +13,7 @@ from experiments.people.world import World, liking, people
 from groundswell.events import Doubt, Reward
 from processors.learners import three_state
 from processors.learners.learner_choice import learner_for, restored_learner
-from processors.learners.three_state_learner import DOUBTS
+from processors.learners.reward_columns import DOUBTS
 from processors.models.config import ModelConfig
 from tests.unit.rounds import interaction, uniform_log
 
@@ -107,7 +108,7 @@ def test_a_signal_that_is_new_is_not_determined_before_something_bears_it_out() 
     assert outcome.doubts[first] != three_state.SURE
 
 
-def rewards_of(learner_rewards: list[Reward | None]) -> list[tuple[int | None, Doubt | None]]:
+def rewards_of(learner_rewards: Sequence[Reward | None]) -> list[tuple[int | None, Doubt | None]]:
     return [(one.state, one.doubt) for one in learner_rewards if one]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from groundswell.events import Action, Features, Interaction
+from groundswell.events import Action, Features, Interaction, Reward
 from groundswell.policy import Policy, decode, encode
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
@@ -84,7 +84,7 @@ def test_how_a_log_is_cut_into_batches_changes_no_bit(cuts: list[int]) -> None:
     crowded = model(inverse_kinematics={"users": 9, "signals": 14})  # rows are given anew all the time
     whole, cut = learner_for(crowded), learner_for(crowded)
     expected = whole.learn(LOG)
-    rewards = []
+    rewards: list[Reward | None] = []
     for begin, end in pairwise([0, *sorted(cuts), len(LOG)]):
         rewards += cut.learn(LOG[begin:end])
     assert rewards == expected

@@ -43,7 +43,7 @@ def learned(log: Any, model: ModelConfig = MODEL) -> Learner:
 def test_how_a_log_is_cut_into_batches_changes_no_bit(model: ModelConfig, cuts: list[int]) -> None:
     log = LOG[:300]
     learner = learner_for(model)
-    rewards = []
+    rewards: list[Reward | None] = []
     bounds = [0, *sorted(cuts), 300]
     for begin, end in pairwise(bounds):
         rewards += learner.learn(log[begin:end])

@@ -7,6 +7,7 @@ from experiments.papers import feed_worlds
 from experiments.people import changes, many_enjoyed, no_none, opposed, tastes
 from experiments.people.playing import INFERRED, MODEL, TRUE, kind_of, played
 from experiments.people.world import World
+from groundswell.features import hashed
 from processors.learners import (
     doubtful_contexts,
     kernel_columns,
@@ -37,7 +38,7 @@ def logged(world: World, count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(5)
     chosen = rng.integers(0, world.states.shape[1], count)
     kinds = np.array([kind_of(world, signal) for signal in world.signals])
-    hashes = np.array([world.store.signal(signal) for signal in world.signals])
+    hashes = np.array([hashed(signal) for signal in world.signals])
     cells = world.states[world.rows[:count], chosen] + 1
     signals = np.array([rng.choice(len(hashes), p=world.emissions[0, cell]) for cell in cells])
     named = kinds[signals] == three_state.ANCHORED

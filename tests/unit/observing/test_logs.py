@@ -62,11 +62,34 @@ def test_what_libraries_say_of_it_begins_no_line_either(capsys: pytest.CaptureFi
     assert "\x1b" not in fausts + ours
 
 
+@pytest.mark.parametrize(
+    ("name", "level", "message", "least"),
+    [
+        ("faust.tables.recovery", logging.INFO, "highwater of\neverything", "DEBUG"),
+        ("aiokafka.consumer.group_coordinator", logging.INFO, "joined", "DEBUG"),
+        ("streams.worker.worker_app", logging.INFO, "[^-Groundswell]: Starting...", "DEBUG"),
+        ("mode.timers", logging.WARNING, "Timer clock is overlapping", "DEBUG"),
+        ("faust.transport.producer", logging.WARNING, "producer buffer full size 3285", "DEBUG"),
+        ("faust.worker", logging.WARNING, "signal received", "INFO"),
+        ("mode.timers", logging.ERROR, "cannot sleep", "INFO"),
+        ("streams.worker.worker_app", logging.INFO, "join restored", "INFO"),
+        ("streams.worker.worker_app", logging.CRITICAL, "[^-Groundswell]: Crashed", "INFO"),
+    ],
+)
+def test_what_parts_of_faust_say_of_themselves_is_for_a_search_for_errors(
+    name: str, level: int, message: str, least: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for set_to in ("DEBUG", "INFO"):
+        set_up_logs(set_to, "json")
+        logging.getLogger(name).log(level, message)
+        assert bool(lines(capsys)) == (set_to == "DEBUG" or least == "INFO")
+
+
 def test_what_is_bound_stands_on_every_line_within(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("INFO", "json")
     with bound_contextvars(topic="feedback", partition=2):
         LOG.info("inside")
-        logging.getLogger("aiokafka").info("inside too")
+        logging.getLogger("aiokafka").warning("inside too")
     LOG.info("outside")
     inside, too, outside = (json.loads(line) for line in lines(capsys))
     assert (inside["topic"], inside["partition"], too["partition"]) == ("feedback", 2, 2)

@@ -20,7 +20,7 @@ from streams.observing.learning_metrics import MEMORY, LearningMetrics, RecentSt
 from streams.observing.logs import set_up_logs
 from streams.observing.metrics import MAX_SIGNALS, OTHER_SIGNAL, Metrics
 from streams.settings import SegmentSettings
-from tests.unit.rounds import interaction, uniform_log
+from tests.unit.rounds import in_columns, interaction, uniform_log
 from tests.unit.stand_ins import worker_settings
 
 
@@ -46,7 +46,7 @@ def test_signals_are_bounded_and_none_is_lost_from_the_sum() -> None:
     learning = LearningMetrics(metrics)
     learning.follow(3, "feed", Statistics())
     for number in range(10 * MAX_SIGNALS):
-        learning.learned(3, "feed", [interaction(number)], [reward(f"signal {number}")], Statistics())
+        learning.learned(3, "feed", [interaction(number)], in_columns([reward(f"signal {number}")]), Statistics())
     counted = {dict(labels)["signal"]: value for (name, labels), value in samples(metrics).items()
                if name == "groundswell_signal_states_total"}  # fmt: skip
     assert len(counted) == MAX_SIGNALS + 1
@@ -91,7 +91,7 @@ def test_rates_speak_of_the_recent_past() -> None:
 
 def test_the_gauges_of_a_partition_go_with_it_and_counters_stay() -> None:
     metrics, learning, learner = learned_metrics(200)
-    learning.published(learner.snapshot(None), 1_700_000_000.0)
+    learning.published(learner.snapshot(None), 1_700_000_000.0, 1_000)
     learning.learned(3, "feed", uniform_log(400), learner.learn(uniform_log(400)), learner.statistics)
     learning.forgot("feed", {"users": 1, "signals": 2})
     learning.leaking(3, "feed", {"play": Leak(0.3, left_out=True)})
@@ -159,7 +159,7 @@ def test_a_leak_is_shown_while_a_partition_says_so_and_told_once(capsys: pytest.
 def test_a_worker_that_no_longer_publishes_a_sharded_model_says_nothing_of_its_policy() -> None:
     """It goes on with another shard, and knows nothing of the policies that another worker publishes."""
     metrics, learning, learner = learned_metrics(200)
-    learning.published(learner.snapshot(None), 1_700_000_000.0)
+    learning.published(learner.snapshot(None), 1_700_000_000.0, 1_000)
     other = learner_for(learner.model)
     learning.follow(4, "feed", other.statistics)
 
@@ -229,7 +229,7 @@ def test_every_metric_says_what_it_means_and_is_named_once() -> None:
     assert len({one.name for one in declared}) == len(declared)
     assert all(one.name.startswith("groundswell_") and len(one.meaning) > 10 for one in declared)
     bounded = {"topic", "reason", "outcome", "partition", "model", "state", "signal", "segment", "estimate", "setting",
-               "left_out", "assumption"}  # fmt: skip
+               "left_out", "assumption", "what"}  # fmt: skip
     bounded |= {"condition", "subject", "severity"}  # subjects are topics and models
     assert {label for one in declared for label in one.labels} <= bounded
 
@@ -239,7 +239,7 @@ def test_what_data_cannot_tell_is_counted_as_unknown_and_as_nothing_else() -> No
     learning = LearningMetrics(metrics, {"feed": SegmentSettings(feature="user")})
     learning.follow(3, "feed", Statistics())
     states = {"-1": 0, "0": 0, "1": 1, "unknown": 3}
-    rewards = [reward("like", 1), *[reward("like", None)] * 3]
+    rewards = in_columns([reward("like", 1), *[reward("like", None)] * 3])
     learning.learned(
         3, "feed", [interaction(i) for i in range(4)], rewards, Statistics(learned=4, states=states, weights=4.0)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.observing.shown_actions import MEMORY, MOST_ACTIONS, MOST_LISTED, ShownActions
+from streams.observing.shown_actions import MEMORY, MOST_ACTIONS, MOST_LISTED, ROOM, ShownActions
 
 
 def test_shares_are_of_all_and_of_each_segment() -> None:
@@ -51,7 +51,7 @@ def test_of_ever_new_actions_the_commonest_are_kept_and_the_others_summed_up() -
     actions = ShownActions()
     for number in range(40 * MOST_ACTIONS):
         actions.add({("usual", f"s{number % 3}", "0"): 1, (f"once {number}", "s0", "1"): 1})
-    assert len(actions._counts) <= 2 * MOST_ACTIONS
+    assert len(actions._counts) <= ROOM
     shown = actions.shown(8)
     assert shown.actions[0].action == "usual"
     assert shown.actions[0].share == pytest.approx(0.5, abs=0.01)

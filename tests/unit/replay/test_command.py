@@ -151,3 +151,28 @@ def test_without_models_in_the_configuration_a_log_can_be_checked(tmp_path: Path
     (tmp_path / "empty.toml").write_text("")
     printed = check(tmp_path, "log.csv", rows("x"), MAPPING + CLICK, "--config", str(tmp_path / "empty.toml"))
     assert printed.code == 0
+
+
+@pytest.mark.parametrize(
+    ("mapping", "says"),
+    [
+        ("mappin.toml", "mappin.toml: no such file; did you mean 'mapping.toml'?"),
+        ("log.csv", "log.csv:1: not valid TOML: "),
+        ("log.csv", "name a TOML file, settings with --config and a mapping with --mapping"),
+        ("groundswell.toml", "groundswell.toml: holds settings, which --config names; --mapping names what each"),
+    ],
+)
+def test_a_file_in_the_place_of_the_mapping_is_told_for_what_it_is(tmp_path: Path, mapping: str, says: str) -> None:
+    check(tmp_path, "log.csv", rows("x"), MAPPING + CLICK)
+    ended = CliRunner().invoke(
+        cli, ["replay", str(tmp_path / "log.csv"), "--mapping", str(tmp_path / mapping), "--check"]
+    )
+    assert ended.exit_code == 2
+    assert says in ended.output
+
+
+def test_percent_are_told(tmp_path: Path) -> None:
+    printed = check(tmp_path, "log.csv", rows("x").replace("0.3333", "33%"), MAPPING + CLICK)
+    assert "'33%' is not a number; write 0.5 for 50%" in printed.text
+    printed = check(tmp_path, "log.csv", rows("x").replace("0.3333", "33"), MAPPING + CLICK)
+    assert "write 0.5 for 50 %" in printed.text

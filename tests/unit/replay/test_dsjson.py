@@ -86,6 +86,20 @@ def test_observations_are_signals(tmp_path: Path, observed: list[dict[str, Any]]
     assert len({f.feedback_id for f in feedback}) == len(signals)
 
 
+@pytest.mark.parametrize(("value", "signals"), [(2.0, ["click", "like"]), (1.0, ["click"]), (0.0, [])])
+def test_a_number_that_fits_several_rules_gives_several_signals_unless_they_are_bound(
+    tmp_path: Path, value: float, signals: list[str]
+) -> None:
+    rules = [{"signal": "like", "above": 1.5}, {"signal": "click", "above": 0}]
+    both = DsjsonMapping.model_validate({**MAPPING.model_dump(), "signals": rules})
+    [(_, feedback)] = read(log(tmp_path, decision(o=[{"v": value}]), mapping=both))
+    assert sorted(one.signal for one in feedback) == signals
+    rules[1]["below"] = 1.5
+    bound = DsjsonMapping.model_validate({**MAPPING.model_dump(), "signals": rules})
+    [(_, feedback)] = read(log(tmp_path, decision(o=[{"v": value}]), mapping=bound))
+    assert [one.signal for one in feedback] == signals[-1:]
+
+
 def test_a_sub_sampled_log_carries_its_weight(tmp_path: Path) -> None:
     [(impression, _)] = read(log(tmp_path, decision(pdrop=0.75)))
     assert impression.weight == 4.0

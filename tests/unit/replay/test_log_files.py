@@ -218,8 +218,8 @@ def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], com
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("log.xlsx", b"x", "expected .csv"),
-        ("log.parquet", b"not parquet", "cannot be read"),
+        ("log.xlsx", b"x", "There are .csv"),
+        ("log.parquet", b"not parquet", "is no Parquet"),
         ("log.csv", b"", "cannot be read"),
         ("log.csv", b"\n\n", "it is empty"),
     ],

@@ -128,7 +128,7 @@ def test_a_byte_order_mark_says_how_to_read(tmp_path: Path, content: bytes) -> N
         ("", "it is empty"),
         ("id,at\n", "title: log.csv has no column 'title'"),
         ("id,at,titel\n", "did you mean 'titel'?"),
-        ("id;at;title\n", "id: log.csv has no column 'id'; it has 'id;at;title'"),
+        ("id;at;title\n", """it looks divided by ';': set separator = ";" in the mapping"""),
         ("id,at,title,title\n", "title: log.csv has 2 columns 'title'; rename them"),
         ('id,at,"title\n', "the first line, which names the columns, cannot be read"),
         ("id,at,title\ra,1,x\r", "its lines end with carriage returns alone"),

@@ -114,6 +114,12 @@ def test_the_variable_that_others_use_stands_above_our_own(
         ("[models.feed]\n", "1: [models.feed] neither definitely_negative nor definitely_positive"),
         ("[join]\nwait = three", "2: not valid TOML: Invalid value (at line 2, column 8); text stands in quotation"),
         ("[join]\nwait = 1\nwait = 2\n", "3: not valid TOML"),
+        ("[join]\nwait = 1\nmodels.feed]\n", "key/value pair (at line 3, column 12); a table is written [models.feed]"),
+        (
+            "[models]\ndefinitely_negative = ['d']",
+            "2: `definitely_negative` in [models] stands for a model of that",
+        ),
+        ("model = 'm'\nimpression_id = 'id'\n", "is a mapping of `replay`, which --mapping names"),
     ],
 )
 def test_what_cannot_work_is_refused_by_line_and_name(loaded: Callable[[str], Settings], toml: str, said: str) -> None:
@@ -137,6 +143,11 @@ def test_each_fault_has_a_line_of_its_own(loaded: Callable[[str], Settings]) -> 
         ({"GROUNDSWELL_JOIN__WAIT": "5s"}, 'GROUNDSWELL_JOIN__WAIT: `wait` in [join] is "5s": must be a number'),
         ({"GROUNDSWELL_JION__WAIT": "5"}, "GROUNDSWELL_JION__WAIT: no table [jion]; did you mean [join]?"),
         ({"GROUNDSWELL_JOIN": "5"}, "GROUNDSWELL_JOIN: `join` is 5: must be a table"),
+        (
+            {"GROUNDSWELL_HTTP_PORT": "6070"},
+            "GROUNDSWELL_HTTP_PORT: sets nothing; did you mean GROUNDSWELL_HTTP__PORT",
+        ),
+        ({"GROUNDSWELL_JOIN_WAIT": "5"}, "GROUNDSWELL_JOIN_WAIT: sets nothing; did you mean GROUNDSWELL_JOIN__WAIT,"),
         ({"GROUNDSWELL_LOG_LEVEL": "loud"}, "GROUNDSWELL_LOG_LEVEL: `log_level` is"),
         (
             {"GROUNDSWELL_MODELS__FEED__DEFINITELY_NEGATIVE": "dislike"},
@@ -159,12 +170,21 @@ def test_a_variable_that_cannot_work_is_refused_by_its_name(
 def test_variables_that_kubernetes_sets_for_a_service_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUNDSWELL_PORT", "tcp://10.0.0.1:6066")
     monkeypatch.setenv("GROUNDSWELL_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("GROUNDSWELL_HTTP_PORT", "tcp://10.0.0.1:6066")
     assert load_settings().http.port == 6066
 
 
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DeclarationError, match=r"missing\.toml"):
+    with pytest.raises(DeclarationError, match=r"missing\.toml: no such file; name one with --config"):
         load_settings(tmp_path / "missing.toml")
+    (tmp_path / "groundswell.toml").write_text("")
+    with pytest.raises(DeclarationError, match=r"groundswel\.toml: no such file; did you mean 'groundswell\.toml'\?"):
+        load_settings(tmp_path / "groundswel.toml")
+    with pytest.raises(DeclarationError, match=r"is a folder; name a file in it"):
+        load_settings(tmp_path)
+    (tmp_path / "log.csv").write_text("id,at\n")
+    with pytest.raises(DeclarationError, match=r"log\.csv:1: not valid TOML: .*; name a TOML file, settings with"):
+        load_settings(tmp_path / "log.csv")
     latin = tmp_path / "latin.toml"
     latin.write_bytes("# größer\n".encode("latin-1"))
     with pytest.raises(DeclarationError, match=r"latin\.toml: is not text in UTF-8"):

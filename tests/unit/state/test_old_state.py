@@ -449,7 +449,7 @@ def test_a_learner_learns_on_as_it_would_have(name: str) -> None:
     """It infers the same rewards of what comes next, and ends at the same scores."""
     recorded, learner = facts(f"learners/{name}.json"), restored(name)
     rewards = learner.learn([decode_interaction(value) for value in next_of(name)[LEARNED:]])
-    assert agrees(msgspec.to_builtins(rewards), recorded["rewards"]), LEARNERS[name]
+    assert agrees(msgspec.to_builtins(list(rewards)), recorded["rewards"]), LEARNERS[name]
     assert agrees(as_learned(learner, recorded), recorded["later"]), LEARNERS[name]
 
 

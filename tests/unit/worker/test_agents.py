@@ -21,9 +21,9 @@ INTERACTIONS = TP("interactions", 0)
 class Worker:
     """What reading takes of a worker, with a broker that may refuse to seek."""
 
-    def __init__(self, *, refusing: bool = False) -> None:
+    def __init__(self, *, refusing: bool = False, again: int | None = None) -> None:
         self.metrics, self.consumer = Metrics(), self
-        self.refusing = refusing
+        self.refusing, self.again = refusing, again
         self.happened: list[object] = []
 
     async def seek(self, tp: TP, offset: int) -> None:
@@ -35,8 +35,9 @@ class Worker:
         self.happened.append(("crashed", str(error)))
 
     def reads(self, *stretches: range, cursor: Cursor | None = None) -> list[object]:
-        async def take(new: RecordBatch) -> None:
+        async def take(new: RecordBatch) -> int | None:
             self.happened.append([one.offset for one in new.records])
+            return self.again
 
         waiting = [batch([record("interactions", offset, b"k", b"v") for offset in one]) for one in stretches]
         app = cast(Groundswell, cast(Any, self))
@@ -70,3 +71,7 @@ def test_a_gap_that_is_still_there_is_the_logs_own_and_one_that_was_not_sought_i
 
 def test_a_seek_that_fails_ends_the_worker_and_what_came_before_it_has_been_taken() -> None:
     assert Worker(refusing=True).reads(range(3), range(7, 9)) == [[0, 1, 2], ("crashed", "no current assignment")]
+
+
+def test_who_takes_records_may_say_where_to_read_on() -> None:
+    assert Worker(again=1).reads(range(3), range(7, 9)) == [[0, 1, 2], ("sought", 1)]

@@ -39,3 +39,11 @@ def test_of_the_first_impression_it_says_once_when_it_closes() -> None:
             closing.impressions_came([ShownImpression(f"i{number}", 1_767_225_600_000 + number, "feed", number, b"")])
     (told,) = said
     assert (told["occurred_at"], told["closes_at"]) == ("2026-01-01T00:00:00+00:00", "2026-01-01T00:10:30+00:00")
+
+
+def test_an_impression_of_the_year_9999_is_told_as_any_other() -> None:
+    closing = FirstClosing(JoinConfig(wait=600, grace=30))
+    with capture_logs() as said:
+        closing.impressions_came([ShownImpression("i1", 253_402_300_799_999, "feed", 0, b"")])
+    (told,) = said
+    assert (told["occurred_at"], told["closes_at"]) == ("9999-12-31T23:59:59+00:00", "253402301429999 ms since 1970")

@@ -10,7 +10,7 @@ from processors.learners.learner_choice import learner_for
 from processors.learners.signal_reading import Leak
 from processors.models.config import ModelConfig
 from streams.worker.model_worth import ModelWorth
-from tests.unit.rounds import interaction
+from tests.unit.rounds import in_columns, interaction
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=12)
 SIGNALS = ("click", "dislike", "none", "none", "none")
@@ -45,7 +45,7 @@ def test_a_signal_that_is_left_out_has_no_worth_nor_have_its_values() -> None:
         )
         for one in log
     ]  # fmt: skip
-    worth.learned(log, rewards)
+    worth.learned(log, in_columns(rewards))
     doubts = {row.signal: (row.doubt, row.log_odds is None) for row in worth.table(len(log), (), said).rows}
     assert doubts["click"] == doubts["dwell 35-65%"] == ("tells_action", True)
     assert not doubts["like"][1], "what is learned from still has a worth"

@@ -282,6 +282,28 @@ def test_a_policy_is_published_when_it_has_waited_long_enough_and_is_nobodys_par
     assert [(one.version, one.parent) for one in snapshots] == [(25, None), (30, 25), (50, 25)]
 
 
+def test_of_a_model_of_which_nothing_can_be_learned_no_policy_is_published() -> None:
+    learned = Learned(publish_seconds=10)
+    alone = [
+        msgspec.structs.replace(
+            one,
+            impression=msgspec.structs.replace(
+                one.impression, actions=one.impression.actions[:1], chosen=0, probabilities=None, propensity=1.0
+            ),
+        )
+        for one in LOG[:60]
+    ]
+    learned.reads([batch([written(one, offset) for offset, one in enumerate(alone)])])
+    for now in (0, 20, 40):
+        learned.time_passes(now)
+    assert (learned.rewards(), learned.policies()) == ([], [])
+    learned.checkpoints()
+    learned.restart()
+    learned.reads([batch([written(one, offset) for offset, one in enumerate(LOG[60:], start=60)])])
+    snapshots = [policy.decode(one) for one in learned.policies()]
+    assert [(one.version, one.parent) for one in snapshots] == [(75, None), (100, 75)], "the first with something in it"
+
+
 def test_what_is_no_interaction_or_of_no_model_is_refused_and_the_rest_is_learned() -> None:
     learned = Learned()
     foreign = msgspec.structs.replace(LOG[1], impression=msgspec.structs.replace(LOG[1].impression, model="other"))
@@ -406,8 +428,10 @@ def test_the_past_of_a_model_lies_beside_the_checkpoint_and_comes_back_with_it()
     )
     assert with_past.models == plain.models, "what was learned knows nothing of it"
     assert set(learned.log.newest("checkpoints")) - set(without.log.newest("checkpoints")) == {past_key("feed")}
+    shown = [one.action for one in learned.pasts.recent("feed").shown.shown(8).actions]
     learned.restart()
     assert learned.pasts.points("feed") == [point]
+    assert [one.action for one in learned.pasts.recent("feed").shown.shown(8).actions] == shown != []
     without.restart()
     assert without.pasts.points("feed") == []
 

@@ -89,7 +89,7 @@ def test_to_check_says_what_would_be_done_and_writes_nothing(joined: Joined) -> 
     before = list(joined.log.written)
     (found,) = adopted(joined, Topics(joined), check=True)
     assert found.set_aside == 2
-    assert "2 impressions that waited go to dead-letter" in found.in_words()
+    assert "2 impressions that waited: to dead-letter" in found.in_words()
     assert joined.log.written == before
 
 

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from structlog.testing import capture_logs
 
+from processors.admission.event_records import Refusal
 from streams.app import create_app
 from streams.kafka.topic_watch import SeenTopic
 from streams.kafka.topics import topic_layouts
+from streams.worker.refusal_looks import SILENCE_SECONDS
 from streams.worker.worker_app import Groundswell
 from streams.worker.worker_conditions import AWAY_SECONDS, ENOUGH, QUIET_SECONDS, UNKNOWN_SECONDS, ConditionLooks
 from tests.unit.http.test_live_page import served
@@ -70,6 +73,13 @@ def test_kafka_that_does_not_answer_is_said_within_ten_seconds_and_again_when_it
     assert (status, body.decode()) == (503, f"{away.says}\n")
     looking.broker.topics = ALL
     assert "kafka_away" not in looking.for_seconds(1)
+
+
+def test_the_time_before_the_start_in_which_nobody_was_asked_counts_for_nothing(looking: Looking) -> None:
+    looking.clock.now += 60
+    looking.looks.begin()
+    looking.looks.look()
+    assert looking.app.conditions.standing() == []
 
 
 def test_a_topic_that_is_gone_is_named(looking: Looking) -> None:
@@ -145,3 +155,92 @@ def test_a_model_that_the_configuration_lacks_is_said_with_those_that_there_are(
     assert stands.says == "3 impressions had to be refused: no such model is configured (there is feed)"
     looking.clock.now += UNKNOWN_SECONDS
     assert "unknown_model" not in looking.for_seconds(1)
+
+
+class Traffic:
+    """What comes on the topics of a worker, and what is refused of it."""
+
+    def __init__(self, looking: Looking) -> None:
+        self._app, self._looking = looking.app, looking
+        self._offset = 0
+
+    def comes(self, topic: str, good: int = 0, **refused: int) -> str | None:
+        """Let so many messages come; return what is then said of this topic, if anything."""
+        self._app.metrics.received.labels(topic).inc(good + sum(refused.values()))
+        for reason, number in refused.items():
+            for _ in range(number):
+                self._offset += 1
+                self._app.refusals.refused(topic, 0, self._offset, b"i", Refusal(reason, f"{reason} it is"))
+            self._app.metrics.dead_letters.labels(topic, reason).inc(number)
+        self._looking.for_seconds(1)
+        standing = self._app.conditions.standing()
+        return next((one.says for one in standing if (one.name, one.subject) == ("mostly_refused", topic)), None)
+
+
+@pytest.fixture
+def traffic(looking: Looking) -> Traffic:
+    looking.for_seconds(1)
+    return Traffic(looking)
+
+
+@pytest.mark.parametrize(
+    ("good", "refused", "stands"),
+    [
+        (0, {"schema": 1}, False),  # one wrong message is one wrong message
+        (0, {"schema": 2}, False),
+        (0, {"schema": 3}, True),
+        (0, {"schema": 2, "not_json": 1}, True),
+        (3, {"schema": 3}, False),
+        (20, {"schema": 21}, True),
+        (100_000, {"schema": 40_000}, False),
+        (40_000, {"schema": 100_000}, True),
+        (0, {"unknown_model": 100}, False),  # which has a condition of its own
+    ],
+)
+@pytest.mark.parametrize("topic", ["impressions", "feedback"])
+def test_most_of_a_topic_being_refused_is_said_and_a_few_wrong_messages_are_not(
+    traffic: Traffic, topic: str, good: int, refused: dict[str, int], *, stands: bool
+) -> None:
+    assert (traffic.comes(topic, good, **refused) is not None) == stands
+
+
+def test_what_is_refused_is_told_once_with_reason_example_and_the_command_that_shows_it(
+    traffic: Traffic, looking: Looking
+) -> None:
+    with capture_logs() as logs:
+        says = traffic.comes("impressions", schema=2, not_json=5)
+        traffic.comes("impressions", not_json=5)
+    assert says == (
+        "100% of what comes on impressions is refused, mostly for not_json (not_json it is; impressions[0]@7): see "
+        "`groundswell dead-letters --reason not_json`"
+    )
+    told = [one["event"] for one in logs if one.get("condition") == "mostly_refused"]
+    assert told == [says]
+    looking.for_seconds(QUIET_SECONDS)
+    status, _, body = served(looking.app, "/readyz")
+    assert status == 200
+    assert b"% of what comes on impressions is refused" in body
+
+
+def test_where_only_feedback_is_refused_it_is_said_that_impressions_pass_for_unanswered(
+    traffic: Traffic, looking: Looking
+) -> None:
+    assert traffic.comes("impressions", good=100) is None
+    says = traffic.comes("feedback", good=2, schema=98)
+    assert says is not None
+    assert says.startswith("98% of what comes on feedback is refused, so that impressions pass for unanswered")
+    assert [one.subject for one in looking.app.conditions.standing()] == ["feedback"]
+
+
+def test_it_ends_when_the_app_is_mended_or_stops(traffic: Traffic, looking: Looking) -> None:
+    assert traffic.comes("impressions", schema=1000) is not None
+    assert traffic.comes("impressions", good=150) is None, "most of the last hundred or so are good"
+    assert traffic.comes("feedback", schema=10) is not None
+    looking.clock.now += SILENCE_SECONDS
+    assert traffic.comes("feedback") is None
+    assert traffic.comes("feedback", schema=1) is not None, "it goes on as it was"
+
+
+def test_impressions_that_are_all_late_count_as_what_they_are_when_it_shows(traffic: Traffic) -> None:
+    assert traffic.comes("impressions", good=50) is None
+    assert traffic.comes("impressions", late_impression=60) is not None

@@ -1,0 +1,75 @@
+"""What an app decided: one of the actions that it could show, and how likely it was to be that one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+from uuid import uuid4
+
+from msgspec import Struct
+
+from groundswell.events import Action, FeatureValue
+from groundswell.policy import Policy
+
+Basis = Literal["policy", "last_known", "uniform"]
+"""What a decision was made by: the newest policy; the last one that came, of which it is not known whether it is the
+newest (Kafka does not answer, or it was read from disk); or, before there was any, chance."""
+
+_RANDOM: Final = random.SystemRandom()
+"""Processes that are forked would draw the same from one with a state."""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """An action drawn from the probabilities of a policy, with all that its impression has to say.
+
+    `probabilities` has one entry for each of `actions` and sums to 1. `policy_version` is None without a policy.
+    """
+
+    model: str
+    impression_id: str
+    context: Mapping[str, FeatureValue]
+    actions: Sequence[Action]
+    index: int
+    probabilities: list[float]
+    policy_version: int | None
+    basis: Basis
+
+    @property
+    def action(self) -> Action:
+        """The action to show."""
+        return self.actions[self.index]
+
+    @property
+    def propensity(self) -> float:
+        """How likely it was to be this one, in (0, 1]."""
+        return self.probabilities[self.index]
+
+
+def decide(
+    model: str,
+    policy: Policy,
+    basis: Basis,
+    context: Mapping[str, FeatureValue],
+    actions: Sequence[Action],
+    impression_id: str | None = None,
+) -> Decision:
+    """Draw one of the actions by the policy. Without an `impression_id` it gets one of its own.
+
+    Raises:
+        ValueError: there are no actions, or two of the same id.
+    """
+    if len({action.id for action in actions}) != len(actions) or not actions:
+        ids = [action.id for action in actions]
+        raise ValueError(f"nothing can be drawn from {ids}: give at least one action, each with an id of its own")
+    probabilities = policy.probabilities(context, actions)
+    return Decision(
+        model=model,
+        impression_id=impression_id or uuid4().hex,
+        context=context,
+        actions=actions,
+        index=_RANDOM.choices(range(len(actions)), probabilities)[0],
+        probabilities=probabilities,
+        policy_version=None if basis == "uniform" else policy.version,
+        basis=basis,
+    )

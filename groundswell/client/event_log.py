@@ -1,0 +1,226 @@
+"""Impressions and feedback, written to Kafka by a thread of its own: an app's request never waits for a broker."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+from uuid import uuid4
+
+import msgspec
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from groundswell.client.arguments import PATIENCE, checked
+from groundswell.client.decisions import Decision
+from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
+
+_LOG: Final = logging.getLogger(__name__)
+RETRY_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.2
+
+
+class EventLogError(Exception):
+    """A message was not written; the message says why, and what to do."""
+
+
+class _Message(NamedTuple):
+    topic: str
+    key: bytes
+    value: bytes
+    written: Future[None]
+
+
+class EventLog:
+    """Writes what was shown, and what came back, with the key and the partitioner that the join needs.
+
+        with EventLog("localhost:9092") as log:
+            log.shown(decision)
+            log.feedback(decision.impression_id, "click")
+
+    Nothing here blocks or raises because of Kafka or of a message: each call returns a future, done when all replicas
+    in sync have the message, or failed with an `EventLogError`. An app may wait for it (`.result()`, in asyncio `await
+    asyncio.wrap_future(...)`) or not: what fails is logged and counted as well. One message that is refused takes none
+    with it. `waiting` bounds what is held while Kafka is away. `kafka` are arguments of kafka-python's
+    `KafkaProducer` (security, time-outs).
+
+    Raises:
+        TypeError: kafka-python does not know one of these arguments.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str | Sequence[str],
+        *,
+        impressions: str = "impressions",
+        feedback: str = "feedback",
+        waiting: int = 100_000,
+        **kafka: Any,
+    ) -> None:
+        self._impressions, self._feedback = impressions, feedback
+        # The default partitioner is murmur2, as the join needs it.
+        own = {"bootstrap_servers": bootstrap_servers, "acks": "all", "linger_ms": 20}
+        self._arguments = checked(KafkaProducer, {**own, **PATIENCE, **kafka})
+        self._messages: queue.Queue[_Message] = queue.Queue(waiting)
+        self._open = True
+        self._lock = threading.Lock()
+        self._counts = {"written": 0, "failed": 0}
+        self._stopping = threading.Event()
+        self._deadline: float | None = None
+        self._thread = threading.Thread(target=self._write, name="event log", daemon=True)
+        self._thread.start()
+
+    @property
+    def written(self) -> int:
+        """How many messages Kafka has acknowledged."""
+        return self._counts["written"]
+
+    @property
+    def failed(self) -> int:
+        """How many messages were not written; each was logged."""
+        return self._counts["failed"]
+
+    def shown(
+        self,
+        decision: Decision,
+        *,
+        occurred_at: int | None = None,
+        weight: float = 1.0,
+        deferred: bool = False,
+    ) -> Future[None]:
+        """Write the impression of a decision; `occurred_at` is in milliseconds since 1970 UTC, now if not given."""
+        impression = Impression(
+            schema_version=SCHEMA_VERSION,
+            impression_id=decision.impression_id,
+            occurred_at=_now() if occurred_at is None else occurred_at,
+            model=decision.model,
+            context=dict(decision.context),
+            actions=list(decision.actions),
+            chosen=decision.index,
+            probabilities=decision.probabilities,
+            policy_version=decision.policy_version,
+            weight=weight,
+            deferred=deferred,
+        )
+        return self._take(self._impressions, impression)
+
+    def feedback(
+        self,
+        impression_id: str,
+        signal: str,
+        value: float | None = None,
+        *,
+        feedback_id: str | None = None,
+        occurred_at: int | None = None,
+    ) -> Future[None]:
+        """Write a signal that came back. A retry of the same feedback has to give the same `feedback_id`."""
+        feedback = Feedback(
+            schema_version=SCHEMA_VERSION,
+            impression_id=impression_id,
+            feedback_id=feedback_id or uuid4().hex,
+            occurred_at=_now() if occurred_at is None else occurred_at,
+            signal=signal,
+            value=value,
+        )
+        return self._take(self._feedback, feedback)
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Write what waits, that long at the most; what is left then has failed."""
+        self._open, self._deadline = False, time.monotonic() + seconds
+        self._stopping.set()
+        self._thread.join(seconds + 1.0)
+        self._give_up()  # the thread may still try to reach Kafka
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take(self, topic: str, event: Impression | Feedback) -> Future[None]:
+        written: Future[None] = Future()
+        if not self._open:
+            self._fail(written, "the log is closed: make a new one")
+            return written
+        try:
+            value = msgspec.json.encode(event)
+            # What the worker would refuse is told here, where somebody can do something about it.
+            found = msgspec.json.decode(value, type=type(event))
+        except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            self._fail(written, f"the {type(event).__name__.lower()} {event.impression_id!r} is none: {error}")
+            return written
+        if isinstance(found, Impression) and (wrong := contradiction(found)) is not None:
+            self._fail(written, f"the impression {event.impression_id!r} contradicts itself: {wrong[1]}")
+            return written
+        try:
+            self._messages.put_nowait(_Message(topic, event.impression_id.encode(), value, written))
+        except queue.Full:
+            self._fail(
+                written,
+                f"{self._messages.maxsize} messages wait for Kafka already: is it away? Raise `waiting` to hold more",
+            )
+        return written
+
+    def _write(self) -> None:
+        producer: KafkaProducer | None = None
+        while not self._ended():
+            if producer is None:
+                try:
+                    producer = KafkaProducer(**self._arguments)
+                except KafkaError as error:
+                    _LOG.warning("Kafka cannot be reached, %d messages wait: %s", self._messages.qsize(), error)
+                    self._stopping.wait(RETRY_SECONDS)
+                    continue
+            with suppress(queue.Empty):
+                self._send(producer, self._messages.get(timeout=_LOOK_SECONDS))
+        if producer is not None:
+            left = 0.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+            producer.close(timeout=left)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._fail(self._messages.get_nowait().written, "the log was closed before Kafka could be reached")
+
+    def _ended(self) -> bool:
+        if not self._stopping.is_set():
+            return False
+        return self._messages.empty() or (self._deadline is not None and time.monotonic() > self._deadline)
+
+    def _send(self, producer: KafkaProducer, message: _Message) -> None:
+        def fail(error: BaseException) -> None:
+            self._fail(message.written, f"Kafka has not taken {message.key.decode()!r} on {message.topic}: {error}")
+
+        try:
+            sent = producer.send(message.topic, key=message.key, value=message.value)
+        except (KafkaError, ValueError) as error:  # too large, or nobody knows the topic: no other has to suffer for it
+            fail(error)
+            return
+        sent.add_errback(fail)
+        sent.add_callback(lambda _: self._done(message.written))
+
+    def _done(self, written: Future[None]) -> None:
+        with self._lock:
+            self._counts["written"] += 1
+        if written.set_running_or_notify_cancel():
+            written.set_result(None)
+
+    def _fail(self, written: Future[None], why: str) -> None:
+        with self._lock:
+            self._counts["failed"] += 1
+        _LOG.warning("not written: %s", why)
+        if written.set_running_or_notify_cancel():
+            written.set_exception(EventLogError(why))
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

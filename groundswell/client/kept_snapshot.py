@@ -1,0 +1,48 @@
+"""The last policy of a model in a file, for an app that starts while Kafka is away."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+from groundswell.policy import PolicyError, PolicySnapshot, decode, encode
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class KeptSnapshot:
+    """A file with a snapshot, replaced as a whole. What is wrong with it is logged: an app does without it."""
+
+    def __init__(self, path: Path, model: str) -> None:
+        self._path, self._model = path, model
+
+    def read(self) -> PolicySnapshot | None:
+        """Return the snapshot, or None where there is none that can be used."""
+        try:
+            found = decode(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, PolicyError) as error:
+            _LOG.warning("the policy kept in %s cannot be used, going on without: %s", self._path, error)
+            return None
+        if found.model != self._model:
+            _LOG.warning(
+                "%s keeps a policy of model %r, not of %r: going on without", self._path, found.model, self._model
+            )
+            return None
+        return found
+
+    def write(self, snapshot: PolicySnapshot) -> None:
+        """Put a snapshot in its place; whoever reads it meanwhile gets the one before."""
+        # Several processes of an app may share the file.
+        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        try:
+            beside.write_bytes(encode(snapshot))
+            beside.replace(self._path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            _LOG.warning(
+                "the policy cannot be kept in %s: %s. Give a file in a folder that can be written", self._path, error
+            )

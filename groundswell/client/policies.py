@@ -1,0 +1,165 @@
+"""The newest policy of a model, followed on Kafka by a thread of its own, and what an app decides by it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from groundswell.client.arguments import PATIENCE, checked
+from groundswell.client.decisions import Basis, Decision, decide
+from groundswell.client.kept_snapshot import KeptSnapshot
+from groundswell.events import Action, FeatureValue
+from groundswell.newest_snapshot import NewestSnapshot
+from groundswell.policy import Policy, PolicySnapshot
+
+_LOG: Final = logging.getLogger(__name__)
+POLL_SECONDS: Final = 0.2
+ASK_SECONDS: Final = 5.0
+"""How often the broker is asked where the topic ends: a client that is only polled does not say that nobody answers."""
+RETRY_SECONDS: Final = 1.0
+CLOSE_SECONDS: Final = 5.0
+
+
+class Following(NamedTuple):
+    """Of the topic: whether Kafka answers, whether it was read to its end, and what is wrong, if anything."""
+
+    connected: bool
+    up_to_date: bool
+    problem: str | None
+
+
+class Policies:
+    """Decides by the newest policy of a model; never waits for Kafka, and never fails because of it.
+
+        with Policies("localhost:9092", "feed", keep="feed-policy.json") as policies:
+            decision = policies.decide({"user": "ann"}, [Action("news"), Action("sport")])
+
+    A thread reads the topic from its beginning and then on. A policy that is damaged or older is passed over, and the
+    last good one goes on. Until the first one comes actions are drawn uniformly; `Decision.basis` says so. With
+    `keep`, a file, the last policy is there as well for an app that starts while Kafka is away. `kafka` are
+    arguments of kafka-python's `KafkaConsumer` (security, time-outs).
+
+    Raises:
+        TypeError: kafka-python does not know one of these arguments.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str | Sequence[str],
+        model: str,
+        *,
+        topic: str = "policies",
+        keep: str | Path | None = None,
+        **kafka: Any,
+    ) -> None:
+        self._model, self._topic = model, topic
+        self._arguments = checked(KafkaConsumer, {"bootstrap_servers": bootstrap_servers, **PATIENCE, **kafka})
+        self._kept = None if keep is None else KeptSnapshot(Path(keep), model)
+        self._newest = NewestSnapshot(model)
+        self._policy = Policy.uniform()
+        self._following = Following(connected=False, up_to_date=False, problem=None)
+        self._stopping, self._read = threading.Event(), threading.Event()
+        if self._kept is not None and (found := self._kept.read()) is not None:
+            self._adopt(found)
+        self._thread = threading.Thread(target=self._follow, name=f"policies of {model}", daemon=True)
+        self._thread.start()
+
+    def decide(
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        impression_id: str | None = None,
+    ) -> Decision:
+        """Draw one of the actions by the policy of this moment.
+
+        Raises:
+            ValueError: there are no actions, or two of the same id.
+        """
+        return decide(self._model, self._policy, self.basis, context, actions, impression_id)
+
+    @property
+    def basis(self) -> Basis:
+        """What decisions are made by at this moment."""
+        if self._policy.version == 0:
+            return "uniform"
+        return "policy" if self._following.connected and self._following.up_to_date else "last_known"
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of this moment."""
+        return self._policy
+
+    @property
+    def following(self) -> Following:
+        """How it is to follow the topic at this moment."""
+        return self._following
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the topic has been read to its end once, that long at the most; return whether it was."""
+        return self._read.wait(seconds)
+
+    def close(self) -> None:
+        """Stop following; decisions go on by the policy of now."""
+        self._stopping.set()
+        self._thread.join(CLOSE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _adopt(self, snapshot: PolicySnapshot) -> None:
+        self._policy = Policy(snapshot)
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with closing(KafkaConsumer(**self._arguments, group_id=None, enable_auto_commit=False)) as consumer:
+                    self._read_on(consumer)
+            except Exception as error:  # whatever it is: decisions go on, and it is tried again
+                self._say(f"the topic {self._topic} cannot be read: {error or type(error).__name__}; trying again")
+                self._stopping.wait(RETRY_SECONDS)
+
+    def _read_on(self, consumer: KafkaConsumer) -> None:
+        """Read from the beginning and then on, until it is to stop. Raises what the client does."""
+        numbers = consumer.partitions_for_topic(self._topic)
+        if not numbers:
+            raise KafkaError("there is no such topic, or this client may not see it (`groundswell topics create`)")
+        places = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends, asked = consumer.end_offsets(places), time.monotonic()
+        while not self._stopping.is_set():
+            for records in consumer.poll(timeout_ms=round(1000 * POLL_SECONDS)).values():
+                for record in records:
+                    self._newest.offer(record.key, record.value)
+            self._take_newest()
+            if all(consumer.position(one) >= ends[one] for one in places):
+                self._following = Following(connected=True, up_to_date=True, problem=None)
+                self._read.set()
+            if time.monotonic() - asked > ASK_SECONDS:
+                ends, asked = consumer.end_offsets(places), time.monotonic()
+
+    def _take_newest(self) -> None:
+        snapshot = self._newest.snapshot
+        if snapshot is not None and snapshot.version != self._policy.version:
+            self._adopt(snapshot)
+            if self._kept is not None:
+                self._kept.write(snapshot)
+
+    def _say(self, problem: str) -> None:
+        if problem != self._following.problem:
+            _LOG.warning("%s", problem)
+        self._following = Following(connected=False, up_to_date=False, problem=problem)

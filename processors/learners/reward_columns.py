@@ -1,0 +1,193 @@
+"""The rewards of a stretch in columns: each is made when it is asked for, and written without being kept.
+
+A worker makes millions that nobody looks at, and what is counted of them are a few columns.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from groundswell.events import Doubt, Interaction, Reward, RewardState
+from processors.learners import kernel_columns, three_state
+from processors.wire.envelopes import Envelope
+
+STATES_OF: Final[Mapping[float, RewardState]] = {-1.0: -1, 0.0: 0, 1.0: 1}
+"""The reward states as the compiled step names them."""
+DOUBTS: Final[Mapping[float, Doubt | None]] = {
+    three_state.SURE: None,
+    three_state.NO_ANCHOR: "no_definite_signal",
+    three_state.NO_INFORMATION: "uninformative_feedback",
+    three_state.NO_INDIFFERENCE: "no_indifference",
+    three_state.UNDETERMINED: "undetermined_signal",
+}
+"""And why a state is unknown."""
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, eq=False)
+class RewardColumns(Sequence[Reward | None]):
+    """What came of `size` interactions of a model, which had learned `version` before the first of them.
+
+    The columns have an entry for each that has a reward, and `places` says which of the interactions it is; the others
+    had too few actions, and stand as None among the rewards. `outputs` are what the step reported of each, in the
+    columns of `kernel_columns.py` and, by the rule that tells how likely the states are, of `three_state.py`.
+    """
+
+    model: str
+    version: int
+    size: int
+    places: Sequence[int]
+    interactions: Sequence[Interaction | Envelope]
+    actions: Sequence[str]
+    signals: Sequence[str]
+    weights: Sequence[float]
+    thresholds: Sequence[float | None]
+    outputs: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[RewardColumns]) -> RewardColumns:
+        """Return what came of stretches that follow one another."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        return cls(
+            first.model,
+            first.version,
+            sum(one.size for one in parts),
+            _places(parts),
+            list(chain.from_iterable(one.interactions for one in parts)),
+            list(chain.from_iterable(one.actions for one in parts)),
+            list(chain.from_iterable(one.signals for one in parts)),
+            list(chain.from_iterable(one.weights for one in parts)),
+            list(chain.from_iterable(one.thresholds for one in parts)),
+            np.concatenate([one.outputs for one in parts]),
+        )
+
+    @property
+    def states(self) -> list[RewardState | None]:
+        """The inferred states, None where data cannot tell."""
+        return _states(self.outputs)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """The probabilities of the states -1, 0 and +1, a row each; None where the rule has none."""
+        return self.outputs[:, three_state.MINUS : three_state.PLUS + 1] if _has_doubt(self.outputs) else None
+
+    @property
+    def doubts(self) -> list[Doubt | None]:
+        """Why the state is unknown, None where it is known."""
+        return _doubts(self.outputs)
+
+    def encoded(self) -> list[tuple[bytes, bytes]]:
+        """Return the key and the JSON of each reward that there is."""
+        made = list(self._made(slice(None)))
+        return list(zip([one.impression_id.encode() for one in made], map(_encode, made), strict=True))
+
+    def __len__(self) -> int:
+        """Return how many interactions there were."""
+        return self.size
+
+    def __iter__(self) -> Iterator[Reward | None]:
+        """Yield the reward of each interaction."""
+        made = self._made(slice(None))
+        if len(self.places) == self.size:
+            yield from made
+            return
+        rewarded = set(self.places)
+        for place in range(self.size):
+            yield next(made) if place in rewarded else None
+
+    @overload
+    def __getitem__(self, place: int) -> Reward | None: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Reward | None]: ...
+    def __getitem__(self, place: int | slice) -> Reward | list[Reward | None] | None:
+        if isinstance(place, slice):
+            return list(self._made(place)) if len(self.places) == self.size else list(self)[place]
+        place = range(self.size)[place]
+        row = bisect_left(self.places, place)
+        if row == len(self.places) or self.places[row] != place:
+            return None
+        return next(self._made(slice(row, row + 1)))
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether the rewards are the same as those of another sequence."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as lists
+
+    def _made(self, part: slice) -> Iterator[Reward]:
+        """Make the rewards of these rows."""
+        outputs = self.outputs[part]
+        _, amounts, posteriors = outputs[:, kernel_columns.REPORTED].T.tolist()
+        probabilities = [None] * len(outputs)
+        if _has_doubt(outputs):
+            probabilities = outputs[:, three_state.MINUS : three_state.PLUS + 1].tolist()
+        model, version = self.model, self.version
+        for place, one, action, signal, weight, state, amount, posterior, threshold, told, doubt in zip(
+            self.places[part],
+            self.interactions[part],
+            self.actions[part],
+            self.signals[part],
+            self.weights[part],
+            _states(outputs),
+            amounts,
+            posteriors,
+            self.thresholds[part],
+            probabilities,
+            _doubts(outputs),
+            strict=True,
+        ):
+            shown, seen = one.impression, version + place
+            # By position, in the order of the fields: by name it takes eight times as long to make one.
+            yield Reward(
+                1,
+                shown.impression_id,
+                model,
+                shown.occurred_at,
+                one.source,
+                action,
+                signal,
+                state,
+                amount,
+                posterior,
+                weight,
+                seen,
+                seen,
+                threshold,
+                told,
+                shown.policy_version,
+                doubt,
+            )
+
+
+def _places(parts: Sequence[RewardColumns]) -> Sequence[int]:
+    """Return the places of all parts, counted from the beginning of the first."""
+    if all(len(one.places) == one.size for one in parts):
+        return range(sum(one.size for one in parts))
+    first = parts[0].version
+    return [one.version - first + place for one in parts for place in one.places]
+
+
+def _has_doubt(outputs: NDArray[np.float64]) -> bool:
+    """Say whether the rule whose outputs these are tells how likely the states are, and when it cannot tell."""
+    return int(outputs.shape[1]) > kernel_columns.OUTPUTS
+
+
+def _doubts(outputs: NDArray[np.float64]) -> list[Doubt | None]:
+    if not _has_doubt(outputs):
+        return [None] * len(outputs)
+    return [DOUBTS[code] for code in outputs[:, three_state.DOUBT].tolist()]
+
+
+def _states(outputs: NDArray[np.float64]) -> list[RewardState | None]:
+    states = outputs[:, kernel_columns.STATE].tolist()
+    return [STATES_OF[state] if doubt is None else None for state, doubt in zip(states, _doubts(outputs), strict=True)]

@@ -1,0 +1,73 @@
+"""What a file is, by its first bytes: names that say something else are told, with what to do about it."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ENOUGH: Final = 512
+"""Bytes that tell."""
+PARQUET: Final = b"PAR1"
+CONVERT: Final = "write it as Parquet, CSV or JSON lines"
+PRINTED: Final = 9
+"""The tabulator: bytes below it stand in no text, and tell a form from a text that begins with its letters."""
+
+
+class Form(NamedTuple):
+    """A form that files have: how they begin (at `place`), what they are, what to do where a text was expected."""
+
+    begins: bytes
+    is_a: str
+    do: str
+    place: int = 0
+
+
+FORMS: Final = (
+    Form(PARQUET, "Parquet", "let its name end in .parquet"),
+    Form(b"PK\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    Form(b"\xd0\xcf\x11\xe0", "an Excel workbook", "save the sheet as CSV"),
+    Form(b"BZh", "compressed with bzip2", "unpack it (bunzip2)"),
+    Form(b"\xfd7zXZ", "compressed with xz", "unpack it (unxz)"),
+    Form(b"7z\xbc\xaf", "a 7z archive", "unpack it"),
+    Form(b"ustar", "a tar archive", "unpack it (tar -xf)", place=257),
+    Form(b"Obj\x01", "Avro", CONVERT),
+    Form(b"ORC", "ORC", CONVERT),
+    Form(b"ARROW1", "Arrow", CONVERT),
+    Form(b"SQLite format 3", "an SQLite database", "export the table as CSV"),
+)
+COMPRESSED: Final = ((b"\x1f\x8b", "gzip", "gunzip"), (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"))
+
+
+def no_text(begin: bytes) -> str | None:
+    """Return what a file is that begins so, and what to do about it, where it is known to be no text."""
+    for form in FORMS:
+        if begin.startswith(form.begins, form.place) and any(byte < PRINTED for byte in begin):
+            return f"it is {form.is_a}: {form.do}"
+    return None
+
+
+def what_to_do_about(path: Path) -> str:
+    """Return what a file is whose name does not say so, and what to do about it. Raises OSError."""
+    begin = begin_of(path)
+    for mark, name, command in COMPRESSED:
+        if begin.startswith(mark):
+            return f"it is compressed with {name}: unpack it ({command})"
+    found = no_text(begin)
+    if found is not None:
+        return found
+    if not begin:
+        return "it is empty: write it again"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(begin)  # a character may be cut where reading stopped
+    except UnicodeDecodeError:
+        return "it may be cut or damaged: copy it again"
+    if begin.lstrip()[:1] in {b"{", b"["}:
+        return "it looks like JSON lines: let its name end in .jsonl"
+    return "it looks like text: let its name end in .csv or .tsv"
+
+
+def begin_of(path: Path) -> bytes:
+    """Return the first bytes of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(ENOUGH)
