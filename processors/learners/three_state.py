@@ -249,8 +249,12 @@ def meant(signals, features, begin, end, signal, kind, felt):
 
 
 @borrowing
-def shift(signals, i, minus, zero, plus, mark, share, kept, agree):
-    """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it."""
+def shift(signals, i, minus, zero, plus, mark, share, kept, felt, agree):
+    """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it.
+
+    `felt` is by how much 0 is presumed against, beside the row. What only makes up for that is not indifference: it
+    takes nothing from how far apart +1 and -1 may be.
+    """
     row = signals[i]
     row[SLOPES] = SLOPE_DECAY * row[SLOPES] + minus * minus
     row[SLOPES + 1] = SLOPE_DECAY * row[SLOPES + 1] + zero * zero
@@ -260,28 +264,28 @@ def shift(signals, i, minus, zero, plus, mark, share, kept, agree):
     row[MEANING + 1] += RATE * zero * share / math.sqrt(SLOPE_START + row[SLOPES + 1])
     row[MEANING + 2] += RATE * plus * share / math.sqrt(SLOPE_START + row[SLOPES + 2])
     row[MEANING] += MARK_RATE * mark * share / math.sqrt(SLOPE_START + row[MARKED_SLOPES])
-    least = max(row[MEANING], row[MEANING + 1], row[MEANING + 2]) - kept
-    mean = 0.0
-    for r in range(3):
-        row[MEANING + r] = max(row[MEANING + r], least)
-        mean += row[MEANING + r] / 3.0
+    least = max(row[MEANING], row[MEANING + 1] - felt, row[MEANING + 2]) - kept
+    row[MEANING] = max(row[MEANING], least)
+    row[MEANING + 2] = max(row[MEANING + 2], least)
+    row[MEANING + 1] = min(max(row[MEANING + 1], least), min(row[MEANING], row[MEANING + 2]) + kept)
+    mean = (row[MEANING] + row[MEANING + 1] + row[MEANING + 2]) / 3.0
     for r in range(3):
         row[MEANING + r] = (1.0 - agree) * (row[MEANING + r] - mean)
 
 
 @borrowing
-def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows):
+def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows, felt):
     """Move what a signal means to everybody and by each context feature."""
     common = 1.0 if rows == 1 else COMMON_SHARE
     own = (1.0 - COMMON_SHARE) / max(rows - 1, 1)
     agree = AGREEMENT * min(weight, 1.0)
     _, context_hash, context_value, _, _, _, _, _ = features
     mask = np.uint64(len(signals) - 1)
-    shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, 0.0)
+    shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, felt, 0.0)
     for c in range(begin, end):
         if context_value[c] == 1.0:
             i = np.int64(cross(context_hash[c], signal) & mask)
-            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, agree)
+            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, 0.0, agree)
 
 
 @borrowing
@@ -551,6 +555,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
         mark,
         weight,
         rows,
+        felt if kind == OTHER else 0.0,
     )
 
     # The state: by the signal first, by what is known of the action in second place, so that a taste may change.
