@@ -48,7 +48,7 @@ class Learner(ABC):
 
     state_version: ClassVar[int]
     """Of what `state()` returns. A learner of another kind has another one."""
-    totals: ClassVar[int] = running_totals.TOTALS
+    totals: ClassVar[int] = running_totals.TOTALS + running_totals.LATER_TOTALS
     """How many running totals it keeps."""
     outputs: ClassVar[int] = kernel_columns.OUTPUTS
     """How many columns its step reports."""
@@ -62,7 +62,7 @@ class Learner(ABC):
         self._sums = np.zeros(running_totals.SUMS)
         self.configuration = _digest(model)
         self._tables = self._empty_tables(1 << model.hash_bits)
-        self._seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+        self._seen = running_totals.nothing_seen()
         self._totals = np.zeros(self.totals)
         self._parameters = kernel_parameters(model)
         self._reading = SignalReading(model, learns_values=self.learns_values)
@@ -118,7 +118,7 @@ class Learner(ABC):
             weights.append(importance(shown.weight, count, shown.chosen_propensity))
             ids.append(shown.actions[shown.chosen].id)
         outputs = self._step(learned, read, weights)
-        return self._rewards(len(interactions), places, learned, ids, counts, read.signals, weights, outputs)
+        return self._rewards(len(interactions), places, learned, ids, counts, read.signals, outputs)
 
     def _learn_runs(self, stretch: Stretch) -> RewardColumns:
         return RewardColumns.joined(
@@ -146,11 +146,11 @@ class Learner(ABC):
         table[:, kernel_columns.CHOSEN], table[:, kernel_columns.CAME] = chosen, read.came
         outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
-        return self._rewards(len(run), places, learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
+        return self._rewards(len(run), places, learned, ids, counts.tolist(), read.signals, outputs)
 
     def _without_rewards(self, count: int) -> RewardColumns:
         """Take in interactions none of which has enough actions."""
-        return self._rewards(count, [], [], [], [], [], [], np.empty((0, self.outputs)))
+        return self._rewards(count, [], [], [], [], [], np.empty((0, self.outputs)))
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
         """Return the predicted reward of each action, as the snapshot of this moment would."""
@@ -255,7 +255,12 @@ class Learner(ABC):
         statistics = msgspec.convert(state["statistics"], Statistics)
         learner._skipped, learner._sums = statistics.skipped, statistics.sums()
         learner._tables = {name: unpacked_rows(state["tables"][name]) for name in learner._tables}
-        learner._seen = unpacked(state["seen"])
+        seen = unpacked(state["seen"])
+        if seen.ndim == 1:  # an earlier release counted whatever had come
+            learner._seen[: running_totals.CAME_NOW] = seen
+            learner._seen[running_totals.COUNTED] = 0
+        else:
+            learner._seen = seen
         totals = unpacked(state["totals"])[: learner.totals]
         learner._totals[: len(totals)] = totals  # those that came since begin at 0
         return learner
@@ -316,7 +321,6 @@ class Learner(ABC):
         ids: Sequence[str],
         counts: Sequence[int],
         signals: Sequence[str],
-        weights: Sequence[float],
         outputs: NDArray[np.float64],
     ) -> RewardColumns:
         """Take in `count` interactions; return the rewards of those at `places`, which are these `interactions`.
@@ -334,7 +338,7 @@ class Learner(ABC):
             interactions,
             ids,
             signals,
-            weights,
+            outputs[:, kernel_columns.WEIGHT].tolist(),
             self._thresholds(counts),
             outputs,
         )

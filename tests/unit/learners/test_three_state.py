@@ -27,7 +27,7 @@ def tables() -> tuple[np.ndarray, ...]:
     return (
         np.zeros((size, three_state.BANDIT_COLUMNS)),
         np.zeros((size, three_state.SIGNAL_COLUMNS)),
-        np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8),
+        running_totals.nothing_seen(),
         np.zeros(three_state.TOTALS),
         np.zeros(running_totals.SUMS),
     )
