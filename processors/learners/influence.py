@@ -2,11 +2,11 @@
 
 Whatever is added up over interactions (importance weights, squared gradients) is cut at a multiple of its own mean that
 grows with their number, as truncated importance sampling does (Ionides 2008): what is left out vanishes as the log
-grows, and no single interaction is more than a vanishing share of the sum. Ionides lets the multiple grow as n^(1/2). It
-is n^(1/3) here, what the weights of a policy attain that explores as epsilon_t = (t0 / t)^(1/3): such a log is never
-cut, and that of another policy is until its mean and its number justify more. The mean is that of what was added, cuts
-included, so that a dozen outliers do not raise it far; a log whose weights are all a thousand times as large, since it
-was sub-sampled, raises it within a hundred interactions.
+grows, and no single interaction is more than a vanishing share of the sum. Ionides lets the multiple grow as
+n^(1/2). It is n^(1/3) here, what the weights of a policy attain that explores as epsilon_t = (t0 / t)^(1/3): such a log
+is never cut, and that of another policy is until its mean and its number justify more. The mean is that of what was
+added, cuts included, so that a dozen outliers do not raise it far; a log whose weights are all a thousand times as
+large, since it was sub-sampled, raises it within some hundred interactions.
 
 All of it is a function of what was learned before.
 """
