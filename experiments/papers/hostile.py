@@ -20,18 +20,20 @@ PAPERS: Final = DEFAULT.model_copy(
     update={"reward": RewardConfig(rule="iclr", alpha=0.1), "inverse_kinematics": InverseKinematicsConfig()}
 )
 MODELS: Final = {"default": DEFAULT, "papers": PAPERS}
+VISITS: Final = {"default": hostile.VISITS, "papers": 3 * hostile.VISITS}
+"""The papers' rule is slower: until all people are understood, chance alone would move the value."""
 OF_PAPERS: Final = ("giant", "heavy", "propensities")
 """Families that are played by the papers' rule, too: those that aim at its classifier."""
 MOVED: Final = 0.02
 EXPLORED: Final = 1.25
 """How many times as much as without the attack may be explored, on average since it began."""
-EFFECTIVE: Final = 0.5
+EFFECTIVE: Final = 0.3
 """Of the effective share of weights without the attack, what has to be left of it."""
 
 
 @cache
 def _undisturbed(rule: str, seed: int, numbers: bool) -> hostile.Lived:
-    return hostile.lived(seed, MODELS[rule], numbers=numbers)
+    return hostile.lived(seed, MODELS[rule], visits=VISITS[rule], numbers=numbers)
 
 
 def run(setting: str, seed: int) -> Run:
@@ -39,9 +41,11 @@ def run(setting: str, seed: int) -> Run:
     rule, family, when = setting.split()
     numbers = family in hostile.NUMBERS
     without = _undisturbed(rule, seed, numbers)
-    with_it = hostile.lived(seed, MODELS[rule], hostile.attack(family, when, seed), numbers=numbers)
+    visits = VISITS[rule]
+    attack = hostile.attack(family, when, seed, visits=visits)
+    with_it = hostile.lived(seed, MODELS[rule], attack, visits=visits, numbers=numbers)
     last = slice(-hostile.FINAL_LOOKS, None)
-    since = slice(hostile.BEGINS[when] // hostile.LOOKED_EVERY, None)
+    since = slice(hostile.begins(when, visits) // hostile.LOOKED_EVERY, None)
     measures = {
         "greedy_value": float(with_it.greedy[last].mean()),
         "greedy_without": float(without.greedy[last].mean()),
@@ -70,9 +74,10 @@ def bars(_setting: str, runs: Sequence[Run]) -> list[Bar]:
         return Bar(f"{name}, in all seeds", f"{'>' if least else '<'}= {bar:g}", reached, met)
 
     return [
-        in_all("final value moved by", "moved", MOVED),
+        in_all("final value of what is ranked first moved by", "moved", MOVED),
+        in_all("final value of what is shown moved by", "moved_with_exploration", MOVED),
         in_all("times as much explored", "explored", EXPLORED),
-        in_all("log loss moved by", "log_loss_moved", 0.1),
+        in_all("log loss moved by", "log_loss_moved", 0.3),
         in_all("mean weight", "mean_weight", 2.0),
         in_all("effective share of weights, of that without", "effective_kept", EFFECTIVE, least=True),
     ]
@@ -98,9 +103,7 @@ EXPERIMENT = Experiment(
         "models": {name: model.model_dump(mode="json") for name, model in MODELS.items()},
         "people": hostile.PEOPLE,
         "actions": hostile.ACTIONS,
-        "visits": hostile.ROUNDS,
-        "newcomers_at": hostile.NEWCOMERS_AT,
-        "begins": hostile.BEGINS,
+        "visits": VISITS,
     },
     settings=[
         f"{rule} {family} {when}"

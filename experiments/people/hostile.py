@@ -30,12 +30,12 @@ from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 
-PEOPLE, ACTIONS, ROUNDS = 60, 5, 12_000
-NEWCOMERS_AT: Final = ROUNDS // 2
-"""Visits before the other half of the people come, too."""
+PEOPLE, ACTIONS, VISITS = 60, 5, 12_000
 EARLY, LATE = "early", "late"
-BEGINS: Final = {EARLY: 60, LATE: NEWCOMERS_AT - 200}
-"""Visits before the producer's first impression."""
+EARLY_BEGINS: Final = 60
+"""Visits before the first impression of a producer that begins early."""
+LATE_BEGINS: Final = 200
+"""Visits between that of one that begins late and the first newcomer."""
 LOOKED_EVERY: Final = 500
 FINAL_LOOKS: Final = 5
 OFFERED: Final = [Action(f"a{number}") for number in range(ACTIONS)]
@@ -71,16 +71,19 @@ def known(person: int, hour: float | None) -> Features:
     return {"user": f"u{person}"} if hour is None else {"user": f"u{person}", "hour": hour}
 
 
-def lived(seed: int, model: ModelConfig, attack: Attack | None = None, *, numbers: bool = False) -> Lived:
+def lived(
+    seed: int, model: ModelConfig, attack: Attack | None = None, *, visits: int = VISITS, numbers: bool = False
+) -> Lived:
     """Let people come and the learner act on them, with what a producer writes in between if there is one.
 
-    Visits, and the chances by which something is shown and answered, are the same with and without.
+    The second half of the people come in the second half of the visits. Visits, and the chances by which something is
+    shown and answered, are the same with and without.
     """
     rng = np.random.default_rng([seed, 1])
     states = liking(rng, PEOPLE, ACTIONS, 1, 1)
-    came = rng.integers(0, PEOPLE // 2, ROUNDS)
-    came[NEWCOMERS_AT:] = rng.integers(0, PEOPLE, ROUNDS - NEWCOMERS_AT)
-    chances = rng.random((ROUNDS, 3))
+    came = rng.integers(0, PEOPLE // 2, visits)
+    came[visits // 2 :] = rng.integers(0, PEOPLE, visits - visits // 2)
+    chances = rng.random((visits, 3))
     emissions = np.cumsum(np.array(EMISSIONS), axis=1)
     learner = learner_for(model)
     written: dict[int, list[Interaction]] = defaultdict(list)
@@ -88,7 +91,7 @@ def lived(seed: int, model: ModelConfig, attack: Attack | None = None, *, number
         for after, one in zip(attack.after.tolist(), attack.interactions, strict=True):
             written[after].append(one)
     looks = []
-    for visit in range(ROUNDS):
+    for visit in range(visits):
         for one in written[visit]:
             learner.learn([one])
         person, (shown_by, answered_by, hour) = int(came[visit]), chances[visit].tolist()
@@ -156,12 +159,18 @@ def interaction(
     )
 
 
-def attack(family: str, when: str, seed: int) -> Attack:
+def begins(when: str, visits: int) -> int:
+    """Return before how many visits the producer's first impression comes."""
+    return EARLY_BEGINS if when == EARLY else visits // 2 - LATE_BEGINS
+
+
+def attack(family: str, when: str, seed: int, *, visits: int = VISITS) -> Attack:
     """Return what a producer of a family writes, beginning early or late in the stream."""
     rng = np.random.default_rng([seed, 2, list(FAMILIES).index(family)])
     written = FAMILIES[family](rng)
-    spread = (ROUNDS - BEGINS[when] - 1) // len(written) if family in LASTING else 2
-    return Attack(BEGINS[when] + spread * np.arange(len(written)), written)
+    first = begins(when, visits)
+    spread = (visits - first - 1) // len(written) if family in LASTING else 2
+    return Attack(first + spread * np.arange(len(written)), written)
 
 
 def _magnitude(rng: np.random.Generator, low: float, high: float) -> float:
@@ -194,11 +203,13 @@ def _giant(rng: np.random.Generator) -> list[Interaction]:
 
 
 def _heavy(rng: np.random.Generator) -> list[Interaction]:
-    """A dozen ordinary impressions that say they stand for very many."""
-    signal = _signal(rng)
+    """A dozen small impressions that say they stand for very many, of a person or of some features more."""
+    signal, more = _signal(rng), int(rng.choice([0, 200]))
+    actions = [*OFFERED, *(Action(f"b{i}") for i in range(more))]
     return [
         interaction(
-            _person(rng), OFFERED, int(rng.integers(ACTIONS)), 1 / ACTIONS,
+            {**_person(rng), **{f"g{rng.integers(10**9)}": 1.0 for _ in range(more)}},
+            actions, int(rng.integers(len(actions))), 1 / len(actions),
             [(signal if rng.random() < 0.5 else _signal(rng), None)], _magnitude(rng, 1e2, LARGEST_WEIGHT),
         )
         for _ in range(int(rng.integers(12, 20)))

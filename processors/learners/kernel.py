@@ -8,7 +8,7 @@ import numpy as np
 
 from processors.compiled import borrowing, compiled
 from processors.features.crosses import gather
-from processors.learners.influence import cut_touched, cut_weight
+from processors.learners.influence import ORDINARY_SQUARES, cut_touched, cut_weight
 from processors.learners.kernel_columns import (
     ACTIONS,
     ANCHOR,
@@ -122,7 +122,7 @@ def learn_one(
         slope = ik_weight * (posterior[a] - (1.0 if a == chosen else 0.0))
         squares += slope * slope * (start[a + 1] - start[a])
     if squares > 0.0:
-        ik_weight *= math.sqrt(cut_touched(totals, squares) / squares)
+        ik_weight *= math.sqrt(cut_touched(totals, ORDINARY_SQUARES, squares) / squares)
     for a in range(actions):
         label = 1.0 if a == chosen else 0.0
         step(ik, index, value, start[a], start[a + 1], ik_weight * (posterior[a] - label), parameters[IK_RATE])

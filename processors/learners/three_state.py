@@ -596,7 +596,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
         out[kernel_columns.REWARD],
         1.0 - zero,
         named,
-        weight * influence.cut_touched(totals, touched) / touched,
+        weight * influence.cut_touched(totals, influence.ORDINARY_PLAYS, touched) / touched,
         parameters[kernel_columns.BANDIT_RATE],
         index,
         value,

@@ -28,7 +28,14 @@ GIANT = interaction(
     signals=["click"],
 )
 HEAVY = [
-    interaction(10**6 + i, context={"user": f"h{i}"}, chosen=i % 5, signals=[signal], weight=1e9)
+    interaction(
+        10**6 + i,
+        context={f"g{200 * i + j}": 1.0 for j in range(200)},
+        actions=[Action(f"b{j}") for j in range(200)],
+        chosen=i,
+        signals=[signal],
+        weight=1e9,
+    )
     for i, signal in enumerate(("click", "dislike", "skip") * 4)
 ]
 
@@ -133,9 +140,9 @@ def test_outliers_spoil_neither_log_loss_nor_mean_nor_effective_weight(model: Mo
     attacked.learn([*LOG[:1_500], *outliers, *LOG[1_500:]])
     left_alone.learn(LOG)
     spoilt, honest = attacked.statistics, left_alone.statistics
-    assert abs(spoilt.ik_log_loss / spoilt.weights - honest.ik_log_loss / honest.weights) < 0.2
-    assert spoilt.weights / spoilt.learned == pytest.approx(1.0, abs=0.1)
-    assert spoilt.weights**2 / spoilt.squared_weights / spoilt.learned > 0.4
+    assert abs(spoilt.ik_log_loss / spoilt.weights - honest.ik_log_loss / honest.weights) < 0.3
+    assert spoilt.weights / spoilt.learned == pytest.approx(1.0, abs=0.2)
+    assert spoilt.weights**2 / spoilt.squared_weights / spoilt.learned > 0.2
     assert (spoilt.cut, honest.cut) == (12, 0)
 
 
