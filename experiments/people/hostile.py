@@ -230,7 +230,7 @@ def _names(rng: np.random.Generator) -> list[Interaction]:
 
 
 def _sessions(rng: np.random.Generator) -> list[Interaction]:
-    """One impression in ten, all along, has the id of a session of some impressions in its context."""
+    """One impression in twenty, all along, has the id of a session of some impressions in its context."""
     length = int(rng.integers(1, 20))
     return [
         interaction(
