@@ -122,9 +122,9 @@ class Reward(Struct, frozen=True, gc=False):
     none, and such a rule is never in doubt. `posterior` is the inverse-kinematics probability of the chosen action
     given context and feedback; by the papers' rules the event is extreme where it exceeds `threshold` (twice the prior,
     2/K), which is None by the default one. `reward` is what the bandit was trained on: by the default rule the
-    probability of +1 minus that of -1. `weight` is the importance weight, 1/(K p) times the impression's own, before
-    any cap. `ik_version` and `policy_version` count the interactions that were learned when this one was judged;
-    `logged_policy_version` is the version by which the app says it acted.
+    probability of +1 minus that of -1. `weight` is the importance weight, 1/(K p) times the impression's own, cut
+    where it is far beyond those before it. `ik_version` and `policy_version` count the interactions that were learned
+    when this one was judged; `logged_policy_version` is the version by which the app says it acted.
     """
 
     schema_version: Literal[1]

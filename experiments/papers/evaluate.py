@@ -26,6 +26,7 @@ EXPERIMENTS: Final = (
     "drift",
     "shards",
     "worth",
+    "hostile",
 )
 HARD: Final = "hard"
 """The name of the experiments outside the papers' feeds, each of which is a case."""

@@ -87,7 +87,7 @@ def compiled_learner(model: ModelConfig, widest: tuple[int, int, int], signals: 
     return (
         decodes,
         (tables["bandit"], second),
-        np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8),
+        running_totals.nothing_seen(),
         np.zeros(learner.totals),
         kernel_parameters(model),
         kernel.scratch(widest[0] * widest[1] * widest[2], widest[1]),

@@ -150,7 +150,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
     medians, spread, lengths = valued
     epsilons, logged = showing
     bandit, signals, bounds = tables
-    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+    seen = running_totals.nothing_seen()
     totals = np.zeros(three_state.TOTALS)
     index, value = (
         np.empty(widest[0] * widest[1] * widest[2], dtype=np.int64),

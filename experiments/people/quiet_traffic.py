@@ -14,7 +14,7 @@ from pathlib import Path
 from experiments.people.app_sessions import offered_actions
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Features, Impression, Interaction, Source
-from groundswell.policy import Policy
+from groundswell.policy import Policy, encode
 from processors.learners.learner_choice import learner_for
 from processors.models.config import ModelConfig
 from streams.observing.learning_metrics import LearningMetrics
@@ -61,7 +61,7 @@ class QuietTraffic:
                 learning.learned(0, MODEL, stretch, learner.learn(stretch), learner.statistics)
                 if learner.interactions_included % PUBLISH == 0:
                     snapshot = learner.snapshot(None)
-                    learning.published(snapshot, now)
+                    learning.published(snapshot, now, len(encode(snapshot)))
                     apps.policy = Policy(snapshot)
             _scrape(metrics, now, scraped)
         with path.open("w") as file:

@@ -85,7 +85,7 @@ def play(people: WordUsers, model: ModelConfig, seed: int, *, oracle: bool) -> W
     moments = np.zeros((*shape, spectral_embedding.SKETCH), dtype=np.float32)
     weights, squares, meanings = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     size = 1 << model.hash_bits
-    bandit, totals = np.zeros((size, 3)), np.zeros(running_totals.TOTALS)
+    bandit, totals = np.zeros((size, 3)), np.zeros(running_totals.TOTALS + running_totals.LATER_TOTALS)
     tables = (np.zeros((size, 3)), bandit)
     rows = np.full((2, max(users, words)), -1, dtype=np.int64)
     record, propensities = np.full((horizon, 5), -1, dtype=np.int64), np.zeros(horizon)
@@ -173,7 +173,7 @@ def _play(
     # The constant, the tiles, the user: one row of a feature store, written anew each round.
     contexts = np.zeros(active + 2, dtype=np.uint32)
     features = (np.array([0, active + 2]), contexts, np.ones(active + 2), *action_arrays)
-    seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+    seen = running_totals.nothing_seen()
     index, value, start, posterior = kernel.scratch((active + 2) * actions, actions)
     scores, shown, output = np.empty(actions), np.empty(actions), np.empty(kernel_columns.OUTPUTS)
     interaction = np.zeros(kernel_columns.COLUMNS, dtype=np.int64)
@@ -211,4 +211,6 @@ def _play(
             record[t, 1] = np.int64(output[kernel_columns.STATE])
         cell[0, :] = user_row, word_row, 0, 0, action, new_user, new_word
         without[0] = user_hashes[user]
+        if not oracle:
+            importance[0] = output[kernel_columns.WEIGHT]
         spectral_embedding.add_batch(moments, weights, squares, features, without, cell, importance)

@@ -101,10 +101,15 @@ class EmbeddingLearner(PapersLearner):
             users[i], cell, new, meanings[i] = self._place(shown, of_signal)
             rows[i] = context, actions, -1, 0, negative, shown.chosen, 0
             cells[i] = *cell, context, actions, shown.chosen, *new
-        importance = np.array(weights)
-        outputs = self._learned_as(store.arrays, rows, meanings, importance)
+        outputs = self._learned_as(store.arrays, rows, meanings, np.array(weights))
         spectral_embedding.add_batch(
-            self._moments, self._weights, self._squares, store.arrays, users, cells, importance
+            self._moments,
+            self._weights,
+            self._squares,
+            store.arrays,
+            users,
+            cells,
+            outputs[:, kernel_columns.WEIGHT].copy(),
         )
         return outputs
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from processors.compiled import borrowing, compiled
 from processors.features.crosses import gather
+from processors.learners.influence import ORDINARY_SQUARES, cut_touched, cut_weight
 from processors.learners.kernel_columns import (
     ACTIONS,
     ANCHOR,
@@ -27,6 +28,7 @@ from processors.learners.kernel_columns import (
     SIGNAL,
     START,
     STATE,
+    WEIGHT,
 )
 from processors.learners.reward_decoding import judge
 from processors.learners.running_totals import notice, tally
@@ -90,6 +92,8 @@ def learn_one(
     chosen_row = set_rows[first + chosen]
     shared = parameters[SHARED]
     notice(seen, totals, context, actions)
+    weight = cut_weight(totals, weight)
+    out[WEIGHT] = weight
 
     start[0] = 0
     for a in range(actions):
@@ -113,6 +117,12 @@ def learn_one(
         return
 
     ik_weight = min(weight, parameters[IK_CAP])
+    squares = 0.0
+    for a in range(actions):
+        slope = ik_weight * (posterior[a] - (1.0 if a == chosen else 0.0))
+        squares += slope * slope * (start[a + 1] - start[a])
+    if squares > 0.0:
+        ik_weight *= math.sqrt(cut_touched(totals, ORDINARY_SQUARES, squares) / squares)
     for a in range(actions):
         label = 1.0 if a == chosen else 0.0
         step(ik, index, value, start[a], start[a + 1], ik_weight * (posterior[a] - label), parameters[IK_RATE])

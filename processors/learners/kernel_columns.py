@@ -8,9 +8,9 @@ from typing import Final
 # NEGATIVE is 1 for a definitely negative one, and CAME has a bit for each watched signal that came.
 CONTEXT, ACTIONS, SIGNAL, ANCHOR, NEGATIVE, CHOSEN, CAME = range(7)
 COLUMNS: Final = 7
-# Columns of what the step reports about it.
-STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT = range(5)
-OUTPUTS: Final = 5
+# Columns of what the step reports about it; WEIGHT is the importance weight that it was learned with.
+STATE, REWARD, POSTERIOR, LOG_LOSS, CORRECT, WEIGHT = range(6)
+OUTPUTS: Final = 6
 REPORTED: Final = slice(STATE, POSTERIOR + 1)
 """Those that a reward has as they are."""
 # Settings as numbers.

@@ -55,7 +55,7 @@ class Learner(ABC):
 
     state_version: ClassVar[int]
     """Of what `state()` returns. A learner of another kind has another one."""
-    totals: ClassVar[int] = running_totals.TOTALS
+    totals: ClassVar[int] = running_totals.TOTALS + running_totals.LATER_TOTALS
     """How many running totals it keeps."""
     outputs: ClassVar[int] = kernel_columns.OUTPUTS
     """How many columns its step reports."""
@@ -71,7 +71,7 @@ class Learner(ABC):
         self._sums = np.zeros(running_totals.SUMS)
         self.configuration = _digest(model)
         self._tables = self._empty_tables(1 << model.hash_bits)
-        self._seen = np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8)
+        self._seen = running_totals.nothing_seen()
         self._totals = np.zeros(self.totals)
         self._parameters = kernel_parameters(model)
         self._reading = SignalReading(model, learns_values=self.learns_values)
@@ -127,7 +127,7 @@ class Learner(ABC):
             weights.append(importance(shown.weight, count, shown.chosen_propensity))
             ids.append(shown.actions[shown.chosen].id)
         outputs = self._step(learned, read, weights)
-        return self._rewards(len(interactions), places, learned, ids, counts, read.signals, weights, outputs)
+        return self._rewards(len(interactions), places, learned, ids, counts, read.signals, outputs)
 
     def _learn_runs(self, stretch: Stretch) -> RewardColumns:
         return RewardColumns.joined(
@@ -155,11 +155,11 @@ class Learner(ABC):
         table[:, kernel_columns.CHOSEN], table[:, kernel_columns.CAME] = chosen, read.came
         outputs = self._learned(arrivals.arrays, table, weights, read)
         ids = [arrivals.ids[row] for row in rows.tolist()]
-        return self._rewards(len(run), places, learned, ids, counts.tolist(), read.signals, weights.tolist(), outputs)
+        return self._rewards(len(run), places, learned, ids, counts.tolist(), read.signals, outputs)
 
     def _without_rewards(self, count: int) -> RewardColumns:
         """Take in interactions none of which has enough actions."""
-        return self._rewards(count, [], [], [], [], [], [], np.empty((0, self.outputs)))
+        return self._rewards(count, [], [], [], [], [], np.empty((0, self.outputs)))
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> NDArray[np.float64]:
         """Return the predicted reward of each action, as the snapshot of this moment would."""
@@ -273,11 +273,12 @@ class Learner(ABC):
             )
             for name, table in learner._tables.items()
         }
-        learner._seen = unpacked(whole.seen, np.uint8, learner._seen.shape, f"{what}, seen")
+        learner._seen = restored_seen(whole.seen, f"{what}, seen")
         # Those that came since begin at 0.
         totals = unpacked(whole.totals, np.float64, (None,), f"{what}, totals")[: learner.totals]
-        require(len(totals) >= running_totals.TOTALS, f"{what}, totals: there are {len(totals)}")
-        require(bool((totals[: running_totals.TOTALS] >= 0.0).all()), f"{what}, totals: one is below 0")
+        counted = totals[: running_totals.TOTALS]
+        require(len(counted) == running_totals.TOTALS, f"{what}, totals: there are {len(totals)}")
+        require(bool((counted >= 0.0).all()), f"{what}, totals: one is below 0")
         learner._totals[: len(totals)] = totals
         return learner
 
@@ -339,7 +340,6 @@ class Learner(ABC):
         ids: Sequence[str],
         counts: Sequence[int],
         signals: Sequence[str],
-        weights: Sequence[float],
         outputs: NDArray[np.float64],
     ) -> RewardColumns:
         """Take in `count` interactions; return the rewards of those at `places`, which are these `interactions`.
@@ -357,7 +357,7 @@ class Learner(ABC):
             interactions,
             ids,
             signals,
-            weights,
+            outputs[:, kernel_columns.WEIGHT].tolist(),
             self._thresholds(counts),
             outputs,
         )
@@ -365,6 +365,18 @@ class Learner(ABC):
     def _thresholds(self, counts: Sequence[int]) -> Sequence[float | None]:
         """Return the posterior over which an interaction among so many actions is extreme, where the rule asks that."""
         return [None] * len(counts)
+
+
+def restored_seen(packed_bits: object, what: str) -> NDArray[np.uint8]:
+    """Return the bits of the features that were packed. Raises `MalformedError`, which calls them `what`."""
+    seen: NDArray[np.uint8] = running_totals.nothing_seen()
+    shape = packed_bits.get("shape") if isinstance(packed_bits, dict) else None
+    if not (isinstance(shape, list) and len(shape) == 1):
+        return unpacked(packed_bits, np.uint8, seen.shape, what)
+    # An earlier release counted whatever had come.
+    seen[: running_totals.CAME_NOW] = unpacked(packed_bits, np.uint8, seen.shape[1:], what)
+    seen[running_totals.COUNTED] = 0
+    return seen
 
 
 def importance(weight: Number, actions: Number, propensity: Number) -> Number:

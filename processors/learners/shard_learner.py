@@ -60,7 +60,7 @@ class ShardLearner(Learner):
             interactions=self.interactions_included,
             tables={name: self.mixtures[name].own(table, self._others[name]) for name, table in self._tables.items()},
             totals=self._totals - self._others_totals,
-            seen=self._seen.copy(),
+            seen=self._seen[running_totals.COUNTED] | self._seen[running_totals.COUNTED_BEFORE],
         )
 
     def take_in(self, contributions: Iterable[Contribution]) -> None:
@@ -68,14 +68,15 @@ class ShardLearner(Learner):
         own, taken = self.contribution(), list(contributions)
         self._others_interactions = sum(one.interactions for one in taken)
         self._others_totals[:] = 0.0
+        counted = own.seen
         for one in taken:
             self._others_totals[self.added] += one.totals[self.added]
-            self._seen |= one.seen
+            counted |= one.seen
         for name, table in self._tables.items():
             contributed = [one.tables[name] for one in taken]
             self._others[name] = self.mixtures[name].mixed(table, own.tables[name], self._others[name], contributed)
         self._totals = own.totals + self._others_totals
-        self._totals[running_totals.CONTEXT_FEATURES] = float(np.bitwise_count(self._seen).sum())
+        self._totals[running_totals.CONTEXT_FEATURES] = float(np.bitwise_count(counted).sum())
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values."""

@@ -45,7 +45,7 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one shard learned from interactions of its own; `seen` has a bit for each context feature met."""
+    """What one shard learned from interactions of its own; `seen` has a bit for each context feature that counts."""
 
     interactions: int
     tables: Mapping[str, Rows]

@@ -17,14 +17,15 @@ Assumption = Literal["definite_signal", "informative_feedback", "indifference", 
 """What a reward rule takes for granted, and can check."""
 _SUMS: Final = (
     "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration", "weights", "squared_weights",
-    "largest_weight", "extreme_weights",
+    "largest_weight", "extreme_weights", "cut",
 )  # fmt: skip
 
 
 class Statistics(Struct):
     """Counters and sums since the model began; `states` is keyed by "-1", "0", "1" and "unknown".
 
-    `weights` are importance weights, 1/(K p) times the weight of the impression. Log losses are in nats and, like
+    `weights` are importance weights, 1/(K p) times the weight of the impression, as they were learned with: of `cut`
+    interactions they were smaller than logged (`influence.py`). Log losses are in nats and, like
     the correct counts, weighted with them as the inverse kinematics is; the prior is 1/K for each action, which is
     right under those weights. Divide by `weights` for a mean.
 
@@ -48,6 +49,7 @@ class Statistics(Struct):
     squared_weights: Amount = 0.0
     largest_weight: Amount = 0.0
     extreme_weights: Amount = 0.0
+    cut: Amount = 0.0
 
     @classmethod
     def of(cls, skipped: int, sums: NDArray[np.float64]) -> Self:

@@ -16,7 +16,7 @@ from groundswell.events import Action, FeatureValue, Impression, Interaction
 from groundswell.features import action_features, context_features, crossed, hashed
 from groundswell.policy import PolicySnapshot, Weights
 from processors.admission.interaction_records import Stretch
-from processors.learners import kernel_columns, reward_decoding, reward_rules, running_totals
+from processors.learners import influence, kernel_columns, reward_decoding, reward_rules, running_totals
 from processors.learners.papers_learner import PapersLearner
 from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Read
@@ -62,7 +62,8 @@ class StockLearner(PapersLearner):
     def _step(self, interactions: Sequence[Interaction], read: Read, weights: Sequence[float]) -> NDArray[np.float64]:
         outputs = np.empty((len(interactions), kernel_columns.OUTPUTS))
         for interaction, signal, weight, out in zip(interactions, read.signals, weights, outputs, strict=True):
-            self._step_one(interaction.impression, signal, weight, out)
+            out[kernel_columns.WEIGHT] = influence.cut_weight(self._totals, weight)
+            self._step_one(interaction.impression, signal, out[kernel_columns.WEIGHT], out)
             negative = signal in self.model.definitely_negative
             running_totals.tally(self._sums, negative, weight, len(interaction.impression.actions), out, False)
         return outputs

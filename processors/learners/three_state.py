@@ -33,7 +33,7 @@ import numpy as np
 
 from processors.compiled import borrowing
 from processors.features.crosses import cross, first_feature, gather
-from processors.learners import kernel_columns, mark_rates, running_totals, weight_tables
+from processors.learners import influence, kernel_columns, mark_rates, running_totals, weight_tables
 
 # What is known of a signal beforehand, in the column ANCHOR of an interaction.
 OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
@@ -74,7 +74,7 @@ SIGNAL_COLUMNS: Final = 8
     TOLD,
     SQUARED_TOLD,
 ) = range(mark_rates.TOTALS, mark_rates.TOTALS + 15)
-TOTALS: Final = mark_rates.TOTALS + 15
+TOTALS: Final = mark_rates.TOTALS + 15 + running_totals.LATER_TOTALS
 
 PRIOR_PLAYS: Final = 20.0
 """Plays for which the three states are believed to be equally common."""
@@ -249,8 +249,12 @@ def meant(signals, features, begin, end, signal, kind, felt):
 
 
 @borrowing
-def shift(signals, i, minus, zero, plus, mark, share, kept, agree):
-    """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it."""
+def shift(signals, i, minus, zero, plus, mark, share, kept, felt, agree):
+    """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it.
+
+    `felt` is by how much 0 is presumed against, beside the row. What only makes up for that is not indifference: it
+    takes nothing from how far apart +1 and -1 may be.
+    """
     row = signals[i]
     row[SLOPES] = SLOPE_DECAY * row[SLOPES] + minus * minus
     row[SLOPES + 1] = SLOPE_DECAY * row[SLOPES + 1] + zero * zero
@@ -260,28 +264,28 @@ def shift(signals, i, minus, zero, plus, mark, share, kept, agree):
     row[MEANING + 1] += RATE * zero * share / math.sqrt(SLOPE_START + row[SLOPES + 1])
     row[MEANING + 2] += RATE * plus * share / math.sqrt(SLOPE_START + row[SLOPES + 2])
     row[MEANING] += MARK_RATE * mark * share / math.sqrt(SLOPE_START + row[MARKED_SLOPES])
-    least = max(row[MEANING], row[MEANING + 1], row[MEANING + 2]) - kept
-    mean = 0.0
-    for r in range(3):
-        row[MEANING + r] = max(row[MEANING + r], least)
-        mean += row[MEANING + r] / 3.0
+    least = max(row[MEANING], row[MEANING + 1] - felt, row[MEANING + 2]) - kept
+    row[MEANING] = max(row[MEANING], least)
+    row[MEANING + 2] = max(row[MEANING + 2], least)
+    row[MEANING + 1] = min(max(row[MEANING + 1], least), min(row[MEANING], row[MEANING + 2]) + kept)
+    mean = (row[MEANING] + row[MEANING + 1] + row[MEANING + 2]) / 3.0
     for r in range(3):
         row[MEANING + r] = (1.0 - agree) * (row[MEANING + r] - mean)
 
 
 @borrowing
-def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows):
+def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows, felt):
     """Move what a signal means to everybody and by each context feature."""
     common = 1.0 if rows == 1 else COMMON_SHARE
     own = (1.0 - COMMON_SHARE) / max(rows - 1, 1)
     agree = AGREEMENT * min(weight, 1.0)
     _, context_hash, context_value, _, _, _, _, _ = features
     mask = np.uint64(len(signals) - 1)
-    shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, 0.0)
+    shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, felt, 0.0)
     for c in range(begin, end):
         if context_value[c] == 1.0:
             i = np.int64(cross(context_hash[c], signal) & mask)
-            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, agree)
+            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, 0.0, agree)
 
 
 @borrowing
@@ -339,9 +343,10 @@ def estimate(bandit, index, value, n, reward, extreme, negative, weight, rate):
     score = extremeness = negatives = 0.0
     for j in range(n):
         row = bandit[index[j]]
-        score += row[SCORE] * value[j]
-        extremeness += row[EXTREME] * value[j]
-        negatives += row[NEGATIVES] * value[j]
+        x = weight_tables.within(value[j], weight_tables.largest(row[LARGEST], row[SEEN], abs(value[j])))
+        score += row[SCORE] * x
+        extremeness += row[EXTREME] * x
+        negatives += row[NEGATIVES] * x
     score, extremeness, negatives = score - reward, extremeness - extreme, negatives - negative
     surprise = min(max(-score, -1.0), 1.0)
     changed = -1
@@ -350,14 +355,14 @@ def estimate(bandit, index, value, n, reward, extreme, negative, weight, rate):
         if x == 0.0:
             continue
         row = bandit[index[j]]
-        size = abs(x)
-        if size > row[LARGEST]:
-            shrink = row[LARGEST] / size
+        bound = weight_tables.largest(row[LARGEST], row[SEEN], abs(x))
+        if bound > row[LARGEST]:
+            shrink = row[LARGEST] / bound
             row[SCORE] *= shrink
             row[EXTREME] *= shrink
             row[NEGATIVES] *= shrink
-            row[LARGEST] = size
-        x /= row[LARGEST]
+        row[LARGEST] = bound
+        x = weight_tables.within(x, bound) / bound
         row[BETTER] = max(row[BETTER] + surprise * x - ALLOWED, 0.0)
         row[WORSE] = max(row[WORSE] - surprise * x - ALLOWED, 0.0)
         if row[BETTER] > CHANGED or row[WORSE] > CHANGED:
@@ -471,7 +476,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, out
 ):
     """Learn one interaction and write a row of outputs."""
-    context_start, context_hash, _, set_start, set_rows, _, _, _ = features
+    context_start, context_hash, _, set_start, set_rows, action_start, _, _ = features
     context_row, signal, chosen = (
         interaction[kernel_columns.CONTEXT],
         interaction[kernel_columns.SIGNAL],
@@ -482,6 +487,8 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     actions = set_start[interaction[kernel_columns.ACTIONS] + 1] - first
     shared = constant_needed(features, context_row, parameters[kernel_columns.SHARED])
     running_totals.notice(seen, totals, context_hash[begin:end], actions)
+    weight = influence.cut_weight(totals, weight)
+    out[kernel_columns.WEIGHT] = weight
     polarity = parameters[kernel_columns.POLARITY]
     crossed, own = begin + first_feature(end - begin, shared), own_begin(begin, end)
 
@@ -551,6 +558,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
         mark,
         weight,
         rows,
+        felt if kind == OTHER else 0.0,
     )
 
     # The state: by the signal first, by what is known of the action in second place, so that a taste may change.
@@ -575,6 +583,9 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     out[DOUBT] = doubt(totals, kind, state, like_minus, like_zero, like_plus)
     out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
 
+    weight = min(weight, parameters[kernel_columns.BANDIT_CAP])
+    action = set_rows[first + chosen]
+    touched = weight * (end - crossed) * (action_start[action + 1] - action_start[action])
     learn_reward(
         bandit,
         features,
@@ -585,7 +596,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
         out[kernel_columns.REWARD],
         1.0 - zero,
         named,
-        min(weight, parameters[kernel_columns.BANDIT_CAP]),
+        weight * influence.cut_touched(totals, influence.ORDINARY_PLAYS, touched) / touched,
         parameters[kernel_columns.BANDIT_RATE],
         index,
         value,

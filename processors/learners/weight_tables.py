@@ -13,12 +13,36 @@ from typing import Final
 from processors.compiled import borrowing
 
 BANDIT_POWER: Final = 0.75
+GROWTH: Final = 10.0
+"""The largest value of a feature grows by at most (1 + GROWTH / n) after n plays: as n doubles, a thousand times."""
+YOUNG: Final = 5.0
+"""Plays up to which a row may have begun with an outlier."""
+OUTLYING: Final = 1e-4
+"""Of the largest value: a young row that comes with less than that began with one."""
 
 
 @borrowing
 def logistic(x):
     """Return the probability whose log odds are x."""
     return 1.0 / (1.0 + math.exp(-x))
+
+
+@borrowing
+def largest(before, seen, size):
+    """Return the largest value met of a feature, once one of that size comes after so many plays.
+
+    One that nothing before it bears out counts as what is borne out. Else a single number, a million times as large as
+    all others, would leave them no step for good.
+    """
+    if size <= before:
+        return size if seen < YOUNG and size < OUTLYING * before and size > 0.0 else before
+    return min(size, before * (1.0 + GROWTH / seen)) if before > 0.0 and seen > 0.0 else size
+
+
+@borrowing
+def within(value, bound):
+    """Return a value, of at most that size."""
+    return min(max(value, -bound), bound)
 
 
 @borrowing
@@ -39,10 +63,11 @@ def step(table, index, value, begin, end, gradient, rate):
         i, x = index[j], value[j]
         if x == 0.0:
             continue
-        size = abs(x)
-        if size > table[i, 2]:
-            table[i, 0] *= table[i, 2] / size
-            table[i, 2] = size
+        bound = largest(table[i, 2], YOUNG + table[i, 1], abs(x))
+        if bound > table[i, 2]:
+            table[i, 0] *= table[i, 2] / bound
+            table[i, 2] = bound
+        x = within(x, bound)
         slope = gradient * x
         if slope * slope == 0.0:
             continue  # too small to be squared
@@ -61,10 +86,10 @@ def estimate(table, index, value, n, error, weight, rate):
         i, x = index[j], value[j]
         if x == 0.0:
             continue
-        size = abs(x)
-        if size > table[i, 2]:
-            table[i, 0] *= table[i, 2] / size
-            table[i, 2] = size
-        x /= table[i, 2]
+        bound = largest(table[i, 2], table[i, 1], abs(x))
+        if bound > table[i, 2]:
+            table[i, 0] *= table[i, 2] / bound
+        table[i, 2] = bound
+        x = within(x, bound) / bound
         table[i, 1] += weight * x * x
         table[i, 0] -= rate * weight * error * x / (n * table[i, 2] * table[i, 1] ** BANDIT_POWER)

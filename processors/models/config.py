@@ -64,7 +64,8 @@ class InverseKinematicsConfig(Settings):
     With `start` "half" an action that was never seen is as likely as not under every signal, which is quick to
     find what is extreme; with "uniform" it begins at 1/K, for actions that come and go.
     `form` is one weighted logistic per action ("one-versus-rest") or one weighted softmax over the round's
-    actions. `weight_cap` bounds the importance weight; `None` leaves it as it is, which is what converges.
+    actions. `weight_cap` bounds the importance weight; with `None` nothing does but the bound that grows with the
+    log (`processors/learners/influence.py`), which is what converges.
     `estimator` puts a stock River classifier in their place; it has to take sample weights (`learn_one(…, w=…)`).
 
     The form "spectral" is for many users who each have a way of their own with many signals, a hundred by a hundred,
@@ -179,7 +180,8 @@ class ExplorationConfig(Settings):
     """How actions are chosen beyond the best one.
 
     epsilon-greedy: epsilon_t = min(1, (t0 / t)^(1/3)), never below `floor`; `t0` of `None` is the size of the
-    problem, distinct context features times actions. squarecb: gamma_t = `gamma` * sqrt(t). softmax: scores
+    problem, context features times actions: features that keep coming, from one stretch of interactions to the next
+    (`processors/learners/running_totals.py`). squarecb: gamma_t = `gamma` * sqrt(t). softmax: scores
     divided by `temperature`. Where data cannot tell what people feel (no definite signal came yet, next to nobody is
     indifferent, feedback tells nothing, or in some contexts the meaning of a signal is not determined), each of K
     actions is shown with a probability of at least `floor_in_doubt` / K, whatever the kind.

@@ -35,6 +35,7 @@ ALL_SEGMENTS = ""
 """The label of all segments together."""
 FADING = (
     "weights", "squared_weights", "ik_log_loss", "prior_log_loss", "ik_correct", "prior_correct", "ik_calibration",
+    "cut",
 )  # fmt: skip
 
 
@@ -158,6 +159,7 @@ class LearningMetrics:
         metrics.ik_prior_accuracy.labels(model).set(recent.prior_correct / recent.weights)
         metrics.ik_calibration.labels(model).set(recent.ik_calibration / recent.weights)
         metrics.mean_weight.labels(model).set(recent.weights / recent.learned)
+        metrics.cut_share.labels(model).set(recent.cut / recent.learned)
         metrics.effective_share.labels(model).set(
             recent.weights**2 / max(recent.squared_weights, 1e-300) / recent.learned
         )
@@ -265,7 +267,7 @@ class RecentStatistics:
         self._before: dict[int, Statistics] = {}
         self.states = dict.fromkeys(STATES, 0.0)
         self.learned = 0.0
-        self.weights = self.squared_weights = 0.0
+        self.weights = self.squared_weights = self.cut = 0.0
         self.ik_log_loss = self.prior_log_loss = self.ik_correct = self.prior_correct = self.ik_calibration = 0.0
 
     def follow(self, partition: int, so_far: Statistics) -> None:

@@ -196,7 +196,12 @@ class Metrics:
             ["model"],
         )
         self.largest_weight = gauge(
-            "groundswell_largest_importance_weight", "largest importance weight seen", ["model"]
+            "groundswell_largest_importance_weight", "largest importance weight that was learned with", ["model"]
+        )
+        self.cut_share = gauge(
+            "groundswell_cut_weight_share",
+            "share of the last interactions whose importance weight, being far beyond those before it, was cut",
+            ["model"],
         )
         self.effective_share = gauge(
             "groundswell_effective_sample_share",
@@ -372,7 +377,7 @@ class Metrics:
         """Forget the gauges of a model whose partition has gone to another worker."""
         for gauge in (
             self.ik_log_loss, self.ik_prior_log_loss, self.ik_accuracy, self.ik_prior_accuracy, self.largest_weight,
-            self.effective_share, self.mean_weight, self.ik_calibration,
+            self.cut_share, self.effective_share, self.mean_weight, self.ik_calibration,
         ):  # fmt: skip
             _drop(gauge, model)
         for state in STATES:

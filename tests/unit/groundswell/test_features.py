@@ -97,7 +97,7 @@ def beginnings(arrays: Iterable[Any]) -> list[list[float]]:
 
 
 def test_a_trimmed_store_begins_anew() -> None:
-    store = FeatureStore(crosses=False, limit=0)
+    store = FeatureStore(crosses=False, most_bytes=0)
     store.context({"x": "old"})
     store.trim()
     assert store.context({"x": "new"}) == 0

@@ -27,7 +27,7 @@ def tables() -> tuple[np.ndarray, ...]:
     return (
         np.zeros((size, three_state.BANDIT_COLUMNS)),
         np.zeros((size, three_state.SIGNAL_COLUMNS)),
-        np.zeros((1 << running_totals.SEEN_BITS) // 8, dtype=np.uint8),
+        running_totals.nothing_seen(),
         np.zeros(three_state.TOTALS),
         np.zeros(running_totals.SUMS),
     )
@@ -170,3 +170,13 @@ def test_a_value_is_measured_against_its_length_and_nonsense_does_no_harm() -> N
         value_quantiles.bucket(fresh, 4, share * length, length, 1.0)
     short, long = (value_quantiles.bucket(fresh, 4, 0.99 * length, length, 1.0) for length in (10.0, 600.0))
     assert short == long >= value_quantiles.BUCKETS - 2
+
+
+def test_evidence_that_only_makes_up_for_a_presumption_takes_nothing_from_telling_hatred_from_joy() -> None:
+    signals = np.zeros((1, three_state.SIGNAL_COLUMNS))
+    for play in range(4_000):
+        minus = 0.3 if play % 3 else -0.3
+        three_state.shift(signals, 0, minus, 0.3, -minus, 0.0, 0.6, three_state.KEPT_COMMON, 4.0, 0.0)
+    minus, zero, plus = signals[0, three_state.MEANING : three_state.MEANING + 3]
+    assert minus - plus >= 0.9 * three_state.KEPT_COMMON
+    assert zero - 4.0 <= minus - 2.0
