@@ -20,6 +20,7 @@ from groundswell.client.kept_snapshot import KeptSnapshot
 from groundswell.events import Action, FeatureValue
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicySnapshot
+from groundswell.signatures import Verifier
 
 _LOG: Final = logging.getLogger(__name__)
 POLL_SECONDS: Final = 0.2
@@ -45,7 +46,8 @@ class Policies:
 
     A thread reads the topic from its beginning and then on. A policy that is damaged or older is passed over, and the
     last good one goes on. Until the first one comes actions are drawn uniformly; `Decision.basis` says so. With
-    `keep`, a file, the last policy is there as well for an app that starts while Kafka is away. `kafka` are
+    `keep`, a file, the last policy is there as well for an app that starts while Kafka is away. With a `verifier` only
+    what one of its keys has signed is believed; the file is the app's own, and is. `kafka` are
     arguments of kafka-python's `KafkaConsumer` (security, time-outs).
 
     Raises:
@@ -59,12 +61,13 @@ class Policies:
         *,
         topic: str = "policies",
         keep: str | Path | None = None,
+        verifier: Verifier | None = None,
         **kafka: Any,
     ) -> None:
         self._model, self._topic = model, topic
         self._arguments = checked(KafkaConsumer, {"bootstrap_servers": bootstrap_servers, **PATIENCE, **kafka})
         self._kept = None if keep is None else KeptSnapshot(Path(keep), model)
-        self._newest = NewestSnapshot(model)
+        self._newest = NewestSnapshot(model, verifier)
         self._policy = Policy.uniform()
         self._following = Following(connected=False, up_to_date=False, problem=None)
         self._stopping, self._read = threading.Event(), threading.Event()
@@ -144,7 +147,7 @@ class Policies:
         while not self._stopping.is_set():
             for records in consumer.poll(timeout_ms=round(1000 * POLL_SECONDS)).values():
                 for record in records:
-                    self._newest.offer(record.key, record.value)
+                    self._newest.offer(record.key, record.value, record.headers)
             self._take_newest()
             if all(consumer.position(one) >= ends[one] for one in places):
                 self._following = Following(connected=True, up_to_date=True, problem=None)

@@ -84,6 +84,6 @@ def test_a_worker_that_dies_is_named_with_the_end_of_its_log(out: Path, monkeypa
     assert run.run_demo(2500, 11, out, console=Console(file=printed, width=100)) == 1
     assert "the worker has ended" in printed.getvalue()
     assert "the apps have not finished" in printed.getvalue()
-    assert "Closing event loop" in printed.getvalue()
+    assert "learners let go" in printed.getvalue()
     assert not (out / "report.html").exists()
     assert processes[0].exit_code is not None

@@ -18,6 +18,7 @@ from groundswell.client import EventLog, EventLogError, Policies
 from groundswell.client.decisions import Decision, decide
 from groundswell.events import Feedback, Impression
 from groundswell.policy import Policy, encode
+from groundswell.signatures import Signer, Verifier, new_key_pair
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
 from tests.integration.workers import PATIENCE, read_all, until
@@ -64,6 +65,18 @@ def test_policies_are_followed_and_the_last_good_one_goes_on(servers: str, polic
     publish(servers, 150)
     publish(servers, 400, weights=200_000)  # in several records
     until(lambda: version_of(policies) == 400, "the policy after the damaged one")
+
+
+def test_with_a_verifier_only_what_is_signed_is_believed(servers: str) -> None:
+    private_key, public_key = new_key_pair()
+    signer = Signer(private_key)
+    with Policies(servers, "feed", verifier=Verifier(public_key)) as policies:
+        publish(servers, 300)
+        key, value = records(snapshot(200))[0]
+        with closing(KafkaProducer(bootstrap_servers=servers)) as producer:
+            producer.send("policies", key=key, value=value, headers=signer.headers("policies", 0, key, value))
+            producer.flush()
+        until(lambda: version_of(policies) == 200, "the policy that is signed")
 
 
 def test_an_app_that_starts_while_kafka_is_away_goes_on_by_the_policy_that_was_kept(

@@ -152,7 +152,12 @@ def test_a_worker_and_its_commands_need_nothing_of_the_extras() -> None:
 
 
 def test_apps_need_what_the_worker_needs_and_no_more() -> None:
-    assert {re.split(r"[<>=]", one)[0] for one in declared(APPS)["dependencies"]} == {"msgspec", "numpy"}
+    assert {re.split(r"[<>=]", one)[0] for one in declared(APPS)["dependencies"]} == {
+        "kafka-python",
+        "msgspec",
+        "numpy",
+        "zstandard",
+    }
     assert set(declared(APPS)["dependencies"]) <= set(declared(WORKER)["dependencies"])
     assert declared(APPS)["requires-python"] == declared(WORKER)["requires-python"]
 
