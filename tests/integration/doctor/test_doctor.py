@@ -165,7 +165,11 @@ def test_what_producers_do_wrong_is_told(servers: str, apps: Apps) -> None:
 
 @pytest.mark.parametrize(
     ("value", "word"),
-    [(b"nonsense", "not a checkpoint"), (b'{"kind":"chunked","slot":0,"chunks":2,"sha256":"x"}', "not complete")],
+    [
+        (b"nonsense", "not a checkpoint"),
+        (b'{"kind":"chunked","slot":0,"chunks":2,"sha256":"x"}', "not a manifest of chunks"),
+        (b'{"kind":"chunked","slot":0,"chunks":2,"sha256":"' + b"0" * 64 + b'"}', "not complete"),
+    ],
 )
 def test_a_checkpoint_that_no_worker_could_use_fails(servers: str, apps: Apps, value: bytes, word: str) -> None:
     apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, value, partition=1)

@@ -66,9 +66,9 @@ def test_dead_letters_are_read_by_reason(servers: str) -> None:
 def test_what_cannot_be_looked_at_is_said_in_a_line(
     command: list[str], broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.kafka.access_check.PATIENCE", 0.1)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker)
     without_topics = CliRunner().invoke(cli, command)
+    monkeypatch.setattr("streams.kafka.access_check.PATIENCE", 0.1)  # nobody is there to answer
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
     without_broker = CliRunner().invoke(cli, command)
     for result, said in ((without_topics, "topics create"), (without_broker, "no Kafka broker answers")):
