@@ -141,7 +141,7 @@ def test_open_bandit_keeps_its_logged_propensities_to_the_rewards(tmp_path: Path
         for one in outcome.rewards
         if one.impression_id not in cut
     )
-    # A policy that had nearly settled showed some items with propensities down to 1e-6: what such plays move is bounded.
+    # A policy that has nearly settled shows some items at propensities down to 1e-6: what such plays move is bounded.
     assert len(cut) < 0.02 * rows.height
     assert min(logged[one] for one in cut) > 5
     assert (outcome.strays, outcome.refused) == (0, 0)
