@@ -42,7 +42,7 @@ class Installed:
 
     def install(self, *what: str) -> None:
         """Install from the wheels, and what they need from the index."""
-        self._python("-m", "pip", "install", "--quiet", "--find-links", str(self.folder.parent / "wheels"), *what)
+        self.python("-m", "pip", "install", "--quiet", "--find-links", str(self.folder.parent / "wheels"), *what)
 
     def run(self, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `groundswell` with these arguments."""
@@ -62,9 +62,9 @@ class Installed:
 
     def packages(self) -> set[str]:
         """Return the names of what is installed."""
-        return {one["name"].lower() for one in json.loads(self._python("-m", "pip", "list", "--format", "json"))}
+        return {one["name"].lower() for one in json.loads(self.python("-m", "pip", "list", "--format", "json"))}
 
-    def _python(self, *arguments: str) -> str:
+    def python(self, *arguments: str) -> str:
         command = [str(self.bin / "python"), *arguments]
         done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -92,10 +92,13 @@ def worker(folder: Path) -> Installed:
 
 
 @pytest.mark.deploy
-def test_apps_get_two_packages_and_are_told_what_brings_commands(folder: Path) -> None:
+def test_apps_get_few_packages_and_are_told_what_brings_commands(folder: Path) -> None:
     apps = Installed(folder / "apps")
     apps.install("groundswell")
-    assert apps.packages() - {"pip", "setuptools"} == {"groundswell", "msgspec", "numpy"}
+    assert apps.packages() - {"pip", "setuptools"} == {"groundswell", "kafka-python", "msgspec", "numpy", "zstandard"}
+    assert (
+        apps.python("-c", "from groundswell.client import EventLog, Policies; print(EventLog.__name__)") == "EventLog\n"
+    )
     assert apps.run("--version").stdout.startswith("groundswell ")
     told = apps.run("worker")
     assert told.returncode == 2
