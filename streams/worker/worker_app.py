@@ -18,6 +18,7 @@ from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.compacted_reader import log_ends, read_newest
 from streams.kafka.record_batch_app import RecordBatchApp
 from streams.kafka.signing import Belief, Signing
+from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import NO_ID
 from streams.observing.conditions import Conditions
 from streams.observing.learning_metrics import LearningMetrics
@@ -158,8 +159,19 @@ class Groundswell(RecordBatchApp):
         topics, partition = self.settings.topics, learner.partition
         if learner.ledger_partitions:
             ends = await log_ends(self.settings.kafka, topics.impressions, range(topics.event_partitions))
-            if why := learner.unlearnable(ends, self.topic_ids.get(topics.impressions, NO_ID)):
+            known = self.topic_ids.get(topics.impressions, NO_ID)
+            if (why := learner.unlearnable(ends, known)) and await self._impressions_are(known):
                 raise CheckpointError(f"partition {partition}: {wrong_contents(why)}")
+
+    async def _impressions_are(self, known: str) -> bool:
+        """Return whether the topic is the one with that id: one that is away, or another, has other ends."""
+        topic = self.settings.topics.impressions
+        watch = TopicWatch(self.settings.kafka, [topic])
+        try:
+            seen = (await watch.look()).get(topic)
+        finally:
+            watch.close()
+        return seen is not None and seen.id == known
 
     async def _newest_checkpoint(self, partition: int) -> Mapping[bytes, bytes | None]:
         """Return the newest record of each key of a partition of checkpoints that is believed."""
