@@ -68,9 +68,8 @@ class EventLog:
         own = {"bootstrap_servers": bootstrap_servers, "acks": "all", "linger_ms": 20}
         self._arguments = checked(KafkaProducer, {**own, **PATIENCE, **kafka})
         self._messages: queue.Queue[_Message] = queue.Queue(waiting)
-        self._open = True
         self._lock = threading.Lock()
-        self._counts = {"written": 0, "failed": 0}
+        self._written = self._failed = 0
         self._stopping = threading.Event()
         self._deadline: float | None = None
         self._thread = threading.Thread(target=self._write, name="event log", daemon=True)
@@ -79,12 +78,12 @@ class EventLog:
     @property
     def written(self) -> int:
         """How many messages Kafka has acknowledged."""
-        return self._counts["written"]
+        return self._written
 
     @property
     def failed(self) -> int:
         """How many messages were not written; each was logged."""
-        return self._counts["failed"]
+        return self._failed
 
     def shown(
         self,
@@ -132,7 +131,7 @@ class EventLog:
 
     def close(self, seconds: float = 10.0) -> None:
         """Write what waits, that long at the most; what is left then has failed."""
-        self._open, self._deadline = False, time.monotonic() + seconds
+        self._deadline = time.monotonic() + seconds
         self._stopping.set()
         self._thread.join(seconds + 1.0)
         self._give_up()  # the thread may still try to reach Kafka
@@ -147,7 +146,7 @@ class EventLog:
 
     def _take(self, topic: str, event: Impression | Feedback) -> Future[None]:
         written: Future[None] = Future()
-        if not self._open:
+        if self._stopping.is_set():
             self._fail(written, "the log is closed: make a new one")
             return written
         try:
@@ -210,13 +209,13 @@ class EventLog:
 
     def _done(self, written: Future[None]) -> None:
         with self._lock:
-            self._counts["written"] += 1
+            self._written += 1
         if written.set_running_or_notify_cancel():
             written.set_result(None)
 
     def _fail(self, written: Future[None], why: str) -> None:
         with self._lock:
-            self._counts["failed"] += 1
+            self._failed += 1
         _LOG.warning("not written: %s", why)
         if written.set_running_or_notify_cancel():
             written.set_exception(EventLogError(why))

@@ -19,7 +19,7 @@ from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptSnapshot
 from groundswell.events import Action, FeatureValue
 from groundswell.newest_snapshot import NewestSnapshot
-from groundswell.policy import Policy, PolicySnapshot
+from groundswell.policy import Policy
 from groundswell.signatures import Verifier
 
 _LOG: Final = logging.getLogger(__name__)
@@ -31,9 +31,8 @@ CLOSE_SECONDS: Final = 5.0
 
 
 class Following(NamedTuple):
-    """Of the topic: whether Kafka answers, whether it was read to its end, and what is wrong, if anything."""
+    """Of the topic: whether it is read to its end, and goes on to be, and what is wrong, if anything."""
 
-    connected: bool
     up_to_date: bool
     problem: str | None
 
@@ -69,10 +68,10 @@ class Policies:
         self._kept = None if keep is None else KeptSnapshot(Path(keep), model)
         self._newest = NewestSnapshot(model, verifier)
         self._policy = Policy.uniform()
-        self._following = Following(connected=False, up_to_date=False, problem=None)
+        self._following = Following(up_to_date=False, problem=None)
         self._stopping, self._read = threading.Event(), threading.Event()
         if self._kept is not None and (found := self._kept.read()) is not None:
-            self._adopt(found)
+            self._policy = Policy(found)
         self._thread = threading.Thread(target=self._follow, name=f"policies of {model}", daemon=True)
         self._thread.start()
 
@@ -87,14 +86,13 @@ class Policies:
         Raises:
             ValueError: there are no actions, or two of the same id.
         """
-        return decide(self._model, self._policy, self.basis, context, actions, impression_id)
+        policy = self._policy  # once: the thread may put another in its place meanwhile
+        return decide(self._model, policy, self._basis_of(policy), context, actions, impression_id)
 
     @property
     def basis(self) -> Basis:
         """What decisions are made by at this moment."""
-        if self._policy.version == 0:
-            return "uniform"
-        return "policy" if self._following.connected and self._following.up_to_date else "last_known"
+        return self._basis_of(self._policy)
 
     @property
     def policy(self) -> Policy:
@@ -123,8 +121,10 @@ class Policies:
     ) -> None:
         self.close()
 
-    def _adopt(self, snapshot: PolicySnapshot) -> None:
-        self._policy = Policy(snapshot)
+    def _basis_of(self, policy: Policy) -> Basis:
+        if policy.version == 0:
+            return "uniform"
+        return "policy" if self._following.up_to_date else "last_known"
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
@@ -150,7 +150,7 @@ class Policies:
                     self._newest.offer(record.key, record.value, record.headers)
             self._take_newest()
             if all(consumer.position(one) >= ends[one] for one in places):
-                self._following = Following(connected=True, up_to_date=True, problem=None)
+                self._following = Following(up_to_date=True, problem=None)
                 self._read.set()
             if time.monotonic() - asked > ASK_SECONDS:
                 ends, asked = consumer.end_offsets(places), time.monotonic()
@@ -158,11 +158,11 @@ class Policies:
     def _take_newest(self) -> None:
         snapshot = self._newest.snapshot
         if snapshot is not None and snapshot.version != self._policy.version:
-            self._adopt(snapshot)
+            self._policy = Policy(snapshot)
             if self._kept is not None:
                 self._kept.write(snapshot)
 
     def _say(self, problem: str) -> None:
         if problem != self._following.problem:
             _LOG.warning("%s", problem)
-        self._following = Following(connected=False, up_to_date=False, problem=problem)
+        self._following = Following(up_to_date=False, problem=problem)
