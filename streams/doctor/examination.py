@@ -32,7 +32,7 @@ from state.checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.doctor.joining import JoinSample, of_join
-from streams.kafka.access_check import check_connection
+from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
 from streams.kafka.signing import Signing
@@ -47,7 +47,6 @@ SAMPLE = 200
 """How many of the last messages of a partition are looked at."""
 LATE_CHECKPOINTS = 10
 """How many intervals a checkpoint may be late."""
-BROKER_SECONDS = 5.0
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -61,7 +60,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield failed("signatures", "a key cannot be used", str(error))
         return
     try:
-        check_connection(settings.kafka, BROKER_SECONDS)
+        check_connection(settings.kafka, PATIENCE_OF_A_READER)
     except SecurityError as error:
         yield failed("broker", "cannot be used", str(error))
         return

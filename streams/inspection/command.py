@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,13 +119,16 @@ def dead_letters(
 def _looking(settings: Settings, topic: str) -> Iterator[TopicInspector]:
     """Look at a topic; where Kafka lets us not, or there is none, end and say why."""
     from groundswell.signatures import SignatureError  # noqa: PLC0415
-    from streams.kafka.access_check import check_connection  # noqa: PLC0415
+    from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
     from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
     from streams.kafka.topics import TopicError  # noqa: PLC0415
 
+    # They raise what goes wrong; what they tell of connections beside would hide the one line that helps.
+    for clients in ("aiokafka", "kafka"):
+        logging.getLogger(clients).setLevel(logging.CRITICAL)
     try:
-        check_connection(settings.kafka)
+        check_connection(settings.kafka, PATIENCE_OF_A_READER)
         with TopicInspector(settings.kafka) as logs:
             logs.require(topic)
             yield logs

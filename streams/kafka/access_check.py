@@ -22,7 +22,9 @@ from streams.observing.logs import get_log
 from streams.settings import KafkaSettings
 
 PATIENCE = 15.0
-"""Seconds for which brokers may be away; a refusal is final at once."""
+"""Seconds for which brokers may be away, as they are when both start together; a refusal is final at once."""
+PATIENCE_OF_A_READER = 5.0
+"""As much where somebody looks at a terminal."""
 ATTEMPT_SECONDS = 5.0
 PAUSE_SECONDS = 0.25
 

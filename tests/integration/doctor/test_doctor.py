@@ -55,7 +55,7 @@ def apps(servers: str) -> Iterator[Apps]:
 
 
 def test_where_nobody_answers_nothing_more_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.doctor.examination.BROKER_SECONDS", 0.1)
+    monkeypatch.setattr("streams.doctor.examination.PATIENCE_OF_A_READER", 0.1)
     found = examined(f"127.0.0.1:{free_port()}")
     assert list(found) == ["security", "broker"]
     assert found["broker"].status == "fail"

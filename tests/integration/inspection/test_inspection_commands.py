@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from kafka import KafkaProducer
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from experiments.servers.embedded_broker import free_port
 from groundswell.policy import encode
 from streams.cli import cli
+from streams.kafka.topic_inspector import TopicInspector
 from tests.integration.workers import with_topics
 from tests.unit.inspection.test_published_policies import snapshot
 
@@ -68,10 +70,21 @@ def test_what_cannot_be_looked_at_is_said_in_a_line(
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker)
     without_topics = CliRunner().invoke(cli, command)
-    monkeypatch.setattr("streams.kafka.access_check.PATIENCE", 0.1)  # nobody is there to answer
+    monkeypatch.setattr("streams.kafka.access_check.PATIENCE_OF_A_READER", 0.1)  # nobody is there to answer
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
     without_broker = CliRunner().invoke(cli, command)
     for result, said in ((without_topics, "topics create"), (without_broker, "no Kafka broker answers")):
         assert result.exit_code == 2, result.output
         assert said in result.output
         assert result.output.count("\n") == 1
+
+
+def test_what_clients_tell_of_connections_is_not_shown(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def talkative(self: TopicInspector, *topics: str) -> None:
+        logging.getLogger("kafka.net.selector").error("Bootstrap connection failed")
+        require(self, *topics)
+
+    require = TopicInspector.require
+    monkeypatch.setattr(TopicInspector, "require", talkative)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker)
+    assert CliRunner().invoke(cli, ["policy", "show"]).output.startswith("groundswell: there is no topic policies")
