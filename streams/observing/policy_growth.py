@@ -71,7 +71,7 @@ class PolicyGrowth:
 
 
 def _widest(stretch: Stretch) -> Widest:
-    arrivals, rows = stretch.arrivals, stretch.rows
+    arrivals, rows = stretch.arrivals, np.array(stretch.rows, dtype=np.int64)
     contexts = np.diff(arrivals.arrays[0])[rows]
     crosses = np.where(arrivals.sealed[rows], contexts * (arrivals.counts[rows] + arrivals.features[rows]), 0)
     for place in np.flatnonzero(~arrivals.sealed[rows]).tolist():
