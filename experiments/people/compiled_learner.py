@@ -58,7 +58,7 @@ def read_one(reading, features, interaction, number, weight, play, values, begin
     leaks, told, none = reading
     row = len(told) - 1 if leaking_signals.is_left_out(leaks, number) else number
     interaction[kernel_columns.SIGNAL], interaction[kernel_columns.ANCHOR] = told[row]
-    if play < leaking_signals.FIRST or play % leaking_signals.EVERY == 0:
+    if leaking_signals.is_watched(leaks, play):
         came = 1 << number
         if row != number and none >= 0:
             came |= 1 << none

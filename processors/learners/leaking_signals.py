@@ -52,11 +52,15 @@ VALUES, QUANTILES = range(2)
 # Of a found signal: the share of its variance that the action explained when it was found, else 0; and whether it
 # may be left out.
 SHARE, MAY_BE_LEFT_OUT = range(2)
-# Of the pace: plays that were looked at, one in how many persons is, and rows of persons in use.
-LOOKS, PERSONS, FILLED = range(3)
+# Of the pace: plays that were looked at, one in how many persons is, rows of persons in use, and whether it is open of
+# some signal if it tells the action.
+LOOKS, PERSONS, FILLED, UNDECIDED = range(4)
+PACE: Final = 4
+BEFORE_UNDECIDED: Final = 3
+"""So many of them had states written before it was kept whether anything is undecided."""
 
 FIRST: Final = 20_000
-"""So many plays are watched at first, and one in `EVERY` later."""
+"""So many plays are watched at first, and later one in `EVERY` where all is decided."""
 EVERY: Final = 8
 DECIDED_EVERY: Final = 500
 """Plays between decisions, counted from the first: how a log is cut into batches changes nothing."""
@@ -87,8 +91,8 @@ Leaks = tuple[Any, ...]
 
 def nothing_known() -> Leaks:
     """Return what is known before anything came: sums (places, things, sums), counts of signals (rows, columns) and of
-    values (rows, 2), what was found (signals, 2), and the pace (3)."""
-    pace = np.zeros(3)
+    values (rows, 2), what was found (signals, 2), and the pace (4)."""
+    pace = np.zeros(PACE)
     pace[PERSONS] = 1.0
     return (
         np.zeros((PLACES, THINGS, SUMS)),
@@ -107,8 +111,11 @@ def restored(sums: object, counts: object, value_counts: object, found: object, 
         unpacked_rows(counts, (ROWS, COLUMNS), f"{what}, counts", dtype=np.float32, unsigned=unsigned),
         unpacked_rows(value_counts, (ROWS, 2), f"{what}, counts of values", dtype=np.float32, unsigned=(0, 1)),
         unpacked(found, np.float64, (MOST_SIGNALS, 2), f"{what}, what was found", signed=False),
-        unpacked(pace, np.float64, (3,), f"{what}, its pace", signed=False),
+        np.zeros(PACE),
     )
+    kept = unpacked(pace, np.float64, (None,), f"{what}, its pace", signed=False)
+    require(len(kept) in (BEFORE_UNDECIDED, PACE), f"{what}, its pace: {len(kept)} numbers")
+    leaks[4][: len(kept)] = kept
     require(bool((leaks[0][:, :, [CAME, MIGHT, BASE, SQUARES]] >= 0.0).all()), f"{what}, sums: a square is below 0")
     # The one is divided by, and both become integers.
     possible = 1.0 <= leaks[4][PERSONS] <= MOST_COUNTED and leaks[4][LOOKS] <= MOST_COUNTED
@@ -278,20 +285,34 @@ def tells(sums, least, most, sure):
 
 
 @borrowing
+def may_tell(sums, most):
+    """Return whether a thing may tell the action: that explains enough of it, and it is not sure that the person adds
+    more than `most` of that."""
+    by_action = sums[BY_ACTION]
+    by_person = sums[BY_PERSON] - SURE * math.sqrt(sums[SQUARES])
+    return sums[CAME] >= LEAST_CAME and by_action > LEAST_BY_ACTION * sums[BASE] and by_person < most * by_action
+
+
+@borrowing
 def decide(leaks):
     """Say of one more signal, if any does, that it tells the action, the one that tells it best; take back what was
     said of those of which it is no longer true. What was said stays so until a good deal of evidence is against it.
+    While the evidence on a signal that could be left out is short of either, every play is watched.
     """
-    watched, _, _, found, _ = leaks
+    watched, _, _, found, pace = leaks
     place, personal, taste = best_place(watched)
     new, most = -1, 0.0
+    pace[UNDECIDED] = 0.0
     for i in range(MOST_SIGNALS):
         coming, value = watched[place, i], watched[place, MOST_SIGNALS + i]
         if taste > 0.0 and found[i, SHARE] == 0.0:
             limit = min(MOST_BY_PERSON, MOST_OF_OTHERS * personal)
             for sums in (coming, value):
-                if tells(sums, LEAST_BY_ACTION, limit, SURE) and sums[BY_ACTION] / sums[BASE] > most:
-                    new, most = i, sums[BY_ACTION] / sums[BASE]
+                if tells(sums, LEAST_BY_ACTION, limit, SURE):
+                    if sums[BY_ACTION] / sums[BASE] > most:
+                        new, most = i, sums[BY_ACTION] / sums[BASE]
+                elif found[i, MAY_BE_LEFT_OUT] > 0.0 and may_tell(sums, limit):
+                    pace[UNDECIDED] = 1.0
         elif (
             taste > 0.0
             and max(coming[CAME], value[CAME]) >= 2.0 * LEAST_CAME
@@ -320,6 +341,6 @@ def forget(watched, number):
 
 
 @borrowing
-def is_watched(play):
+def is_watched(leaks, play):
     """Return whether the play of that number, from 0 on, is watched."""
-    return play < FIRST or play % EVERY == 0
+    return play < FIRST or play % EVERY == 0 or leaks[4][UNDECIDED] > 0.0

@@ -33,7 +33,7 @@ def learn_batch(bandit, signals, counted, parameters, features, interactions, we
     for i in range(len(interactions)):
         row = interactions[i, kernel_columns.ACTIONS]
         context, first = interactions[i, kernel_columns.CONTEXT], set_start[row]
-        if leaking_signals.is_watched(play + i):
+        if leaking_signals.is_watched(leaks, play + i):
             if len(starts) > 0:
                 begin, end = starts[i], starts[i + 1]
             shown = action_hash[action_start[set_rows[first + interactions[i, kernel_columns.CHOSEN]]]]
