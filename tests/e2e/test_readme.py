@@ -85,7 +85,7 @@ def test_the_first_steps_lead_to_a_policy_that_knows_what_ann_likes(
         until(lambda: "export KAFKA" in running.tail() or running.exit_code is not None, "Apache Kafka")
         create, worker = terminals.block("groundswell worker").strip().splitlines()
         assert "made impressions" in terminals.paste(create)
-        started = stack.enter_context(terminals.leave_running("worker", worker.partition("#")[0].strip()))
+        started = stack.enter_context(terminals.leave_running("worker", worker))
         terminals.paste(terminals.block("first.py"))
         until(lambda: "http://127.0.0.1:" in started.log.read_text(), "the page's address")
         ask, *looks = terminals.block("policy ask").strip().splitlines()
@@ -100,4 +100,9 @@ def test_the_first_steps_lead_to_a_policy_that_knows_what_ann_likes(
         assert "dead-letter: none" in told
         told = terminals.paste(terminals.block("groundswell replay"))
         assert told.count("3 rows = 3 impressions") == 2
+        port, worker = free_port(), terminals.block("--config replay.toml").strip()
+        assert "GROUNDSWELL_HTTP__PORT=6067 " in worker
+        second = terminals.leave_running("second worker", f"env {worker.replace('6067', str(port))}")
+        started = stack.enter_context(second)
+        until(lambda: f"http://127.0.0.1:{port}/" in started.log.read_text(), "the page of the replay's worker")
         assert terminals.is_done
