@@ -64,7 +64,10 @@ class Verifier:
     def __init__(self, *public_keys: bytes) -> None:
         found = [one for text in public_keys for one in _PUBLIC_KEY.findall(text)]
         if not found:
-            raise SignatureError("no public key to check signatures by: it is PEM, with the line BEGIN PUBLIC KEY")
+            raise SignatureError(
+                "no public key to check signatures by: it is PEM, with the line BEGIN PUBLIC KEY (NAME.pub of "
+                "`groundswell keys create`)"
+            )
         self._keys = [_public_key(one) for one in found]
 
     def refusal(self, kind: Kind, partition: int, key: bytes, value: bytes, headers: Headers | None) -> str | None:

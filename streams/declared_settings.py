@@ -19,11 +19,9 @@ from pydantic_core import ErrorDetails
 Place = tuple[str | int, ...]
 """The way to a setting: names of tables and at last its own; numbers count in lists."""
 
+LISTS: Final = ("frozen_set_type", "set_type", "tuple_type", "list_type")
 EXPECTED: Final = {
-    "frozen_set_type": 'must be a list, such as ["dislike"]',
-    "set_type": 'must be a list, such as ["dislike"]',
-    "tuple_type": 'must be a list, such as ["dislike"]',
-    "list_type": 'must be a list, such as ["dislike"]',
+    **dict.fromkeys(LISTS, 'must be a list, such as ["dislike"]'),
     "string_type": "must be text, in quotation marks",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -64,6 +62,10 @@ def read_tables(path: Path) -> tuple[str, dict[str, Any]]:
         beside = BESIDE.search(said)
         where = f"{path}:{beside[1]}" if beside else str(path)
         raise DeclarationError(f"{where}: not valid TOML: {said}{_hint(said, path, text, beside)}") from error
+    except RecursionError as error:
+        raise DeclarationError(
+            f"{path}: lists or tables lie too deep in one another: nothing here needs so many"
+        ) from error
 
 
 def _hint(said: str, path: Path, text: str, beside: re.Match[str] | None) -> str:
@@ -141,6 +143,8 @@ def _in_words(fault: ErrorDetails, kind: type[BaseModel], quoted: Callable[[Plac
     if fault["type"] in {"model_type", "model_attributes_type"} and place[:1] == ("models",) and len(place) == 2:
         return f"{named(place)} stands for a model of that name: settings of one go below [models.NAME]"
     shown = f" is {_as_toml(given)}:" if quoted(place) and isinstance(given, bool | int | float | str) and place else ""
+    if fault["type"] in LISTS and shown and isinstance(given, str):
+        return f"{named(place)}{shown} must be a list, such as [{_as_toml(given)}]"
     expected = EXPECTED.get(fault["type"]) or re.sub(r"^(Input|\w+) should ", "must ", message)
     return f"{named(place)}{shown} {expected}"
 
@@ -182,6 +186,10 @@ def unknown(place: Place, kind: type[BaseModel], *, is_table: bool) -> str:
     if close:
         meant = f"[{_dotted((*around, close[0]))}]" if is_table else f"`{close[0]}`"
         return f"{absent}; did you mean {meant}?"
+    if is_table:
+        elsewhere_by_name = {path.rpartition(".")[2]: path for path, _ in _tables(kind)}
+        if close := get_close_matches(str(name).lower(), elsewhere_by_name, n=1, cutoff=ALIKE):
+            return f"{absent}; did you mean [{elsewhere_by_name[close[0]]}]?"
     for path, names in _tables(kind):
         elsewhere = get_close_matches(str(name).lower(), names, n=1, cutoff=ALIKE)
         if path and elsewhere:

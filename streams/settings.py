@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     DirectoryPath,
@@ -148,6 +149,7 @@ class KafkaSettings(BaseModel):
 
 
 SASL_FIELDS = {"sasl_mechanism", "username", "password", "password_file"}
+HOST = re.compile(r"[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*")
 KEY_FIELDS = {"key_file", "key_password", "key_password_file"}
 TLS_FIELDS = KEY_FIELDS | {"ca_file", "certificate_file", "check_hostname"}
 SECURITY_FIELDS = sorted(SASL_FIELDS | TLS_FIELDS)
@@ -189,6 +191,18 @@ class TopicSettings(BaseModel):
         return self
 
 
+def _host_alone(given: str) -> str:
+    """Return the name of a host. Raises `ValueError` where it is an address of a page, or a pattern."""
+    # Requests are compared with it letter by letter: what is more than a name would never be met.
+    if given == "*" or HOST.fullmatch(given):
+        return given
+    held = re.split(r"[:/?#]", given.rpartition("://")[2])[0].removeprefix("*.").strip(". ")
+    meant = f', such as "{held}"' if HOST.fullmatch(held) else ', such as "feed.example.org"'
+    raise ValueError(
+        f'"{given}" must be a name alone, without scheme, port, path or pattern{meant}; "*" stands for any'
+    )
+
+
 class HttpSettings(BaseModel):
     """Where the live page, metrics and health are served."""
 
@@ -205,7 +219,7 @@ class HttpSettings(BaseModel):
     idle_seconds: float = Field(
         15.0, gt=0, le=3_600, description="after which a connection without a (whole) request is closed"
     )
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host_alone)], ...] = Field(
         (),
         description="names with a dot under which the pages are answered, such as that of a proxy; addresses, names "
         "without a dot, `localhost`, `.local`, `.internal` and `.svc` always are. `*`: any",

@@ -35,20 +35,31 @@ def create_keys(
     """Make a pair of keys: NAME.key to sign by, for the workers alone, and NAME.pub to check by, for everybody."""
     from groundswell.signatures import SignatureError, new_key_pair  # noqa: PLC0415
 
+    if Path(name).name != name or name in ("", ".."):
+        fail(f"--name {name!r}: must be a name of files, such as feed; --out names their folder")
     private, public = out / f"{name}.key", out / f"{name}.pub"
     try:
         out.mkdir(parents=True, exist_ok=True)
         pair = new_key_pair()
-        # Neither is written over: what a lost key has signed is believed no more.
+        # Neither is written over: what a lost key has signed is believed no more. Nor is half a pair left.
+        there = next((path for path in (private, public) if path.exists()), None)
+        if there is not None:
+            fail(_there_already(there))
         for path, content, mode in ((private, pair[0], 0o600), (public, pair[1], 0o644)):
             path.touch(mode, exist_ok=False)
             path.write_bytes(content)
     except FileExistsError as error:
-        fail(f"{error.filename} is there already: give another --name, or another folder with --out")
-    except (OSError, SignatureError) as error:
+        fail(_there_already(error.filename))
+    except OSError as error:
+        fail(f"{error.filename}: cannot be made ({error.strerror}): name a folder that can be written with --out")
+    except SignatureError as error:
         fail(str(error))
     console.print(
         f"{private}: for the workers alone (signatures.private_key_file)\n"
         f"{public}: for workers (signatures.public_key_files) and apps",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _there_already(path: Path | str) -> str:
+    return f"{path} is there already: give another --name, or another folder with --out"

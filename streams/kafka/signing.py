@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,10 @@ class Signing:
     def of(cls, settings: SignatureSettings) -> Signing:
         """Return what the settings say. Raises `SignatureError` where a key cannot be used."""
         private, public = settings.private_pem, [path.read_bytes() for path in settings.public_key_files]
-        return cls(signer=None if private is None else Signer(private), verifier=Verifier(*public) if public else None)
+        with _named("private_key" if settings.private_key_file is None else "private_key_file"):
+            signer = None if private is None else Signer(private)
+        with _named("public_key_files"):
+            return cls(signer, Verifier(*public) if public else None)
 
     def require_both(self) -> None:
         """Raise `SignatureError` where this would not believe what it writes itself."""
@@ -42,6 +46,15 @@ class Signing:
     def belief(self, kind: Kind, partition: int, refused: Callable[[], None] = lambda: None) -> Belief:
         """Return what says of each record of a partition, in order, whether it is believed."""
         return Belief(self.verifier, kind, partition, refused)
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """Let a key that cannot be used be told by the setting that it comes from."""
+    try:
+        yield
+    except SignatureError as error:
+        raise SignatureError(f"signatures.{setting}: {error}") from error
 
 
 @dataclass

@@ -107,7 +107,15 @@ def test_the_variable_that_others_use_stands_above_our_own(
         ("[topics]\nrewards = 'feedback'", "[topics] feedback and rewards are both 'feedback'"),
         ("[http]\nport = 70000", "2: `port` in [http] is 70000: must be less than or equal to 65535"),
         ("[learning]\npublish_seconds = -1", "2: `publish_seconds` in [learning] is -1"),
-        ("[models.feed]\ndefinitely_negative = 'd'", 'is "d": must be a list, such as ["dislike"]'),
+        ("[models.feed]\ndefinitely_negative = 'd'", 'is "d": must be a list, such as ["d"]'),
+        ("[http]\nallowed_hosts = 'a.example'", 'is "a.example": must be a list, such as ["a.example"]'),
+        ("[http]\nallowed_hosts = ['b', 'a.example:80']", '"a.example:80" must be a name alone, without scheme, port'),
+        ("[http]\nallowed_hosts = ['https://a.example/x']", 'path or pattern, such as "a.example"; "*" stands for any'),
+        ("[http]\nallowed_hosts = ['*.example.org']", 'such as "example.org"; "*" stands for any'),
+        ("[http]\nallowed_hosts = ['']", '2: `allowed_hosts` in [http]: "" must be a name alone'),
+        ("[exploration]\nfloor_in_doubt = 0.2", "1: no table [exploration]; did you mean [models.NAME.exploration]?"),
+        ("a = " + "[" * 3_000, "lists or tables lie too deep in one another"),
+        ("a = " + "{ b = " * 3_000, "lists or tables lie too deep in one another"),
         ("[models.feed]\nrule = 'x'\ndefinitely_negative = ['d']", "2: no setting `rule` in [models.feed]"),
         ("[models.feed]\nname = 'other'\ndefinitely_negative = ['d']", "[models.feed] calls itself 'other'"),
         ("[models.feed]\nhash_bits = 4\ndefinitely_negative = ['d']", "2: `hash_bits` in [models.feed] is 4"),
@@ -185,6 +193,10 @@ def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("id,at\n")
     with pytest.raises(DeclarationError, match=r"log\.csv:1: not valid TOML: .*; name a TOML file, settings with"):
         load_settings(tmp_path / "log.csv")
+    wide = tmp_path / "wide.toml"
+    wide.write_text("[join]\nwait = 5\n", encoding="utf-16")
+    with pytest.raises(DeclarationError, match=r"wide\.toml: is not text in UTF-8"):
+        load_settings(wide)
     latin = tmp_path / "latin.toml"
     latin.write_bytes("# größer\n".encode("latin-1"))
     with pytest.raises(DeclarationError, match=r"latin\.toml: is not text in UTF-8"):
