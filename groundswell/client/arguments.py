@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -10,8 +11,16 @@ PATIENCE: Final = {"reconnect_backoff_max_ms": 2_000}
 """How long a broker that is gone is left alone before it is tried again; by default it may be 30 s."""
 
 
+_SERVER: Final = re.compile(r"\s*(\w+://)?([^\s:/]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?\s*").fullmatch
+
+
 def checked(client: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments for a client. Raises `TypeError` where it does not know one."""
+    """Return the arguments for a client.
+
+    Raises:
+        TypeError: it does not know one.
+        ValueError: the addresses of brokers are none.
+    """
     # Here, where the mistake was made, and not in a thread later.
     known = client.DEFAULT_CONFIG
     for name in arguments:
@@ -19,4 +28,14 @@ def checked(client: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{client.__name__} of kafka-python has no argument {name!r}{hint}")
+    _check_servers(arguments["bootstrap_servers"])
     return dict(arguments)
+
+
+def _check_servers(given: Any) -> None:
+    several = given.split(",") if isinstance(given, str) else given
+    fine = isinstance(several, Sequence) and several and all(isinstance(one, str) and _SERVER(one) for one in several)
+    if not fine:
+        raise ValueError(
+            f'bootstrap_servers is {given!r}: must be host:port, such as "localhost:9092", or a list of them'
+        )

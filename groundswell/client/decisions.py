@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from groundswell.client.told import check
 from groundswell.events import Action, FeatureValue
 from groundswell.policy import Policy
 
@@ -57,8 +58,10 @@ def decide(
     """Draw one of the actions by the policy. Without an `impression_id` it gets one of its own.
 
     Raises:
-        ValueError: there are no actions, or two of the same id.
+        ValueError: there are no actions, or two of the same id, or a feature is a number that is not finite.
+        TypeError: context, actions or one of their features is nothing that an impression can hold.
     """
+    check(context, actions)
     if len({action.id for action in actions}) != len(actions) or not actions:
         ids = [action.id for action in actions]
         raise ValueError(f"nothing can be drawn from {ids}: give at least one action, each with an id of its own")

@@ -15,10 +15,10 @@ from uuid import uuid4
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from groundswell.client.arguments import PATIENCE, checked
 from groundswell.client.decisions import Decision
+from groundswell.client.told import wrong_in
 from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
 
 _LOG: Final = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class EventLog:
 
     Raises:
         TypeError: kafka-python does not know one of these arguments.
+        ValueError: `bootstrap_servers` are no addresses.
     """
 
     def __init__(
@@ -149,6 +150,9 @@ class EventLog:
         if self._stopping.is_set():
             self._fail(written, "the log is closed: make a new one")
             return written
+        if (unfit := wrong_in(event)) is not None:
+            self._fail(written, f"the {type(event).__name__.lower()} cannot be taken: {unfit}")
+            return written
         try:
             value = msgspec.json.encode(event)
             # What the worker would refuse is told here, where somebody can do something about it.
@@ -174,8 +178,8 @@ class EventLog:
             if producer is None:
                 try:
                     producer = KafkaProducer(**self._arguments)
-                except KafkaError as error:
-                    _LOG.warning("Kafka cannot be reached, %d messages wait: %s", self._messages.qsize(), error)
+                except Exception as error:  # whatever it is: the messages wait, and it is tried again
+                    self._say(f"Kafka cannot be reached: {error or type(error).__name__}")
                     self._stopping.wait(RETRY_SECONDS)
                     continue
             with suppress(queue.Empty):
@@ -201,11 +205,14 @@ class EventLog:
 
         try:
             sent = producer.send(message.topic, key=message.key, value=message.value)
-        except (KafkaError, ValueError) as error:  # too large, or nobody knows the topic: no other has to suffer for it
+        except Exception as error:  # too large, or nobody knows the topic: no other has to suffer for it
             fail(error)
             return
         sent.add_errback(fail)
         sent.add_callback(lambda _: self._done(message.written))
+
+    def _say(self, problem: str) -> None:
+        _LOG.warning("%s; trying again, %d messages wait", problem, self._messages.qsize())
 
     def _done(self, written: Future[None]) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from groundswell.chunks import is_chunk
 from groundswell.client.arguments import PATIENCE, checked
 from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptSnapshot
@@ -28,6 +29,7 @@ ASK_SECONDS: Final = 5.0
 """How often the broker is asked where the topic ends: a client that is only polled does not say that nobody answers."""
 RETRY_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 5.0
+MOST_NAMES: Final = 5
 
 
 class Following(NamedTuple):
@@ -51,6 +53,7 @@ class Policies:
 
     Raises:
         TypeError: kafka-python does not know one of these arguments.
+        ValueError: the model has no name, or `bootstrap_servers` are no addresses.
     """
 
     def __init__(
@@ -63,10 +66,13 @@ class Policies:
         verifier: Verifier | None = None,
         **kafka: Any,
     ) -> None:
+        if not isinstance(model, str) or not model:
+            raise ValueError(f"model is {model!r}: give the name of the model, as [models.NAME] of the worker has it")
         self._model, self._topic = model, topic
         self._arguments = checked(KafkaConsumer, {"bootstrap_servers": bootstrap_servers, **PATIENCE, **kafka})
         self._kept = None if keep is None else KeptSnapshot(Path(keep), model)
         self._newest = NewestSnapshot(model, verifier)
+        self._others: set[str] = set()
         self._policy = Policy.uniform()
         self._following = Following(up_to_date=False, problem=None)
         self._stopping, self._read = threading.Event(), threading.Event()
@@ -84,7 +90,8 @@ class Policies:
         """Draw one of the actions by the policy of this moment.
 
         Raises:
-            ValueError: there are no actions, or two of the same id.
+            ValueError: there are no actions, or two of the same id, or a feature is a number that is not finite.
+            TypeError: context, actions or one of their features is nothing that an impression can hold.
         """
         policy = self._policy  # once: the thread may put another in its place meanwhile
         return decide(self._model, policy, self._basis_of(policy), context, actions, impression_id)
@@ -147,13 +154,28 @@ class Policies:
         while not self._stopping.is_set():
             for records in consumer.poll(timeout_ms=round(1000 * POLL_SECONDS)).values():
                 for record in records:
+                    self._note_model(record.key)
                     self._newest.offer(record.key, record.value, record.headers)
             self._take_newest()
             if all(consumer.position(one) >= ends[one] for one in places):
-                self._following = Following(up_to_date=True, problem=None)
-                self._read.set()
+                self._at_the_end()
             if time.monotonic() - asked > ASK_SECONDS:
                 ends, asked = consumer.end_offsets(places), time.monotonic()
+
+    def _note_model(self, key: bytes | None) -> None:
+        # For the message alone: a few names are enough, and what lies in chunks has its name on a record of its own.
+        if key is not None and not is_chunk(key) and len(self._others) < MOST_NAMES:
+            self._others.add(key.decode(errors="replace")[:100])
+
+    def _at_the_end(self) -> None:
+        problem = None
+        if self._newest.snapshot is None and self._others and self._model not in self._others:
+            there = ", ".join(repr(one) for one in sorted(self._others))
+            problem = f"{self._topic} holds no policy of the model {self._model!r}, but of {there}: is that its name?"
+            if problem != self._following.problem:
+                _LOG.warning("%s", problem)
+        self._following = Following(up_to_date=True, problem=problem)
+        self._read.set()
 
     def _take_newest(self) -> None:
         snapshot = self._newest.snapshot

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from groundswell.events import (
     LARGEST_WEIGHT,
     LEAST_WEIGHT,
+    LIKELY_SECONDS,
     MAX_ACTIONS,
     Feedback,
     Impression,
@@ -86,8 +87,6 @@ def unread(records: UnreadRecords) -> Refusal:
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
 """What an impression is refused for that may be read as it was meant."""
-LIKELY_SECONDS: Final = range(978_307_200, 4_102_444_800)
-"""The years 2001 to 2099 in seconds. As milliseconds they lie in early 1970, when there was nobody to log."""
 HOUR_MS: Final = 3_600_000
 ZONE_TOLERANCE_MS: Final = 60_000
 MOST_ZONE_HOURS: Final = 14

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -175,3 +176,23 @@ def test_asyncio_may_wait_for_it(servers: str) -> None:
 
     assert asyncio.run(request()) == "done"
     assert len(read_all(servers, "feedback")) == 1
+
+
+def test_a_model_of_another_name_is_told(servers: str) -> None:
+    publish(servers, 3)
+    with Policies(servers, "fed") as policies:
+        assert policies.wait(PATIENCE)
+        assert policies.following.up_to_date
+        assert "no policy of the model 'fed', but of 'feed'" in (policies.following.problem or "")
+        assert policies.decide({}, ACTIONS).basis == "uniform"
+
+
+def test_arguments_that_kafka_python_refuses_later_end_no_log_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "groundswell"):
+        log = EventLog(f"127.0.0.1:{free_port()}", acks="some")
+        waiting = log.feedback("i", "click")
+        until(lambda: "Kafka cannot be reached" in caplog.text, "the warning")
+        log.close(seconds=0.1)
+    assert "Kafka cannot be reached" in caplog.text
+    with pytest.raises(EventLogError):
+        waiting.result(0)

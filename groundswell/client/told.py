@@ -1,0 +1,74 @@
+"""What is wrong with what an app hands over, told where it does, in words that say what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from groundswell.events import LIKELY_SECONDS, Action, Feedback, Impression
+
+_PLAIN: Final = frozenset({str, bool, int})
+"""Exactly these, and floats: what is derived from them is hashed as one text and written as another, or not at all."""
+_SHOWN: Final = 80
+
+
+def check(context: Any, actions: Any) -> None:
+    """Look at what a decision is asked for, the same with a policy as without one.
+
+    Raises:
+        TypeError: something is of a type that no impression can hold.
+        ValueError: a feature is a number that is not finite.
+    """
+    _check_features("context", context)
+    if isinstance(actions, str) or not isinstance(actions, Sequence):
+        raise TypeError(f"actions is {_shown(actions)}: give a list, such as [Action('news'), Action('sport')]")
+    for place, action in enumerate(actions):
+        if not isinstance(action, Action):
+            raise TypeError(f"actions[{place}] is {_shown(action)}: give an Action, such as Action('news')")
+        if not isinstance(action.id, str) or not action.id:
+            raise TypeError(f"the id of actions[{place}] is {_shown(action.id)}: it is text, and not empty")
+        if action.features:
+            _check_features(f"features of the action {action.id!r}", action.features)
+
+
+def _check_features(of: str, features: Any) -> None:
+    if not isinstance(features, Mapping):
+        raise TypeError(f"{of} is {_shown(features)}: give a dict of names and values, such as {{'user': 'ann'}}")
+    for name, value in features.items():
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"{of}: the name {_shown(name)} must be text, and not empty")
+        kind = type(value)
+        if kind is float:
+            if not math.isfinite(value):
+                raise ValueError(f"{of}: {name!r} is {value}: leave it out where it is not known")
+        elif kind not in _PLAIN:
+            remedy = "leave it out where it is not known" if value is None else f"it is {kind.__name__}, make it one"
+            raise TypeError(f"{of}: {name!r} is {_shown(value)}, not text, number, True or False: {remedy}")
+
+
+def wrong_in(event: Impression | Feedback) -> str | None:
+    """Return what is wrong with a message that its JSON would hide, or would be refused for in fewer words; or None."""
+    given: Any = event.impression_id
+    if not isinstance(given, str):
+        whole = hasattr(given, "impression_id")
+        remedy = "give its impression_id" if whole else "give the text that stands in its decision"
+        return f"impression_id is {type(given).__name__ if whole else _shown(given)}: {remedy}"
+    at: Any = event.occurred_at
+    if isinstance(at, datetime):
+        return "occurred_at is a datetime: give milliseconds since 1970, round(1000 * at.timestamp())"
+    if isinstance(at, float):
+        return f"occurred_at is {at}: give milliseconds since 1970 as a whole number, such as round(1000 * time.time())"
+    if isinstance(at, int) and at in LIKELY_SECONDS:
+        return f"occurred_at, {at}, looks like seconds: give milliseconds, {at}000"
+    # JSON has null for them, and null for nothing given.
+    number: Any = event.value if isinstance(event, Feedback) else event.weight
+    if isinstance(number, float) and not math.isfinite(number):
+        return f"{'value' if isinstance(event, Feedback) else 'weight'} is {number}: leave it out where there is none"
+    return None
+
+
+def _shown(given: Any) -> str:
+    text = repr(given)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
