@@ -128,6 +128,9 @@ def explained(
     `source` returns where a place was set, `quoted` whether what was given there may be shown.
     """
     faults = error.errors(include_url=False)
+    # A list whose items are wrong is not empty, as Pydantic has it.
+    deeper = {one["loc"][:-depth] for one in faults for depth in range(1, len(one["loc"]))}
+    faults = [one for one in faults if one["type"] != "too_short" or one["loc"] not in deeper]
     return DeclarationError("\n".join(f"{source(one['loc'])}: {_in_words(one, kind, quoted)}" for one in faults))
 
 

@@ -34,6 +34,8 @@ def replay(
     from streams.replay.replay import replay as run_replay  # noqa: PLC0415
     from streams.replay.standards import Standards  # noqa: PLC0415
 
+    if check and (anyway or speed != "max"):
+        fail(f"{'--anyway' if anyway else '--speed'} is about what is sent, and --check sends nothing: leave one out")
     pace = None if speed == "max" else _multiple(speed)
     settings = load_or_fail(config)
     join = settings.join

@@ -176,3 +176,10 @@ def test_percent_are_told(tmp_path: Path) -> None:
     assert "'33%' is not a number; write 0.5 for 50%" in printed.text
     printed = check(tmp_path, "log.csv", rows("x").replace("0.3333", "33"), MAPPING + CLICK)
     assert "write 0.5 for 50 %" in printed.text
+
+
+@pytest.mark.parametrize("options", [("--anyway",), ("--speed", "5")])
+def test_options_about_sending_contradict_a_check(tmp_path: Path, options: tuple[str, ...]) -> None:
+    printed = check(tmp_path, "log.csv", rows("a"), MAPPING + CLICK, *options)
+    assert printed.code == 2
+    assert f"{options[0]} is about what is sent, and --check sends nothing" in printed.text.replace("\n", " ")

@@ -146,3 +146,10 @@ def test_columns_are_listed_with_the_field_that_reads_them() -> None:
     assert ("feedback.click.at", "clicked_at") in columns
     assert mapping.table_of("users.age") == "users"
     assert mapping.table_of("nested.age") is None
+
+
+def test_a_list_whose_items_are_wrong_is_not_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(MappingError) as refused:
+        load_mapping(written(tmp_path, GOOD.replace("delay_ms = 1_000", "delay_ms = -1")))
+    assert "`delay_ms` in [feedback.0] is -1" in str(refused.value)
+    assert "at least 1 item" not in str(refused.value)
