@@ -451,6 +451,10 @@ def load_settings(config: Path | None = None) -> Settings:
         return SettingsOfFile(**above)
     except ValidationError as error:
         raise explained(error, Settings, source, quoted=lambda place: place[:1] != ("kafka",)) from None
+    except RecursionError:
+        raise DeclarationError(
+            f"a variable {PREFIX}… holds JSON that is nested too deep: nothing here needs so many lists or tables"
+        ) from None
 
 
 def _variable_of(place: Place) -> str | None:

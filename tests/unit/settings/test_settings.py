@@ -175,6 +175,12 @@ def test_a_variable_that_cannot_work_is_refused_by_its_name(
     assert str(refused.value).startswith(said)
 
 
+def test_a_variable_that_is_nested_too_deep_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDSWELL_MODELS", "[" * 50_000)
+    with pytest.raises(DeclarationError, match="holds JSON that is nested too deep"):
+        load_settings()
+
+
 def test_variables_that_kubernetes_sets_for_a_service_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUNDSWELL_PORT", "tcp://10.0.0.1:6066")
     monkeypatch.setenv("GROUNDSWELL_SERVICE_HOST", "10.0.0.1")
