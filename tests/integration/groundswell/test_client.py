@@ -135,7 +135,7 @@ def test_one_refused_record_takes_no_other_with_it(servers: str) -> None:
     with EventLog(servers, max_request_size=2_000) as log:
         large = log.shown(decision("large", text="x" * 5_000))
         unfit = log.feedback("i", "")
-        never = log.shown(decision("n", **{"": "no name"}))
+        never = log.shown(msgspec.structs.replace(decision("n"), context={"": "no name"}))
         fine = log.shown(decision("fine"))
         fine.result(PATIENCE)
         for failed in (large, unfit, never):
