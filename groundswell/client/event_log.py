@@ -179,7 +179,8 @@ class EventLog:
                 try:
                     producer = KafkaProducer(**self._arguments)
                 except Exception as error:  # whatever it is: the messages wait, and it is tried again
-                    self._say(f"Kafka cannot be reached: {error or type(error).__name__}")
+                    why, waiting = str(error) or type(error).__name__, self._messages.qsize()
+                    _LOG.warning("Kafka cannot be reached: %s; trying again, %d messages wait", why, waiting)
                     self._stopping.wait(RETRY_SECONDS)
                     continue
             with suppress(queue.Empty):
@@ -210,9 +211,6 @@ class EventLog:
             return
         sent.add_errback(fail)
         sent.add_callback(lambda _: self._done(message.written))
-
-    def _say(self, problem: str) -> None:
-        _LOG.warning("%s; trying again, %d messages wait", problem, self._messages.qsize())
 
     def _done(self, written: Future[None]) -> None:
         with self._lock:

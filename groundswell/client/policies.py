@@ -139,7 +139,8 @@ class Policies:
                 with closing(KafkaConsumer(**self._arguments, group_id=None, enable_auto_commit=False)) as consumer:
                     self._read_on(consumer)
             except Exception as error:  # whatever it is: decisions go on, and it is tried again
-                self._say(f"the topic {self._topic} cannot be read: {error or type(error).__name__}; trying again")
+                problem = f"the topic {self._topic} cannot be read: {error or type(error).__name__}; trying again"
+                self._note(Following(up_to_date=False, problem=problem))
                 self._stopping.wait(RETRY_SECONDS)
 
     def _read_on(self, consumer: KafkaConsumer) -> None:
@@ -172,9 +173,7 @@ class Policies:
         if self._newest.snapshot is None and self._others and self._model not in self._others:
             there = ", ".join(repr(one) for one in sorted(self._others))
             problem = f"{self._topic} holds no policy of the model {self._model!r}, but of {there}: is that its name?"
-            if problem != self._following.problem:
-                _LOG.warning("%s", problem)
-        self._following = Following(up_to_date=True, problem=problem)
+        self._note(Following(up_to_date=True, problem=problem))
         self._read.set()
 
     def _take_newest(self) -> None:
@@ -184,7 +183,7 @@ class Policies:
             if self._kept is not None:
                 self._kept.write(snapshot)
 
-    def _say(self, problem: str) -> None:
-        if problem != self._following.problem:
-            _LOG.warning("%s", problem)
-        self._following = Following(up_to_date=False, problem=problem)
+    def _note(self, following: Following) -> None:
+        if following.problem not in (None, self._following.problem):
+            _LOG.warning("%s", following.problem)
+        self._following = following

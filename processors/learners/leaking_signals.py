@@ -278,19 +278,10 @@ def best_place(watched):
 @borrowing
 def tells(sums, least, most, sure):
     """Return whether a thing tells the action: that explains so much of it, and the person adds no more than `most` of
-    that, by so many times its standard error."""
+    that, by so many times its standard error; where that is below 0, whether it may be so."""
     by_action = sums[BY_ACTION]
     by_person = sums[BY_PERSON] + sure * math.sqrt(sums[SQUARES])
     return sums[CAME] >= LEAST_CAME and by_action > least * sums[BASE] and by_person < most * by_action
-
-
-@borrowing
-def may_tell(sums, most):
-    """Return whether a thing may tell the action: that explains enough of it, and it is not sure that the person adds
-    more than `most` of that."""
-    by_action = sums[BY_ACTION]
-    by_person = sums[BY_PERSON] - SURE * math.sqrt(sums[SQUARES])
-    return sums[CAME] >= LEAST_CAME and by_action > LEAST_BY_ACTION * sums[BASE] and by_person < most * by_action
 
 
 @borrowing
@@ -311,7 +302,7 @@ def decide(leaks):
                 if tells(sums, LEAST_BY_ACTION, limit, SURE):
                     if sums[BY_ACTION] / sums[BASE] > most:
                         new, most = i, sums[BY_ACTION] / sums[BASE]
-                elif found[i, MAY_BE_LEFT_OUT] > 0.0 and may_tell(sums, limit):
+                elif found[i, MAY_BE_LEFT_OUT] > 0.0 and tells(sums, LEAST_BY_ACTION, limit, -SURE):
                     pace[UNDECIDED] = 1.0
         elif (
             taste > 0.0
