@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -100,6 +101,8 @@ class PunctualWorker(faust.Worker):
     def _say_why(self) -> None:
         if self.app.failure is not None:
             LOG.critical(f"The worker ends: {self.app.failure}")
+            # These are the last words: what Python finds unfinished as it takes the process apart is no reason.
+            logging.disable()
 
 
 class WorkerOfFaust(PunctualWorker):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -24,3 +27,32 @@ def test_a_port_that_is_taken_is_refused_by_its_setting() -> None:
 def test_an_address_that_is_not_this_machines_is_refused(host: str) -> None:
     with pytest.raises(PageError, match=r"Set http\.host"):
         check_page(HttpSettings(host=host))
+
+
+ENDING = """
+import atexit
+import logging
+from types import SimpleNamespace
+import faust
+from streams.observing.logs import set_up_logs
+from streams.worker.process import PunctualWorker
+
+class Failed(PunctualWorker):
+    def __init__(self):
+        self.app = SimpleNamespace(failure="the reason")
+
+def fail(worker):
+    raise RuntimeError("in the course of ending")
+
+faust.Worker.stop_and_shutdown = fail
+set_up_logs("INFO", "json")
+atexit.register(logging.getLogger("asyncio").error, "Task was destroyed but it is pending!")
+Failed().stop_and_shutdown()
+"""
+
+
+def test_the_reason_is_the_last_line_whatever_is_found_unfinished_at_the_end() -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    *_, last = (ended.stdout + ended.stderr).splitlines()
+    assert json.loads(last)["message"] == "The worker ends: the reason"
