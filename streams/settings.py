@@ -36,6 +36,7 @@ from pydantic_settings import (
 
 from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
+from streams.compression import DEFAULT, Compression
 from streams.declared_settings import DeclarationError, Place, explained, line_of, missing_file, read_tables, unknown
 
 PREFIX: Final = "GROUNDSWELL_"
@@ -59,8 +60,8 @@ class KafkaSettings(BaseModel):
         None, description="static group membership: a restart within the session time-out causes no rebalance"
     )
     replication: int = Field(1, ge=1, description="replication factor of topics made by groundswell")
-    compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field(
-        "zstd", description="of what workers write; lz4 takes five times as long here and makes it no smaller"
+    compression: Compression = Field(
+        DEFAULT, description="of what workers write; lz4 takes five times as long here and makes it no smaller"
     )
     session_timeout: float = Field(10.0, gt=0, description="seconds after which a silent worker is dead")
     max_batch_bytes: int = Field(1_000_000, gt=16_384, description="largest batch of records to write")

@@ -20,7 +20,7 @@ from processors.admission.event_records import Admission
 from processors.join.config import JoinConfig
 from processors.join.entries import ShownImpression
 from processors.join.fold import Join
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from state.segment_table import MARK_WINDOW, Key, Mark, Segment, packed
 
 STRETCH: Final = 4_000

@@ -9,7 +9,7 @@ from experiments.bench.race import middle
 from experiments.bench.result import at_least, conclude
 from experiments.bench.turns import take_turns
 from experiments.bench.workload import FEEDBACK_SHARE
-from experiments.papers.experiment import Bar
+from experiments.papers.runs_and_bars import Bar
 
 RATE_BAR: Final = 50_000
 RATIO_BAR: Final = 0.25

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from experiments.papers.experiment import Bar
+from experiments.papers.runs_and_bars import Bar
 
 
 def at_least(name: str, bar: float, reached: float) -> Bar:

@@ -20,8 +20,8 @@ from groundswell.events import Interaction, Reward
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for
 from processors.wire.envelopes import decode_interaction
-from state import checkpoints
-from state.checkpoints import IncompleteError
+from state import learner_checkpoints
+from state.learner_checkpoints import IncompleteError
 from streams.settings import Settings
 
 Log = Mapping[int, Sequence[Entry]]
@@ -196,7 +196,7 @@ def _check_checkpoints(
         if not models:
             continue
         try:
-            stored = checkpoints.stored(_newest(log[partition]))
+            stored = learner_checkpoints.stored(_newest(log[partition]))
         except IncompleteError:
             stored = None
         if stored is None:

@@ -23,8 +23,8 @@ from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.child_process import ChildProcess
 from groundswell import policy
 from groundswell.chunks import assemble
-from state import checkpoints
-from state.checkpoints import IncompleteError
+from state import learner_checkpoints
+from state.learner_checkpoints import IncompleteError
 from streams.kafka.topics import create_topics
 from streams.settings import Settings
 
@@ -218,7 +218,7 @@ class Phase:
             if end == 0:
                 continue
             try:
-                stored = checkpoints.stored({entry.key or b"": entry.value for entry in log[partition]})
+                stored = learner_checkpoints.stored({entry.key or b"": entry.value for entry in log[partition]})
             except IncompleteError:
                 stored = None
             checkpoint = stored and stored.checkpoint

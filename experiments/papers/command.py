@@ -18,7 +18,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for the results; default out/NAME.")] = None,
 ) -> None:
     """Run one of the papers' experiments, or one outside their feeds, and say which bars were met."""
-    from experiments.papers.evaluate import EXPERIMENTS, HARD, evaluate  # noqa: PLC0415
+    from experiments.papers.experiments import EXPERIMENTS, HARD, evaluate  # noqa: PLC0415
     from experiments.papers.hard import cases  # noqa: PLC0415
 
     if name not in (*EXPERIMENTS, HARD, "all"):

@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, worst
 from experiments.papers.feeds import COLOURS
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, worst
 from experiments.people import covertype
 from experiments.people.word_users import USER, WordUsers, play
 from processors.models.config import ModelConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.papers import feeds
-from experiments.papers.experiment import Bar, Experiment, Run
+from experiments.papers.runs_and_bars import Bar, Experiment, Run
 
 SETTINGS = {f"p_dislike {p:g}": p for p in (0.05, 0.1, 0.2, 0.5)}
 

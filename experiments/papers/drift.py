@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from experiments.papers import feeds, measures
-from experiments.papers.experiment import Bar, Experiment, Plot, Run
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run
 from experiments.people.self_play import People, play
 
 HORIZON = 60_000

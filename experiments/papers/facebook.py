@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
 from experiments.papers.feeds import COLOURS
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, median
 from experiments.people import facebook
 from experiments.people.rounds import GIVEN, INFERRED, TRUE, Rounds, played
 from processors.features.feature_store import FeatureStore

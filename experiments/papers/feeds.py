@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.papers import measures
-from experiments.papers.experiment import Bar, Direction, Plot, Run, median, never_is_worst, worst
+from experiments.papers.runs_and_bars import Bar, Direction, Plot, Run, median, never_is_worst, worst
 from experiments.people.self_play import People, Play, play
 from experiments.people.three_state import SIGNALS, ThreeStateUsers
 from processors.learners import three_state as kernel

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.papers import feeds, measures, multi_turn
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, median, never_is_worst, worst
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, median, never_is_worst, worst
 from experiments.people import (
     changes,
     dwell,

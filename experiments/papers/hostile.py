@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final
 
 from experiments.papers import feeds
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, worst
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, worst
 from experiments.people import hostile
 from processors.models.config import InverseKinematicsConfig, ModelConfig, RewardConfig
 

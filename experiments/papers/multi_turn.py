@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.papers import feeds, measures
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, median
 from experiments.people import sessions
 from experiments.people.playing import INFERRED, MODEL, TRUE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.papers import feeds
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, worst
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, worst
 
 SETTINGS = {f"noise {noise:g}": noise for noise in (0.05, 0.1, 0.2)}
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.papers import feeds, measures
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, median
 from experiments.people.self_play import People, Play, play
 
 HORIZON = 20_000

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments.papers.experiment import Bar, Experiment, Plot, Run
 from experiments.papers.feeds import COLOURS, MODEL
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run
 from experiments.people import image_feed
 from experiments.people.rounds import GIVEN, INFERRED, played
 from processors.models.config import ModelConfig, RewardConfig

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib import pyplot as plt
 
-from experiments.papers.experiment import Experiment, Plot, Run, summary
+from experiments.papers.runs_and_bars import Experiment, Plot, Run, summary
 
 
 def results(experiment: Experiment, runs: Sequence[Run]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.papers import feeds
-from experiments.papers.experiment import Bar, Experiment, Plot, Run
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run
 
 HORIZON = 60_000
 SETTINGS = {"100 x 11": (100, 11, 12_000), "20 x 50": (20, 50, 10_000), "5 x 200": (5, 200, 13_000)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.papers import feeds, measures
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, median
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, median
 from experiments.people.sharded_play import Spread, sharded_play
 
 SHARDS = 4

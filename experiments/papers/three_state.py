@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.papers import feeds
-from experiments.papers.experiment import Bar, Experiment, Run
+from experiments.papers.runs_and_bars import Bar, Experiment, Run
 
 P_DISLIKE = 0.2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.papers import feeds
-from experiments.papers.experiment import Bar, Experiment, Plot, Run, worst
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run, worst
 from processors.models.config import ModelConfig, RewardConfig
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), reward=RewardConfig(rule="two-state"))

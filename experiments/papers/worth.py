@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.papers.experiment import Bar, Experiment, Plot, Run
+from experiments.papers.runs_and_bars import Bar, Experiment, Plot, Run
 from experiments.people import dwell, featured, logs, many_enjoyed, no_none, opposed, tastes
 from experiments.people.playing import INFERRED, MODEL, played
 from experiments.people.world import World

@@ -1,4 +1,5 @@
 """`groundswell doctor`: looks at Kafka and at what lies on it, and says what keeps groundswell from working well.
 
-May import `worker` and what is below it. Read first: `findings.py`, the pure half: what is made of what was seen.
+May import `worker` and what is below it. Read first: `examination.py`, which lists the looks; then
+`findings.py`, the pure half: what is made of what was seen.
 """

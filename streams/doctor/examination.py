@@ -27,8 +27,8 @@ from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
 from processors.wire.envelopes import UNREADABLE
 from processors.wire.plain_state import MalformedError, StateError
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, CheckpointError
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.doctor.joining import JoinSample, of_join
@@ -284,7 +284,7 @@ class _Examination:
                 yield findings.of_age(check, "there is none", 0, unread.age, self._patience_ms)
             return
         try:
-            stored = checkpoints.stored(_values(records))
+            stored = learner_checkpoints.stored(_values(records))
             assert stored is not None  # its head is there
             checkpoint = stored.checkpoint
             for name in sorted(checkpoint.models.keys() & self._settings.models.keys()):

@@ -11,6 +11,8 @@ from typing import Any, Self
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
 
+from streams.compression import DEFAULT, codec
+
 IN_FLIGHT = 20_000
 PATIENCE = 60.0
 """Seconds that a broker may take to acknowledge one message before sending ends with an error, by default."""
@@ -51,7 +53,7 @@ class AcknowledgedProducer:
                 allow_auto_create_topics=False,
                 batch_size=256 * 1024,
                 linger_ms=20,
-                compression_type="zstd",
+                compression_type=codec(DEFAULT),
                 delivery_timeout_ms=round(patience * 1000),
                 max_block_ms=15_000,
                 reconnect_backoff_max_ms=2_000,

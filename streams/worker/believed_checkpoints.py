@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, CheckpointError, Stored
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, CheckpointError, Stored
 from streams.kafka.signing import Belief, Signing
 from streams.kafka.topic_inspector import TopicInspector
 
@@ -18,7 +18,7 @@ def stored_checkpoint(logs: TopicInspector, topic: str, partition: int, signing:
     belief = signing.belief("checkpoints", partition)
     newest = {key: one.value for key, one in logs.newest(topic, partition, belief).items()}
     refuse_unsigned(newest, belief)
-    return checkpoints.stored(newest)
+    return learner_checkpoints.stored(newest)
 
 
 def refuse_unsigned(newest: Mapping[bytes, bytes | None], belief: Belief) -> None:
@@ -31,5 +31,5 @@ def refuse_unsigned(newest: Mapping[bytes, bytes | None], belief: Belief) -> Non
         raise CheckpointError(
             f"partition {belief.partition}: the checkpoint is not believed: {why} (signatures.public_key_files). Where "
             "signatures are new, let workers write checkpoints with signatures.private_key_file alone first. "
-            f"{checkpoints.RELEARN}"
+            f"{learner_checkpoints.RELEARN}"
         )

@@ -18,7 +18,7 @@ def redecode(
     """Learn a model again from its interactions, under the settings and rules of now. No worker may run meanwhile."""
     from groundswell.signatures import SignatureError  # noqa: PLC0415
     from processors.learners.stock_models import EstimatorError  # noqa: PLC0415
-    from state.checkpoints import CheckpointError  # noqa: PLC0415
+    from state.learner_checkpoints import CheckpointError  # noqa: PLC0415
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.acknowledged_producer import SendError  # noqa: PLC0415
     from streams.kafka.group_members import WorkersRunError  # noqa: PLC0415
@@ -70,7 +70,7 @@ def adopt_topics(
 ) -> None:
     """Go on with topics that were deleted and made again, or cut. No worker may run meanwhile. Twice does no harm."""
     from groundswell.signatures import SignatureError  # noqa: PLC0415
-    from state.checkpoints import CheckpointError  # noqa: PLC0415
+    from state.learner_checkpoints import CheckpointError  # noqa: PLC0415
     from state.segment_table import JournalError  # noqa: PLC0415
     from streams.kafka.batch_writer import NotWrittenError  # noqa: PLC0415
     from streams.kafka.group_members import WorkersRunError, refuse_beside_workers  # noqa: PLC0415

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any, Final
 
+from streams.compression import codec
 from streams.kafka.faust_security import faust_credentials
 from streams.settings import Settings
 
@@ -37,7 +38,7 @@ def faust_options(settings: Settings) -> dict[str, Any]:
         "broker_heartbeat_interval": kafka.session_timeout / 5,
         "consumer_group_instance_id": kafka.instance,
         "consumer_auto_offset_reset": "earliest",
-        "producer_compression_type": None if kafka.compression == "none" else kafka.compression,
+        "producer_compression_type": codec(kafka.compression),
         "producer_max_batch_size": kafka.max_batch_bytes,
         "producer_max_request_size": max(LARGEST_RECORD, 2 * kafka.max_batch_bytes),
         "web_enabled": True,

@@ -35,7 +35,7 @@ from processors.join.fold import Join
 from processors.join.written_interactions import encode_interactions, floor_of, shard_key
 from processors.wire.evidence import NO_EVIDENCE
 from processors.wire.log_records import LogRecord
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from state.segment_table import SegmentStore
 from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch

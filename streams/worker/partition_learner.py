@@ -35,8 +35,8 @@ from processors.learners.shard_mixing import Contribution
 from processors.wire.evidence import NO_EVIDENCE
 from processors.wire.log_records import LogRecord, UnreadRecords, parts
 from processors.wire.plain_state import MalformedError, require
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.kafka.topics import NO_ID, refuse_another
 from streams.observing.learning_metrics import LearningMetrics
@@ -129,7 +129,7 @@ class PartitionLearner:
         self._slot = 0
         self.interactions = Cursor(0)
         try:
-            stored = checkpoints.stored(checkpoint)
+            stored = learner_checkpoints.stored(checkpoint)
         except CheckpointError as error:
             raise CheckpointError(f"partition {self.partition}: {error}") from error
         if stored is not None:
@@ -137,7 +137,9 @@ class PartitionLearner:
             try:
                 self._restore(stored.checkpoint)
             except MalformedError as error:
-                raise CheckpointError(f"partition {self.partition}: {checkpoints.wrong_contents(error)}") from error
+                raise CheckpointError(
+                    f"partition {self.partition}: {learner_checkpoints.wrong_contents(error)}"
+                ) from error
         for name in self._learners:
             if self._publishes(name) and (past := checkpoint.get(past_key(name))):
                 self._metrics.pasts.restore(name, past)
@@ -432,7 +434,7 @@ class PartitionLearner:
         checkpoint = Checkpoint(
             offset, self._ledger.state(), states, self._publications, worths, self._lineages, self._interactions_topic
         )
-        value = await asyncio.to_thread(checkpoints.encode, checkpoint)
+        value = await asyncio.to_thread(learner_checkpoints.encode, checkpoint)
         self._seconds_to_encode = time.monotonic() - started
         if not await self._kept():
             return

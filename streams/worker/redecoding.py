@@ -21,8 +21,8 @@ from processors.learners.learner_choice import learner_for
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
 from processors.wire.log_records import LogRecord, parts
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint, lineage
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, lineage
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
 from streams.kafka.group_members import refuse_beside_workers
 from streams.kafka.security import security_arguments
@@ -182,7 +182,7 @@ def _batches(logs: TopicInspector, topic: str, partition: int, first: int, end: 
 
 
 def _hand_over(settings: Settings, signing: Signing, partition: int, checkpoint: Checkpoint, slot: int) -> None:
-    records, _ = split(CHECKPOINT_KEY, checkpoints.encode(checkpoint), slot)
+    records, _ = split(CHECKPOINT_KEY, learner_checkpoints.encode(checkpoint), slot)
     security = security_arguments(settings.kafka)
     with AcknowledgedProducer(settings.kafka.bootstrap_servers, security=security) as producer:
         for key, value in records:

@@ -20,8 +20,8 @@ from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.models.config import ModelConfig
 from processors.wire.plain_state import StateError
-from state import checkpoints
-from state.checkpoints import CheckpointError, IncompleteError
+from state import learner_checkpoints
+from state.learner_checkpoints import CheckpointError, IncompleteError
 from streams.kafka.security import connection_arguments
 from streams.observing.logs import get_log
 from streams.worker.model_worth import checked_worth
@@ -89,7 +89,7 @@ class ShardExchange:
         result: dict[int, dict[str, Contribution]] = {}
         for partition in partitions:
             try:
-                stored = checkpoints.stored(self._newest[partition])
+                stored = learner_checkpoints.stored(self._newest[partition])
             except IncompleteError:
                 continue  # the rest of it comes
             except CheckpointError as error:
@@ -102,7 +102,7 @@ class ShardExchange:
                 self._worths[partition] = self._worth_told(partition, stored.checkpoint)
         return result
 
-    def _contributed(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Contribution]:
+    def _contributed(self, partition: int, checkpoint: learner_checkpoints.Checkpoint) -> dict[str, Contribution]:
         contributed = {}
         for name, model in self._models.items():
             if name in checkpoint.models:
@@ -112,7 +112,7 @@ class ShardExchange:
                     self._disbelieve("not mixed in", partition, error, model=name)
         return contributed
 
-    def _worth_told(self, partition: int, checkpoint: checkpoints.Checkpoint) -> dict[str, Mapping[str, Any]]:
+    def _worth_told(self, partition: int, checkpoint: learner_checkpoints.Checkpoint) -> dict[str, Mapping[str, Any]]:
         told = {}
         for name, model in self._models.items():
             if name in checkpoint.worths:

@@ -29,9 +29,9 @@ from kafka import KafkaAdminClient
 from groundswell.chunks import split
 from processors.admission.event_records import Reason, Refusal
 from processors.join.fold import Join
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint, Stored
-from state.journal import JoinJournal
+from state import learner_checkpoints
+from state.join_journal import JoinJournal
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, Stored
 from state.segment_table import MARK_WINDOW, Key, Mark, Segment, as_key, decode_mark, encode_mark, packed
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter
@@ -276,7 +276,7 @@ class Adoption:
         anew = msgspec.structs.replace(
             found.checkpoint, offset=0, interactions_topic=self._known.ids.get(topics.interactions, NO_ID)
         )
-        records, _ = split(CHECKPOINT_KEY, checkpoints.encode(anew), found.slot)
+        records, _ = split(CHECKPOINT_KEY, learner_checkpoints.encode(anew), found.slot)
         outputs = Outputs(self._writer, topics, signing=Signing.of(self._settings.signatures))
         outputs.checkpoint(partition, records)
         await outputs.flush()

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from groundswell.chunks import is_chunk
 from groundswell.signatures import Kind
-from state.checkpoints import CheckpointError, wrong_contents
+from state.learner_checkpoints import CheckpointError, wrong_contents
 from state.segment_table import SegmentTable
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from experiments.demo.report import write_report
 from experiments.papers import report
-from experiments.papers.experiment import Experiment, Plot, Run
+from experiments.papers.runs_and_bars import Experiment, Plot, Run
 from tests.unit.demo.test_report import result
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -20,8 +20,8 @@ from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell.policy import encode as encode_policy
 from processors.learners.learner_choice import learner_for
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint, Publication
-from state.checkpoints import encode as encode_checkpoint
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, Publication
+from state.learner_checkpoints import encode as encode_checkpoint
 from streams.cli import cli
 from streams.doctor.examination import examine
 from streams.doctor.findings import Finding

@@ -12,7 +12,7 @@ from groundswell import policy
 from groundswell.events import Action
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.models.config import ModelConfig
-from state import checkpoints
+from state import learner_checkpoints
 from streams.kafka.group_members import WorkersRunError
 from streams.kafka.topic_inspector import TopicInspector
 from streams.settings import KafkaSettings, Settings
@@ -33,11 +33,11 @@ def settings(servers: str, model: ModelConfig) -> Settings:
     return Settings(kafka=KafkaSettings(bootstrap_servers=servers), topics=TOPICS, models={"feed": model})
 
 
-def checkpoint(servers: str) -> checkpoints.Checkpoint:
+def checkpoint(servers: str) -> learner_checkpoints.Checkpoint:
     with TopicInspector(KafkaSettings(bootstrap_servers=servers)) as logs:
         home = contract_partition(b"feed", TOPICS.interaction_partitions)
         newest = logs.newest(TOPICS.checkpoints, home)
-    stored = checkpoints.stored({key: record.value for key, record in newest.items()})
+    stored = learner_checkpoints.stored({key: record.value for key, record in newest.items()})
     assert stored is not None
     return stored.checkpoint
 

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell.signatures import Kind, Signer, Verifier, new_key_pair
-from state.checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
+from state.learner_checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
 from tests.integration.days import Day, learned
 from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, with_topics
 

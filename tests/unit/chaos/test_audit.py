@@ -24,8 +24,8 @@ from processors.learners.learner_choice import learner_for
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_interaction
-from state import checkpoints
-from state.checkpoints import Checkpoint, Publication
+from state import learner_checkpoints
+from state.learner_checkpoints import Checkpoint, Publication
 from streams.settings import Settings, TopicSettings
 
 JOIN = JoinConfig(wait=0.2, grace=0.1, backward=0.1, remember=10.0, idle=None)
@@ -107,7 +107,7 @@ def learned(interactions: list[Entry], *, deduplicate: bool = True) -> Topics:
         assert isinstance(reward, Reward)
         rewards.write(b"", msgspec.json.encode(reward))
     saved = Checkpoint(len(interactions), ledger.state(), {"feed": learner.state()}, {"feed": Publication(500)})
-    checkpoint.write(b"learners", checkpoints.encode(saved))
+    checkpoint.write(b"learners", learner_checkpoints.encode(saved))
     policies.write(b"feed", policy.encode(learner.snapshot(500)))
     return {TOPICS.rewards: rewards, TOPICS.checkpoints: checkpoint, TOPICS.policies: policies}
 

@@ -79,7 +79,7 @@ def test_every_room_says_what_lives_there_and_what_to_read_first(folder: str) ->
         ("processors.join", "processors.join"),
         ("streams.app", "streams.app"),
         ("streams.settings", None),
-        ("state.journal", "state"),
+        ("state.join_journal", "state"),
         ("groundswell.policy", "groundswell"),
     ],
 )

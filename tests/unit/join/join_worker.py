@@ -16,7 +16,7 @@ from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import decode_interaction
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from tests.factories import encode, feedback, impression
 from tests.unit.join.memory_segments import Changelog, MemorySegments
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from processors.join.config import JoinConfig
 from processors.join.entries import ENTRY_BYTES, Deferred, ObservedFeedback, Outcome, Pending, ShownImpression, Step
 from processors.join.fold import Join
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from tests.unit.join.join_worker import CONFIG, PARTITION, WINDOW, observed, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments
 

@@ -29,8 +29,8 @@ from processors.learners.shard_mixing import Contribution, Rows
 from processors.learners.three_state_learner import ThreeStateLearner
 from processors.models.config import ModelConfig
 from processors.wire.plain_state import StateError
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY
 from streams.kafka.signing import Belief, Signing
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics, samples
@@ -260,7 +260,9 @@ def believing(kind: Kind, topic: str, partition: int) -> Belief:
 
 
 def whole(state: Mapping[str, Any], worth: Mapping[str, Any]) -> bytes:
-    return checkpoints.encode(checkpoints.Checkpoint(9, Ledger().state(), {"feed": {**state}}, {}, {"feed": {**worth}}))
+    return learner_checkpoints.encode(
+        learner_checkpoints.Checkpoint(9, Ledger().state(), {"feed": {**state}}, {}, {"feed": {**worth}})
+    )
 
 
 def test_of_a_checkpoint_with_wrong_contents_only_what_is_right_is_mixed_in() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.papers import evaluate, feeds, measures, report
-from experiments.papers.experiment import Bar, Experiment, Run, median, worst
+from experiments.papers import experiments, feeds, measures, report
+from experiments.papers.runs_and_bars import Bar, Experiment, Run, median, worst
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def experiment_that_reaches(reached: float | None) -> Experiment:
 def test_the_exit_status_says_whether_all_bars_are_met(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: float | None, status: int
 ) -> None:
-    monkeypatch.setattr(evaluate, "find", lambda name: experiment_that_reaches(reached))
-    assert evaluate.evaluate("tiny", 2, 7, tmp_path) == status
+    monkeypatch.setattr(experiments, "find", lambda name: experiment_that_reaches(reached))
+    assert experiments.evaluate("tiny", 2, 7, tmp_path) == status
     content = json.loads((tmp_path / "results.json").read_text())
     assert [run["seed"] for run in content["runs"]] == [7, 8]
     assert content["summary"]["only"]["t90"] == {"median": reached, "worst": reached}
@@ -71,21 +71,21 @@ def test_the_exit_status_says_whether_all_bars_are_met(
 
 
 def test_all_experiments_go_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "find", lambda name: experiment_that_reaches(9))
-    assert evaluate.evaluate("all", 1, 0, tmp_path) == 0
-    assert (tmp_path / "index.html").read_text().count("<section") == len(evaluate.EXPERIMENTS)
+    monkeypatch.setattr(experiments, "find", lambda name: experiment_that_reaches(9))
+    assert experiments.evaluate("all", 1, 0, tmp_path) == 0
+    assert (tmp_path / "index.html").read_text().count("<section") == len(experiments.EXPERIMENTS)
 
 
-@pytest.mark.parametrize("name", evaluate.EXPERIMENTS)
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_every_experiment_can_be_found(name: str) -> None:
-    experiment = evaluate.find(name)
+    experiment = experiments.find(name)
     assert experiment.name == name
     json.dumps(dict(experiment.configuration))
 
 
 def test_an_unknown_experiment_is_refused() -> None:
     with pytest.raises(ValueError, match="three-state"):
-        evaluate.find("four-state")
+        experiments.find("four-state")
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "-"), (1204.5, "1,204"), (0.98765, "0.988"), (0.0, "0")])
@@ -94,7 +94,7 @@ def test_numbers_are_written_for_readers(value: float | None, text: str) -> None
 
 
 def test_three_state_reaches_its_bars_on_one_seed() -> None:
-    experiment = evaluate.find("three-state")
+    experiment = experiments.find("three-state")
     run = experiment.run(experiment.settings[0], 4242)
     assert all(bar.met for bar in experiment.bars(experiment.settings[0], [run]))
     assert {plot.name for plot in experiment.plots([run])} == {"value", "states"}

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from experiments.papers import drift, feeds, production
-from experiments.papers.experiment import Run
 from experiments.papers.facebook import MODEL
+from experiments.papers.runs_and_bars import Run
 from experiments.people import facebook, image_feed
 from experiments.people.reaction_probabilities import REACTIONS, SILENT, estimated
 from experiments.people.rounds import GIVEN, INFERRED, TRUE, played

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.papers import hard
-from experiments.papers.experiment import Run
+from experiments.papers.runs_and_bars import Run
 from experiments.people import (
     changes,
     dwell,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.papers import worth
-from experiments.papers.experiment import Run
+from experiments.papers.runs_and_bars import Run
 from experiments.people import many_enjoyed, opposed, tastes
 from experiments.people.playing import INFERRED, played
 from groundswell.worth import Worth

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.papers import hard, multi_turn
-from experiments.papers.experiment import Run
+from experiments.papers.runs_and_bars import Run
 from experiments.people import sessions
 from experiments.people.playing import INFERRED, TRUE
 

@@ -33,8 +33,8 @@ from processors.learners.shard_learner import ShardLearner
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import decode_envelope, decode_interaction
 from processors.wire.plain_state import StateError
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint
 from state.segment_table import unpacked
 from streams.app import create_app
 from streams.kafka.record_batches import Gap, RecordBatch
@@ -403,7 +403,7 @@ IGL: dict[str, Any] = {"reward": {"rule": "iclr", "alpha": 0.2}}
 def checkpoint_of(name: str) -> Checkpoint:
     value, _ = assemble(CHECKPOINT_KEY, dict(records(f"learners/{name}.msgpack")))
     assert value is not None, "all chunks are there"
-    return checkpoints.decode(value)
+    return learner_checkpoints.decode(value)
 
 
 of_each = pytest.mark.parametrize("name", GOES_ON)
@@ -458,7 +458,7 @@ def test_a_learner_goes_on_the_same_each_time(name: str) -> None:
     """To the byte, and also by way of a checkpoint of today."""
     first, second = restored(name), restored(name)
     again = Checkpoint(0, Ledger().state(), {name: restored(name).state()}, {})
-    third = restored_learner(model_of(name), checkpoints.decode(checkpoints.encode(again)).models[name])
+    third = restored_learner(model_of(name), learner_checkpoints.decode(learner_checkpoints.encode(again)).models[name])
     states = set()
     for learner in (first, second, third):
         learner.learn([decode_interaction(value) for value in next_of(name)[LEARNED:]])
@@ -496,7 +496,7 @@ def test_a_partition_of_learners_goes_on_from_the_checkpoint(name: str) -> None:
     assert agrees(rewards, [one for one in recorded["rewards"] if one is not None])
     assert learner.durable_offset == recorded["offset"] + len(values)
     value, _ = assemble(CHECKPOINT_KEY, written.newest("checkpoints"))
-    after = checkpoints.decode(value or b"")
+    after = learner_checkpoints.decode(value or b"")
     assert after.models[name]["interactions_included"] == recorded["later"]["interactions_included"]
     assert msgspec.to_builtins(after.publications[name]) == recorded["publication"], "none was due"
 

@@ -16,7 +16,7 @@ from processors.join.entries import Outcome
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
 from state import spill
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from state.spill import Spill, SpillError
 from tests.unit.join.join_worker import CONFIG, END, PARTITION, WINDOW, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments

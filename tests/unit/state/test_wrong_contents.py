@@ -28,8 +28,8 @@ from processors.learners.signal_worth import SignalWorth
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed
 from processors.wire.plain_state import MalformedError
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
 from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.metrics import Metrics, samples
 from streams.settings import Settings
@@ -146,7 +146,7 @@ SETTINGS = Settings.model_validate({"models": {"feed": {**COMMON}}})
 def sealed(document: object, content: bytes | None = None) -> bytes:
     """Return a checkpoint with a right checksum."""
     body = bytes(cramjam.zstd.compress(msgspec.msgpack.encode(document) if content is None else content, level=1))
-    written = checkpoints.encode(learned_checkpoint())
+    written = learner_checkpoints.encode(learned_checkpoint())
     return written[:6] + sha256(body).digest() + body
 
 
@@ -172,8 +172,8 @@ def test_a_checkpoint_with_anything_in_it_changed_is_refused_with_one_error_or_g
     except CheckpointError as error:
         told = str(error)
     else:
-        told = checkpoints.RELEARN if learner.interactions.offset >= 0 else ""
-    assert checkpoints.RELEARN in told
+        told = learner_checkpoints.RELEARN if learner.interactions.offset >= 0 else ""
+    assert learner_checkpoints.RELEARN in told
 
 
 CASES: list[tuple[str, tuple[Any, ...], Any, str]] = [
@@ -220,19 +220,19 @@ def test_line_14_weights_that_are_no_numbers_are_refused() -> None:
 def test_line_14_what_unpacks_to_gigabytes_is_refused_while_it_does(version: int) -> None:
     packer: Any = zlib.compressobj(1) if version == 1 else zstandard.ZstdCompressor(level=1).compressobj()
     body = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1 << 10)) + packer.flush()
-    value = checkpoints.MAGIC + version.to_bytes(2, "big") + sha256(body).digest() + body
+    value = learner_checkpoints.MAGIC + version.to_bytes(2, "big") + sha256(body).digest() + body
     tracemalloc.start()
     with pytest.raises(CheckpointError, match="unpack to more than"):
-        checkpoints.decode(value)
+        learner_checkpoints.decode(value)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    allowed = max(checkpoints.ALWAYS_UNPACKED, checkpoints.UNPACKED_TIMES * len(body))
+    allowed = max(learner_checkpoints.ALWAYS_UNPACKED, learner_checkpoints.UNPACKED_TIMES * len(body))
     assert most < 2.5 * allowed < 1 << 30, "what was allowed, and room to put it together"
 
 
 def test_line_14_nesting_beyond_all_measure_is_refused() -> None:
     with pytest.raises(CheckpointError, match="expected contents"):
-        checkpoints.decode(sealed(None, b"\x81\xa6ledger" + b"\x91" * 200_000 + b"\xc0"))
+        learner_checkpoints.decode(sealed(None, b"\x81\xa6ledger" + b"\x91" * 200_000 + b"\xc0"))
 
 
 def test_line_14_a_ledger_beyond_all_offsets_is_noticed() -> None:
@@ -258,10 +258,10 @@ def test_line_14_a_ledger_beyond_all_offsets_is_noticed() -> None:
 def test_manifests_of_anything_but_chunks_are_refused() -> None:
     for head in (b'{"kind":"chunked"', b'{"kind":"chunked","slot":7,"chunks":1,"sha256":""}'):
         with pytest.raises(CheckpointError, match="not a manifest of chunks"):
-            checkpoints.stored({CHECKPOINT_KEY: head})
+            learner_checkpoints.stored({CHECKPOINT_KEY: head})
     endless = msgspec.json.encode({"kind": "chunked", "slot": 0, "chunks": 10**12, "sha256": "0" * 64})
     with pytest.raises(CheckpointError, match="not a manifest of chunks"):
-        checkpoints.stored({CHECKPOINT_KEY: endless})
+        learner_checkpoints.stored({CHECKPOINT_KEY: endless})
     with pytest.raises(ValueError, match="more than the 1,000 chunks"):
         split(b"k", bytes(801_000_000), 0)
 

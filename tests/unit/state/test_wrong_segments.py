@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.join.fold import Join
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from state.segment_table import MARK_WINDOW, JournalError, Key, Rows
 from streams.app import create_app
 from tests.unit.join.join_worker import CONFIG, END, PARTITION, WINDOW, Emitted, Logs, Worker, observed, shown

@@ -20,8 +20,8 @@ from groundswell import chunks, policy
 from groundswell.events import Interaction
 from groundswell.worth import WorthTable
 from processors.learners.learner_choice import learner_for
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, CheckpointError
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.kafka.record_batches import RecordBatch
 from streams.kafka.topics import TopicChangedError
 from streams.observing.learning_metrics import LearningMetrics
@@ -37,7 +37,7 @@ from tests.unit.rounds import interaction, uniform_log
 from tests.unit.stand_ins import Log, RefusedError, always, batch, cut, record, worker_settings
 
 EVERY = 25
-ENCODE = checkpoints.encode
+ENCODE = learner_checkpoints.encode
 LOG = uniform_log(120)
 
 
@@ -220,12 +220,12 @@ def test_what_is_dear_to_encode_is_saved_less_often(
 ) -> None:
     clock = [0.0]
 
-    def slow(checkpoint: checkpoints.Checkpoint) -> bytes:
+    def slow(checkpoint: learner_checkpoints.Checkpoint) -> bytes:
         clock[0] += seconds_to_encode
         return ENCODE(checkpoint)
 
     monkeypatch.setattr(partition_learner, "time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
-    monkeypatch.setattr(checkpoints, "encode", slow)
+    monkeypatch.setattr(learner_checkpoints, "encode", slow)
     learned = Learned(checkpoint_seconds=5)
     learned.reads([batch(RECORDS[:10])])
     learned.checkpoints()
@@ -240,11 +240,11 @@ def test_what_is_dear_to_encode_is_saved_less_often(
 def test_the_worker_goes_on_while_a_checkpoint_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     went_on = Event()
 
-    def patient(checkpoint: checkpoints.Checkpoint) -> bytes:
+    def patient(checkpoint: learner_checkpoints.Checkpoint) -> bytes:
         assert went_on.wait(10), "nothing else happened meanwhile"
         return ENCODE(checkpoint)
 
-    monkeypatch.setattr(checkpoints, "encode", patient)
+    monkeypatch.setattr(learner_checkpoints, "encode", patient)
     learned = Learned()
     learned.reads([batch(RECORDS[:10])])
 
@@ -368,7 +368,7 @@ def test_an_older_checkpoint_knows_no_worth_and_it_is_learned_from_there_on() ->
     learned.reads([batch(RECORDS[:60])])
     learned.checkpoints()
     value = learned.log.newest("checkpoints")[CHECKPOINT_KEY]
-    older = msgspec.structs.replace(checkpoints.decode(value or b""), worths={})
+    older = msgspec.structs.replace(learner_checkpoints.decode(value or b""), worths={})
     wiring = LearningWiring(learned.settings, learned.log.outputs, LearningMetrics(learned.metrics), always)
     learned.learner = PartitionLearner(0, wiring, {CHECKPOINT_KEY: ENCODE(older)}, {})
     learned.reads([batch(RECORDS[60:])])
@@ -408,7 +408,7 @@ def test_what_other_shards_saw_is_in_the_table_of_the_one_that_publishes() -> No
     assert other.worth("feed") is None
     assert log.of("signal-worth") == []
     alone = here.worth("feed")
-    saved = checkpoints.decode(log.newest("checkpoints")[CHECKPOINT_KEY] or b"")
+    saved = learner_checkpoints.decode(log.newest("checkpoints")[CHECKPOINT_KEY] or b"")
     here.take_worths("feed", [saved.worths["feed"]])
     together = here.worth("feed")
     assert alone is not None
@@ -424,7 +424,7 @@ def test_the_past_of_a_model_lies_beside_the_checkpoint_and_comes_back_with_it()
         one.reads([batch(RECORDS)])
         one.checkpoints()
     with_past, plain = (
-        checkpoints.decode(one.log.newest("checkpoints")[CHECKPOINT_KEY] or b"") for one in (learned, without)
+        learner_checkpoints.decode(one.log.newest("checkpoints")[CHECKPOINT_KEY] or b"") for one in (learned, without)
     )
     assert with_past.models == plain.models, "what was learned knows nothing of it"
     assert set(learned.log.newest("checkpoints")) - set(without.log.newest("checkpoints")) == {past_key("feed")}

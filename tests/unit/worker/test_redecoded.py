@@ -11,8 +11,8 @@ from groundswell import policy
 from groundswell.chunks import split
 from groundswell.policy import PolicyError
 from processors.learners.learner_choice import learner_for
-from state import checkpoints
-from state.checkpoints import CHECKPOINT_KEY, Checkpoint, IncompleteError, lineage
+from state import learner_checkpoints
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, IncompleteError, lineage
 from streams.worker.redecoded import MOST_SIGNALS, OTHER_SIGNAL, LastPlays, Redecoded
 from streams.worker.rewards_before import Before
 from tests.unit.observing.test_metrics import reward
@@ -87,14 +87,14 @@ def test_a_checkpoint_is_read_whole_or_said_to_be_incomplete(monkeypatch: pytest
     learner.learn(uniform_log(50))
     state: dict[str, Any] = learner.state()
     written = Checkpoint(7, {"floors": [], "above": []}, {"feed": state}, {}, {}, {"feed": "abc"})
-    value = checkpoints.encode(written)
+    value = learner_checkpoints.encode(written)
     records, slot = split(CHECKPOINT_KEY, value, 0)
     newest: dict[bytes, bytes | None] = dict(records)
-    found = checkpoints.stored(newest)
+    found = learner_checkpoints.stored(newest)
     assert found is not None
     assert (found.size, found.slot, found.checkpoint.lineages) == (len(value), slot, {"feed": "abc"})
     del newest[records[0][0]]
     with pytest.raises(IncompleteError, match="not complete"):
-        checkpoints.stored(newest)
-    assert checkpoints.stored({}) is None
-    assert checkpoints.stored({CHECKPOINT_KEY: None}) is None
+        learner_checkpoints.stored(newest)
+    assert learner_checkpoints.stored({}) is None
+    assert learner_checkpoints.stored({CHECKPOINT_KEY: None}) is None

@@ -10,8 +10,8 @@ import pytest
 
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import decode_interaction
-from state import checkpoints
-from state.checkpoints import Checkpoint, Stored
+from state import learner_checkpoints
+from state.learner_checkpoints import Checkpoint, Stored
 from streams.worker.topic_adoption import Adopted, Adoption, ChangelogSegments, Known, KnownTopics
 from tests.unit.stand_ins import RememberingWriter, worker_settings
 from tests.unit.worker.test_partition_join import CLOSES, T0, Joined, answer, closed, end_of, shown
@@ -139,7 +139,7 @@ def test_interactions_that_were_made_again_are_read_and_written_from_the_beginni
     (found,) = adopted(joined, Topics(joined, checkpoint))
     assert (found.topic, found.set_aside) == ("interactions", 0)
     (record,) = joined.log.of("checkpoints")
-    anew = checkpoints.decode(record.value or b"")
+    anew = learner_checkpoints.decode(record.value or b"")
     assert (anew.offset, anew.interactions_topic, anew.ledger) == (0, "z", checkpoint.ledger)
     joined.restart()
     assert (joined.join.impressions.offset, joined.join.feedback.offset) == (0, 0)

@@ -10,7 +10,7 @@ import pytest
 from processors.join.entries import MAX_FEEDBACK, Outcome
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction
-from state.journal import JoinJournal
+from state.join_journal import JoinJournal
 from state.segment_table import unpacked
 from tests.unit.join.join_worker import CONFIG, END, PARTITION, WINDOW, Emitted, Logs, Worker, observed, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments

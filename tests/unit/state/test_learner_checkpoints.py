@@ -14,7 +14,7 @@ from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
-from state.checkpoints import MAGIC, VERSION, Checkpoint, CheckpointError, Publication, decode, encode
+from state.learner_checkpoints import MAGIC, VERSION, Checkpoint, CheckpointError, Publication, decode, encode
 from tests.unit.rounds import uniform_log
 
 MODEL = ModelConfig(name="feed", definitely_negative=frozenset({"dislike"}), hash_bits=10)

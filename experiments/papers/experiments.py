@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from experiments.papers import hard, report
-from experiments.papers.experiment import Experiment
+from experiments.papers.runs_and_bars import Experiment
 
 EXPERIMENTS: Final = (
     "three-state",
