@@ -81,7 +81,7 @@ class Phase:
         verdict = audit(lambda topic: read_all(self.kafka.bootstrap_servers, topic), self.settings)
         if unfinished is not None:
             verdict.policy_identical = False
-            verdict.complaints.append(f"not at an end, and nothing more in {QUIET_SECONDS:.0f} s of peace: {unfinished}")
+            verdict.complaints.append(f"not at an end, nothing more in {QUIET_SECONDS:.0f} s of peace: {unfinished}")
         return verdict
 
     def _note(self, what: str) -> None:
