@@ -27,6 +27,7 @@ def chaos(out: Path, kills: int, impressions: int, plant: Fault | None = None) -
 
 def test_nothing_is_lost_or_learned_twice_through_ten_kills(tmp_path: Path) -> None:
     code, results = chaos(tmp_path, 10, 20_000)
+    assert [complaint for phase in results["phases"] for complaint in phase["audit"]["complaints"]] == []
     assert (results["lost"], results["learned_twice"], results["policy_identical"]) == (0, 0, True), results
     assert (results["kills"], results["impressions"], results["learned_once"]) == (10, 20_000, 20_000)
     assert code == 0, results
