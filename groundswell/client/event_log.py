@@ -73,6 +73,7 @@ class EventLog:
         self._written = self._failed = 0
         self._stopping = threading.Event()
         self._deadline: float | None = None
+        self._connected = False
         self._thread = threading.Thread(target=self._write, name="event log", daemon=True)
         self._thread.start()
 
@@ -131,11 +132,15 @@ class EventLog:
         return self._take(self._feedback, feedback)
 
     def close(self, seconds: float = 10.0) -> None:
-        """Write what waits, that long at the most; what is left then has failed."""
-        self._deadline = time.monotonic() + seconds
-        self._stopping.set()
-        self._thread.join(seconds + 1.0)
-        self._give_up()  # the thread may still try to reach Kafka
+        """Write what waits, that long at the most; what is left then has failed. Closing once more changes nothing."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + seconds
+            self._stopping.set()
+        # In this order: the thread takes messages only once it is connected. If it is not, and none waits, it may try
+        # to reach Kafka for long, and there is nothing to wait for.
+        if not self._messages.empty() or self._connected:
+            self._thread.join(max(0.0, self._deadline + 1.0 - time.monotonic()))
+        self._give_up()
 
     def __enter__(self) -> Self:
         return self
@@ -178,6 +183,7 @@ class EventLog:
             if producer is None:
                 try:
                     producer = KafkaProducer(**self._arguments)
+                    self._connected = True
                 except Exception as error:  # whatever it is: the messages wait, and it is tried again
                     why, waiting = str(error) or type(error).__name__, self._messages.qsize()
                     _LOG.warning("Kafka cannot be reached: %s; trying again, %d messages wait", why, waiting)

@@ -116,9 +116,10 @@ class Policies:
         return self._read.wait(seconds)
 
     def close(self) -> None:
-        """Stop following; decisions go on by the policy of now."""
-        self._stopping.set()
-        self._thread.join(CLOSE_SECONDS)
+        """Stop following; decisions go on by the policy of now. Closing once more changes nothing."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._thread.join(CLOSE_SECONDS)
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +89,11 @@ def examine(
     standards: Standards,
     limit: int | None,
     advance: Callable[[int], None] = lambda _: None,
+    observe: Callable[[Impression, Sequence[Feedback]], None] = lambda _, __: None,
 ) -> Examination:
     """Check all that would be sent. What is wrong is added to what the log and its files leave out.
+
+    `observe` sees each impression that is good, with what came back.
 
     Raises ReplayError where the log is not in the order that its mapping says.
     """
@@ -114,6 +117,7 @@ def examine(
         found.newest = max(found.newest, shown_at)
         found.oldest = shown_at if found.oldest is None else min(found.oldest, shown_at)
         found.actions[impression.actions[impression.chosen].id] += 1
+        observe(impression, feedback)
         found.unanswered += not feedback
         for piece in feedback:
             found.feedback[piece.signal] += 1

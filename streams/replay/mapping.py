@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from groundswell.events import NONE_SIGNAL
+from streams.replay.column_roles import Role, Use, misread
 
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
 FeatureType = Literal["category", "number", "boolean"]
@@ -260,12 +261,38 @@ class Mapping(Declaration):
                 raise ValueError(f"action.features.{name}: {feature.column!r} is not a column of a side table")
         if self.propensity.probabilities is not None and self.action.set.column is None:
             raise ValueError("propensity.probabilities: needs action.set.column, whose order they follow")
+        wrong = misread(self._roles(), self._features())
+        if wrong is not None:
+            raise ValueError(wrong)
         pieces = self.feedback_tables()
         for feedback in self.feedback:
             tables = {self.table_of(column) for _, column in feedback.columns()} & pieces
             if len(tables) > 1:
                 raise ValueError(f"{feedback.field}: reads from {' and '.join(sorted(map(str, tables)))}, expected one")
         return self
+
+    def _roles(self) -> Iterator[Use]:
+        """Yield the columns of which each says one thing and nothing else."""
+        if len(self.impression_id) == 1:  # of several, each may mean something of its own
+            yield Use("impression_id", self.impression_id[0], Role.IDENTITY)
+        yield Use("action", self.action.column, Role.SHOWN)
+        for field, column in (
+            ("propensity", self.propensity.column),
+            ("propensity.probabilities", self.propensity.probabilities),
+        ):
+            if column is not None:
+                yield Use(field, column, Role.PROPENSITY)
+        for feedback in self.feedback:
+            # Its id and its time may be those of the impression, where the log has no others.
+            shared = {feedback.id, feedback.at.column if feedback.at else None} & {
+                *self.impression_id,
+                self.occurred_at.column,
+            }
+            yield from (Use(f, column, Role.REACTION) for f, column in feedback.columns() if column not in shared)
+
+    def _features(self) -> Iterator[tuple[str, ColumnName]]:
+        yield from ((f"context.{name}", feature.column) for name, feature in self.context.items())
+        yield from ((f"action.features.{name}", feature.column) for name, feature in self.action.features.items())
 
     def table_of(self, column: ColumnName) -> str | None:
         """Return the side table that `column` belongs to, or None if it is the log's own."""

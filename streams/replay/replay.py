@@ -30,6 +30,7 @@ from streams.replay.event_time_pace import Pace, in_event_time
 from streams.replay.examination import ReadableLog, ReplayError, beside, examine, found_good, readable_log, summed_up
 from streams.replay.mapping import Mapping
 from streams.replay.newest_events import in_words
+from streams.replay.remarks import Remarks
 from streams.replay.standards import Standards
 from streams.replay.summary import ReplaySummary
 from streams.words import counted
@@ -64,23 +65,29 @@ def replay(
     than `late_after_ms` after the oldest of the log, which would then be set aside as late, nothing is sent. `security`
     is what clients need beyond the address.
 
-    Raises MappingError where mapping, log and configuration do not fit, ReplayError for bad rows, SendError where the
-    broker does not take a message, ValueError for a speed that is not positive.
+    Raises MappingError where mapping, log and configuration do not fit, ReplayError for bad rows or none, SendError
+    where the broker does not take a message, ValueError for a speed that is not positive.
     """
     started = time.monotonic()
     pace = Pace(speed)
     standards = standards or Standards()
     standards.check_model(mapping.model)
     log = readable_log(path, mapping)
+    if not log.rows:
+        raise ReplayError(f"{path}: has no rows, so there is nothing to replay; see whether it was written to its end")
+    remarks = Remarks.of(mapping, standards.definite_signals(mapping.model), whole=limit is None)
     with _progress(console) as progress:
         known = log.rows - log.duplicates - log.left_out.total()
         total = known if limit is None else min(limit, known)
         checked = progress.add_task(f"{path.name}, checked", total=total)
-        found = examine(log, mapping.model, standards, limit, lambda rows: progress.advance(checked, rows))
+        found = examine(
+            log, mapping.model, standards, limit, lambda rows: progress.advance(checked, rows), remarks.observe
+        )
         progress.update(checked, completed=total)
         summary = summed_up(log, found, known - total, time.monotonic() - started)
         _stop_at_wrong_rows(log, mapping, summary)
-        if check:
+        summary = replace(summary, remarks=tuple(remarks.in_words()))
+        if check or not summary.impressions:
             return summary
         with AcknowledgedProducer(bootstrap_servers, security=security) as producer:
             partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}

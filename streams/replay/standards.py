@@ -78,6 +78,12 @@ class Standards:
                 "it (with --config), or name another in the mapping; the worker would refuse every impression"
             )
 
+    def definite_signals(self, model: str) -> frozenset[str]:
+        """Return the signals by which the configuration tells satisfied from dissatisfied; none without models."""
+        if self.models is None:
+            return frozenset()
+        return self.models[model].definitely_negative | self.models[model].definitely_positive
+
     def judged(
         self, outcomes: Iterable[tuple[int, Interpreted | RowError]], model: str, now_ms: int
     ) -> Iterator[tuple[int, Interpreted | RowError]]:

@@ -33,7 +33,8 @@ class ReplaySummary:
     by the field or the reason, `beyond_limit` those that were not asked for. `impressions` went out, `unanswered` of
     them without feedback. `feedback` counts by signal, `late` of it come after the join's wait, `actions` the
     impressions by shown action. `reasons` has a sentence for each reason to leave a row out, of all files. `watermark`
-    (ms) is what the end of input promised; None where nothing was sent.
+    (ms) is what the end of input promised; None where nothing was sent. `remarks` are what to look at although all is
+    well with the rows.
     """
 
     rows: int
@@ -49,6 +50,7 @@ class ReplaySummary:
     feedback_files: tuple[FeedbackFileSummary, ...]
     watermark: int | None
     seconds: float
+    remarks: tuple[str, ...] = ()
 
     def in_words(self) -> Iterator[str]:
         """Yield what to tell of it, line by line."""
@@ -63,6 +65,7 @@ class ReplaySummary:
                 f"{counted(self.late, 'piece of feedback comes', 'pieces of feedback come')} after the join's wait "
                 "and will not count: see join.wait"
             )
+        yield from (f"look at this: {remark}" for remark in self.remarks)
 
     def sums(self) -> Iterator[str]:
         """Yield how the rows add up, and why some were left out."""

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -133,6 +134,51 @@ def test_dsjson_lines_without_a_decision_are_counted(tmp_path: Path, line: str, 
     assert printed.code == 0
     assert "1 impression of 2 rows (0 repeated, 1 left out), feedback {'click': 1}" in printed.text
     assert reason in printed.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "mapping"),
+    [
+        ("log.csv", "id,ts,act,p,click\n", MAPPING + CLICK),
+        ("log.csv", "id,ts,act,p,click\n\n\n", MAPPING + CLICK),
+        ("log.tsv", "id\tts\tact\tp\tclick\n", MAPPING + CLICK),
+        ("log.csv.gz", gzip.compress(b"id,ts,act,p,click\n"), MAPPING + CLICK),
+        ("log.jsonl", "", MAPPING + CLICK),
+        ("log.jsonl", "\n \n", MAPPING + CLICK),
+        ("log.json", "", DSJSON),
+        ("log.json", "\n", f'bad_rows = "skip"\n{DSJSON}'),
+    ],
+)
+def test_a_file_without_rows_is_no_log(tmp_path: Path, name: str, content: str | bytes, mapping: str) -> None:
+    printed = check(tmp_path, name, content, mapping)
+    assert printed.code == 2
+    assert f"{name}: has no rows, so there is nothing to replay" in printed.text.replace("\n", "")
+
+
+def test_a_parquet_file_without_rows_is_no_log(tmp_path: Path) -> None:
+    types = {"id": pl.String, "ts": pl.Int64, "act": pl.String, "p": pl.Float64, "click": pl.Int64}
+    pl.DataFrame(schema=types).write_parquet(tmp_path / "empty.parquet")
+    printed = check(tmp_path, "log.parquet", (tmp_path / "empty.parquet").read_bytes(), MAPPING + CLICK)
+    assert (printed.code, "has no rows" in printed.text) == (2, True)
+
+
+def test_a_log_that_reads_right_and_teaches_nothing_is_told(tmp_path: Path) -> None:
+    mapping = MAPPING.replace("model =", 'context = { size = "size" }\nmodel =')
+    lines = rows("x", "y", "z").splitlines()
+    content = "\n".join([f"{lines[0]},size", *(f"{line}," for line in lines[1:])])
+    printed = check(tmp_path, "log.csv", content, mapping + CLICK.replace("delay_ms", "above = 7\ndelay_ms"))
+    assert printed.code == 0
+    assert "3 rows = 3 impressions" in printed.text
+    assert "look at this: context.size: not one impression has it" in printed.text
+    assert "look at this: feedback: nothing comes back to any impression" in printed.text
+
+
+def test_definite_signals_that_never_come_are_told_with_those_that_do(tmp_path: Path) -> None:
+    printed = check(tmp_path, "log.csv", rows("x", "y"), MAPPING + CLICK)
+    assert "none of the definite signals of the configuration (dislike) comes back" in printed.text
+    assert "there are click" in printed.text
+    part = check(tmp_path, "log.csv", rows("x", "y"), MAPPING + CLICK, "--limit", "2")
+    assert "definite signals" not in part.text
 
 
 def test_times_that_the_worker_would_refuse_stop_it(tmp_path: Path) -> None:

@@ -202,9 +202,9 @@ def test_no_more_pieces_than_the_join_takes_are_sent(tmp_path: Path) -> None:
 
 def test_a_table_that_context_is_read_from_has_one_row_a_key(tmp_path: Path) -> None:
     path = written(tmp_path, {})
-    (tmp_path / "clicks.csv").write_text(f"impression,kind,at\ni0,click,{AT}\ni0,share,{AT}\n")
+    (tmp_path / "clicks.csv").write_text(f"impression,kind,at,device\ni0,click,{AT},tv\ni0,share,{AT},tv\n")
     with pytest.raises(MappingError, match=r"tables\.clicks\.key: 1 of 2 rows .* repeat an earlier 'impression'"):
-        Log(path, mapping(**ELSEWHERE, context={"kind": "clicks.kind"}))
+        Log(path, mapping(**ELSEWHERE, context={"device": "clicks.device"}))
 
 
 def test_wrong_rows_of_a_side_table_are_named(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_nested_json_is_read_by_dotted_names(tmp_path: Path) -> None:
     [
         ({"propensity": "pp"}, "propensity: log.parquet has no column 'pp'; did you mean 'p'"),
         ({"context": {"age": "user.age"}}, "context.age: log.parquet has no column 'user.age'"),
-        ({"impression_id": "article"}, "impression_id: 1 of 3 rows of"),
+        ({"impression_id": ["article", "p"]}, "impression_id: 1 of 3 rows of"),
         (
             {"context": {"age": "t.age"}, "tables": {"t": {"path": "no.csv", "key": "id"}}},
             "no.csv: no such file",

@@ -98,6 +98,53 @@ def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, complaint: s
     assert "mapping.toml" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('user = "user"', 'x = "clicked"', "context.x: reads 'clicked', which says what came back (feedback.click)"),
+        (
+            'user = "user"',
+            'x = "seconds"',
+            "context.x: reads 'seconds', which says what came back (feedback.read.delay)",
+        ),
+        ('user = "user"', 'x = "worth"', "context.x: reads 'worth', which says what came back (feedback.read.value)"),
+        ('user = "user"', 'x = "read_id"', "context.x: reads 'read_id', which says what came back (feedback.read.id)"),
+        ('user = "user"', 'x = "left_at"', "context.x: reads 'left_at', which says what came back (feedback.left.at)"),
+        ('user = "user"', 'x = "kind"', "context.x: reads 'kind', which says what came back (feedback.kind)"),
+        ('user = "user"', 'x = { column = "kind", type = "category" }', "context.x: reads 'kind'"),
+        ('user = "user"', 'x = "article"', "context.x: reads 'article', which says what was shown (action)"),
+        ('user = "user"', 'x = "p"', "context.x: reads 'p', which says how likely it was to be shown (propensity)"),
+        ('user = "user"', 'x = "request"', "context.x: reads 'request', which names the impression (impression_id)"),
+        ('column = "article"', 'column = "request"', "action: reads 'request', of which impression_id takes"),
+        ('column = "article"', 'column = "clicked"', "feedback.click: reads 'clicked', of which action takes"),
+        ('propensity = "p"', 'propensity = "article"', "propensity: reads 'article', of which action takes"),
+        ('column = "clicked"', 'column = "request"', "feedback.click: reads 'request', of which impression_id takes"),
+        ('column = "clicked"', 'column = "article"', "feedback.click: reads 'article', of which action takes"),
+    ],
+)
+def test_a_column_that_tells_what_is_not_known_yet_is_no_feature_and_says_one_thing(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    more = """delay_ms = 1_000 },
+  { signal = "read", column = "read", delay = { column = "seconds", unit = "s" }, value = "worth", id = "read_id" },
+  { signal = "left", column = "left", at = { column = "left_at", unit = "s" } },
+  { signal_from = "kind", delay_ms = 1 }"""
+    good = GOOD.replace("delay_ms = 1_000 }", more)
+    assert old in good
+    load_mapping(written(tmp_path, good))
+    with pytest.raises(MappingError) as refused:
+        load_mapping(written(tmp_path, good.replace(old, new, 1)))
+    assert complaint in str(refused.value)
+
+
+def test_parts_of_an_id_are_features_and_feedback_may_have_the_impressions_id_and_time(tmp_path: Path) -> None:
+    several = GOOD.replace('"request"', '["user", "at", "article"]')
+    assert load_mapping(written(tmp_path, several)).model
+    shared = 'id = "request", at = { column = "at", unit = "s" }'
+    hour = GOOD.replace("delay_ms = 1_000", shared).replace('user = "user"', 'user = "user", hour = "at"')
+    assert load_mapping(written(tmp_path, hour)).model
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"nowhere\.toml: cannot be read"):
         load_mapping(tmp_path / "nowhere.toml")

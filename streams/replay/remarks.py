@@ -1,0 +1,169 @@
+"""What a log whose rows are all right may still get wrong: of which nothing, or the wrong thing, would be learned.
+
+None of it is a reason to stop. It is told where the log is at hand, and not weeks later by what was learned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from enum import Enum
+from typing import Final, Self
+
+from groundswell.events import FeatureValue, Feedback, Impression
+from streams.observing.logging_habits import LoggingHabits
+from streams.replay.dsjson import DsjsonMapping
+from streams.replay.mapping import Mapping
+from streams.words import counted
+
+ENOUGH: Final = 50
+"""Impressions before features are judged."""
+EACH: Final = 10
+"""How many impressions with feedback, and how many without, have to be told apart by a feature."""
+STRETCH: Final = 500
+_NAMES_SOMEBODY: Final = re.compile(
+    r"(?i:(.*[_.\- ])?(id|uid|uuid|user|customer|member|visitor|account|session|device)s?)|.*[a-z]I[dD]"
+).fullmatch
+"""What features are called whose numbers are names and not quantities."""
+
+
+class _Holds(Enum):
+    """What of a feature may tell whether something came back: a count or a time that is there only then."""
+
+    NOTHING = 0
+    ZERO = 1
+    NUMBER = 2
+    TEXT = 3
+
+    @classmethod
+    def of(cls, value: FeatureValue | None) -> _Holds:
+        if value is None:
+            return cls.NOTHING
+        if isinstance(value, str):
+            return cls.TEXT
+        return cls.NUMBER if value else cls.ZERO
+
+
+class _Feature:
+    """One feature of the context over the impressions so far.
+
+    `different` are its texts or whole numbers while no two impressions had the same, None from then on. `whole` says
+    whether all are whole numbers. `seen` counts by what it held and whether something came back.
+    """
+
+    def __init__(self) -> None:
+        self.different: set[str | float] | None = set()
+        self.whole = True
+        self.seen: Counter[tuple[_Holds, bool]] = Counter()
+
+    def observe(self, value: FeatureValue, answered: bool) -> None:
+        self.seen[_Holds.of(value), answered] += 1
+        whole = type(value) is int
+        self.whole = self.whole and whole
+        if self.different is None:
+            return
+        if (whole or isinstance(value, str)) and value not in self.different:
+            self.different.add(value)
+        else:
+            self.different = None
+
+    def tells_answers(self, impressions: int, answered: int) -> bool:
+        """Return whether what it held says of each impression whether something came back."""
+        if min(answered, impressions - answered) < EACH:
+            return False
+        seen = self.seen.copy()
+        for came, total in ((True, answered), (False, impressions - answered)):
+            seen[_Holds.NOTHING, came] = total - sum(count for (_, one), count in self.seen.items() if one is came)
+        return not any(seen[held, True] and seen[held, False] for held in _Holds)
+
+
+class Remarks:
+    """Looks at what would be sent.
+
+    `features` and `signals` are those that the mapping declares, `definite` the signals by which the configuration
+    tells satisfied from dissatisfied.
+    """
+
+    def __init__(self, features: Collection[str], signals: Collection[str], definite: Collection[str]) -> None:
+        self._declared, self._signals, self._definite = features, signals, definite
+        self._impressions = self._answered = self._choices = 0
+        self._came: Counter[str] = Counter()
+        self._features: dict[str, _Feature] = {}
+        self._habits = LoggingHabits()
+        self._counts: list[int] = []
+        self._propensities: list[float] = []
+
+    @classmethod
+    def of(cls, mapping: Mapping | DsjsonMapping, definite: Collection[str], *, whole: bool) -> Self:
+        """Return what looks at a log of this mapping; of a part of it, a signal may well be in the rest."""
+        declared = mapping.feedback if isinstance(mapping, Mapping) else mapping.signals
+        signals = [one.signal for one in declared if one.signal is not None] if whole else []
+        return cls(list(mapping.context) if isinstance(mapping, Mapping) else [], signals, definite if whole else [])
+
+    def observe(self, impression: Impression, feedback: Sequence[Feedback]) -> None:
+        """Take in an impression and what came back."""
+        self._impressions += 1
+        self._answered += bool(feedback)
+        self._choices += len(impression.actions) > 1
+        for piece in feedback:
+            self._came[piece.signal] += 1
+        for name, value in impression.context.items():
+            self._features.setdefault(name, _Feature()).observe(value, bool(feedback))
+        self._counts.append(len(impression.actions))
+        self._propensities.append(impression.chosen_propensity)
+        if len(self._counts) >= STRETCH:
+            self._judge_propensities()
+
+    def in_words(self) -> Iterator[str]:
+        """Yield a sentence for each thing to look at."""
+        if not self._impressions:
+            return
+        if not self._choices:
+            yield (
+                "every impression offers a single action: without a choice nothing is learned; name all actions that "
+                "could have been shown in `action.set`"
+            )
+        yield from self._of_signals()
+        for name in self._declared:
+            if name not in self._features:
+                yield f"context.{name}: not one impression has it; see its column, and the keys of its table"
+        for name, feature in self._features.items():
+            yield from self._of_feature(name, feature)
+        self._judge_propensities()
+        yield from (f"propensity: {says}. {kind.do}" for kind, says in self._habits.judged() if says and self._choices)
+
+    def _of_signals(self) -> Iterator[str]:
+        if not self._came:
+            yield "feedback: nothing comes back to any impression, so that nothing can be learned; see `feedback`"
+            return
+        for signal in self._signals:
+            if signal not in self._came:
+                yield f"feedback.{signal}: comes back to no impression; is its value written as in the log?"
+        if self._definite and not self._came.keys() & set(self._definite):
+            yield (
+                f"none of the definite signals of the configuration ({', '.join(sorted(self._definite))}) comes back, "
+                "so that satisfied and dissatisfied could change places; there are " + ", ".join(sorted(self._came))
+            )
+
+    def _of_feature(self, name: str, feature: _Feature) -> Iterator[str]:
+        if feature.different is not None and len(feature.different) >= ENOUGH:
+            yield (
+                f"context.{name}: has another value in each of {counted(len(feature.different), 'impression')}; if it "
+                "is an id, leave it out: nothing can be learned of what comes once"
+            )
+        elif feature.whole and _NAMES_SOMEBODY(name):
+            yield (
+                f"context.{name}: holds numbers, which count as quantities; if they are names, they have to be texts "
+                '(in a mapping type = "category")'
+            )
+        elif feature.tells_answers(self._impressions, self._answered):
+            yield (
+                f"context.{name}: tells of every impression whether something came back; a feature has to be known "
+                "before anything is shown"
+            )
+
+    def _judge_propensities(self) -> None:
+        self._habits.observe(self._counts, self._propensities)
+        self._counts.clear()
+        self._propensities.clear()
