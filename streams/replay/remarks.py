@@ -19,6 +19,8 @@ from streams.words import counted
 
 ENOUGH: Final = 50
 """Impressions before features are judged."""
+MOST_KEPT: Final = 10_000
+"""Values of a feature, of which it is seen whether one comes again; that a later one does not is believed."""
 EACH: Final = 10
 """How many impressions with feedback, and how many without, have to be told apart by a feature."""
 STRETCH: Final = 500
@@ -63,10 +65,10 @@ class _Feature:
         self.whole = self.whole and whole
         if self.different is None:
             return
-        if (whole or isinstance(value, str)) and value not in self.different:
-            self.different.add(value)
-        else:
+        if not (whole or isinstance(value, str)) or value in self.different:
             self.different = None
+        elif len(self.different) < MOST_KEPT:
+            self.different.add(value)
 
     def tells_answers(self, impressions: int, answered: int) -> bool:
         """Return whether what it held says of each impression whether something came back."""
@@ -149,7 +151,7 @@ class Remarks:
     def _of_feature(self, name: str, feature: _Feature) -> Iterator[str]:
         if feature.different is not None and len(feature.different) >= ENOUGH:
             yield (
-                f"context.{name}: has another value in each of {counted(len(feature.different), 'impression')}; if it "
+                f"context.{name}: has another value in each of {counted(feature.seen.total(), 'impression')}; if it "
                 "is an id, leave it out: nothing can be learned of what comes once"
             )
         elif feature.whole and _NAMES_SOMEBODY(name):
