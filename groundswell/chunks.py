@@ -91,7 +91,7 @@ def is_chunk(key: bytes) -> bool:
 def _read(head: bytes) -> Manifest:
     try:
         return msgspec.json.decode(head, type=Manifest)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ManifestError(f"not a manifest of chunks: {error}") from error
 
 

@@ -74,7 +74,7 @@ class JoinJournal:
         """Refold into an empty join what the newest mark vouches for; return that mark. Raises `JournalError`."""
         try:
             return self._restored(join)
-        except (msgspec.MsgspecError, struct.error, KeyError, TypeError, ValueError) as error:
+        except (msgspec.MsgspecError, struct.error, KeyError, RecursionError, TypeError, ValueError) as error:
             raise JournalError(
                 f"partition {self._partition}: what waits cannot be restored: the changelog holds what is no "
                 f"impression and no feedback ({type(error).__name__}: {error}). See who may write there"

@@ -16,6 +16,7 @@ import msgspec
 from groundswell.chunks import ManifestError, assemble
 from processors.wire.bounded_unpacking import UnpackError, unpacked_zlib, unpacked_zstd
 from processors.wire.plain_state import Amount, Count
+from processors.wire.value_counts import bounded
 
 CHECKPOINT_KEY: Final = b"learners"
 """Of the record under which the checkpoint of a partition lies, or the manifest of its chunks."""
@@ -30,6 +31,9 @@ RELEARN: Final = (
     "Run the release that wrote it, or see who else may write there. Delete its records from the checkpoints topic to "
     "learn again from the start of the interactions"
 )
+ALWAYS_VALUES: Final = 1 << 20
+VALUES_TIMES: Final = 2
+"""A checkpoint has so many values in it, or so many times the bytes that it takes: tables are one value each."""
 _HEADER = len(MAGIC) + 2 + hashlib.sha256().digest_size
 
 
@@ -113,6 +117,7 @@ def decode(value: bytes) -> Checkpoint:
         )
     try:
         content = _UNPACKED[version](body, max(ALWAYS_UNPACKED, UNPACKED_TIMES * len(body)))
+        bounded(content, max(ALWAYS_VALUES, VALUES_TIMES * len(body)))
         return msgspec.msgpack.decode(content, type=Checkpoint)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, UnpackError) as error:
         raise CheckpointError(wrong_contents(error)) from error

@@ -31,6 +31,8 @@ MARK_WINDOW = -1
 
 MOST_UNPACKED: Final = 64 << 20
 """Bytes of a segment: thirty times what a worker puts in one."""
+MOST_OFFSETS: Final = 1 << 20
+"""Of what was given up in a segment, twenty times as many as a worker puts in one: a byte may take 40 in memory."""
 Time = Annotated[int, Meta(ge=BEFORE_TIME, le=MOST_COUNTED)]
 
 ZSTD_LEVEL = -2
@@ -94,9 +96,9 @@ class Segment(msgspec.Struct, array_like=True):
     feedback: Rows = Rows()
     held: Rows = Rows()
     early: Rows = Rows()
-    evicted: list[Count] = []
-    waited_since: list[Time] = []
-    spent: list[Count] = []
+    evicted: Annotated[list[Count], Meta(max_length=MOST_OFFSETS)] = []
+    waited_since: Annotated[list[Time], Meta(max_length=MOST_OFFSETS)] = []
+    spent: Annotated[list[Count], Meta(max_length=MOST_OFFSETS)] = []
 
 
 class Mark(msgspec.Struct):

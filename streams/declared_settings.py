@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
@@ -93,6 +94,13 @@ def line_of(text: str, place: Place) -> int | None:
     TOML has many ways to write one setting, so the parser itself is asked: the first lines are read, one more each
     time, until they hold the setting.
     """
+    first = _first_lines(text)
+    return next((first[place[:depth]] for depth in range(len(place), 0, -1) if place[:depth] in first), None)
+
+
+@lru_cache(maxsize=1)
+def _first_lines(text: str) -> Mapping[Place, int]:
+    """Return the line of every place: once for all faults of a file, of which there may be hundreds."""
     lines = text.split("\n")
     first: dict[Place, int] = {}
     whole = 0
@@ -101,23 +109,17 @@ def line_of(text: str, place: Place) -> int | None:
             tables = tomllib.loads("\n".join(lines[:number]))
         except tomllib.TOMLDecodeError:
             continue  # amid a value of several lines
-        for depth in range(1, len(place) + 1):
-            if _holds(tables, place[:depth]):
-                first.setdefault(place[:depth], whole + 1)
+        for place in _places(tables):
+            first.setdefault(place, whole + 1)
         whole = number
-    return next((first[place[:depth]] for depth in range(len(place), 0, -1) if place[:depth] in first), None)
+    return first
 
 
-def _holds(tables: Any, place: Place) -> bool:
-    for key in place:
-        match tables, key:
-            case dict(), str() if key in tables:
-                tables = tables[key]
-            case list(), int() if key < len(tables):
-                tables = tables[key]
-            case _:
-                return False
-    return True
+def _places(tables: Any, around: Place = ()) -> Iterator[Place]:
+    members = tables.items() if isinstance(tables, dict) else enumerate(tables) if isinstance(tables, list) else ()
+    for key, value in members:
+        yield (*around, key)
+        yield from _places(value, (*around, key))
 
 
 def explained(

@@ -15,8 +15,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from groundswell.events import Source
-from processors.wire.plain_state import Count, read_as, require
+from groundswell.events import LogNumber, Source
+from processors.wire.plain_state import read_as, require
 
 _log = attrgetter("partition", "topic")
 
@@ -24,10 +24,10 @@ _log = attrgetter("partition", "topic")
 class LedgerState(Struct):
     """What `Ledger.state` holds: lists of (partition, ...)."""
 
-    floors: list[tuple[Count, Count]]
-    above: list[tuple[Count, list[Count]]]
-    topics: list[tuple[Count, str, str]] = []
-    others: list[tuple[Count, str, Count, list[Count]]] = []
+    floors: list[tuple[LogNumber, LogNumber]]
+    above: list[tuple[LogNumber, list[LogNumber]]]
+    topics: list[tuple[LogNumber, str, str]] = []
+    others: list[tuple[LogNumber, str, LogNumber, list[LogNumber]]] = []
 
 
 class Ledger:

@@ -151,5 +151,5 @@ def _value(text: str) -> FeatureValue:
 def _decoded(text: str, kind: Any, option: str) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise AskedError(f"{option} {text}: {error}; for example {option} '{EXAMPLES[option]}'") from error

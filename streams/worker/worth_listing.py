@@ -42,7 +42,7 @@ def newest_worth(settings: Settings, model: str) -> WorthTable:
         )
     try:
         return msgspec.json.decode(record.value, type=WorthTable)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise WorthError(
             f"what is on {topic} of {model!r} is of another release or of something else: {error}. A "
             "worker of this release writes it anew with its next checkpoint"

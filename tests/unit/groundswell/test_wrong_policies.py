@@ -205,3 +205,12 @@ def test_all_that_a_worker_publishes_is_believed() -> None:
     newest = NewestSnapshot("feed")
     offered = [newest.offer(*record) for record in split(b"feed", policy.encode(snapshot), 0)[0]]
     assert offered == [False] * (len(offered) - 1) + [True]
+
+
+@pytest.mark.parametrize("more", [b'\xed\xa0\x80":1}', b'"sha256":"\xff"}', b'"x":' + b"[" * 100_000])
+def test_a_manifest_that_is_no_utf_8_is_passed_over(more: bytes) -> None:
+    newest = NewestSnapshot("feed")
+    assert newest.offer(b"feed", published(DOCUMENT))
+    assert not newest.offer(b"feed", b'{"kind":"chunked","' + more)
+    assert not newest.offer(b"feed", b'{"kind":"chunked",' + more)
+    assert newest.refused == 2

@@ -64,7 +64,7 @@ def test_actions_are_ids_or_as_in_impressions() -> None:
     assert actions_of('[{"id": "a", "features": {"price": 2}}]') == [Action("a", {"price": 2})]
 
 
-@pytest.mark.parametrize("typed", ["", ",", "a,a", "[1]", "[]"])
+@pytest.mark.parametrize("typed", ["", ",", "a,a", "[1]", "[]", "[" * 100_000, '[{"id": "\ud800"}]'])
 def test_actions_that_are_none_are_refused(typed: str) -> None:
     with pytest.raises(AskedError, match="--actions"):
         actions_of(typed)

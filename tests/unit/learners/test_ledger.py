@@ -101,3 +101,11 @@ def test_the_state_of_a_log_without_ids_is_that_of_earlier_releases() -> None:
     ledger = Ledger()
     ledger.admit_all([Source(0, 3, 1), Source(1, 4, 2)])
     assert ledger.state() == {"floors": [(0, 1), (1, 2)], "above": [(0, [3]), (1, [4])]}
+
+
+@given(st.builds(Source, *[st.integers(0, 2**63 - 1) | st.sampled_from([2**53, 2**53 + 1, 2**63 - 1])] * 3))
+def test_whatever_numbers_an_interaction_may_carry_a_checkpoint_can_be_gone_on_from(source: Source) -> None:
+    ledger = Ledger()
+    ledger.admit(source)
+    restored = Ledger.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(ledger.state())))
+    assert restored.state() == ledger.state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +136,18 @@ def test_what_cannot_work_is_refused_by_line_and_name(loaded: Callable[[str], Se
         loaded(toml)
     assert said in str(refused.value)
     assert "groundswell.toml" in str(refused.value)
+
+
+def test_hundreds_of_faults_are_found_in_one_reading(
+    loaded: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    loads = tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda text: read.append(text) or loads(text))
+    with pytest.raises(DeclarationError) as refused:
+        loaded("[join]\n" + "".join(f"wiat{number} = 5\n" for number in range(200)))
+    assert len(str(refused.value).splitlines()) == 200
+    assert len(read) < 2 * 200
 
 
 def test_each_fault_has_a_line_of_its_own(loaded: Callable[[str], Settings]) -> None:

@@ -230,6 +230,26 @@ def test_line_14_what_unpacks_to_gigabytes_is_refused_while_it_does(version: int
     assert most < 2.5 * allowed < 1 << 30, "what was allowed, and room to put it together"
 
 
+@pytest.mark.parametrize("one", [b"\x90", b"\x80", b"\x00", b"\xa0"], ids=["lists", "dictionaries", "numbers", "texts"])
+def test_line_14_what_takes_gigabytes_once_it_is_made_of_is_refused_before(one: bytes) -> None:
+    times = 60_000_000
+    content = b"\x81\xa6models\x81\xa1x\x81\xa1y\xdd" + times.to_bytes(4, "big") + one * times
+    value = sealed(None, content)
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match="there are more than the 1,048,576 values in it"):
+        checkpoints.decode(value)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 * times
+
+
+@pytest.mark.parametrize("step", [1, 3, 1_000])
+def test_a_large_ledger_is_no_such_thing(step: int) -> None:
+    above = range(10**6, 10**6 + 2_000_000 * step, step)
+    checkpoint = Checkpoint(1, {"floors": [(0, 1)], "above": [(0, list(above))]}, {}, {})
+    assert len(checkpoints.decode(checkpoints.encode(checkpoint)).ledger["above"][0][1]) == len(above)
+
+
 def test_line_14_nesting_beyond_all_measure_is_refused() -> None:
     with pytest.raises(CheckpointError, match="expected contents"):
         learner_checkpoints.decode(sealed(None, b"\x81\xa6ledger" + b"\x91" * 200_000 + b"\xc0"))
@@ -266,10 +286,11 @@ def test_manifests_of_anything_but_chunks_are_refused() -> None:
         split(b"k", bytes(801_000_000), 0)
 
 
-def test_line_16_a_malformed_manifest_on_policies_ends_no_worker() -> None:
+@pytest.mark.parametrize("more", [b'"slot":"x"}', b'"\xed\xa0\x80":1}'])
+def test_line_16_a_malformed_manifest_on_policies_ends_no_worker(more: bytes) -> None:
     metrics = Metrics()
     wiring = LearningWiring(SETTINGS, Log().outputs, LearningMetrics(metrics), always)
-    PartitionLearner(3, wiring, {}, {b"feed": b'{"kind":"chunked","slot":"x"}'})
+    PartitionLearner(3, wiring, {}, {b"feed": b'{"kind":"chunked",' + more})
     assert list(samples(metrics.disbelieved)) == [({"topic": "policies"}, 1.0)]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from processors.join.fold import Join
 from state.join_journal import JoinJournal
-from state.segment_table import MARK_WINDOW, JournalError, Key, Rows
+from state.segment_table import MARK_WINDOW, MOST_OFFSETS, JournalError, Key, Rows
 from streams.app import create_app
 from tests.unit.join.join_worker import CONFIG, END, PARTITION, WINDOW, Emitted, Logs, Worker, observed, shown
 from tests.unit.join.memory_segments import Changelog, MemorySegments
@@ -118,3 +118,19 @@ def test_what_no_worker_can_have_written_on_the_changelog_is_passed_over_and_cou
     ]
     table.apply_changelog_batch(cast(list[EventT[Any]], events))
     assert (list(table.data), table.disbelieved) == ([(1, 5, "w", 0)], 8)
+
+
+@pytest.mark.parametrize("column", ["evicted", "spent"])
+def test_more_offsets_than_any_worker_puts_in_a_segment_are_refused_before_they_are_made(column: str) -> None:
+    rows = [b"", b"", b"", b""]
+    offsets = [0] * (MOST_OFFSETS + 1)
+    columns = {"evicted": [offsets, offsets, []], "spent": [[], [], offsets]}[column]
+    with pytest.raises(JournalError, match="length <= 1048576"):
+        restored({**KEPT, SEGMENTS[0]: packed([rows, rows, rows, rows, *columns])})
+
+
+def test_an_impression_that_is_nested_beyond_all_measure_is_refused() -> None:
+    value = b'{"impression_id":"a","occurred_at":1000,"model":"feed","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    (rows,) = Rows.parts([0], [1_000], [value], 1 << 20)
+    with pytest.raises(JournalError, match="no impression and no feedback"):
+        restored({**KEPT, SEGMENTS[0]: packed([rows])})
