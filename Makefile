@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do $$one -c "" 2> /dev/null && echo $$one && break; done)
 BIN = .venv/bin
 
-.PHONY: help install demo test nightly test-kafka check docs experiments screenshot lock clean
+.PHONY: help install demo test fuzz nightly test-kafka check docs experiments screenshot lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -18,11 +18,17 @@ demo: install ## the whole loop, live: simulated people, a broker, the worker, a
 test: install ## the tests that need no Apache Kafka
 	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
 
+# Coverage-guided, by Atheris: what was met on the way is kept in out/fuzz, and gone on from. SEED as a run told it.
+FUZZ_SECONDS ?= 120
+fuzz: install ## malformed and hostile input, for FUZZ_SECONDS=120 in all
+	$(BIN)/python -m experiments.fuzz.run --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
+
 # The properties of the join and of reading files at 10,000 examples each, and what hangs on chance.
-nightly: install ## properties of the join and of replay at 10,000 examples each, and what hangs on chance
+nightly: install ## properties of the join and of replay at 10,000 examples each, what hangs on chance, an hour of fuzzing
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout 7200 tests/unit/join/test_join_machine.py \
 		tests/unit/join/test_join_oracle.py tests/unit/replay/test_round_trips.py
 	$(BIN)/python -m pytest --timeout 7200 -m nightly
+	$(MAKE) fuzz FUZZ_SECONDS=3600
 	$(MAKE) audit
 
 test-kafka: install ## the tests on a real Apache Kafka (Java 17, Maven)

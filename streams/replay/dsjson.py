@@ -198,6 +198,8 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
     except msgspec.ValidationError as error:
         found = re.search(r"at `\$\.(\w+)", str(error))
         raise RowError(found[1] if found else "line", str(error)) from error
+    except UnicodeEncodeError as error:
+        raise _half_a_pair(str(error.object)) from error
     except RecursionError as error:
         raise RowError("c", "is nested too deeply") from error
     chosen, probabilities = _choice(decision, len(actions))
@@ -232,7 +234,7 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
     ]
     for text in (line.event_id, *signals, *_texts(features), *(one for a in actions for one in _texts(a.features))):
         if not _is_sendable(text):
-            raise RowError("line", f"{shortened(text)} holds half of a surrogate pair, which is no character in UTF-8")
+            raise _half_a_pair(text)
     return Interpreted(impression, [Told(feedback)])
 
 
@@ -343,6 +345,10 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, FeatureValue]:
 def _texts(features: Lookup[str, FeatureValue]) -> Iterator[str]:
     yield from features
     yield from (value for value in features.values() if isinstance(value, str))
+
+
+def _half_a_pair(text: str) -> RowError:
+    return RowError("line", f"{shortened(text)} holds half of a surrogate pair, which is no character in UTF-8")
 
 
 def _is_sendable(text: str) -> bool:

@@ -165,6 +165,7 @@ def test_a_bad_line_is_named(tmp_path: Path, changes: dict[str, Any], complaint:
         ),
         (json.dumps(decision("e2", _outcomes=[{"_a": [0]}])), "a decision over 1 slots"),
         (json.dumps(decision("e2", o=[{"v": "\ud83d"}])), "line 2: line: '\\ud83d' holds half of a surrogate pair"),
+        (json.dumps(decision("e2", a=["\ud83d", 2])), "line 2: line: '\\ud83d' holds half of a surrogate pair"),
         (json.dumps(decision("e2", c={"G": {"x": "\udc00"}, "_multi": decision()["c"]["_multi"]})), "half of a surrog"),
         (json.dumps(decision("e2", o=[{"v": "s" * 200}])), "line 2: o: Expected `str` of length <= 128"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,9 +142,14 @@ def test_what_cannot_work_is_refused_by_line_and_name(loaded: Callable[[str], Se
 def test_hundreds_of_faults_are_found_in_one_reading(
     loaded: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = []
+    read: list[str] = []
     loads = tomllib.loads
-    monkeypatch.setattr(tomllib, "loads", lambda text: read.append(text) or loads(text))
+
+    def counted(text: str) -> dict[str, Any]:
+        read.append(text)
+        return loads(text)
+
+    monkeypatch.setattr(tomllib, "loads", counted)
     with pytest.raises(DeclarationError) as refused:
         loaded("[join]\n" + "".join(f"wiat{number} = 5\n" for number in range(200)))
     assert len(str(refused.value).splitlines()) == 200

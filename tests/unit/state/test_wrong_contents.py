@@ -237,7 +237,7 @@ def test_line_14_what_takes_gigabytes_once_it_is_made_of_is_refused_before(one: 
     value = sealed(None, content)
     tracemalloc.start()
     with pytest.raises(CheckpointError, match="there are more than the 1,048,576 values in it"):
-        checkpoints.decode(value)
+        learner_checkpoints.decode(value)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 4 * times
@@ -247,7 +247,7 @@ def test_line_14_what_takes_gigabytes_once_it_is_made_of_is_refused_before(one: 
 def test_a_large_ledger_is_no_such_thing(step: int) -> None:
     above = range(10**6, 10**6 + 2_000_000 * step, step)
     checkpoint = Checkpoint(1, {"floors": [(0, 1)], "above": [(0, list(above))]}, {}, {})
-    assert len(checkpoints.decode(checkpoints.encode(checkpoint)).ledger["above"][0][1]) == len(above)
+    assert len(learner_checkpoints.decode(learner_checkpoints.encode(checkpoint)).ledger["above"][0][1]) == len(above)
 
 
 def test_line_14_nesting_beyond_all_measure_is_refused() -> None:
