@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from groundswell.events import NONE_SIGNAL
-from streams.replay.column_roles import Role, Use, misread
+from streams.replay.columns_used_twice import Role, Use, misread
 
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
 FeatureType = Literal["category", "number", "boolean"]
