@@ -30,8 +30,8 @@ console = Console()
 
 
 class CommandGroup(TyperGroup):
-    """Commands that say in words which extra they need, where one of its packages is not installed, and what Kafka
-    refuses, where they did not expect it.
+    """Commands that say in words which extra they need, where one of its packages is not installed, and, where they did
+    not expect it, what Kafka refuses and which file or folder cannot be used.
     """
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer has a context class of its own
@@ -45,6 +45,10 @@ class CommandGroup(TyperGroup):
                 raise
             command = f"{ctx.info_name} " if ctx.parent else ""
             fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "groundswell[{extra}]"')
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(unusable(error))
         except Exception as error:
             refused = getattr(sys.modules.get("kafka.errors"), "KafkaError", None)
             if refused is None or not isinstance(error, refused):
@@ -68,6 +72,11 @@ def load_or_fail(config: Path | None) -> Settings:
         return load_settings(config)
     except DeclarationError as error:
         fail(str(error))
+
+
+def unusable(error: OSError) -> str:
+    """Return in words that a file or a folder cannot be used."""
+    return f"{error.filename}: cannot be used ({error.strerror}): name a place where files can be read and written"
 
 
 def fail(message: str) -> NoReturn:

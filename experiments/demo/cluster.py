@@ -97,8 +97,13 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def _wait_until_ready(cluster: Cluster) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not cluster.is_ready():
-        if cluster.worker.exit_code is not None or time.monotonic() > deadline:
+        if cluster.worker.exit_code is not None:
             raise DemoError(f"the worker did not start; its log says:\n{cluster.worker.tail()}")
+        if time.monotonic() > deadline:
+            raise DemoError(
+                f"the worker was not ready within {READY_SECONDS:.0f} s: is the machine busy? Try again. It says:\n"
+                f"{cluster.worker.tail()}"
+            )
         time.sleep(0.1)
 
 

@@ -72,6 +72,8 @@ def simulate(
     from groundswell.client import Policies  # noqa: PLC0415
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
+    from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
+    from streams.kafka.topics import TopicError  # noqa: PLC0415
 
     if enjoyed + hated >= ACTIONS:
         fail(f"--enjoyed {enjoyed} and --hated {hated}: of {ACTIONS} actions one has to be left to be indifferent to")
@@ -79,7 +81,9 @@ def simulate(
     try:
         check_connection(kafka)
         security = security_arguments(kafka)
-    except SecurityError as error:
+        with TopicInspector(kafka) as logs:
+            logs.require(impressions_topic, feedback_topic, policies_topic)
+    except (SecurityError, TopicError) as error:
         fail(str(error))
     wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
     sessions = AppSessions(

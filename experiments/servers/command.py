@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import fail
+from streams.command_line import fail, unusable
 
 
 def kafka(
@@ -24,5 +24,7 @@ def kafka(
         fail(f"--directory {directory}: is a file; name a folder, or one that is not there yet")
     try:
         run_in_foreground(ApacheKafka(directory, brokers, port=port), typer.echo)
-    except (KafkaUnavailableError, OSError, ValueError) as error:
+    except OSError as error:
+        fail(str(error) if error.filename is None else f"--directory {directory}: {unusable(error)}")
+    except (KafkaUnavailableError, ValueError) as error:
         fail(str(error))

@@ -200,18 +200,39 @@ class _Examination:
             if name == "reason"
         )
         open_ms = round(1000 * (join.wait + join.grace))
-        waiting = self._logs.since(topics.impressions, topics.event_partitions, round(self._now) - open_ms)
+        waiting, first_waiting = self._waiting(open_ms)
         yield of_join(
             JoinSample(
                 interactions=interactions,
                 joined=joined,
                 pieces=pieces,
                 strays=strays,
-                waiting=sum(count for count, _ in waiting),
-                first_waiting=min((first for count, first in waiting if count), default=None),
+                waiting=waiting,
+                first_waiting=first_waiting,
                 open_ms=open_ms,
             )
         )
+
+    def _waiting(self, open_ms: int) -> tuple[int, int | None]:
+        """Return how many impressions wait for feedback, and the time of the first; of many by their last ones.
+
+        What was logged lately need not have occurred lately, nor be an impression: think of a replay.
+        """
+        topic, partitions = self._settings.topics.impressions, self._settings.topics.event_partitions
+        oldest = round(self._now) - open_ms
+        ends = self._logs.bounds(topic, partitions)
+        waiting, first_waiting = 0, None
+        for partition, (count, logged) in enumerate(self._logs.since(topic, partitions, oldest)):
+            if not count:
+                continue
+            start = max(ends[partition][0], ends[partition][1] - min(count, SAMPLE))
+            looked = [_event_time(record.value) for record in self._logs.read(topic, partition, start)]
+            times = [one for one in looked if one is not None and one > oldest]
+            if times:
+                waiting += round(count * len(times) / len(looked))
+                first = min(times) if count <= SAMPLE else logged
+                first_waiting = first if first_waiting is None else min(first_waiting, first)
+        return waiting, first_waiting
 
     def _last(self, topic: str, partitions: int) -> Iterator[ConsumerRecord]:
         for partition, (first, end) in self._logs.bounds(topic, partitions).items():

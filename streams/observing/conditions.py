@@ -118,7 +118,8 @@ MOSTLY_REFUSED: Final = Kind(
 )
 FEEDBACK_NOT_JOINED: Final = Kind(
     "feedback_not_joined",
-    "Impressions close without feedback, and feedback goes to late-feedback: none of it finds its impression.",
+    "Impressions close without feedback, and feedback goes to late-feedback: of the last thousand pieces more than "
+    "half find no impression, be they of one app among several.",
     "See whether both carry the same `impression_id` and are keyed by it with murmur2, whether `occurred_at` are in "
     "milliseconds of one clock, and whether `join.wait` is long enough (FeedbackNotJoined).",
 )

@@ -16,6 +16,9 @@ def redecode(
     config: ConfigOption = None,
 ) -> None:
     """Learn a model again from its interactions, under the settings and rules of now. No worker may run meanwhile."""
+    settings = load_or_fail(config)
+    if model not in settings.models:
+        fail(settings.no_such_model(model))
     from groundswell.signatures import SignatureError  # noqa: PLC0415
     from processors.learners.stock_models import EstimatorError  # noqa: PLC0415
     from state.learner_checkpoints import CheckpointError  # noqa: PLC0415
@@ -26,7 +29,6 @@ def redecode(
     from streams.kafka.topics import TopicError  # noqa: PLC0415
     from streams.worker.redecoding import RedecodeError, redecode  # noqa: PLC0415
 
-    settings = load_or_fail(config)
     try:
         check_connection(settings.kafka)
         for found in redecode(settings, model, check=check, stopped=stopped):

@@ -44,7 +44,9 @@ QUIET_SECONDS = 10.0
 ASTRAY = (Outcome.ORPHAN, MISPLACED_ORPHAN, Outcome.LATE, Outcome.TOO_EARLY)
 """What becomes of feedback that finds no impression."""
 ENOUGH = 100
-"""Impressions without feedback, and feedback without impression, since anything joined."""
+"""Impressions without feedback, and feedback without impression, before it is said that it does not join."""
+LATELY = 1000.0
+"""Pieces of feedback that are remembered."""
 UNKNOWN_SECONDS = 600.0
 """For which it is said that a model was not known."""
 
@@ -128,21 +130,31 @@ class ConditionLooks:
 
 
 class JoinLooks:
-    """Looks at what becomes of impressions and feedback, by what was counted since something last joined."""
+    """Looks at what lately became of impressions and feedback, by counts that fade."""
 
     def __init__(self) -> None:
-        self._since: dict[str, float] = {}
+        self._before: dict[str, float] = {}
+        self._matched = self._unanswered = self._astray = 0.0
         self._unknown, self._unknown_at = 0.0, -math.inf
 
     def look(self, app: Groundswell, now: float) -> None:
         """Say whether feedback finds its impressions, and impressions their model."""
         joined = _counts(app.metrics.join, "outcome")
-        if joined["matched"] != self._since.get("matched"):
-            self._since = joined
-        unanswered = joined["none"] - self._since["none"]
-        astray = sum(joined[one] - self._since[one] for one in ASTRAY)
-        says = f"{unanswered:.0f} impressions closed without feedback, {astray:.0f} pieces of feedback found none"
-        app.conditions.say(FEEDBACK_NOT_JOINED, says if min(unanswered, astray) >= ENOUGH else None)
+        new = {outcome: count - self._before.get(outcome, 0.0) for outcome, count in joined.items()}
+        self._before = joined
+        self._matched += new["feedback_matched"]
+        self._unanswered += new["none"]
+        self._astray += sum(new[one] for one in ASTRAY)
+        says = (
+            f"{self._unanswered:.0f} impressions closed without feedback, and {self._astray:.0f} of "
+            f"{self._astray + self._matched:.0f} pieces of feedback found no impression"
+        )
+        enough = min(self._unanswered, self._astray) >= ENOUGH
+        app.conditions.say(FEEDBACK_NOT_JOINED, says if enough and self._astray > self._matched else None)
+        if (pieces := self._matched + self._astray) > LATELY:
+            faded = LATELY / pieces
+            self._matched, self._astray = faded * self._matched, faded * self._astray
+            self._unanswered = min(self._unanswered, LATELY)
         unknown = sum(
             value
             for labels, value in samples(app.metrics.dead_letters)

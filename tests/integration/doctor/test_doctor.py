@@ -145,6 +145,20 @@ def test_the_join_is_looked_at(servers: str, apps: Apps) -> None:
     assert "join.wait" in found.remedy
 
 
+def test_what_was_replayed_does_not_wait(servers: str, apps: Apps) -> None:
+    now, long_ago = round(time.time() * 1000), round(time.time() * 1000) - 86_400_000
+    for number in range(20):
+        apps.send("impressions", impression(f"old{number}", long_ago))
+    for partition in range(TOPICS.event_partitions):
+        mark = {"schema_version": 1, "watermark": long_ago}
+        apps.send_bytes(TOPICS.impressions, None, encode(mark), partition=partition)
+    apps.flush()
+    assert "no interaction yet; 0 impressions wait for feedback (" in examined(servers)["join"].seen
+    apps.send("impressions", impression("new", now))
+    apps.flush()
+    assert "1 impression waits for feedback, the first until" in examined(servers)["join"].seen
+
+
 def test_what_producers_do_wrong_is_told(servers: str, apps: Apps) -> None:
     now = round(time.time() * 1000)
     for number in range(10):

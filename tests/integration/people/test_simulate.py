@@ -49,6 +49,13 @@ def read_until(reader: TopicReader, records: list[ConsumerRecord], wanted: int) 
         records += reader.new()
 
 
+def test_topics_that_are_missing_are_named_at_once(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    with simulation(broker, tmp_path / "log", "--feedback-topic", "nowhere") as apps:
+        wait_for_exit(apps)
+        assert apps.exit_code == 2
+        assert "there is no topic nowhere that this client may see: run `groundswell topics create`" in apps.tail()
+
+
 def test_it_ends_by_itself_and_closes_every_partition(broker: EmbeddedBroker, tmp_path: Path) -> None:
     with simulation(broker, tmp_path / "log", "--interactions", "300", "--wait", "0.5", "--end-of-input") as apps:
         wait_for_exit(apps)

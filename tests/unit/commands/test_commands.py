@@ -109,6 +109,47 @@ def test_settings_that_cannot_work_are_refused_by_every_command_alike(
     assert result.output == ("groundswell: GROUNDSWELL_JOIN__WIAT: no setting `wiat` in [join]; did you mean `wait`?\n")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo", "--interactions", "500", "--out", "file"],
+        ["demo", "--interactions", "500", "--out", "file/below"],
+        ["evaluate", "three-state", "--seeds", "1", "--out", "file/below"],
+        ["kafka", "--port", "19093", "--directory", "file/below"],
+        ["keys", "create", "--out", "file/below"],
+    ],
+    ids=" ".join,
+)
+def test_a_place_where_nothing_can_be_written_is_named_before_anything_begins(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "file" in result.output
+    assert "name a" in result.output.replace("\n", " ")
+
+
+def test_a_file_that_may_not_be_read_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    (tmp_path / "key").touch()
+    monkeypatch.setenv("GROUNDSWELL_SIGNATURES__PRIVATE_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    result = CliRunner().invoke(cli, ["doctor"])
+    assert result.exit_code == 2
+    assert "key: cannot be used (Permission denied): name a place" in result.output
+
+
+def test_a_model_that_is_not_configured_is_told_before_anything_else() -> None:
+    result = CliRunner().invoke(cli, ["redecode", "--model", "fede"])
+    assert result.exit_code == 2
+    assert "no model 'fede' is configured" in result.output
+
+
 def test_people_who_are_indifferent_to_nothing_are_not_simulated() -> None:
     command = ["simulate", "--bootstrap-servers", "127.0.0.1:1", "--enjoyed", "6", "--hated", "5"]
     result = CliRunner().invoke(cli, command)

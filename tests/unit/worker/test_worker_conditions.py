@@ -128,7 +128,7 @@ def test_the_page_has_them_and_leads_to_what_to_do() -> None:
     assert b"<code>groundswell topics create</code>" in body
 
 
-def test_feedback_that_never_finds_its_impression_is_said_until_some_does(looking: Looking) -> None:
+def test_feedback_that_never_finds_its_impression_is_said_until_most_does(looking: Looking) -> None:
     join = looking.app.metrics.join
     looking.app.metrics.received.labels("impressions").inc()
     looking.for_seconds(1)
@@ -137,8 +137,26 @@ def test_feedback_that_never_finds_its_impression_is_said_until_some_does(lookin
     assert looking.for_seconds(1) == []
     join.labels("misplaced_orphan").inc()
     assert looking.for_seconds(1) == ["feedback_not_joined"]
-    join.labels("matched").inc()
+    (stands,) = looking.app.conditions.standing()
+    assert "100 impressions closed without feedback, and 100 of 100 pieces of feedback found no" in stands.says
+    join.labels("feedback_matched").inc(ENOUGH - 1)
+    assert looking.for_seconds(1) == ["feedback_not_joined"]
+    join.labels("feedback_matched").inc()
     assert looking.for_seconds(1) == []
+
+
+@pytest.mark.parametrize("outcome", ["orphan", "misplaced_orphan", "late", "too_early"])
+def test_feedback_of_one_app_of_several_that_finds_no_impression_is_said(looking: Looking, outcome: str) -> None:
+    join = looking.app.metrics.join
+    for astray, stands in ((40, []), (60, ["feedback_not_joined"]), (20, [])):
+        for _ in range(50):  # what was long ago does not count for ever
+            looking.app.metrics.received.labels("feedback").inc()
+            join.labels("none").inc(100)
+            join.labels("matched").inc(100 - astray)
+            join.labels("feedback_matched").inc(100 - astray)
+            join.labels(outcome).inc(astray)
+            found = looking.for_seconds(1)
+        assert found == stands
 
 
 def test_no_feedback_at_all_is_no_fault_of_the_join(looking: Looking) -> None:
