@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from experiments.chaos.join_definition import Entry, Expected, feedback_ids, read_definition
+from experiments.chaos.join_definition import HOSTILE, Entry, Expected, feedback_ids, read_definition
 from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Interaction, Reward
@@ -38,7 +38,10 @@ class Audit(msgspec.Struct):
     at two versions of a model, or beyond what the log holds. `misjoined`: joined with other feedback than
     the definition says. `unexpected`: joined, and should not be. `feedback_lost`: pieces of feedback that are neither
     in an interaction nor on the side output. `late_lost`: late impressions that are not on the side output.
-    `set_aside`: what else lies on `dead-letter`: all that is sent is good, and a kill is no evidence against a record.
+    `set_aside`: what else lies on `dead-letter`: all that honest apps send is good, and a kill is no evidence against a
+    record. What a hostile producer sent is joined and learned as all else where it is let in; of its side outputs
+    nothing is asked. `honest` are the impressions that are not its own, `honest_late` those of them that were late,
+    and `refused` the records of its that no worker lets in.
     `disordered`: written out of the order of closing. `floors_too_high`:
     interactions that vouch for others that had not been written. `repeated`: records written again, which is no fault.
     """
@@ -55,6 +58,9 @@ class Audit(msgspec.Struct):
     disordered: int = 0
     floors_too_high: int = 0
     repeated: int = 0
+    honest: int = 0
+    honest_late: int = 0
+    refused: int = 0
     policy_identical: bool = False
     policies: dict[str, str] = {}
     """The SHA-256 of each model's last policy."""
@@ -90,6 +96,8 @@ def audit(read: Callable[[str], Log], settings: Settings) -> Audit:
         for offset, one in definition.interactions.items()
     }
     result.impressions = len(expected)
+    result.honest = sum(_honest(one.impression_id) for one in expected.values())
+    result.refused = sum(entry.refused for log in (shown, seen) for entries in log.values() for entry in entries)
     interactions = {
         partition: [decode_interaction(entry.value) for entry in entries] for partition, entries in written.items()
     }
@@ -97,14 +105,16 @@ def audit(read: Callable[[str], Log], settings: Settings) -> Audit:
     _check_feedback(seen, interactions, read(topics.late_feedback), result)
     late = frozenset[str]().union(*(definition.late for definition in defined.values()))
     aside = _keys(read(topics.dead_letter))
-    result.late_lost, result.set_aside = len(late - aside), len(aside - late)
+    result.honest_late = sum(map(_honest, late))
+    result.late_lost, result.set_aside = len(late - aside), sum(map(_honest, aside - late))
     _check_floors(interactions, expected, result)
     folded = {partition: _fold(log, settings) for partition, log in interactions.items()}
     learned = {place for models in folded.values() for one in models.values() for place in one.places}
     kept, extra, short = _check_checkpoints(read(topics.checkpoints), folded, expected, result)
     rewarded, twice = _check_rewards(read(topics.rewards), expected)
     missing = {place for place in expected if place not in learned or place not in kept or place not in rewarded}
-    result.lost = max(len(missing), short)
+    never_due = sum(_honest(one) for definition in defined.values() for one in definition.open)
+    result.lost = max(len(missing), short) + never_due
     result.learned_twice = max(len(twice), extra)
     result.learned_once = result.impressions - max(len(missing | twice), short)
     _check_policies(read(topics.policies), folded, result)
@@ -152,7 +162,7 @@ def _check_join(
 def _check_feedback(seen: Log, interactions: Mapping[int, Sequence[Interaction]], strays: Log, result: Audit) -> None:
     there = {one for entries in strays.values() for one in feedback_ids(entries)}
     there |= {each.feedback_id for log in interactions.values() for one in log for each in one.feedback}
-    result.feedback_lost = sum(len(feedback_ids(entries) - there) for entries in seen.values())
+    result.feedback_lost = sum(sum(map(_honest, feedback_ids(entries) - there)) for entries in seen.values())
 
 
 def _check_floors(
@@ -244,6 +254,11 @@ def _check_policies(log: Log, folded: Mapping[int, Mapping[str, _Learned]], resu
                 result.complaints.append(f"the last policy of {model} is not that of the pure learner")
                 identical = False
     result.policy_identical = identical and bool(result.policies)
+
+
+def _honest(name: str) -> bool:
+    """Say whether an id is an honest app's."""
+    return not name.startswith(HOSTILE)
 
 
 def _keys(log: Log) -> set[str]:

@@ -15,6 +15,7 @@ def chaos(
     seed: Annotated[int, typer.Option(help="Of what flows, and of what dies when.")] = 0,
     impressions: Annotated[int, typer.Option(min=100, help="How many flow.")] = 100_000,
     out: Annotated[Path, typer.Option(help="Folder for results.json, the logs and the broker.")] = Path("out/chaos"),
+    hostile: Annotated[bool, typer.Option("--hostile", help="With a hostile producer in the second phase.")] = False,
     plant: Annotated[str | None, typer.Option(help="A fault for the audit to find.", hidden=True)] = None,
 ) -> None:
     """Kill workers and a real Apache Kafka while impressions flow; was anything lost or learned twice?"""
@@ -27,6 +28,6 @@ def chaos(
         fail(f"no fault {plant!r} to plant; there are {', '.join(Fault)}")
     try:
         with stopped_like_ctrl_c():
-            raise typer.Exit(run_chaos(kills, seed, impressions, out, plant=plant, console=console))
+            raise typer.Exit(run_chaos(kills, seed, impressions, out, hostile=hostile, plant=plant, console=console))
     except KafkaUnavailableError as error:
         fail(str(error))

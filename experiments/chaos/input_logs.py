@@ -28,6 +28,8 @@ BEGINNING = 1_700_000_000_000
 """The event time of the first impression, in milliseconds."""
 PATIENCE = 600.0
 """Seconds that a message may take: the broker dies again and again, and what is judged is not its producers."""
+CONNECTED = "connected"
+"""What a producer says when it has found the broker: one that finds none when it starts gives up."""
 USERS, ACTIONS, P_DISLIKE = 5, 5, 0.2
 MISHAPS = Mishaps(repeated_impression=0.01, repeated_feedback=0.05, held=0.05, early=0.05, late=0.05)
 
@@ -90,21 +92,37 @@ def send(
     topic: str,
     bootstrap_servers: Annotated[str, typer.Option()],
     seconds: Annotated[float, typer.Option(help="How long sending takes at least.")] = 0.0,
+    live: Annotated[bool, typer.Option(help="Whether it happens now, and not in the past.")] = False,
 ) -> None:
-    """Send a file in its order, spread over `seconds`, with every message acknowledged."""
+    """Send a file in its order, spread over `seconds`, with every message acknowledged.
+
+    `live` moves event times by as much as lies between when a message was due in the past and now.
+    """
     lines = [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
     pace = seconds / max(1, lines[-1].due)
     began = time.monotonic()
     with AcknowledgedProducer(bootstrap_servers, patience=PATIENCE) as producer:
         partitions = producer.partitions(topic)
+        print(CONNECTED, flush=True)
         for line in lines:
             time.sleep(max(0.0, began + line.due * pace - time.monotonic()))
+            value = line.value.encode()
+            if live:
+                value = _moved(value, time.time_ns() // 1_000_000 - (BEGINNING + line.due))
             if line.key is not None:
-                producer.send(topic, line.value.encode(), key=line.key.encode())
+                producer.send(topic, value, key=line.key.encode())
                 continue
             producer.wait_for_acknowledgements()  # so that no marker overtakes a message
             for partition in partitions:
-                producer.send(topic, line.value.encode(), partition=partition)
+                producer.send(topic, value, partition=partition)
+
+
+def _moved(value: bytes, by: int) -> bytes:
+    """Return a message whose event time is so many ms later."""
+    body = msgspec.json.decode(value)
+    return msgspec.json.encode(
+        {name: member + by if name in {"occurred_at", "watermark"} else member for name, member in body.items()}
+    )
 
 
 if __name__ == "__main__":

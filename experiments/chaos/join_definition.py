@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
 from processors.join.config import JoinConfig
+
+HOSTILE = "hostile-"
+"""How the ids begin of what the hostile producer writes."""
+REFUSED = "refused"
+"""The header of its records that no worker lets in."""
 
 
 class Entry(NamedTuple):
@@ -24,6 +29,8 @@ class Entry(NamedTuple):
     value: bytes
     timestamp: float = inf
     """When it was logged, in ms, by the broker's clock."""
+    refused: bool = False
+    """Whether the producer knows that no worker lets it in."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,14 @@ class Expected:
 
 @dataclass(frozen=True)
 class Definition:
-    """What one pair of partitions should become, by the offset of the impression, and the ids of late ones."""
+    """What one pair of partitions should become, by the offset of the impression, and the ids of late ones.
+
+    `open` are the ids of those whose window has not closed where the logs end: they are not due.
+    """
 
     interactions: dict[int, Expected]
     late: frozenset[str]
+    open: frozenset[str]
 
 
 class _Seen(NamedTuple):
@@ -80,7 +91,12 @@ def read_definition(impressions: Sequence[Entry], feedback: Sequence[Entry], joi
         expected[impression_id] = Expected(
             shown.offset, impression_id, shown.body["model"], closes_at, tuple(sorted(belongs))
         )
-    return Definition({one.offset: one for one in expected.values()}, frozenset(late))
+    end = min(_end(impressions), _end(feedback))
+    return Definition(
+        {one.offset: one for one in expected.values() if one.closes_at <= end},
+        frozenset(late),
+        frozenset(one.impression_id for one in expected.values() if one.closes_at > end),
+    )
 
 
 def feedback_ids(feedback: Sequence[Entry]) -> set[str]:
@@ -89,14 +105,24 @@ def feedback_ids(feedback: Sequence[Entry]) -> set[str]:
 
 
 def _with_log_time(log: Sequence[Entry]) -> list[_Seen]:
-    """Return the messages of a log; its watermarks only move its time, and no message moves it beyond its timestamp."""
+    """Return the messages of a log that are let in; its watermarks only move its time."""
     seen: list[_Seen] = []
     log_time = float("-inf")
     for entry in log:
-        body = json.loads(entry.value)
-        if entry.key is None:
-            log_time = max(log_time, body["watermark"])
+        if entry.refused:
             continue
-        seen.append(_Seen(body, entry.offset, log_time))
-        log_time = max(log_time, min(body["occurred_at"], entry.timestamp))
+        body = json.loads(entry.value)
+        if entry.key is not None:
+            seen.append(_Seen(body, entry.offset, log_time))
+        log_time = max(log_time, _moves_to(entry, body))
     return seen
+
+
+def _end(log: Sequence[Entry]) -> float:
+    """Return the time of a log behind its last record."""
+    return max((_moves_to(entry, json.loads(entry.value)) for entry in log if not entry.refused), default=-inf)
+
+
+def _moves_to(entry: Entry, body: Mapping[str, Any]) -> float:
+    """Return to what time a record moves its log: a watermark to its own, a message no further than its timestamp."""
+    return float(body["watermark"] if entry.key is None else min(body["occurred_at"], entry.timestamp))

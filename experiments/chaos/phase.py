@@ -16,11 +16,13 @@ import msgspec
 from kafka.errors import KafkaError
 
 from experiments.chaos.audit import Audit, audit
+from experiments.chaos.input_logs import CONNECTED
 from experiments.chaos.schedule import Disturbance, Moment
 from experiments.chaos.topic_contents import committed_offsets, end_offsets, read_all
 from experiments.chaos.workers import SupervisedWorker
 from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.child_process import ChildProcess
+from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell import policy
 from groundswell.chunks import assemble
 from state import learner_checkpoints
@@ -46,17 +48,20 @@ Event = tuple[float, str]
 class Phase:
     """A phase: what flows in `seconds`, and what happens to the workers and the broker meanwhile.
 
-    `worker` is what Python is told to run as a worker, in `workers` processes. The rest is told afterwards: what
-    happened, by seconds since the beginning, and how many were killed, hung, or ended by themselves.
+    `worker` is what Python is told to run as a worker, in `workers` processes. `hostile` is the seed of a hostile
+    producer beside the honest ones, for whom it is now then and not the past, or None for none. An embedded broker
+    cannot be disturbed. The rest is told afterwards: what happened, by seconds since the beginning, and how many were
+    killed, hung, or ended by themselves.
     """
 
-    kafka: ApacheKafka
+    kafka: ApacheKafka | EmbeddedBroker
     folder: Path
     settings: Settings
     moments: Sequence[Moment]
     seconds: float
     worker: Sequence[str]
     workers: int = 2
+    hostile: int | None = None
     events: list[Event] = field(default_factory=list)
     kills: int = 0
     hangs: int = 0
@@ -109,26 +114,29 @@ class Phase:
     def _producers(self, input_folder: Path) -> Iterator[list[ChildProcess]]:
         topics = self.settings.topics
         where = ("--bootstrap-servers", self.kafka.bootstrap_servers, "--seconds", f"{self.seconds:.1f}")
-        command = (sys.executable, "-m", "experiments.chaos.input_logs", *where)
+        live = () if self.hostile is None else ("--live",)
+        command = (sys.executable, "-m", "experiments.chaos.input_logs", *where, *live)
+        commands = {
+            f"producer of {topic}": [*command, str(input_folder / file), topic]
+            for topic, file in ((topics.impressions, "impressions.jsonl"), (topics.feedback, "feedback.jsonl"))
+        }
+        if self.hostile is not None:
+            commands["hostile producer"] = [
+                sys.executable, "-m", "experiments.chaos.hostile_producer", *where,
+                "--seed", str(self.hostile), "--models", ",".join(self.settings.models),
+                str(input_folder / "impressions.jsonl"), topics.impressions, topics.feedback,
+            ]  # fmt: skip
         with ExitStack() as stack:
             yield [
-                stack.enter_context(
-                    ChildProcess(
-                        f"producer of {topic}",
-                        [*command, str(input_folder / file), topic],
-                        log=self.folder / f"producer-{file}.log",
-                    )
-                )
-                for topic, file in ((topics.impressions, "impressions.jsonl"), (topics.feedback, "feedback.jsonl"))
+                stack.enter_context(ChildProcess(name, command, log=self.folder / f"{name.replace(' ', '-')}.log"))
+                for name, command in commands.items()
             ]
 
     def _disturb(self, workers: list[SupervisedWorker], producers: list[ChildProcess]) -> None:
         """Let happen what is due, until nothing more is and everything has been sent."""
         due = list(self.moments)
         restarts: list[threading.Thread] = []
-        topics = self.settings.topics
-        # A producer that finds no broker when it starts gives up.
-        while not all(self._holds_something(topic) for topic in (topics.impressions, topics.feedback)):
+        while not all(CONNECTED in producer.tail() for producer in producers):
             self._check(producers)
             self._supervise(workers)
         self._began = time.monotonic()
@@ -141,9 +149,6 @@ class Phase:
             self._supervise(workers)
         if workers[-1].wanted:
             workers[-1].leave()
-
-    def _holds_something(self, topic: str) -> bool:
-        return any(end_offsets(self.kafka.bootstrap_servers, topic).values())
 
     def _check(self, producers: list[ChildProcess]) -> None:
         for producer in producers:
@@ -174,6 +179,7 @@ class Phase:
         return True
 
     def _restart_broker(self, how: Disturbance) -> None:
+        assert isinstance(self.kafka, ApacheKafka)
         node = self.kafka.node()
         node.kill() if how is Disturbance.BROKER_KILL else node.stop()
         self.kafka.start()

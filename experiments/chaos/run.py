@@ -29,6 +29,8 @@ SPACING = 5.0
 """Seconds between disturbances, on average."""
 SESSION_TIMEOUT = 4.0
 JOIN = JoinConfig(wait=2.0, grace=0.5, backward=1.0, remember=20.0, idle=None)
+LIVE_JOIN = JoinConfig(wait=15.0, grace=2.0, backward=1.0, remember=60.0, idle=None)
+"""Beside a hostile producer: where it is now, what a broker's restart holds up must not be late by it."""
 LEARNING = LearningSettings(publish_interactions=250, publish_seconds=1.0, checkpoint_seconds=1.0)
 MODELS = ("feed", "news", "shop")
 WORKER = ("-m", "streams.cli", "worker")
@@ -70,13 +72,15 @@ def run_chaos(
     impressions: int,
     out: Path,
     *,
+    hostile: bool = False,
     plant: str | None = None,
     spacing: float = SPACING,
     console: Console,
 ) -> int:
     """Run everything, write `out`/results.json, and return the exit code: 0 where nothing is wrong.
 
-    `plant` names a fault of `planted_faults` that the workers have, for the audit of the second phase to find.
+    `hostile` puts a hostile producer beside those of the second phase. `plant` names a fault of `planted_faults` that
+    the workers have, for the audit of the second phase to find.
     """
     out = out.absolute()
     # A folder of a run before would have its topics, and a worker that has already died.
@@ -87,20 +91,22 @@ def run_chaos(
     began = time.monotonic()
     # One phase suffices to find a planted fault; otherwise everything is shared between the two.
     few, fewer = (0, 0) if plant else (impressions // 2, kills // 2)
-    one = _input(out / "one", few, MODELS[:1], seed)
-    many = _input(out / "many", impressions - few, MODELS, seed)
+    one = _input(out / "one", few, MODELS[:1], seed, JOIN)
+    many = _input(out / "many", impressions - few, MODELS, seed, LIVE_JOIN if hostile else JOIN)
     with ApacheKafka(out / "kafka") as kafka:
 
-        def run(name: str, folder: Path, kills: int, partitions: int) -> PhaseResult:
+        def run(name: str, folder: Path, kills: int, partitions: int, hostile: int | None = None) -> PhaseResult:
             moments = schedule(kills, f"{seed} {name}", spacing)
-            settings = _settings(name, kafka.bootstrap_servers, partitions)
+            join = JOIN if hostile is None else LIVE_JOIN
+            settings = chaos_settings(name, kafka.bootstrap_servers, partitions, join)
             console.print(f"{name}: {len(moments)} disturbances in about {len(moments) * spacing:.0f} s")
             seconds = len(moments) * spacing
-            return _result(Phase(kafka, out / name, settings, moments, seconds, worker, 2 if kills else 1), folder)
+            workers = 2 if kills else 1
+            return _result(Phase(kafka, out / name, settings, moments, seconds, worker, workers, hostile), folder)
 
         undisturbed = [] if plant else [run("undisturbed", one, 0, 1)]
         phases = [] if plant else [run("one-partition", one, fewer, 1)]
-        phases.append(run("many-partitions", many, kills - fewer, 4))
+        phases.append(run("many-partitions", many, kills - fewer, 4, seed if hostile else None))
     for calm, disturbed in zip(undisturbed, phases, strict=False):
         if calm.audit.policies != disturbed.audit.policies:
             disturbed.audit.policy_identical = False
@@ -122,20 +128,21 @@ def run_chaos(
     return 0 if results.clean else 1
 
 
-def _input(folder: Path, impressions: int, models: Sequence[str], seed: int) -> Path:
+def _input(folder: Path, impressions: int, models: Sequence[str], seed: int, join: JoinConfig) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    write_input(folder, impressions, models, seed, JOIN)
+    write_input(folder, impressions, models, seed, join)
     return folder
 
 
-def _settings(name: str, bootstrap_servers: str, partitions: int) -> Settings:
+def chaos_settings(name: str, bootstrap_servers: str, partitions: int, join: JoinConfig) -> Settings:
+    """Return the settings of a phase, with topics and a group of its own."""
     topics = {
         topic: f"{name}-{topic}" for topic, value in TopicSettings().model_dump().items() if isinstance(value, str)
     }
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group=name, session_timeout=SESSION_TIMEOUT),
         topics=TopicSettings(event_partitions=partitions, interaction_partitions=partitions, **topics),
-        join=JOIN,
+        join=join,
         learning=LEARNING,
         models={model: ModelConfig(name=model, definitely_negative=frozenset({"dislike"})) for model in MODELS},
     )
@@ -149,10 +156,23 @@ def _result(phase: Phase, input_folder: Path) -> PhaseResult:
 
 
 def _report(results: Results, console: Console) -> None:
-    table = Table("phase", "kills", "impressions", "learned once", "lost", "twice", "repeated", "policy identical", "s")
+    table = Table(
+        "phase",
+        "kills",
+        "impressions",
+        "honest",
+        "refused",
+        "learned once",
+        "lost",
+        "twice",
+        "repeated",
+        "policy identical",
+        "s",
+    )
     for phase in results.phases:
         found = phase.audit
-        numbers = (phase.kills, found.impressions, found.learned_once, found.lost, found.learned_twice, found.repeated)
+        counts = (phase.kills, found.impressions, found.honest, found.refused)
+        numbers = (*counts, found.learned_once, found.lost, found.learned_twice, found.repeated)
         table.add_row(phase.name, *map(str, numbers), str(found.policy_identical), f"{phase.seconds:.0f}")
         for complaint in found.complaints:
             console.print(f"[bold red]{phase.name}:[/] {complaint}", highlight=False)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
 from experiments.chaos.audit import Log
-from experiments.chaos.join_definition import Entry
+from experiments.chaos.join_definition import REFUSED, Entry
 
 
 def read_all(bootstrap_servers: str, topic: str) -> Log:
@@ -20,10 +21,15 @@ def read_all(bootstrap_servers: str, topic: str) -> Log:
         consumer.seek_to_beginning(*partitions)
         while any(consumer.position(tp) < ends[tp] for tp in partitions):
             for tp, records in consumer.poll(timeout_ms=500).items():
-                log[tp.partition] += [
-                    Entry(record.offset, record.key, record.value or b"", record.timestamp) for record in records
-                ]
+                log[tp.partition] += [_entry(record) for record in records]
         return log
+
+
+def _entry(record: ConsumerRecord) -> Entry:
+    """Return a record; of one that is refused, and may be large, not the value."""
+    refused = any(name == REFUSED for name, _ in record.headers)
+    value = b"" if refused else record.value or b""
+    return Entry(record.offset, record.key, value, record.timestamp, refused)
 
 
 def end_offsets(bootstrap_servers: str, topic: str) -> dict[int, int]:
