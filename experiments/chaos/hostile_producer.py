@@ -25,7 +25,7 @@ from experiments.chaos.input_logs import CONNECTED, PATIENCE, Line
 from experiments.chaos.join_definition import HOSTILE, REFUSED
 from experiments.people.app_sessions import Stream
 from experiments.people.hostile import FAMILIES
-from groundswell.events import Interaction
+from groundswell.events import MAX_FEATURES, Interaction
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
 
 RATE: Final = 25.0
@@ -36,8 +36,8 @@ BOMB_BYTES: Final = 70_000_000
 """What a batch unpacks to, of some kilobytes on the wire: more than `kafka.max_unpacked_bytes` allows by default."""
 BOMB_EVERY: Final = 150
 """Records between two such batches."""
-MOST_AHEAD_MS: Final = 50_000
-"""How far a wrong clock is ahead that is let in; `max_ahead` is 60 s by default."""
+MOST_AHEAD_MS: Final = 2_500
+"""How far a wrong clock is ahead that is let in: less than backward and grace of the join beside which it is (`run.py`)."""
 MOST_BEHIND_MS: Final = 7_200_000
 FAR_AHEAD_MS: Final = 3_600_000
 PADDING: Final = 150_000
@@ -77,6 +77,8 @@ class HostileApp:
             "clocks": self._clocks,
             "repeated": self._repeated,
             "others": self._others_feedback,
+            "strangers": self._feedback_to_nobody,
+            "no model": self._of_no_model,
             "padded": self._padded,
             "refused": self._all_refused,
         }
@@ -105,6 +107,15 @@ class HostileApp:
         for _ in range(LONGEST_STRETCH):
             yield self._answer(str(self._rng.choice(self._others)), "dislike", None, self._wrong_clock())
 
+    def _feedback_to_nobody(self) -> Iterator[Hostile]:
+        for _ in range(LONGEST_STRETCH):
+            yield self._answer(f"{HOSTILE}never-shown-{self._rng.integers(10**9)}", "click", None, 0)
+
+    def _of_no_model(self) -> Iterator[Hostile]:
+        shown = next(self._said(self._ordinary()))
+        body = msgspec.json.decode(shown.value or b"") | {"model": "nobody's"}
+        yield shown._replace(value=msgspec.json.encode(body), refused=True)
+
     def _padded(self) -> Iterator[Hostile]:
         shown = next(self._said(self._ordinary()))
         body = msgspec.json.decode(shown.value or b"") | {"unknown": "x" * PADDING}
@@ -132,7 +143,9 @@ class HostileApp:
         impression = msgspec.structs.replace(
             one.impression, impression_id=name, occurred_at=at, model=str(self._rng.choice(self._models))
         )
-        yield Hostile(Stream.IMPRESSIONS, name.encode(), msgspec.json.encode(impression))
+        # Few actions of very many features are drawn as well.
+        refused = any(len(action.features) > MAX_FEATURES for action in impression.actions)
+        yield Hostile(Stream.IMPRESSIONS, name.encode(), msgspec.json.encode(impression), refused)
         for each in one.feedback:
             yield self._answer(name, each.signal, each.value, ahead)
 

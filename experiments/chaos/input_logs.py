@@ -96,7 +96,8 @@ def send(
 ) -> None:
     """Send a file in its order, spread over `seconds`, with every message acknowledged.
 
-    `live` moves event times by as much as lies between when a message was due in the past and now.
+    `live` moves event times by as much as lies between when a message was due in the past and now. The watermark is sent
+    when it is no more ahead of the clock: one from the future is refused.
     """
     lines = [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
     pace = seconds / max(1, lines[-1].due)
@@ -112,6 +113,8 @@ def send(
             if line.key is not None:
                 producer.send(topic, value, key=line.key.encode())
                 continue
+            if live:
+                time.sleep(max(0.0, msgspec.json.decode(value, type=Watermark).watermark / 1000 - time.time()))
             producer.wait_for_acknowledgements()  # so that no marker overtakes a message
             for partition in partitions:
                 producer.send(topic, value, partition=partition)

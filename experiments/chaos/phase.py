@@ -49,8 +49,8 @@ class Phase:
     """A phase: what flows in `seconds`, and what happens to the workers and the broker meanwhile.
 
     `worker` is what Python is told to run as a worker, in `workers` processes. `hostile` is the seed of a hostile
-    producer beside the honest ones, for whom it is now then and not the past, or None for none. An embedded broker
-    cannot be disturbed. The rest is told afterwards: what happened, by seconds since the beginning, and how many were
+    producer beside the honest ones, for whom it is now then and not the past, or None for none. With an embedded broker
+    nothing but workers can be disturbed. The rest is told afterwards: what happened, by seconds since the beginning, and how many were
     killed, hung, or ended by themselves.
     """
 
@@ -97,8 +97,8 @@ class Phase:
         """Yield the workers of the phase, and behind them one that comes and goes."""
         environment = {**os.environ, **environment_of(self.settings)}
         workers = [
-            SupervisedWorker(f"worker-{number}", [sys.executable, *self.worker], environment, self.folder, self._note)
-            for number in range(1, self.workers + 2)
+            SupervisedWorker(name, [sys.executable, *self.worker], environment | own, self.folder, self._note)
+            for name, own in self._places()
         ]
         try:
             for worker in workers[: self.workers]:
@@ -109,6 +109,14 @@ class Phase:
                 worker.leave()
             for worker in workers:
                 worker.stop()
+
+    def _places(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield the name of each worker, and the variables that it has for itself."""
+        # The embedded broker forgets no member by itself: a fixed name lets the same one come back.
+        named = isinstance(self.kafka, EmbeddedBroker)
+        for number in range(1, self.workers + 2):
+            name = f"worker-{number}"
+            yield name, {"GROUNDSWELL_KAFKA__INSTANCE": name} if named else {}
 
     @contextmanager
     def _producers(self, input_folder: Path) -> Iterator[list[ChildProcess]]:

@@ -21,6 +21,7 @@ from experiments.chaos.input_logs import write_input
 from experiments.chaos.phase import Event, Phase
 from experiments.chaos.schedule import schedule
 from experiments.servers.apache_kafka import ApacheKafka
+from experiments.servers.embedded_broker import EmbeddedBroker
 from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
 from streams.settings import KafkaSettings, LearningSettings, Settings, TopicSettings
@@ -28,6 +29,8 @@ from streams.settings import KafkaSettings, LearningSettings, Settings, TopicSet
 SPACING = 5.0
 """Seconds between disturbances, on average."""
 SESSION_TIMEOUT = 4.0
+EMBEDDED_SESSION_TIMEOUT = 10.0
+"""The embedded broker takes no shorter one."""
 JOIN = JoinConfig(wait=2.0, grace=0.5, backward=1.0, remember=20.0, idle=None)
 LIVE_JOIN = JoinConfig(wait=15.0, grace=2.0, backward=1.0, remember=60.0, idle=None)
 """Beside a hostile producer: where it is now, what a broker's restart holds up must not be late by it."""
@@ -73,18 +76,20 @@ def run_chaos(
     out: Path,
     *,
     hostile: bool = False,
+    embedded: bool = False,
     plant: str | None = None,
     spacing: float = SPACING,
     console: Console,
 ) -> int:
     """Run everything, write `out`/results.json, and return the exit code: 0 where nothing is wrong.
 
-    `hostile` puts a hostile producer beside those of the second phase. `plant` names a fault of `planted_faults` that
-    the workers have, for the audit of the second phase to find.
+    `hostile` puts a hostile producer beside those of the second phase. `embedded` takes the embedded broker in the place
+    of Apache Kafka: one worker dies again and again, and nothing else does. `plant` names a fault of `planted_faults`
+    that the workers have, for the audit of the second phase to find.
     """
     out = out.absolute()
     # A folder of a run before would have its topics, and a worker that has already died.
-    shutil.rmtree(out / "kafka", ignore_errors=True)
+    shutil.rmtree(out / "broker", ignore_errors=True)
     died = out / "died"
     died.unlink(missing_ok=True)
     worker = WORKER if plant is None else ("-m", "experiments.chaos.planted_faults", plant, str(died))
@@ -93,15 +98,15 @@ def run_chaos(
     few, fewer = (0, 0) if plant else (impressions // 2, kills // 2)
     one = _input(out / "one", few, MODELS[:1], seed, JOIN)
     many = _input(out / "many", impressions - few, MODELS, seed, LIVE_JOIN if hostile else JOIN)
-    with ApacheKafka(out / "kafka") as kafka:
+    with EmbeddedBroker(out / "broker") if embedded else ApacheKafka(out / "broker") as kafka:
 
         def run(name: str, folder: Path, kills: int, partitions: int, hostile: int | None = None) -> PhaseResult:
-            moments = schedule(kills, f"{seed} {name}", spacing)
+            moments = schedule(kills, f"{seed} {name}", spacing, workers_only=embedded)
             join = JOIN if hostile is None else LIVE_JOIN
-            settings = chaos_settings(name, kafka.bootstrap_servers, partitions, join)
+            settings = chaos_settings(name, kafka, partitions, join)
             console.print(f"{name}: {len(moments)} disturbances in about {len(moments) * spacing:.0f} s")
             seconds = len(moments) * spacing
-            workers = 2 if kills else 1
+            workers = 2 if kills and not embedded else 1
             return _result(Phase(kafka, out / name, settings, moments, seconds, worker, workers, hostile), folder)
 
         undisturbed = [] if plant else [run("undisturbed", one, 0, 1)]
@@ -134,13 +139,14 @@ def _input(folder: Path, impressions: int, models: Sequence[str], seed: int, joi
     return folder
 
 
-def chaos_settings(name: str, bootstrap_servers: str, partitions: int, join: JoinConfig) -> Settings:
+def chaos_settings(name: str, kafka: ApacheKafka | EmbeddedBroker, partitions: int, join: JoinConfig) -> Settings:
     """Return the settings of a phase, with topics and a group of its own."""
     topics = {
         topic: f"{name}-{topic}" for topic, value in TopicSettings().model_dump().items() if isinstance(value, str)
     }
+    seconds = SESSION_TIMEOUT if isinstance(kafka, ApacheKafka) else EMBEDDED_SESSION_TIMEOUT
     return Settings(
-        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group=name, session_timeout=SESSION_TIMEOUT),
+        kafka=KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, group=name, session_timeout=seconds),
         topics=TopicSettings(event_partitions=partitions, interaction_partitions=partitions, **topics),
         join=join,
         learning=LEARNING,

@@ -26,15 +26,16 @@ class Moment:
     choice: int
 
 
-def schedule(kills: int, seed: str, spacing: float) -> list[Moment]:
-    """Return `kills` kills and, in proportion, the other disturbances, one per `spacing` seconds on average."""
+def schedule(kills: int, seed: str, spacing: float, *, workers_only: bool = False) -> list[Moment]:
+    """Return `kills` kills and, in proportion, the other disturbances, one per `spacing` seconds on average.
+
+    With `workers_only` neither the broker nor the group is disturbed.
+    """
     rng = random.Random(seed)
-    others = [
-        *[Disturbance.TERMINATE] * _share(kills, 5),
-        *[Disturbance.REBALANCE] * _share(kills, 5),
-        *(rng.choice([Disturbance.BROKER_STOP, Disturbance.BROKER_KILL]) for _ in range(_share(kills, 10))),
-    ]
-    kinds = [Disturbance.KILL] * kills + others
+    kinds = [Disturbance.KILL] * kills + [Disturbance.TERMINATE] * _share(kills, 5)
+    if not workers_only:
+        kinds += [Disturbance.REBALANCE] * _share(kills, 5)
+        kinds += [rng.choice([Disturbance.BROKER_STOP, Disturbance.BROKER_KILL]) for _ in range(_share(kills, 10))]
     moments = [Moment(rng.uniform(0, len(kinds) * spacing), kind, rng.randrange(1 << 30)) for kind in kinds]
     return sorted(moments, key=lambda moment: moment.at)
 

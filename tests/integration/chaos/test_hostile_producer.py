@@ -21,10 +21,7 @@ KILLS = [Moment(at, Disturbance.KILL, choice) for at, choice in ((4.0, 1), (9.0,
 def test_nothing_honest_is_lost_or_learned_twice_beside_a_hostile_producer(tmp_path: Path) -> None:
     write_input(tmp_path, HONEST, MODELS, 5, LIVE_JOIN)
     with EmbeddedBroker(tmp_path / "broker") as broker:
-        settings = chaos_settings("hostile", broker.bootstrap_servers, 2, LIVE_JOIN)
-        # The embedded broker takes no shorter one.
-        patient = settings.kafka.model_copy(update={"session_timeout": 10.0})
-        settings = settings.model_copy(update={"kafka": patient})
+        settings = chaos_settings("hostile", broker, 2, LIVE_JOIN)
         phase = Phase(broker, tmp_path / "phase", settings, KILLS, SECONDS, WORKER, workers=1, hostile=5)
         found = phase.run(tmp_path)
     assert (found.lost, found.learned_twice, found.policy_identical) == (0, 0, True), found

@@ -25,3 +25,8 @@ def test_kills_are_as_many_as_asked_for_and_everything_else_happens_in_proportio
 def test_one_kill_comes_with_one_of_each_and_none_with_nothing() -> None:
     assert len(schedule(1, "0", 5.0)) == 4
     assert schedule(0, "0", 5.0) == []
+
+
+def test_where_only_workers_may_die_nothing_else_is_disturbed() -> None:
+    moments = schedule(20, "0", 5.0, workers_only=True)
+    assert Counter(moment.what for moment in moments) == {Disturbance.KILL: 20, Disturbance.TERMINATE: 4}
