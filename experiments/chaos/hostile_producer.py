@@ -37,7 +37,7 @@ BOMB_BYTES: Final = 70_000_000
 BOMB_EVERY: Final = 150
 """Records between two such batches."""
 MOST_AHEAD_MS: Final = 2_500
-"""How far a wrong clock is ahead that is let in: less than backward and grace of the join beside which it is (`run.py`)."""
+"""How far a wrong clock is ahead that is let in: less than backward and grace of the join that it is beside."""
 MOST_BEHIND_MS: Final = 7_200_000
 FAR_AHEAD_MS: Final = 3_600_000
 PADDING: Final = 150_000

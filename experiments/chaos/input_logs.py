@@ -96,8 +96,8 @@ def send(
 ) -> None:
     """Send a file in its order, spread over `seconds`, with every message acknowledged.
 
-    `live` moves event times by as much as lies between when a message was due in the past and now. The watermark is sent
-    when it is no more ahead of the clock: one from the future is refused.
+    `live` moves event times by as much as lies between when a message was due in the past and now. The watermark is
+    sent when it is no more ahead of the clock: one from the future is refused.
     """
     lines = [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
     pace = seconds / max(1, lines[-1].due)

@@ -50,8 +50,8 @@ class Phase:
 
     `worker` is what Python is told to run as a worker, in `workers` processes. `hostile` is the seed of a hostile
     producer beside the honest ones, for whom it is now then and not the past, or None for none. With an embedded broker
-    nothing but workers can be disturbed. The rest is told afterwards: what happened, by seconds since the beginning, and how many were
-    killed, hung, or ended by themselves.
+    nothing but workers can be disturbed. The rest is told afterwards: what happened, by seconds since the beginning,
+    and how many were killed, hung, or ended by themselves.
     """
 
     kafka: ApacheKafka | EmbeddedBroker

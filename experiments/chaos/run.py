@@ -83,9 +83,9 @@ def run_chaos(
 ) -> int:
     """Run everything, write `out`/results.json, and return the exit code: 0 where nothing is wrong.
 
-    `hostile` puts a hostile producer beside those of the second phase. `embedded` takes the embedded broker in the place
-    of Apache Kafka: one worker dies again and again, and nothing else does. `plant` names a fault of `planted_faults`
-    that the workers have, for the audit of the second phase to find.
+    `hostile` puts a hostile producer beside those of the second phase. `embedded` takes the embedded broker in the
+    place of Apache Kafka: one worker dies again and again, and nothing else does. `plant` names a fault of
+    `planted_faults` that the workers have, for the audit of the second phase to find.
     """
     out = out.absolute()
     # A folder of a run before would have its topics, and a worker that has already died.

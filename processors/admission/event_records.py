@@ -78,7 +78,9 @@ def poison(error: Exception) -> Refusal:
 
 
 def unread(records: UnreadRecords) -> Refusal:
-    """Return the refusal of records that were not unpacked: they stay in their log, and the detail says where."""
+    """Return the refusal of records that were not unpacked, or not looked into: the detail says where and why."""
+    if records.came is not None:
+        return Refusal(Reason.POISON, records.why)
     return Refusal(
         Reason.TOO_LARGE if records.too_large else Reason.POISON,
         f"the batch at offsets {records.first_offset} to {records.offset} is passed over: {records.why}",

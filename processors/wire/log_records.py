@@ -32,6 +32,7 @@ class UnreadRecords:
     """Records of a log that stand there and were not unpacked; in the place of the last of them.
 
     They begin at `first_offset`. `why` says what is the matter; `too_large` whether it is that they unpack to too much.
+    `came` is what came, where that is known and only not to be looked into.
     """
 
     first_offset: int
@@ -41,6 +42,12 @@ class UnreadRecords:
     too_large: bool
     key: None = None
     value: None = None
+    came: LogRecord | None = None
+
+
+def as_it_came(record: LogRecord) -> LogRecord:
+    """Return a record with its key and value, also where it is not to be looked into."""
+    return record.came if isinstance(record, UnreadRecords) and record.came is not None else record
 
 
 def parts(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.structs import OffsetAndMetadata
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
@@ -73,7 +74,21 @@ class CommittedRecordsThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = LONGEST_FETCH_MS
+        commit, notes = consumer.commit, cast(RecordBatchApp, self.app).notes
+
+        async def commit_with_notes(offsets: Mapping[TP, OffsetAndMetadata]) -> None:
+            await commit({tp: OffsetAndMetadata(one.offset, notes.get(tp, "")) for tp, one in offsets.items()})
+
+        consumer.commit = commit_with_notes
         return consumer
+
+    async def newest_commits(self, partitions: Collection[TP]) -> dict[TP, tuple[int, str]]:
+        """Return what the group committed last of partitions: the offset, and what was noted beside it."""
+        coordinator = self._ensure_consumer()._coordinator
+        committed = await self.call_thread(
+            coordinator.fetch_committed_offsets, [TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        )
+        return {ensure_TP(tp): (one.offset, one.metadata) for tp, one in committed.items()}
 
 
 class RecordBatchThread(CommittedRecordsThread):
@@ -172,6 +187,7 @@ class RecordBatchConsumer(Consumer):
         self.app.seeking = True
         try:
             await super().perform_seek()
+            await self.app.take_over(reading & self.assignment())
             for tp, offset in (await self.app.known_positions(self.assignment())).items():
                 await self.seek(tp, offset)
             self.app.seeking = False
@@ -224,6 +240,10 @@ class RecordBatchApp(faust.App):
         """What was handed to agents, by the offset that follows it; whether they got it is another matter."""
         self.seeking = False
         """Whether partitions are being restored, and nothing is let through."""
+        self.notes: dict[TP, str] = {}
+        """What goes along with each commit of a partition's offset, for whoever holds the partition next."""
+        self.committed: dict[TP, int] = {}
+        """The offset of each partition that this worker committed last."""
         super().__init__(*arguments, PartitionAssignor=StaticMemberAssignor, **options)
         self.membership: Final = MembershipLease(self.conf.broker_session_timeout, lambda: self.rebalancing)
 
@@ -236,6 +256,9 @@ class RecordBatchApp(faust.App):
         """Return the offsets to read on from; Faust's committed ones hold for partitions that are not in it."""
         return {}
 
+    async def take_over(self, assignment: Collection[TP]) -> None:
+        """Do what is due before anything of these partitions is restored or read."""
+
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit low-water marks: nothing below them will be asked for again.
 
@@ -243,7 +266,14 @@ class RecordBatchApp(faust.App):
         """
         assignment = self.consumer.assignment()
         held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
-        return bool(held) and await self._record_consumer._commit(held)
+        taken = bool(held) and await self._record_consumer._commit(held)
+        if taken:
+            self.committed.update(held)
+        return taken
+
+    async def newest_commits(self, partitions: Collection[TP]) -> Mapping[TP, tuple[int, str]]:
+        """Return the offsets that the group committed last, by whichever worker, and what was noted beside them."""
+        return await cast(CommittedRecordsThread, self._record_consumer._thread).newest_commits(partitions)
 
     def check_coordination(self) -> None:
         """Raise `CoordinationEndedError` where the thread that reads, or the task that coordinates in it, has ended.

@@ -157,10 +157,20 @@ POLICY_GREW: Final = Kind(
     "ids and scores as names of features. Lower `hash_bits` (under a new name) where policies are too large for apps.",
 )
 
+DEATHS_AT_ONE_PLACE: Final = Kind(
+    "deaths_at_one_place",
+    "Workers ended without an error (out of memory, kill -9, a crash of the interpreter) while they worked on the same "
+    "stretch of a log. Steps there are narrowed down to single records. A record is set aside when three workers in a "
+    "row died while it alone was worked on; nothing is set aside before.",
+    "See why they ended: `dmesg` and the supervisor tell of killed processes, and of memory limits. Where any record "
+    "would do, give workers more memory, or none of them is to blame. Where one is, wait for some more restarts, and "
+    "look at it with `groundswell dead-letters --reason poison` (RecordsPoison).",
+)
+
 KINDS: Final = (
     KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE,
     PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW,
-    RESTORING, QUIET,
+    DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from faust.types import TP, StreamT
 
@@ -14,6 +14,7 @@ from streams.kafka.record_batches import Cursor, Gap, RecordBatch
 from streams.observing.logs import bound_contextvars, get_log
 from streams.worker.partition_join import PartitionJoin
 from streams.worker.partition_learner import PartitionLearner
+from streams.worker.whole_steps import Worked
 from streams.worker.worker_app import Groundswell
 
 LOG = get_log(__name__)
@@ -67,9 +68,11 @@ async def _read(
     tp: TP,
     waiting: list[RecordBatch],
     cursor: Cursor,
-    take: Callable[[RecordBatch], Awaitable[int | None]],
+    take: Callable[[RecordBatch, Worked], Awaitable[int | None]],
 ) -> None:
     """Hand on what is new of the batches as one, and seek back if something between them was skipped.
+
+    After a death without an error it is handed on in steps (`careful_steps.py`).
 
     What takes them may say where to read on instead, which is sought as well.
 
@@ -83,15 +86,18 @@ async def _read(
                 new += part.records
             case Gap() as gap:
                 break  # what follows comes again after what is sought
+    step: Sequence[LogRecord] = new
     try:
-        # The cursor is beyond what is new: nothing may come between.
-        if new:
-            app.metrics.received.labels(tp.topic).inc(len(new))
-            with (
-                bound_contextvars(topic=tp.topic, partition=tp.partition),
-                app.metrics.batch_seconds.labels(tp.topic).time(),
-            ):
-                again = await take(RecordBatch(tp, new))
+        # The cursor is beyond what is handed on, and beyond nothing else: what vouches for it, vouches for that.
+        for step in app.careful.steps(tp, new):
+            cursor.offset = step[-1].offset + 1
+            app.metrics.received.labels(tp.topic).inc(len(step))
+            async with app.careful.step(tp, step) as worked:
+                with (
+                    bound_contextvars(topic=tp.topic, partition=tp.partition),
+                    app.metrics.batch_seconds.labels(tp.topic).time(),
+                ):
+                    again = await take(RecordBatch(tp, step), worked)
             if again is not None:
                 await app.consumer.seek(tp, again)
                 return
@@ -99,7 +105,7 @@ async def _read(
             await _seek_back(app, tp, gap.offset, gap.end)
             cursor.sought(gap)
     except Exception as error:
-        offset = new[0].offset if new else cursor.offset
+        offset = step[0].offset if step else cursor.offset
         LOG.exception("a step failed", topic=tp.topic, partition=tp.partition, offset=offset)
         await app.crash(error)
         raise
@@ -128,11 +134,11 @@ def add_clock(app: Groundswell) -> None:
             return
         app.liveness.begin()
         for partition in list(held.joins):
-            async with held.join_lock(partition):
+            async with held.join_lock(partition), app.careful.nothing_else():
                 if join := held.joins.get(partition):
                     await _tick_join(partition, join)
         for partition in list(held.learners):
-            async with held.learner_lock(partition):
+            async with held.learner_lock(partition), app.careful.nothing_else():
                 if learner := held.learners.get(partition):
                     await _tick_learner(partition, learner)
         await app.reach_consumer()
@@ -142,8 +148,9 @@ def add_clock(app: Groundswell) -> None:
     async def commit() -> None:
         new = {tp: offset for tp, offset in to_commit.items() if offset > committed.get(tp, 0)}
         forgetful = {partition: join for partition, join in held.joins.items() if join.can_forget}
-        if not (app.flowing and (new or forgetful)) or not await app.commit_offsets(new or to_commit):
-            return
+        async with app.careful.nothing_else():
+            if not (app.flowing and (new or forgetful)) or not await app.commit_offsets(new or to_commit):
+                return
         committed.update(new)
         for partition, join in forgetful.items():
             if held.joins.get(partition) is join:

@@ -34,7 +34,7 @@ from processors.join.entries import (
 from processors.join.fold import Join
 from processors.join.written_interactions import encode_interactions, floor_of, shard_key
 from processors.wire.evidence import NO_EVIDENCE
-from processors.wire.log_records import LogRecord
+from processors.wire.log_records import LogRecord, as_it_came
 from state.join_journal import JoinJournal
 from state.segment_table import SegmentStore
 from state.spill import Spill
@@ -49,7 +49,7 @@ from streams.settings import Settings, TopicSettings
 from streams.worker.first_words import FirstClosing
 from streams.worker.idle_logs import IdleLogs
 from streams.worker.outputs import Outputs, Place, contract_partition
-from streams.worker.whole_steps import WholeSteps
+from streams.worker.whole_steps import WholeSteps, Worked, unannounced
 
 LOG = get_log(__name__)
 WINDOWS_PER_WAIT = 8
@@ -132,21 +132,23 @@ class PartitionJoin:
         self._idle.restore(self._join, (mark.impressions_reached_at, mark.feedback_reached_at))
         self._observe()
 
-    async def take_impressions(self, batch: RecordBatch) -> None:
+    async def take_impressions(self, batch: RecordBatch, worked: Worked = unannounced) -> None:
         """Join a stretch of the impressions log."""
         with self._steps:
             admitted = self._admission.impressions(batch.records)
             results = await self._folded(admitted, self._fold_impressions)
+            await worked()
             with self._looking_on("first_closing"):
                 self._first_closing.impressions_came([one for one in admitted if isinstance(one, ShownImpression)])
             self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, _refused(batch, admitted))
 
-    async def take_feedback(self, batch: RecordBatch) -> None:
+    async def take_feedback(self, batch: RecordBatch, worked: Worked = unannounced) -> None:
         """Join a stretch of the feedback log."""
         with self._steps:
             admitted = self._admission.feedback(batch.records)
             results = await self._folded(admitted, self._fold_feedback)
+            await worked()
             self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, _refused(batch, admitted))
 
@@ -353,7 +355,9 @@ class PartitionJoin:
 def _refused(batch: RecordBatch, admitted: Sequence[object]) -> list[tuple[str, LogRecord, Refusal]]:
     topic = batch.tp.topic
     return [
-        (topic, record, one) for record, one in zip(batch.records, admitted, strict=True) if isinstance(one, Refusal)
+        (topic, as_it_came(record), one)
+        for record, one in zip(batch.records, admitted, strict=True)
+        if isinstance(one, Refusal)
     ]
 
 

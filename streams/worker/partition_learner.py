@@ -33,7 +33,7 @@ from processors.learners.ledger import Ledger
 from processors.learners.shard_learner import ShardLearner
 from processors.learners.shard_mixing import Contribution
 from processors.wire.evidence import NO_EVIDENCE
-from processors.wire.log_records import LogRecord, UnreadRecords, parts
+from processors.wire.log_records import LogRecord, UnreadRecords, as_it_came, parts
 from processors.wire.plain_state import MalformedError, require
 from state import learner_checkpoints
 from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, Publication
@@ -45,7 +45,7 @@ from streams.observing.model_pasts import past_key
 from streams.settings import Settings
 from streams.worker.model_worth import ModelWorth
 from streams.worker.outputs import Outputs, Place, contract_partition
-from streams.worker.whole_steps import WholeSteps
+from streams.worker.whole_steps import WholeSteps, Worked, unannounced
 
 LOG = get_log(__name__)
 WEIGHTS_PER_INTERACTION = 5
@@ -203,7 +203,7 @@ class PartitionLearner:
         """Whether a step was left to another worker: this one lets go of the partition, and does nothing until then."""
         return self._steps.abandoned
 
-    async def take(self, batch: RecordBatch) -> int | None:
+    async def take(self, batch: RecordBatch, worked: Worked = unannounced) -> int | None:
         """Learn from a stretch of the interactions log; return where to read on where that is not behind it."""
         if self.abandoned:
             return None
@@ -211,11 +211,15 @@ class PartitionLearner:
         with self._steps:
             try:
                 for records in self._parts(batch.records):
-                    self._take_part(records, outputs)
+                    for model in self._take_part(records, outputs):
+                        if len(batch.records) == 1:
+                            await worked()  # that a policy is due is not the doing of the record by which it is
+                        self._publish_due(model, outputs)
             except RaisedError as error:
                 self._policy_slots = slots  # of what was published meanwhile nothing is written
                 await self._learn_again(batch, records, error)
                 return self.interactions.offset
+            await worked()
             await self._write(outputs)
         return None
 
@@ -225,10 +229,11 @@ class PartitionLearner:
         yield from ([record] for record in alone)
         yield from parts(records[len(alone) :])
 
-    def _take_part(self, records: Sequence[LogRecord], outputs: Outputs) -> None:
+    def _take_part(self, records: Sequence[LogRecord], outputs: Outputs) -> Iterator[str]:
+        """Learn from records; yield each model when a policy of it is due."""
         arrivals = self._reader.read([record.value for record in records])
         for model, rows in self._admitted(records, arrivals, outputs).items():
-            self._learn(model, Stretch(arrivals, rows), outputs)
+            yield from self._learn(model, Stretch(arrivals, rows), outputs)
 
     async def _learn_again(self, batch: RecordBatch, records: Sequence[LogRecord], raised: RaisedError) -> None:
         """Go back to what is durable, and find out what raised, or learn without it where that is known."""
@@ -285,11 +290,15 @@ class PartitionLearner:
     def _refuse(self, record: LogRecord, refusal: Refusal, outputs: Outputs) -> None:
         topic = self._settings.topics.interactions
         refusal = unread(record) if isinstance(record, UnreadRecords) else refusal
+        record = as_it_came(record)
         outputs.dead_letter(Place(topic, self.partition, record.offset), record.key, record.value, refusal)
         self._metrics.refused(topic, refusal.reason)
 
-    def _learn(self, model: str, interactions: Stretch, outputs: Outputs) -> None:
-        """Learn in stretches that end where a policy is due, so that its version does not depend on the batches."""
+    def _learn(self, model: str, interactions: Stretch, outputs: Outputs) -> Iterator[str]:
+        """Learn in stretches that end where a policy is due, so that its version does not depend on the batches.
+
+        Yields the model each time.
+        """
         learner, publication = self._learner(model), self._publications[model]
         begin = 0
         while begin < len(interactions):
@@ -310,10 +319,14 @@ class PartitionLearner:
                 self._metrics.leaking(self.partition, model, learner.leaking)
             outputs.rewards(self.partition, rewards)
             if learner.interactions_included == publication.due:
-                weights = self._publish(model, outputs)
-                if publication.version == learner.version:
-                    publication.parent = publication.version
-                publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
+                yield model
+
+    def _publish_due(self, model: str, outputs: Outputs) -> None:
+        learner, publication = self._learners[model], self._publications[model]
+        weights = self._publish(model, outputs)
+        if publication.version == learner.version:
+            publication.parent = publication.version
+        publication.due += max(self._settings.learning.publish_interactions, weights // WEIGHTS_PER_INTERACTION)
 
     def _learner(self, model: str) -> Learner:
         if model not in self._learners:

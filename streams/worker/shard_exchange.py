@@ -130,7 +130,7 @@ class ShardExchange:
         """Give it to the learners of this worker, each under its lock."""
         held = self._app.partitions
         for partition in list(held.learners):
-            async with held.learner_lock(partition):
+            async with held.learner_lock(partition), self._app.careful.nothing_else():
                 if learner := held.learners.get(partition):
                     for model in self._models:
                         learner.take_in(model, self._of_others(model, partition, self._contributions))

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from types import TracebackType
+
+Worked = Callable[[], Awaitable[None]]
+"""What a step says when it has worked on its records, and only what came of them is left to write."""
+
+
+async def unannounced() -> None:
+    """Tell nobody that records have been worked on."""
 
 
 class UnfinishedStepError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,6 +28,7 @@ from streams.observing.metrics import Metrics
 from streams.observing.refusal_log import RefusalLog
 from streams.settings import Settings
 from streams.worker.believed_checkpoints import refuse_unsigned
+from streams.worker.careful_steps import CarefulSteps
 from streams.worker.faust_options import faust_options
 from streams.worker.held_partitions import HeldPartitions
 from streams.worker.outputs import Outputs
@@ -56,6 +57,7 @@ class Groundswell(RecordBatchApp):
         self.conditions = Conditions(self.metrics)
         self.learning = LearningMetrics(self.metrics, settings.segments, self.conditions)
         self.partitions = HeldPartitions()
+        self.careful = CarefulSteps(self.commit_offsets, self.committed, self.notes, self.conditions)
         self.liveness = Liveness(settings.http.stuck_seconds)
         self.topic_ids: dict[str, str] = {}
         """The ids that the topics had when the worker started."""
@@ -102,6 +104,10 @@ class Groundswell(RecordBatchApp):
     def belief(self, kind: Kind, topic: str, partition: int) -> Belief:
         """Return what says which records of a partition are believed, and counts those that are not."""
         return self.signing.belief(kind, partition, lambda: self.learning.disbelieved(topic))
+
+    async def take_over(self, assignment: Collection[TP]) -> None:
+        """Go on from what was left beside the offsets of partitions, and note that they are held."""
+        await self.careful.take_over(assignment, await self.newest_commits(assignment), self.topic_ids)
 
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.
@@ -211,3 +217,4 @@ class Groundswell(RecordBatchApp):
                     offset=learner.durable_offset,
                     policy_version=learner.policy_versions,
                 )
+        await self.careful.let_go(well=self.failure is None)

@@ -85,11 +85,20 @@ class RunningWorker:
 
     def start(self) -> None:
         """Start it and wait until it reads."""
+        self._launch()
+        until(self._is_ready, "the worker to be ready")
+
+    def _launch(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, env=self._environment, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
             )
-        until(self._is_ready, "the worker to be ready")
+
+    def lives_until(self, condition: Callable[[], Any]) -> bool:
+        """Start it where it does not run; return whether the condition came true before it ended by itself."""
+        if not self.running:
+            self._launch()
+        return bool(until(lambda: condition() or ("" if self.running else "ended"), "either") != "ended")
 
     def _is_ready(self) -> bool:
         assert self.running, f"the worker ended:\n{self.said()[-5_000:]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -10,8 +11,11 @@ import pytest
 from faust.types import TP
 
 from streams.kafka.record_batches import Cursor, RecordBatch
+from streams.observing.conditions import Conditions
 from streams.observing.metrics import Metrics
 from streams.worker.agents import _read
+from streams.worker.careful_steps import CarefulSteps
+from streams.worker.whole_steps import Worked
 from streams.worker.worker_app import Groundswell
 from tests.unit.stand_ins import batch, record
 
@@ -25,6 +29,11 @@ class Worker:
         self.metrics, self.consumer = Metrics(), self
         self.refusing, self.again = refusing, again
         self.happened: list[object] = []
+        self.careful = CarefulSteps(self.commit, {}, {}, Conditions(self.metrics))
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        self.happened.append(offsets)
+        return True
 
     async def seek(self, tp: TP, offset: int) -> None:
         if self.refusing:
@@ -35,7 +44,8 @@ class Worker:
         self.happened.append(("crashed", str(error)))
 
     def reads(self, *stretches: range, cursor: Cursor | None = None) -> list[object]:
-        async def take(new: RecordBatch) -> int | None:
+        async def take(new: RecordBatch, worked: Worked) -> int | None:
+            await worked()
             self.happened.append([one.offset for one in new.records])
             return self.again
 

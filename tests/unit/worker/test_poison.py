@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -17,6 +17,7 @@ from processors.join import fold, written_interactions
 from processors.join.entries import ObservedFeedback, ShownImpression, Step
 from processors.join.fold import Join
 from processors.learners.learner import Learner
+from processors.wire.log_records import UnreadRecords
 from streams.kafka.record_batches import RecordBatch
 from streams.observing.late_by_segment import LateBySegment
 from streams.observing.learning_metrics import LearningMetrics
@@ -374,3 +375,68 @@ def _raise_unless_empty(shown: Any, counts: Any) -> Any:
     if any(one.impression_id for one in shown):
         raise Bug
     return PROPENSITIES(shown, counts)
+
+
+# -- records that end workers without an error ----------------------------------------------------------------------
+
+
+def deadly(one: ConsumerRecord) -> UnreadRecords:
+    return UnreadRecords(one.offset, one.offset, one.timestamp, "workers died", too_large=False, came=one)
+
+
+class Telling:
+    """Takes note of what had been written when records had been worked on."""
+
+    def __init__(self, joined: Joined | Learned) -> None:
+        self._log = joined.log
+        self.written: list[int] = []
+
+    async def __call__(self) -> None:
+        self.written.append(len(self._log.written))
+
+
+def test_a_record_that_is_not_to_be_looked_into_is_set_aside_as_it_came(without_them: Mended) -> None:
+    joined = Joined()
+    for take, came, topic in (
+        (joined.join.take_impressions, shown(0, "a"), "impressions"),
+        (joined.join.take_feedback, answer(0, "a"), "feedback"),
+    ):
+        asyncio.run(take(RecordBatch(batch([came]).tp, [deadly(came)])))
+        assert set_aside(joined)[-1] == (topic, b"0", came.value)
+        (told,) = [one for one in joined.log.of("dead-letter") if one.headers["topic"] == topic.encode()]
+        assert (told.key, told.headers["detail"]) == (came.key, b"workers died")
+    learned = Mended()
+    records = [deadly(one) if LOG[one.offset].source.offset in BAD else one for one in RECORDS]
+    learned.reads_on(cast("list[ConsumerRecord]", records))
+    assert [one[1:] for one in set_aside(learned)] == [(b"%d" % one, RECORDS[one].value) for one in BAD]
+    assert learned.policies()[-1] == without_them.policies()[-1]
+
+
+def test_that_impressions_have_been_worked_on_is_told_when_they_are_folded_and_nothing_is_written_yet() -> None:
+    joined = Joined()
+    joined.answers(end_of("feedback", 0, FAR))
+    told, before = Telling(joined), len(joined.log.written)
+    asyncio.run(joined.join.take_impressions(batch([shown(0, "a"), end_of("impressions", 1, FAR)]), told))
+    assert told.written == [before]
+    assert joined.interactions() == [("a", ["none"])]
+
+
+def test_that_an_interaction_has_been_learned_is_told_before_the_policy_that_is_due_by_it_is_made(
+    monkeypatch: Patch,
+) -> None:
+    learned, happened = Mended(), list[str]()
+    learned.reads_on(RECORDS[: EVERY - 1])
+    encode_policy = policy.encode
+
+    def encoded(snapshot: Any) -> bytes:
+        happened.append("policy")
+        return encode_policy(snapshot)
+
+    async def worked() -> None:
+        happened.append("worked")
+
+    monkeypatch.setattr(policy, "encode", encoded)
+    new = learned.learner.interactions.contiguous(batch(RECORDS[EVERY - 1 : EVERY]))
+    assert isinstance(new, RecordBatch)
+    asyncio.run(learned.learner.take(new, worked))
+    assert happened == ["worked", "policy", "worked"]
