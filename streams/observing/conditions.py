@@ -164,7 +164,7 @@ DEATHS_AT_ONE_PLACE: Final = Kind(
     "row died while it alone was worked on; nothing is set aside before.",
     "See why they ended: `dmesg` and the supervisor tell of killed processes, and of memory limits. Where any record "
     "would do, give workers more memory, or none of them is to blame. Where one is, wait for some more restarts, and "
-    "look at it with `groundswell dead-letters --reason poison` (RecordsPoison).",
+    "look at it with `groundswell dead-letters --reason poison` (RecordSetAside).",
 )
 
 KINDS: Final = (

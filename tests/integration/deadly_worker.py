@@ -12,8 +12,8 @@ from processors.learners.learner import Learner
 from streams.app import run_worker
 from streams.settings import load_settings
 
-DEADLY_TO_FOLD = "i100"
-DEADLY_TO_LEARN = "i60"
+DEADLY_TO_FOLD = "i10"
+DEADLY_TO_LEARN = "i20"
 STATUS = 3
 
 

@@ -14,9 +14,9 @@ from tests.integration.days import Day, assert_policies_are_the_learners, first_
 from tests.integration.deadly_worker import DEADLY_TO_FOLD, DEADLY_TO_LEARN, STATUS
 from tests.integration.workers import TOPICS, RunningWorker, read_all, with_topics
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
-SHOWN = 200
+SHOWN = 40
 MOST_DEATHS = 18
 """Nine for each record at the most: one untold, five until a stretch of 2,048 is one record, three of which count."""
 
