@@ -109,6 +109,10 @@ class Groundswell(RecordBatchApp):
         """Go on from what was left beside the offsets of partitions, and note that they are held."""
         await self.careful.take_over(assignment, await self.newest_commits(assignment), self.topic_ids)
 
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit low-water marks of partitions that were taken over: it replaces what others left beside the offset."""
+        return await super().commit_offsets({tp: offset for tp, offset in offsets.items() if tp in self.notes})
+
     async def known_positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Restore the assigned partitions from what is durable, and say where to read on.
 

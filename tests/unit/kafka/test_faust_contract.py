@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import OffsetAndMetadata
 from faust.app.base import App
 from faust.tables import base, recovery, table
 from faust.transport import consumer as transport_consumer
@@ -285,6 +286,30 @@ def test_an_idle_partition_does_not_hold_up_the_others() -> None:
 async def made_consumer() -> AIOKafkaConsumer:
     consumer = create_app(worker_settings())._record_consumer
     return consumer._new_consumer_thread()._create_worker_consumer(cast(Transport, consumer.transport))
+
+
+def test_what_is_noted_of_a_partition_goes_along_with_each_commit_of_its_offset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "await consumer.commit(aiokafka_offsets)" in inspect.getsource(AIOKafkaConsumerThread._commit)
+    assert list(inspect.signature(GroupCoordinator.fetch_committed_offsets).parameters) == ["self", "partitions"]
+    sent: list[object] = []
+
+    async def commit(_: AIOKafkaConsumer, offsets: object) -> None:
+        sent.append(offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", commit)
+
+    async def scenario() -> None:
+        app = create_app(worker_settings())
+        thread = app._record_consumer._new_consumer_thread()
+        consumer = thread._create_worker_consumer(cast(Transport, app._record_consumer.transport))
+        here, there = TopicPartition("impressions", 0), TopicPartition("feedback", 0)
+        app.notes[TP("impressions", 0)] = "held"
+        await consumer.commit({here: OffsetAndMetadata(7, ""), there: OffsetAndMetadata(8, "")})
+        assert sent == [{here: OffsetAndMetadata(7, "held"), there: OffsetAndMetadata(8, "")}]
+
+    asyncio.run(scenario())
 
 
 def test_heartbeats_are_asked_for_by_name_and_the_group_is_joined_after_the_start() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 
 import pytest
 from faust.types import TP
 
 from state.segment_table import Segment, packed, unpacked
 from streams.app import create_app
+from streams.kafka.record_batch_app import RecordBatchApp
 from streams.worker.partition_join import PartitionJoin
 from tests.unit.stand_ins import worker_settings
 
@@ -38,6 +40,30 @@ def test_the_event_loop_turns_while_a_join_is_folded_again(monkeypatch: pytest.M
         answered.set()
         assert await restoring == {TP("impressions", 0): 0, TP("feedback", 0): 0}
         assert list(app.partitions.joins) == [0]
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_committed_of_a_partition_before_it_was_read_what_stands_beside_its_offset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    committed: list[object] = []
+
+    async def commit(_: RecordBatchApp, offsets: Mapping[TP, int]) -> bool:
+        committed.append(offsets)
+        return bool(offsets)
+
+    monkeypatch.setattr(RecordBatchApp, "commit_offsets", commit)
+
+    async def scenario() -> None:
+        app = create_app(worker_settings())
+        here, there = TP("impressions", 0), TP("feedback", 0)
+        assert not await app.commit_offsets({here: 7, there: 8})
+        await app.careful.take_over([here], {here: (5, "")}, {})
+        assert await app.commit_offsets({here: 7, there: 8})
+        await app.careful.let_go(well=True)
+        assert not await app.commit_offsets({here: 9})
+        assert committed == [{}, {here: 5}, {here: 7}, {}, {}]
 
     asyncio.run(scenario())
 
