@@ -104,7 +104,7 @@ def _early_commit(died: Path) -> None:
         return taken
 
     Groundswell.known_positions = committed_positions  # type: ignore[method-assign]  # a fault is planted here
-    Groundswell.commit_offsets = commit_early  # type: ignore[method-assign,assignment]  # a fault is planted here
+    Groundswell.commit_offsets = commit_early  # type: ignore[method-assign]  # a fault is planted here
 
 
 def worker(fault: Fault, died: Path) -> None:
