@@ -87,6 +87,23 @@ def _in_order(sessions: Sequence[AppSessions], impressions: int) -> Iterator[Mes
         yield heapq.heappop(due)[2]
 
 
+class Moved:
+    """Moves the event times of messages: of one that is repeated by as much as before, as copies are the same."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, int] = {}
+
+    def __call__(self, value: bytes, by: int) -> bytes:
+        """Return a message whose event time is so many ms later."""
+        body = msgspec.json.decode(value)
+        name = body.get("feedback_id") or body.get("impression_id")
+        if name is not None:
+            by = self._by.setdefault(name, by)
+        return msgspec.json.encode(
+            {one: member + by if one in {"occurred_at", "watermark"} else member for one, member in body.items()}
+        )
+
+
 def send(
     file: Path,
     topic: str,
@@ -102,6 +119,7 @@ def send(
     lines = [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
     pace = seconds / max(1, lines[-1].due)
     began = time.monotonic()
+    moved = Moved()
     with AcknowledgedProducer(bootstrap_servers, patience=PATIENCE) as producer:
         partitions = producer.partitions(topic)
         print(CONNECTED, flush=True)
@@ -109,7 +127,7 @@ def send(
             time.sleep(max(0.0, began + line.due * pace - time.monotonic()))
             value = line.value.encode()
             if live:
-                value = _moved(value, time.time_ns() // 1_000_000 - (BEGINNING + line.due))
+                value = moved(value, time.time_ns() // 1_000_000 - (BEGINNING + line.due))
             if line.key is not None:
                 producer.send(topic, value, key=line.key.encode())
                 continue
@@ -118,14 +136,6 @@ def send(
             producer.wait_for_acknowledgements()  # so that no marker overtakes a message
             for partition in partitions:
                 producer.send(topic, value, partition=partition)
-
-
-def _moved(value: bytes, by: int) -> bytes:
-    """Return a message whose event time is so many ms later."""
-    body = msgspec.json.decode(value)
-    return msgspec.json.encode(
-        {name: member + by if name in {"occurred_at", "watermark"} else member for name, member in body.items()}
-    )
 
 
 if __name__ == "__main__":
