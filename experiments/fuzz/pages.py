@@ -135,11 +135,16 @@ def _served() -> _Served:
     return run(_serve())
 
 
+def answered(data: bytes) -> bytes:
+    """Return what is answered to the bytes of a connection."""
+    return run(_served().sent(data))
+
+
 def check(data: bytes) -> None:
     """Send the bytes; no page fails, nothing is logged as an error, and health is answered."""
     served = _served()
     served.told.lines.clear()
-    came = run(served.sent(data))
+    came = answered(data)
     for status in ANSWERED.findall(came):
         failed = status.startswith(b"5") and not (status == b"503" and NOT_READY in data)
         require(not failed, f"answered with {status.decode()}")

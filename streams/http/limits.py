@@ -69,7 +69,7 @@ class BoundedServer(web.Server):
 
     def __init__(self, most: int, other: web.Server) -> None:
         super().__init__(
-            other.request_handler,
+            _expecting_nothing(other.request_handler),
             request_factory=other.request_factory,
             handler_cancellation=other.handler_cancellation,
             loop=other._loop,
@@ -115,6 +115,22 @@ def _refusing(settings: HttpSettings) -> Any:
         if request.body_exists:
             return _refusal(400, "no page takes a body")
         return await handler(request)
+
+    return refuse
+
+
+def _expecting_nothing(handler: Any) -> Any:
+    """Return a handler that refuses what asks whether a body is welcome: none is.
+
+    aiohttp answers such requests before any middleware sees them, and fails, with a traceback in the log, where what is
+    asked is no text.
+    """
+
+    async def refuse(request: web.BaseRequest) -> web.StreamResponse:
+        if "Expect" in request.headers:
+            return _refusal(417, "no page takes a body")
+        answer: web.StreamResponse = await handler(request)
+        return answer
 
     return refuse
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from experiments.fuzz import pages
 from streams.http.limits import is_allowed
 
 ALLOWED = frozenset({"groundswell.example.com"})
@@ -28,3 +29,13 @@ def test_addresses_and_names_that_nobody_can_register_are_answered(host: str | N
 def test_line_12_other_names_are_not(host: str) -> None:
     assert not is_allowed(host, ALLOWED)
     assert is_allowed(host, frozenset({"*"}))
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/no-such-page"])
+@pytest.mark.parametrize("expected", [b"100-continue", b"\xff", b"", b"x"])
+def test_who_asks_whether_a_body_is_welcome_is_told_that_it_is_not_and_nothing_is_logged(
+    path: bytes, expected: bytes
+) -> None:
+    request = b"GET %b HTTP/1.1\r\nHost: localhost\r\nExpect: %b\r\nContent-Length: 5\r\n\r\n" % (path, expected)
+    assert pages.answered(request).startswith(b"HTTP/1.1 417 ")
+    pages.check(request)
