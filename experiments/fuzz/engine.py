@@ -142,6 +142,7 @@ def fuzz(name: str, folder: Path, until: float, seed: int) -> None:
 def again(name: str, paths: Sequence[Path]) -> None:
     """Do once what is in these files, within the memory that there is while fuzzing."""
     target = find(name)
+    logging.disable(logging.WARNING)
     for data in target.seeds():
         target.check(data)
     bound_memory()

@@ -115,7 +115,8 @@ def _tell(one: Fuzzed, seed: int) -> None:
         lines.append(f"  {one.wrong}")
     if one.found or one.wrong:
         lines.append(
-            f"  the same again: --only {one.name} --seed {seed}; mend it, and keep the input in {CORPUS / one.name}"
+            f"  the same changes again: {Path(sys.executable).name} -m experiments.fuzz.run --anew --only {one.name} "
+            f"--seed {seed}; once it is mended, keep the input in {CORPUS / one.name}"
         )
     print("\n".join(lines), flush=True)
 
