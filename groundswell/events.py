@@ -21,7 +21,9 @@ SHOWN_SIGNAL = "shown"
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
-Milliseconds = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970-01-01 UTC")]
+LATEST = 253_402_300_799_999
+"""The end of the year 9999. What is beyond it was counted in microseconds or nanoseconds."""
+Milliseconds = Annotated[int, Meta(ge=0, le=LATEST, description="milliseconds since 1970-01-01 UTC")]
 LIKELY_SECONDS = range(978_307_200, 4_102_444_800)
 """The years 2001 to 2099 in seconds. As milliseconds they lie in early 1970, when there was nobody to log."""
 FeatureValue = str | bool | int | float

@@ -13,6 +13,8 @@ PATIENCE: Final = {"reconnect_backoff_max_ms": 2_000}
 
 _SERVER: Final = re.compile(r"\s*(\w+://)?([^\s:/]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?\s*").fullmatch
 
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}").fullmatch
+
 
 def checked(client: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for a client.
@@ -30,6 +32,13 @@ def checked(client: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError(f"{client.__name__} of kafka-python has no argument {name!r}{hint}")
     _check_servers(arguments["bootstrap_servers"])
     return dict(arguments)
+
+
+def check_topics(**topics: Any) -> None:
+    """Raise ValueError where one of these is no name of a topic."""
+    for name, topic in topics.items():
+        if not isinstance(topic, str) or not _TOPIC(topic) or topic in {".", ".."}:
+            raise ValueError(f"{name} is {topic!r}: give the name of a topic: letters, digits, '.', '_' and '-'")
 
 
 def _check_servers(given: Any) -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 from kafka import KafkaProducer
 
-from groundswell.client.arguments import PATIENCE, checked
+from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.decisions import Decision
 from groundswell.client.told import wrong_in
 from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
@@ -52,7 +52,8 @@ class EventLog:
 
     Raises:
         TypeError: kafka-python does not know one of these arguments.
-        ValueError: `bootstrap_servers` are no addresses.
+        ValueError: `bootstrap_servers` are no addresses, `impressions` or `feedback` no names of topics, or `waiting`
+            is no number of messages.
     """
 
     def __init__(
@@ -64,6 +65,9 @@ class EventLog:
         waiting: int = 100_000,
         **kafka: Any,
     ) -> None:
+        check_topics(impressions=impressions, feedback=feedback)
+        if not isinstance(waiting, int) or waiting < 1:
+            raise ValueError(f"waiting is {waiting!r}: give how many messages to hold at most, such as 100_000")
         self._impressions, self._feedback = impressions, feedback
         # The default partitioner is murmur2, as the join needs it.
         own = {"bootstrap_servers": bootstrap_servers, "acks": "all", "linger_ms": 20}
@@ -95,7 +99,13 @@ class EventLog:
         weight: float = 1.0,
         deferred: bool = False,
     ) -> Future[None]:
-        """Write the impression of a decision; `occurred_at` is in milliseconds since 1970 UTC, now if not given."""
+        """Write the impression of a decision; `occurred_at` is in milliseconds since 1970 UTC, now if not given.
+
+        Raises:
+            TypeError: this is no decision.
+        """
+        if not isinstance(decision, Decision):
+            raise TypeError(f"decision is {type(decision).__name__}: give what `Policies.decide` has returned")
         impression = Impression(
             schema_version=SCHEMA_VERSION,
             impression_id=decision.impression_id,

@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from groundswell.chunks import is_chunk
-from groundswell.client.arguments import PATIENCE, checked
+from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptSnapshot
 from groundswell.events import Action, FeatureValue
@@ -53,7 +53,7 @@ class Policies:
 
     Raises:
         TypeError: kafka-python does not know one of these arguments.
-        ValueError: the model has no name, or `bootstrap_servers` are no addresses.
+        ValueError: the model has no name, `bootstrap_servers` are no addresses, or `topic` is no name of one.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Policies:
     ) -> None:
         if not isinstance(model, str) or not model:
             raise ValueError(f"model is {model!r}: give the name of the model, as [models.NAME] of the worker has it")
+        check_topics(topic=topic)
         self._model, self._topic = model, topic
         self._arguments = checked(KafkaConsumer, {"bootstrap_servers": bootstrap_servers, **PATIENCE, **kafka})
         self._kept = None if keep is None else KeptSnapshot(Path(keep), model)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from groundswell.events import LIKELY_SECONDS, Action, Feedback, Impression
+from groundswell.events import LATEST, LIKELY_SECONDS, Action, Feedback, Impression
 
 _PLAIN: Final = frozenset({str, bool, int})
 """Exactly these, and floats: what is derived from them is hashed as one text and written as another, or not at all."""
@@ -55,17 +55,26 @@ def wrong_in(event: Impression | Feedback) -> str | None:
         whole = hasattr(given, "impression_id")
         remedy = "give its impression_id" if whole else "give the text that stands in its decision"
         return f"impression_id is {type(given).__name__ if whole else _shown(given)}: {remedy}"
-    at: Any = event.occurred_at
+    if (untimely := _wrong_time(event.occurred_at)) is not None:
+        return untimely
+    # JSON has null for them, and null for nothing given.
+    number: Any = event.value if isinstance(event, Feedback) else event.weight
+    if isinstance(number, float) and not math.isfinite(number):
+        return f"{'value' if isinstance(event, Feedback) else 'weight'} is {number}: leave it out where there is none"
+    return None
+
+
+def _wrong_time(at: Any) -> str | None:
     if isinstance(at, datetime):
         return "occurred_at is a datetime: give milliseconds since 1970, round(1000 * at.timestamp())"
     if isinstance(at, float):
         return f"occurred_at is {at}: give milliseconds since 1970 as a whole number, such as round(1000 * time.time())"
     if isinstance(at, int) and at in LIKELY_SECONDS:
         return f"occurred_at, {at}, looks like seconds: give milliseconds, {at}000"
-    # JSON has null for them, and null for nothing given.
-    number: Any = event.value if isinstance(event, Feedback) else event.weight
-    if isinstance(number, float) and not math.isfinite(number):
-        return f"{'value' if isinstance(event, Feedback) else 'weight'} is {number}: leave it out where there is none"
+    if isinstance(at, int) and at > LATEST:
+        return (
+            f"occurred_at, {at}, looks like microseconds or nanoseconds: give milliseconds, round(1000 * time.time())"
+        )
     return None
 
 

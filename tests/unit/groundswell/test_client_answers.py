@@ -87,6 +87,7 @@ SHOWN = decide("feed", Policy.uniform(), "uniform", {"user": "ann"}, ACTIONS, "i
         ({"impression_id": 7}, "impression_id is 7: give the text"),
         ({"impression_id": None}, "impression_id is None: give the text"),
         ({"occurred_at": 1_796_021_159}, "looks like seconds: give milliseconds, 1796021159000"),
+        ({"occurred_at": 1_796_021_159_000_000}, "looks like microseconds or nanoseconds: give milliseconds"),
         ({"occurred_at": time.time()}, r"as a whole number, such as round\(1000 \* time\.time\(\)\)"),
         ({"occurred_at": datetime.now(UTC)}, r"round\(1000 \* at\.timestamp\(\)\)"),
     ],
@@ -126,6 +127,28 @@ def test_addresses_that_are_none_are_told_at_once(servers: Any) -> None:
 @pytest.mark.parametrize("servers", ["a", "a:1,b:2", ["a:1", "b:2"], "[::1]:9092", "PLAINTEXT://a:9092"])
 def test_addresses_in_every_form_are_taken(servers: Any) -> None:
     assert checked(KafkaProducer, {"bootstrap_servers": servers}) == {"bootstrap_servers": servers}
+
+
+@pytest.mark.parametrize("topic", [None, "", "of feed", "a/b", "..", 7, "x" * 250])
+def test_names_that_no_topic_can_have_are_told_at_once(topic: Any) -> None:
+    with pytest.raises(ValueError, match=r"impressions is .*: give the name of a topic"):
+        EventLog("localhost:9092", impressions=topic)
+    with pytest.raises(ValueError, match=r"feedback is .*: give the name of a topic"):
+        EventLog("localhost:9092", feedback=topic)
+    with pytest.raises(ValueError, match=r"topic is .*: give the name of a topic"):
+        Policies("localhost:9092", "feed", topic=topic)
+
+
+@pytest.mark.parametrize("waiting", [None, 0, -1, "5", 1.5])
+def test_a_bound_that_is_none_is_told_at_once(waiting: Any) -> None:
+    with pytest.raises(ValueError, match=r"waiting is .*: give how many messages to hold at most"):
+        EventLog("localhost:9092", waiting=waiting)
+
+
+@pytest.mark.parametrize("decision", [None, {"impression_id": "i"}, "i"])
+def test_what_is_no_decision_is_told_by_the_call(log: EventLog, decision: Any) -> None:
+    with pytest.raises(TypeError, match=r"give what `Policies\.decide` has returned"):
+        log.shown(decision)
 
 
 @pytest.mark.parametrize("model", [None, "", 7])
