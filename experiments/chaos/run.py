@@ -162,23 +162,15 @@ def _result(phase: Phase, input_folder: Path) -> PhaseResult:
 
 
 def _report(results: Results, console: Console) -> None:
-    table = Table(
-        "phase",
-        "kills",
-        "impressions",
-        "honest",
-        "refused",
-        "learned once",
-        "lost",
-        "twice",
-        "repeated",
-        "policy identical",
-        "s",
-    )
+    hostile = any(phase.audit.honest < phase.audit.impressions or phase.audit.refused for phase in results.phases)
+    table = Table("phase", "kills", "impressions", *(("honest", "refused") if hostile else ()))
+    for column in ("learned once", "lost", "twice", "repeated", "policy identical", "s"):
+        table.add_column(column)
     for phase in results.phases:
         found = phase.audit
-        counts = (phase.kills, found.impressions, found.honest, found.refused)
-        numbers = (*counts, found.learned_once, found.lost, found.learned_twice, found.repeated)
+        of_others = (found.honest, found.refused) if hostile else ()
+        learned = (found.learned_once, found.lost, found.learned_twice, found.repeated)
+        numbers = (phase.kills, found.impressions, *of_others, *learned)
         table.add_row(phase.name, *map(str, numbers), str(found.policy_identical), f"{phase.seconds:.0f}")
         for complaint in found.complaints:
             console.print(f"[bold red]{phase.name}:[/] {complaint}", highlight=False)
