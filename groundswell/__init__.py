@@ -8,6 +8,7 @@ JSON (`msgspec.json.encode`); this much needs msgspec and NumPy, nothing else:
     if newest.offer(record.key, record.value):
         policy = Policy(newest.snapshot)
     probabilities = policy.probabilities({"user": "ann"}, [Action("a"), Action("b")])
+    chosen = draw(probabilities, random.random())
 
 Public is what `__all__` names, and nothing else: it changes with a note under "Behaviour change" in the change log. The
 modules below are the worker's as well, and change without.
@@ -16,6 +17,7 @@ modules below are the worker's as well, and change without.
 from importlib.metadata import PackageNotFoundError, version
 
 from groundswell.events import SCHEMA_VERSION, Action, Feedback, Impression, Watermark
+from groundswell.exploration import draw
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicyError, PolicySnapshot, decode
 from groundswell.signatures import SignatureError, Verifier
@@ -34,6 +36,7 @@ __all__ = [
     "Watermark",
     "__version__",
     "decode",
+    "draw",
 ]
 
 try:

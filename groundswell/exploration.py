@@ -1,9 +1,13 @@
-"""Exploration: from scores to the probabilities with which actions are shown (the propensities to log)."""
+"""Exploration: from scores to the probabilities with which actions are shown (the propensities to log), and the draw.
+
+Each operation is rounded on its own, and sums go from left to right: other languages reach the same bits
+(docs/policy-format.md). `math.fsum`, and `sum` from Python 3.12 on, would not.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -57,10 +61,37 @@ def probabilities(scores: Sequence[float], exploration: Exploration) -> list[flo
     count, best, parameter = len(scores), max(scores), exploration.parameter
     if exploration.kind == "softmax":
         odds = [math.exp((score - best) / parameter) for score in scores]
-        total = math.fsum(odds)
+        total = added(odds)
         return [odd / total for odd in odds]
     if exploration.kind == "epsilon-greedy":
         return [parameter / count + (1 - parameter) * share for share in greedy(scores)]
     others = [0.0 if score == best else 1 / (count + parameter * (best - score)) for score in scores]
-    rest = 1 - math.fsum(others)
+    rest = 1 - added(others)
     return [other + rest * share for other, share in zip(others, greedy(scores), strict=True)]
+
+
+def draw(probabilities: Sequence[float], u: float) -> int:
+    """Return the index that a number u, uniform in [0, 1), draws from these probabilities.
+
+    It is the first whose cumulative sum exceeds u times the total, and the last of a probability above 0 where rounding
+    leaves none: never one that could not have been drawn.
+
+    >>> draw([0.25, 0.0, 0.75], 0.25)
+    2
+    """
+    limit, reached, last = u * added(probabilities), 0.0, 0
+    for index, probability in enumerate(probabilities):
+        reached += probability
+        if reached > limit:
+            return index
+        if probability > 0:
+            last = index
+    return last
+
+
+def added(numbers: Iterable[float]) -> float:
+    """Return the sum of numbers, added from left to right, each sum rounded."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total

@@ -190,7 +190,9 @@ class Policy:
         for action in actions:
             of_action = action_features(action)
             scores.append(
-                sum(weights.get(crossed(g, h) & mask, 0.0) * (x * y) for g, x in features for h, y in of_action)
+                exploration.added(
+                    weights.get(crossed(g, h) & mask, 0.0) * (x * y) for g, x in features for h, y in of_action
+                )
             )
         return scores
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from groundswell.client.told import check
 from groundswell.events import Action, FeatureValue
+from groundswell.exploration import draw
 from groundswell.policy import Policy
 
 Basis = Literal["policy", "last_known", "uniform"]
@@ -71,7 +72,7 @@ def decide(
         impression_id=impression_id or uuid4().hex,
         context=context,
         actions=actions,
-        index=_RANDOM.choices(range(len(actions)), probabilities)[0],
+        index=draw(probabilities, _RANDOM.random()),
         probabilities=probabilities,
         policy_version=None if basis == "uniform" else policy.version,
         basis=basis,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundswell.exploration import Exploration, greedy, probabilities, raised
+from groundswell.exploration import Exploration, draw, greedy, probabilities, raised
 from processors.learners import exploration_kernel
 from processors.learners.exploration_schedule import KINDS, at
 from processors.models.config import ExplorationConfig
@@ -86,3 +86,30 @@ def test_epsilon_shrinks_with_time_and_grows_with_the_problem() -> None:
     assert at(config, 55_000, 55).parameter == pytest.approx(0.1)
     assert at(config, 55_000, 5_500).parameter > at(config, 55_000, 55).parameter
     assert at(ExplorationConfig(floor=0.2), 55_000, 55).parameter == 0.2
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.25, 1 / 3, 5e-324]), min_size=1, max_size=9),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_what_is_drawn_has_a_probability_and_comes_later_for_a_larger_number(shares: list[float], u: float) -> None:
+    found = draw(shares, u)
+    assert shares[found] > 0 or not any(shares)
+    assert draw(shares, u / 2) <= found
+
+
+@pytest.mark.parametrize(
+    ("shares", "u", "index"),
+    [
+        ([0.25, 0.75], 0.0, 0),
+        ([0.25, 0.75], 0.25, 1),  # the sum has to exceed it
+        ([0.0, 0.5, 0.0, 0.5], 0.0, 1),
+        ([0.0, 0.5, 0.5], 0.5, 2),
+        ([0.5, 0.5, 0.0], 1 - 2**-53, 1),
+        ([0.1] * 10, 1 - 2**-53, 9),
+        ([5e-324, 0.0], 0.9, 0),  # 0.9 times the total is the total
+        ([0.5, 0.25], 0.6, 0),  # of a total of .75
+    ],
+)
+def test_draws_by_hand(shares: list[float], u: float, index: int) -> None:
+    assert draw(shares, u) == index
