@@ -1,10 +1,10 @@
 // An app with a feed: each line of standard input is the visit of a user, and what the user gave ("ann click").
 //   npm install && echo "ann click" | KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 node loop.mjs
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { decompress } from "fzstd";
+import { draw, NewestPolicy } from "groundswell";
 import kafkajs from "kafkajs";
-import { checked, probabilities } from "./policy.mjs";
 
 const { CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = kafkajs;
 // What groundswell writes is compressed with zstd. @kafkajs/zstd has to be compiled; fzstd need not.
@@ -17,30 +17,7 @@ const MODEL = "feed";
 const ACTIONS = [{ id: "news" }, { id: "sport", features: { length: 3 } }, { id: "music" }];
 const kafka = new Kafka({ brokers: process.env.KAFKA_BOOTSTRAP_SERVERS.split(","), logLevel: logLevel.ERROR });
 
-const newest = new Map(); // by key, as latin1: the newest value
-let policy = null;
-
-function take({ key, value }) {
-  if (key === null) return;
-  newest.set(key.toString("latin1"), value);
-  if (key.toString() !== MODEL) return; // a chunk, or another model's
-  try {
-    const found = whole(value);
-    if (found && (policy === null || found.version > policy.version)) policy = found;
-  } catch (error) {
-    console.error(`passed over a policy: ${error.message}`);
-  }
-}
-
-// A large policy lies in chunks, and the record under the model's own key says in how many.
-function whole(value) {
-  if (!value.toString("latin1").startsWith('{"kind":"chunked"')) return checked(value);
-  const { slot, chunks, sha256 } = JSON.parse(value.toString());
-  const pieces = Array.from({ length: chunks }, (_, number) =>
-    newest.get(`${Buffer.from(MODEL).toString("latin1")}\0${slot}\0${number}`) ?? Buffer.alloc(0));
-  const document = Buffer.concat(pieces);
-  return createHash("sha256").update(document).digest("hex") === sha256 ? checked(document) : null;
-}
+const newest = new NewestPolicy(MODEL);
 
 // kafkajs reads in groups only: one of its own for each instance, from the beginning.
 const consumer = kafka.consumer({ groupId: `policies-${randomUUID()}` });
@@ -55,7 +32,7 @@ await new Promise((readToItsEnd) => {
   consumer.run({
     autoCommit: false,
     eachMessage: async ({ message }) => {
-      take(message);
+      await newest.offer(message);
       if (BigInt(message.offset) + 1n >= BigInt(high)) readToItsEnd();
     },
   });
@@ -72,21 +49,15 @@ async function send(topic, message) {
   }
 }
 
-function drawn(shares) {
-  let rest = Math.random();
-  const chosen = shares.findIndex((share) => (rest -= share) < 0);
-  return chosen < 0 ? shares.indexOf(Math.max(...shares)) : chosen;
-}
-
 for await (const line of createInterface({ input: process.stdin })) {
   const [user, ...signals] = line.trim().split(/\s+/);
   const context = { user, returning: true, hour: 9 };
-  const by = policy; // the newest may change meanwhile
-  const shares = by === null ? ACTIONS.map(() => 1 / ACTIONS.length) : probabilities(by, context, ACTIONS);
+  const { policy } = newest; // it may be a newer one for the next
+  const probabilities = policy.probabilities(context, ACTIONS);
   const [impression_id, now] = [randomUUID(), Date.now()];
   await send("impressions", {
     schema_version: 1, impression_id, occurred_at: now, model: MODEL, context, actions: ACTIONS,
-    chosen: drawn(shares), probabilities: shares, ...(by && { policy_version: by.version }),
+    chosen: draw(probabilities, Math.random()), probabilities, policy_version: policy.version,
   });
   for (const signal of signals) {
     const feedback_id = `${impression_id}-${signal}`;

@@ -1,0 +1,36 @@
+// The golden corpus. GROUNDSWELL_CORPUS names another folder than clients/corpus.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Policy } from "../index.js";
+import { wrongDecisions, wrongDraws, wrongRecords } from "./corpus.js";
+
+const folder = process.env.GROUNDSWELL_CORPUS ?? fileURLToPath(new URL("../../corpus", import.meta.url));
+const corpus = (name) => JSON.parse(readFileSync(`${folder}/${name}.json`, "utf8"));
+
+test("decisions are those of the corpus", async () => {
+  assert.deepEqual(await wrongDecisions(corpus("decisions")), []);
+});
+
+test("draws are those of the corpus", () => {
+  assert.deepEqual(wrongDraws(corpus("draws")), []);
+});
+
+test("policies are adopted and refused as in the corpus", async (t) => {
+  t.mock.method(console, "warn", () => {});
+  assert.deepEqual(await wrongRecords(corpus("records")), []);
+});
+
+test("without a policy all actions are equally likely", () => {
+  assert.deepEqual(Policy.uniform.probabilities({ user: "ann" }, [{ id: "a" }, { id: "b" }]), [0.5, 0.5]);
+  assert.equal(Policy.uniform.version, null);
+  assert.throws(() => Policy.uniform.probabilities({}, []), RangeError);
+});
+
+test("nothing is made of a feature that no impression can hold", () => {
+  const policy = new Policy({ bits: 8, bandit: { indices: [], values: [] }, exploration: { kind: "squarecb", parameter: 1 } });
+  for (const value of [undefined, null, NaN, Infinity, 1n, ["a"], { a: 1 }]) {
+    assert.throws(() => policy.probabilities({ user: value }, [{ id: "a" }]), TypeError);
+  }
+});
