@@ -12,16 +12,18 @@ import (
 	"math/rand"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"example.com/groundswell"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const model = "feed"
 
-var actions = []Action{{ID: "news"}, {ID: "sport", Features: Features{"length": 3.0}}, {ID: "music"}}
+var actions = []groundswell.Action{
+	{ID: "news"}, {ID: "sport", Features: groundswell.Features{"length": 3}}, {ID: "music"},
+}
 
 func main() {
 	ctx := context.Background()
@@ -38,14 +40,17 @@ func main() {
 	}
 	defer client.Close()
 
-	var newest atomic.Pointer[Policy]
+	newest, err := groundswell.NewNewestPolicy(model)
+	if err != nil {
+		log.Fatal(err)
+	}
 	readToItsEnd := make(chan struct{})
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, "policies")
 	if err != nil {
 		log.Fatal(err)
 	}
 	end, _ := ends.Lookup("policies", 0)
-	go follow(ctx, client, &newest, end.Offset, readToItsEnd)
+	go follow(ctx, client, newest, end.Offset, readToItsEnd)
 	select {
 	case <-readToItsEnd:
 	case <-time.After(10 * time.Second): // without a policy, apps choose uniformly at random
@@ -66,14 +71,17 @@ func main() {
 	visits := bufio.NewScanner(os.Stdin)
 	for visits.Scan() {
 		words := strings.Fields(visits.Text())
-		known := Features{"user": words[0], "returning": true, "hour": 9.0}
-		policy := newest.Load()
-		shares := policy.Probabilities(known, actions)
+		known := groundswell.Features{"user": words[0], "returning": true, "hour": 9}
+		policy := newest.Policy() // it may be a newer one for the next
+		shares, err := policy.Probabilities(known, actions)
+		if err != nil {
+			log.Fatal(err)
+		}
 		now := time.Now().UnixMilli()
 		id := fmt.Sprintf("go-%d-%d", now, rand.Int63())
 		impression := map[string]any{
 			"schema_version": 1, "impression_id": id, "occurred_at": now, "model": model, "context": known,
-			"actions": actions, "chosen": drawn(shares), "probabilities": shares,
+			"actions": actions, "chosen": groundswell.Draw(shares, rand.Float64()), "probabilities": shares,
 		}
 		if policy != nil {
 			impression["policy_version"] = policy.Version
@@ -93,9 +101,8 @@ func main() {
 
 // follow takes in policies as they come, and closes readToItsEnd when those that were there have been read.
 func follow(
-	ctx context.Context, client *kgo.Client, newest *atomic.Pointer[Policy], end int64, readToItsEnd chan struct{},
+	ctx context.Context, client *kgo.Client, newest *groundswell.NewestPolicy, end int64, readToItsEnd chan struct{},
 ) {
-	records := map[string][]byte{}
 	ready := false
 	for next := int64(0); ; {
 		if !ready && next >= end {
@@ -108,30 +115,7 @@ func follow(
 		}
 		fetches.EachRecord(func(record *kgo.Record) {
 			next = record.Offset + 1
-			records[string(record.Key)] = record.Value
-			if string(record.Key) != model {
-				return // a chunk, or another model's
-			}
-			policy, err := Whole(model, records)
-			if err != nil {
-				log.Printf("passed over a policy: %v", err)
-			} else if known := newest.Load(); known == nil || policy.Version > known.Version {
-				newest.Store(policy)
-			}
+			newest.Offer(record.Key, record.Value, nil)
 		})
 	}
-}
-
-func drawn(shares []float64) int {
-	rest := rand.Float64()
-	best := 0
-	for number, share := range shares {
-		if rest -= share; rest < 0 {
-			return number
-		}
-		if share > shares[best] {
-			best = number
-		}
-	}
-	return best
 }

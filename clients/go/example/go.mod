@@ -2,7 +2,10 @@ module example.com/loop
 
 go 1.23.8
 
+replace example.com/groundswell => ../
+
 require (
+	example.com/groundswell v0.0.0
 	github.com/twmb/franz-go v1.19.5
 	github.com/twmb/franz-go/pkg/kadm v1.16.1
 )

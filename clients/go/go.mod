@@ -1,0 +1,3 @@
+module example.com/groundswell
+
+go 1.19
