@@ -1,10 +1,11 @@
 import com.fasterxml.jackson.databind.ObjectMapper;
+import groundswell.Action;
+import groundswell.NewestPolicy;
+import groundswell.Policy;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,25 +17,23 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * An app with a feed: each line of standard input is the visit of a user, and what the user gave ("ann click").
  *
- * <p>{@code mvn -q compile dependency:copy-dependencies}, then
- * {@code echo "ann click" | KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 java -cp 'target/classes:target/dependency/*' Loop}.
+ * <p>In the folder above: {@code mvn -q package dependency:copy-dependencies -DincludeScope=runtime}, then
+ * {@code echo "ann click" | KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092
+ * java -cp 'example/target/classes:example/target/dependency/*' Loop}.
  */
 public final class Loop {
     private static final String SERVERS = System.getenv("KAFKA_BOOTSTRAP_SERVERS");
     private static final String MODEL = "feed";
-    private static final List<Policy.Action> ACTIONS = List.of(
-        new Policy.Action("news", Map.of()),
-        new Policy.Action("sport", Map.of("length", 3)),
-        new Policy.Action("music", Map.of()));
+    private static final List<Action> ACTIONS =
+        List.of(new Action("news"), new Action("sport", Map.of("length", 3)), new Action("music"));
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private static volatile Policy newest;
+    private static final NewestPolicy NEWEST = new NewestPolicy(MODEL);
 
     public static void main(String[] arguments) throws Exception {
         var readToItsEnd = new CountDownLatch(1);
@@ -49,23 +48,17 @@ public final class Loop {
             for (String line; (line = visits.readLine()) != null; ) {
                 String[] words = line.trim().split("\\s+");
                 Map<String, Object> context = Map.of("user", words[0], "returning", true, "hour", 9);
-                Policy policy = newest; // it may change meanwhile
-                double[] shares = new double[ACTIONS.size()];
-                Arrays.fill(shares, 1.0 / shares.length);
-                if (policy != null) {
-                    shares = policy.probabilities(context, ACTIONS);
-                }
+                Policy policy = NEWEST.policy(); // it may be a newer one for the next
+                double[] probabilities = policy.probabilities(context, ACTIONS);
                 String id = UUID.randomUUID().toString();
                 long now = System.currentTimeMillis();
                 Map<String, Object> impression = message(id, now);
                 impression.put("model", MODEL);
                 impression.put("context", context);
                 impression.put("actions", ACTIONS);
-                impression.put("chosen", drawn(shares));
-                impression.put("probabilities", shares);
-                if (policy != null) {
-                    impression.put("policy_version", policy.version);
-                }
+                impression.put("chosen", Policy.draw(probabilities, Math.random()));
+                impression.put("probabilities", probabilities);
+                impression.put("policy_version", policy.version());
                 send(producer, "impressions", id, impression);
                 for (String signal : List.of(words).subList(1, words.length)) {
                     Map<String, Object> feedback = message(id, now + 1);
@@ -97,46 +90,18 @@ public final class Loop {
     private static void followPolicies(CountDownLatch readToItsEnd) {
         Map<String, Object> settings = Map.of("bootstrap.servers", SERVERS, "enable.auto.commit", false);
         var place = new TopicPartition("policies", 0);
-        var records = new HashMap<String, byte[]>();
-        try (var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {
+        try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             consumer.assign(List.of(place));
             consumer.seekToBeginning(List.of(place));
             long end = consumer.endOffsets(List.of(place)).get(place);
             while (true) {
                 for (var record : consumer.poll(Duration.ofMillis(200))) {
-                    records.put(record.key(), record.value());
-                    if (MODEL.equals(record.key())) { // others are chunks, or of other models
-                        take(records);
-                    }
+                    NEWEST.offer(record.key(), record.value(), List.of());
                 }
                 if (consumer.position(place) >= end) {
                     readToItsEnd.countDown();
                 }
             }
         }
-    }
-
-    private static void take(Map<String, byte[]> records) {
-        try {
-            Policy found = Policy.whole(MODEL, records);
-            if (newest == null || found.version > newest.version) {
-                newest = found;
-            }
-        } catch (Exception unusable) {
-            System.err.println("passed over a policy: " + unusable.getMessage());
-        }
-    }
-
-    private static int drawn(double[] shares) {
-        double rest = Math.random();
-        int best = 0;
-        for (int at = 0; at < shares.length; at++) {
-            rest -= shares[at];
-            if (rest < 0) {
-                return at;
-            }
-            best = shares[at] > shares[best] ? at : best;
-        }
-        return best;
     }
 }
