@@ -13,14 +13,10 @@ import (
 	"testing"
 )
 
-// corpus reads a file of the golden corpus. GROUNDSWELL_CORPUS names another folder than clients/corpus.
+// corpus reads a file of the golden corpus.
 func corpus(t *testing.T, name string, into any) {
 	t.Helper()
-	folder := os.Getenv("GROUNDSWELL_CORPUS")
-	if folder == "" {
-		folder = filepath.Join("..", "corpus")
-	}
-	content, err := os.ReadFile(filepath.Join(folder, name+".json"))
+	content, err := os.ReadFile(filepath.Join("..", "corpus", name+".json"))
 	if err == nil {
 		err = json.Unmarshal(content, into)
 	}

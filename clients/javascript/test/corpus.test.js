@@ -1,13 +1,11 @@
-// The golden corpus. GROUNDSWELL_CORPUS names another folder than clients/corpus.
+// The golden corpus, in Node.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Policy } from "../index.js";
 import { wrongDecisions, wrongDraws, wrongRecords } from "./corpus.js";
 
-const folder = process.env.GROUNDSWELL_CORPUS ?? fileURLToPath(new URL("../../corpus", import.meta.url));
-const corpus = (name) => JSON.parse(readFileSync(`${folder}/${name}.json`, "utf8"));
+const corpus = (name) => JSON.parse(readFileSync(new URL(`../../corpus/${name}.json`, import.meta.url), "utf8"));
 
 test("decisions are those of the corpus", async () => {
   assert.deepEqual(await wrongDecisions(corpus("decisions")), []);

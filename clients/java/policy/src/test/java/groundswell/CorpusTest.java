@@ -23,14 +23,13 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 
-/** The golden corpus. GROUNDSWELL_CORPUS names another folder than clients/corpus. */
+/** The golden corpus. */
 class CorpusTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Logger LOG = Logger.getLogger(NewestPolicy.class.getName());
 
     private static JsonNode corpus(String name) throws IOException {
-        String folder = System.getenv().getOrDefault("GROUNDSWELL_CORPUS", "../../corpus");
-        return JSON.readTree(Path.of(folder, name + ".json").toFile());
+        return JSON.readTree(Path.of("../../corpus", name + ".json").toFile());
     }
 
     private static double[] numbers(JsonNode listed) {
