@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do $$one -c "" 2> /dev/null && echo $$one && break; done)
 BIN = .venv/bin
 
-.PHONY: help install demo test fuzz nightly test-kafka check docs experiments screenshot lock clean
+.PHONY: help install demo test fuzz nightly test-kafka test-clients check docs corpus experiments screenshot lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -16,7 +16,7 @@ demo: install ## the whole loop, live: simulated people, a broker, the worker, a
 	$(BIN)/groundswell demo
 
 test: install ## the tests that need no Apache Kafka
-	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly"
+	$(BIN)/python -m pytest -m "not kafka and not deploy and not nightly and not clients"
 
 # Coverage-guided, by Atheris: what was met on the way is kept in out/fuzz, and gone on from. SEED as a run told it.
 FUZZ_SECONDS ?= 120
@@ -34,6 +34,9 @@ nightly: install ## properties of the join and of replay at 10,000 examples each
 test-kafka: install ## the tests on a real Apache Kafka (Java 17, Maven)
 	$(BIN)/python -m pytest -m "kafka and not nightly" tests/integration tests/e2e
 
+test-clients: install ## the evaluators in other languages on the golden corpus (Node, Java 17 and Maven, Go, Chromium)
+	$(BIN)/python -m pytest -m clients tests/integration/groundswell
+
 check: install ## linters, strict types, the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +45,9 @@ check: install ## linters, strict types, the direction of imports
 
 docs: install ## write the documents that are made from the code
 	$(BIN)/python -m streams.documents
+
+corpus: install ## write the golden corpus anew, by which programs in other languages are tested
+	$(BIN)/python -m tests.golden_corpus
 
 # Every experiment on a few seeds, on one page: out/experiments/index.html. Takes half an hour; SEEDS=20 for more.
 SEEDS ?= 5

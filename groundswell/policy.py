@@ -1,4 +1,4 @@
-"""The policy snapshot: weights as plain JSON that any language can evaluate.
+"""The policy snapshot: weights as plain JSON that any language can evaluate; docs/policy-format.md specifies it.
 
 How to evaluate one, for a context (name -> value) and a list of actions (id, name -> value):
 
