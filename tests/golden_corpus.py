@@ -162,7 +162,7 @@ def decisions() -> list[dict[str, Any]]:
 
 def clear(shares: Sequence[float], u: float) -> bool:
     """Say whether the same action is drawn by probabilities that are a little off."""
-    return len({draw([share + off for share in shares[:-1]] + shares[-1:], u) for off in (-CLEAR, 0.0, CLEAR)}) == 1
+    return len({draw([*(share + off for share in shares[:-1]), shares[-1]], u) for off in (-CLEAR, 0.0, CLEAR)}) == 1
 
 
 def draws() -> list[dict[str, Any]]:
@@ -289,7 +289,7 @@ def sequences() -> dict[str, tuple[str, list[Record], list[Signer]]]:
     whole, other = chunked(document(200), 1), chunked(document(300), 0)
     mine, theirs = signer(1), signer(2)
     spoilt = document(200).replace(b"0.75", b"0.76")
-    plain = {
+    plain: dict[str, list[Record]] = {
         "nothing": [],
         "one policy": [good],
         "a newer one": [good, newer],
@@ -334,7 +334,7 @@ def sequences() -> dict[str, tuple[str, list[Record], list[Signer]]]:
         "chunks of a policy that is none": [good, *chunked(sealed({**members, "bits": 33}), 1)],
         **{f"refused: {name}": [("feed", variation(members, changes), None)] for name, changes in REFUSED.items()},
     }
-    believed = {
+    believed: dict[str, list[Record]] = {
         "signed": signed([good, newer], mine),
         "signed by nobody": [*signed([good], mine), newer],
         "signed by another": [*signed([good], mine), *signed([newer], theirs)],
@@ -350,8 +350,8 @@ def sequences() -> dict[str, tuple[str, list[Record], list[Signer]]]:
     }  # fmt: skip
     accented = document(100, model="café 🍰")
     return {
-        **{name: ("feed", list(records), []) for name, records in plain.items()},
-        **{name: ("feed", list(records), [mine]) for name, records in believed.items()},
+        **{name: ("feed", records, []) for name, records in plain.items()},
+        **{name: ("feed", records, [mine]) for name, records in believed.items()},
         "one of two keys": ("feed", [*signed([good], theirs), *signed([newer], mine)], [mine, theirs]),
         "a name that is not ASCII": ("café 🍰", [("café 🍰", accented, None)], []),
         "chunks of a name that is not ASCII": ("café 🍰", chunked(accented, 0, 4, "café 🍰"), []),
