@@ -189,11 +189,11 @@ class Policy:
         scores = []
         for action in actions:
             of_action = action_features(action)
-            scores.append(
-                exploration.added(
-                    weights.get(crossed(g, h) & mask, 0.0) * (x * y) for g, x in features for h, y in of_action
-                )
-            )
+            score = 0.0  # not `sum`: see groundswell/exploration.py
+            for g, x in features:
+                for h, y in of_action:
+                    score += weights.get(crossed(g, h) & mask, 0.0) * (x * y)
+            scores.append(score)
         return scores
 
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
