@@ -41,9 +41,7 @@ class Exploration(Struct, frozen=True):
 
 def greedy(scores: Sequence[float]) -> list[float]:
     """Return equal probabilities for the actions of the highest score and 0 for the others."""
-    best = max(scores)
-    ties = sum(score == best for score in scores)
-    return [1 / ties if score == best else 0.0 for score in scores]
+    return _best_and_others(scores, 1 / scores.count(max(scores)), 0.0)
 
 
 def raised(probabilities: Sequence[float], floor: float) -> list[float]:
@@ -64,7 +62,8 @@ def probabilities(scores: Sequence[float], exploration: Exploration) -> list[flo
         total = added(odds)
         return [odd / total for odd in odds]
     if exploration.kind == "epsilon-greedy":
-        return [parameter / count + (1 - parameter) * share for share in greedy(scores)]
+        share = parameter / count
+        return _best_and_others(scores, share + (1 - parameter) * (1 / scores.count(best)), share)
     others = [0.0 if score == best else 1 / (count + parameter * (best - score)) for score in scores]
     rest = 1 - added(others)
     return [other + rest * share for other, share in zip(others, greedy(scores), strict=True)]
@@ -95,3 +94,8 @@ def added(numbers: Iterable[float]) -> float:
     for number in numbers:
         total += number
     return total
+
+
+def _best_and_others(scores: Sequence[float], of_best: float, of_others: float) -> list[float]:
+    best = max(scores)
+    return [of_best if score == best else of_others for score in scores]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 from zlib import crc32
 
 import numpy as np
@@ -30,20 +30,33 @@ LEAST_VALUE: Final = 1e-9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
 _MASK: Final = 0xFFFFFFFF
 
+_GOLDEN, _FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
+_SIXTEEN, _THIRTEEN = np.uint32(16), np.uint32(13)
+_REMEMBERED: Final = 16_384
+_LONGEST_REMEMBERED: Final = 64
+"""Characters; with as many texts as are remembered, some 4 MB at the most."""
+
 Feature = tuple[int, float]
 """Hash and value."""
-Hash = TypeVar("Hash", int, NDArray[np.uint64])
-Count = TypeVar("Count", int, NDArray[np.int64])
+Hashes = NDArray[np.uint32]
+"""Of 32 bits, so that products are taken modulo 2^32 by themselves."""
 
 
-def fmix32(h: Hash) -> Hash:
-    """Return the 32-bit finaliser of MurmurHash3, of a number or of each in an array."""
-    mixed: Any = h  # NumPy's types take what is shifted by a plain number for signed
-    mixed = mixed ^ (mixed >> 16)
-    mixed = (mixed * 0x85EBCA6B) & _MASK
-    mixed = mixed ^ (mixed >> 13)
-    mixed = (mixed * 0xC2B2AE35) & _MASK
-    return cast("Hash", mixed ^ (mixed >> 16))
+def fmix32(h: int) -> int:
+    """Return the 32-bit finaliser of MurmurHash3 of a number."""
+    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & _MASK
+    h = ((h ^ (h >> 13)) * 0xC2B2AE35) & _MASK
+    return h ^ (h >> 16)
+
+
+def fmix32_all(hashes: Hashes) -> Hashes:
+    """Return `fmix32` of each number, in their place."""
+    hashes ^= hashes >> _SIXTEEN
+    hashes *= _FIRST
+    hashes ^= hashes >> _THIRTEEN
+    hashes *= _SECOND
+    hashes ^= hashes >> _SIXTEEN
+    return hashes
 
 
 def hashed(text: str) -> int:
@@ -51,9 +64,9 @@ def hashed(text: str) -> int:
     return fmix32(crc32(text.encode()))
 
 
-def hashed_all(texts: Iterable[str]) -> NDArray[np.uint64]:
+def hashed_all(texts: Iterable[str]) -> Hashes:
     """Return `hashed` of each text; of many it takes half the time."""
-    return fmix32(np.array([crc32(text.encode()) for text in texts], dtype=np.uint64))
+    return fmix32_all(np.array([crc32(text.encode()) for text in texts], dtype=np.uint32))
 
 
 def crossed(left: int, right: int) -> int:
@@ -61,20 +74,29 @@ def crossed(left: int, right: int) -> int:
     return fmix32((left * 0x9E3779B1 + right) & _MASK)
 
 
-def crossed_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def crossed_all(left: Hashes, right: Hashes) -> Hashes:
     """Return `crossed` of each pair, a table of the shape (left, right)."""
-    return fmix32((left[:, None] * np.uint64(0x9E3779B1) + right) & np.uint64(_MASK))
+    return fmix32_all(np.add.outer(left * _GOLDEN, right))
 
 
 CONSTANT_HASH: Final = hashed(CONSTANT)
 _CONSTANT_FEATURE: Final = CONSTANT_HASH, 1.0
-_of_name = lru_cache(maxsize=4_096)(hashed)
+_remembered = lru_cache(_REMEMBERED)(hashed)
+
+
+@lru_cache(_REMEMBERED)
+def _of_text(name: str, value: str) -> Feature:
+    return hashed(f"{name}={value}"), 1.0
 
 
 def feature(name: str, value: FeatureValue) -> Feature:
     """Return hash and value of one named feature."""
+    if isinstance(value, str):
+        if len(name) + len(value) <= _LONGEST_REMEMBERED:
+            return _of_text(name, value)
+        return hashed(f"{name}={value}"), 1.0
     text, amount = text_and_value(name, value)
-    return (_of_name(text) if text == name else hashed(text)), amount
+    return (_remembered(text) if len(text) <= _LONGEST_REMEMBERED else hashed(text)), amount
 
 
 def text_and_value(name: str, value: FeatureValue) -> tuple[str, float]:

@@ -30,7 +30,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from groundswell import exploration
 from groundswell.events import Action, FeatureValue
 from groundswell.exploration import Exploration
-from groundswell.features import Feature, action_features, context_features, crossed
+from groundswell.features import Feature, context_features
+from groundswell.scoring import WeightTable
 
 RECIPE = (
     'text and booleans: "name=value", 1; numbers of 1e-9 and more: "name", the number clamped to +-1e9; '
@@ -165,12 +166,13 @@ class Policy:
 
     def __init__(self, snapshot: PolicySnapshot | None) -> None:
         self.version = 0 if snapshot is None else snapshot.version
-        self._snapshot = snapshot
-        self._weights: Mapping[int, float] = {}
+        self._recipe: PolicySnapshot | None = None
         self._doubtful: frozenset[int] = frozenset()
         self._floor = 0.0
         if snapshot is not None:
-            self._weights = dict(zip(snapshot.bandit.indices, snapshot.bandit.values, strict=True))
+            # All but the weights, which take a third of the memory as a table.
+            self._recipe = msgspec.structs.replace(snapshot, bandit=Weights([], []), inverse_kinematics=None)
+            self._weights = WeightTable(snapshot.bandit.indices, snapshot.bandit.values, snapshot.bits)
             if isinstance(snapshot.in_doubt, InDoubt):
                 self._doubtful, self._floor = frozenset(snapshot.in_doubt.features), snapshot.in_doubt.floor
 
@@ -181,43 +183,32 @@ class Policy:
 
     def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the predicted reward of each action."""
-        if self._snapshot is None:
+        if self._recipe is None:
             return [0.0] * len(actions)
-        features = active_features(self._snapshot, context)
-        mask = (1 << self._snapshot.bits) - 1
-        weights = self._weights
-        scores = []
-        for action in actions:
-            of_action = action_features(action)
-            score = 0.0  # not `sum`: see groundswell/exploration.py
-            for g, x in features:
-                for h, y in of_action:
-                    score += weights.get(crossed(g, h) & mask, 0.0) * (x * y)
-            scores.append(score)
-        return scores
+        return self._scores(context_features(context, self._recipe.context_crosses), actions)
 
     def probabilities(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probability with which to show each action: log that of the one shown."""
-        now = self._snapshot.exploration if self._snapshot else Exploration("epsilon-greedy", 1.0)
-        found = exploration.probabilities(self.scores(context, actions), now)
-        return exploration.raised(found, self._floor) if self._in_doubt(context) else found
-
-    def _in_doubt(self, context: Mapping[str, FeatureValue]) -> bool:
-        if self._snapshot is None or not self._doubtful:
-            return False
-        features = context_features(context, self._snapshot.context_crosses)
-        return any(key in self._doubtful for key, _ in features)
+        if self._recipe is None:
+            return [1 / len(actions)] * len(actions)
+        features = context_features(context, self._recipe.context_crosses)
+        found = exploration.probabilities(self._scores(features, actions), self._recipe.exploration)
+        in_doubt = self._doubtful and any(key in self._doubtful for key, _ in features)
+        return exploration.raised(found, self._floor) if in_doubt else found
 
     def greedy(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
         """Return the probabilities without exploration, ties averaged."""
         return exploration.greedy(self.scores(context, actions))
 
+    def _scores(self, features: Sequence[Feature], actions: Sequence[Action]) -> list[float]:
+        assert self._recipe is not None
+        return self._weights.scores(active_features(self._recipe, features), actions)
 
-def active_features(snapshot: PolicySnapshot, context: Mapping[str, FeatureValue]) -> list[Feature]:
-    """Return the features of a context by which this policy decides."""
-    features = context_features(context, snapshot.context_crosses)
+
+def active_features(snapshot: PolicySnapshot, features: Sequence[Feature]) -> Sequence[Feature]:
+    """Return those of a context's features, the constant first, by which this policy decides."""
     if len(features) > 1 and not snapshot.shared_weights:
         beside_numbers = snapshot.constant_beside_numbers is True and any(value != 1.0 for _, value in features)
         if not beside_numbers:
-            del features[0]
+            return features[1:]
     return features

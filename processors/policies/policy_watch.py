@@ -7,15 +7,10 @@ be scored once more; so only a few interactions of each stretch are looked at, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
-
-from groundswell.events import Action, FeatureValue, Impression, Interaction, Reward
-from groundswell.features import Feature, action_features, crossed_all
-from groundswell.policy import Policy, PolicySnapshot, Weights, active_features
+from groundswell.events import Impression, Interaction, Reward
+from groundswell.policy import Policy, PolicySnapshot
 from processors.features.cross_counts import count_crosses
 from processors.policies.baseline_values import BaselineValues
 from processors.policies.off_policy_value import ValueEstimate
@@ -110,34 +105,13 @@ class PolicyWatch:
 
 
 class HeldPolicy(Policy):
-    """A policy in the 16 bytes a weight that it takes to rank by it, and quicker where there are many features."""
+    """A policy that says what it takes to look at an impression by it."""
 
     def __init__(self, snapshot: PolicySnapshot) -> None:
-        self._recipe = msgspec.structs.replace(snapshot, bandit=Weights([], []), inverse_kinematics=None)
-        super().__init__(self._recipe)
-        # After the listed weights one for whatever is not listed.
-        count = len(snapshot.bandit.indices)
-        self._indices, self._values = np.full(count + 1, 1 << snapshot.bits, dtype=np.int64), np.zeros(count + 1)
-        self._indices[:count] = np.fromiter(snapshot.bandit.indices, np.int64, count)
-        self._values[:count] = np.fromiter(snapshot.bandit.values, np.float64, count)
+        super().__init__(snapshot)
+        self._crosses = snapshot.context_crosses
 
     def cost(self, impression: Impression) -> int:
         """Return what scoring an impression takes at the most, in crosses."""
-        contexts, crosses = count_crosses(impression.context, impression.actions, self._recipe.context_crosses)
+        contexts, crosses = count_crosses(impression.context, impression.actions, self._crosses)
         return crosses + FEATURE_COST * (contexts + crosses // contexts)
-
-    def scores(self, context: Mapping[str, FeatureValue], actions: Sequence[Action]) -> list[float]:
-        """Return the predicted reward of each action."""
-        rows = [action_features(action) for action in actions]
-        g, x = _columns(active_features(self._recipe, context))
-        h, y = _columns([feature for row in rows for feature in row])
-        index = (crossed_all(g, h) & np.uint64((1 << self._recipe.bits) - 1)).astype(np.int64)
-        place = np.searchsorted(self._indices, index)
-        weights = np.where(self._indices[place] == index, self._values[place], 0.0)
-        starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
-        scores: list[float] = np.add.reduceat((weights * (x[:, None] * y)).sum(axis=0), starts).tolist()
-        return scores
-
-
-def _columns(features: Sequence[Feature]) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-    return np.array([key for key, _ in features], dtype=np.uint64), np.array([value for _, value in features])

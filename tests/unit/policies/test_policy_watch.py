@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from groundswell.events import Action, Features, FeatureValue, Impression, Interaction, Reward
 from groundswell.exploration import probabilities
-from groundswell.policy import Policy, PolicySnapshot, Weights
+from groundswell.policy import Policy, PolicySnapshot
 from processors.features.cross_counts import count_crosses
 from processors.learners.learner_choice import learner_for
 from processors.policies.off_policy_value import ValueEstimate
@@ -248,16 +248,3 @@ def test_few_policies_are_held_and_those_the_log_has_passed_are_let_go(snapshot:
     stating = replace(shown, policy_version=newest)
     watch.observe([_with(interaction(0), stating)], [_reward(stating, 0)])
     assert not watch._held
-
-
-@pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("crosses", [False, True])
-def test_a_held_policy_scores_as_the_policy_does(snapshot: PolicySnapshot, shared: bool, crosses: bool) -> None:
-    indices = range(1 << snapshot.bits)
-    dense = Weights([*indices], [random.Random(i).gauss(0, 1) for i in indices])
-    full = replace(snapshot, shared_weights=shared, context_crosses=crosses, bandit=dense)
-    actions = [*ACTIONS, Action("new", {"price": 2.5, "kind": "news", "size": 0}), Action("other", {"kind": "jazz"})]
-    for one in (snapshot, full, replace(full, bandit=Weights([], []))):
-        held, policy = HeldPolicy(one), Policy(one)
-        for context in CONTEXTS:
-            assert held.scores(context, actions) == pytest.approx(policy.scores(context, actions))
