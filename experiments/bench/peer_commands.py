@@ -1,4 +1,4 @@
-"""The commands that measure against peers: `groundswell bench learner`, `join` and `pipeline`."""
+"""The commands that measure against peers: `groundswell bench learner`, `decide`, `join` and `pipeline`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def bench_learner(
     from experiments.bench.learner import bench_learner as run_bench  # noqa: PLC0415
 
     raise typer.Exit(against_learner(out, against, pairs, least) if against else run_bench(out))
+
+
+def bench_decide(
+    out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("out/bench-decide"),
+) -> None:
+    """Decide in an app's process while policies arrive, beside VowpalWabbit's predict (extra "bench")."""
+    from experiments.bench.decide import bench_decide as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out))
 
 
 def bench_join(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
-from uuid import uuid4
 
 from msgspec import Struct
 
@@ -69,7 +69,7 @@ def decide(
     probabilities = policy.probabilities(context, actions)
     return Decision(
         model=model,
-        impression_id=impression_id or uuid4().hex,
+        impression_id=impression_id or os.urandom(16).hex(),
         context=context,
         actions=actions,
         index=draw(probabilities, _RANDOM.random()),
