@@ -46,7 +46,7 @@ class WeightTable:
         hashes, of_actions = _columns_of(actions)
         height, width = hashes.shape
         flat = hashes.ravel()
-        total: NDArray[np.float64] | None = None
+        total = np.zeros(width)
         step = max(_BLOCK // flat.size, 1)
         for begin in range(0, len(context), step):
             keys, values = zip(*context[begin : begin + step], strict=True)
@@ -56,11 +56,11 @@ class WeightTable:
             elif values.count(1.0) < len(values):
                 terms *= np.array(values)[:, None]
             rows = terms.reshape(len(keys) * height, width)
-            if total is not None:
-                rows[0] += total
+            rows[0] += total  # at first 0, which makes 0 of a term that is -0
             # Not `sum`, which adds in another order where it is quicker.
             total = np.add.accumulate(rows, out=rows)[-1]
-        return [0.0] * width if total is None else total.tolist()
+        scores: list[float] = total.tolist()
+        return scores
 
     def _of(self, crosses: Hashes) -> NDArray[np.float64]:
         crosses &= self._mask
