@@ -50,7 +50,8 @@ def left_out(reading: tuple[Any, ...], signals: Sequence[str]) -> list[str]:
 
 @njit
 def read_one(reading, features, interaction, number, weight, play, values, begin, end):
-    """Put hash and anchor of the signal of that number into an interaction, those of `none` where it is left out.
+    """Put hash and anchor of the signal of that number into an interaction; where it is left out, those of `none`, or
+    that nothing was said.
 
     `values` are (numbers of signals, quantiles), of which those from `begin` to `end` came with this one. Call
     `decide` once it is learned.
@@ -58,6 +59,8 @@ def read_one(reading, features, interaction, number, weight, play, values, begin
     leaks, told, none = reading
     row = len(told) - 1 if leaking_signals.is_left_out(leaks, number) else number
     interaction[kernel_columns.SIGNAL], interaction[kernel_columns.ANCHOR] = told[row]
+    if leaking_signals.is_in_place(leaks, number):
+        interaction[kernel_columns.SIGNAL], interaction[kernel_columns.ANCHOR] = told[number, 0], three_state.UNSAID
     if leaking_signals.is_watched(leaks, play):
         came = 1 << number
         if row != number and none >= 0:
@@ -66,14 +69,15 @@ def read_one(reading, features, interaction, number, weight, play, values, begin
         shown = set_rows[set_start[interaction[kernel_columns.ACTIONS]] + interaction[kernel_columns.CHOSEN]]
         action = action_hash[action_start[shown]]
         context = interaction[kernel_columns.CONTEXT]
-        leaking_signals.watch(leaks, features, context, action, weight, came, values[0], values[1], begin, end)
+        more = three_state.says_more(interaction)
+        leaking_signals.watch(leaks, features, context, action, weight, came, more, values[0], values[1], begin, end)
 
 
 @njit
-def decide(reading, play):
+def decide(reading, bandit, play):
     """Say which signals are left out from the next play on, where that is due after this one."""
-    if (play + 1) % leaking_signals.DECIDED_EVERY == 0:
-        leaking_signals.decide(reading[0])
+    if (play + 1) % leaking_signals.DECIDED_EVERY == 0 and leaking_signals.decide(reading[0]):
+        three_state.count_anew(bandit)
 
 
 def compiled_learner(model: ModelConfig, widest: tuple[int, int, int], signals: Sequence[str]) -> Loop:
@@ -105,7 +109,7 @@ def learn_one(learner, features, interaction, number, weight, play):
         three_state.learn_one(
             bandit, second, seen, totals, parameters, features, interaction, weight, index, value, out
         )
-        decide(reading, play)
+        decide(reading, bandit, play)
     else:
         _, told, _ = reading
         interaction[kernel_columns.SIGNAL], interaction[kernel_columns.ANCHOR] = told[number]

@@ -199,7 +199,7 @@ def _play(  # noqa: PLR0915 - one loop, as fast as the learners it compares
             three_state.learn_one(
                 bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, output
             )
-            decide(reading, t)
+            decide(reading, bandit, t)
         else:
             running_totals.notice(seen, totals, features[1][features[0][context] : features[0][context + 1]], actions)
             reward = float(state) if source == TRUE else clicks[signal]

@@ -16,6 +16,12 @@ has the same tastes or nothing tells people apart: then nothing can be found, an
 depends on the person rather than on the action alone is a matter of how far tastes differ, so that one is judged by
 comparison with the most personal one, too.
 
+A leak comes beside what else people do, or in its place: a player that plays on hides whether there would have been a
+click. Both are told apart by how often anything else comes with it, of what comes where it does not. Beside other
+feedback, the leak alone means that nothing else came. In the place of it, it means nothing at all: such plays are not
+learned from, and since what was learned from them before was wrong, and more so of some actions than of others, little
+of what was seen of any counts from then on.
+
 Memory is bounded: of many people and actions those of a sample of the people are counted, which gets smaller as the
 table of counts fills.
 """
@@ -52,6 +58,10 @@ VALUES, QUANTILES = range(2)
 # Of a found signal: the share of its variance that the action explained when it was found, else 0; and whether it
 # may be left out.
 SHARE, MAY_BE_LEFT_OUT = range(2)
+# Of a signal: plays that brought it, and those of them that brought anything else as well; the same of plays without
+# it; and whether it comes in the place of what else would have come.
+WITH, WITH_MORE, WITHOUT, WITHOUT_MORE, IN_PLACE = range(5)
+COMPANY: Final = 5
 # Of the pace: plays that were looked at, one in how many persons is, rows of persons in use, and whether it is open of
 # some signal if it tells the action.
 LOOKS, PERSONS, FILLED, UNDECIDED = range(4)
@@ -78,6 +88,8 @@ LEAST_TASTE: Final = 0.003
 """Share of their variances that the person must explain of all signals together, for sure, or tastes do not differ."""
 MOST_OF_ONE: Final = 0.5
 AGAIN_RATE: Final = 0.02
+MOST_BESIDE: Final = 0.5
+"""Of how often anything else comes without a signal, how much less often with it says that it takes its place."""
 MEMORY: Final = 20_000.0
 """How often a thing might have come before its sums are halved, so that what changes is found."""
 ROW_MEMORY: Final = 1_000.0
@@ -91,7 +103,7 @@ Leaks = tuple[Any, ...]
 
 def nothing_known() -> Leaks:
     """Return what is known before anything came: sums (places, things, sums), counts of signals (rows, columns) and of
-    values (rows, 2), what was found (signals, 2), and the pace (4)."""
+    values (rows, 2), what was found (signals, 2), the pace (4), and with what else signals come (signals, 5)."""
     pace = np.zeros(PACE)
     pace[PERSONS] = 1.0
     return (
@@ -100,11 +112,20 @@ def nothing_known() -> Leaks:
         np.zeros((ROWS, 2), dtype=np.float32),
         np.zeros((MOST_SIGNALS, 2)),
         pace,
+        np.zeros((MOST_SIGNALS, COMPANY)),
     )
 
 
-def restored(sums: object, counts: object, value_counts: object, found: object, pace: object, what: str) -> Leaks:
-    """Return the arrays that were packed. Raises `MalformedError` calling them `what`, where they are not these."""
+def restored(
+    sums: object, counts: object, value_counts: object, found: object, pace: object, company: object, what: str
+) -> Leaks:
+    """Return the arrays that were packed. Raises `MalformedError` calling them `what`, where they are not these.
+
+    Of a state of before that was kept `company` is None.
+    """
+    together = np.zeros((MOST_SIGNALS, COMPANY))
+    if company is not None:
+        together = unpacked(company, np.float64, together.shape, f"{what}, what comes together", signed=False)
     unsigned = range(COLUMNS)
     leaks = (
         unpacked(sums, np.float64, (PLACES, THINGS, SUMS), f"{what}, sums"),
@@ -112,6 +133,7 @@ def restored(sums: object, counts: object, value_counts: object, found: object, 
         unpacked_rows(value_counts, (ROWS, 2), f"{what}, counts of values", dtype=np.float32, unsigned=(0, 1)),
         unpacked(found, np.float64, (MOST_SIGNALS, 2), f"{what}, what was found", signed=False),
         np.zeros(PACE),
+        together,
     )
     kept = unpacked(pace, np.float64, (None,), f"{what}, its pace", signed=False)
     require(len(kept) in (BEFORE_UNDECIDED, PACE), f"{what}, its pace: {len(kept)} numbers")
@@ -126,8 +148,14 @@ def restored(sums: object, counts: object, value_counts: object, found: object, 
 @borrowing
 def is_left_out(leaks, number):
     """Return whether the watched signal of that number was found to tell the action, and may be left out for it."""
-    _, _, _, found, _ = leaks
+    _, _, _, found, _, _ = leaks
     return 0 <= number < MOST_SIGNALS and found[number, SHARE] > 0.0 and found[number, MAY_BE_LEFT_OUT] > 0.0
+
+
+@borrowing
+def is_in_place(leaks, number):
+    """Return whether that signal is left out and comes in the place of other feedback: alone it means nothing."""
+    return is_left_out(leaks, number) and leaks[5][number, IN_PLACE] > 0.0
 
 
 @borrowing
@@ -172,6 +200,28 @@ def foretold(sums, y, weight, base, by_action, by_person):
 
 
 @borrowing
+def keep_company(row, weight, came, more):
+    """Take in whether anything else came with a signal, or without it."""
+    column = WITH if came else WITHOUT
+    row[column] += weight
+    if more:
+        row[column + 1] += weight
+
+
+@borrowing
+def takes_the_place(row):
+    """Return whether a signal comes in the place of other feedback, as was said before where that is not sure."""
+    if row[WITHOUT] == 0.0:
+        return row[IN_PLACE] > 0.0
+    limit = MOST_BESIDE * row[WITH] * row[WITHOUT_MORE] / row[WITHOUT]
+    # As numbers of Poisson's law.
+    error = SURE * math.sqrt(1.0 + row[WITH_MORE] + limit * limit / max(row[WITHOUT_MORE], 1.0))
+    if row[IN_PLACE] > 0.0:
+        return row[WITH_MORE] - error <= limit
+    return row[WITH_MORE] + error < limit
+
+
+@borrowing
 def count(row, came, weight):
     """Add a play to a row of counts."""
     if row[PLAYS] >= ROW_MEMORY:
@@ -200,13 +250,14 @@ def mean(row, before):
 
 
 @borrowing
-def watch(leaks, features, context_row, action, weight, came, numbers, quantiles, begin, end):
+def watch(leaks, features, context_row, action, weight, came, more, numbers, quantiles, begin, end):
     """Learn from one play, of that importance weight, what foretells each signal.
 
-    `action` is the hash of what was shown; `came` has a bit for each watched signal that came. The values that came
-    are entries `begin` to `end` of `numbers`, of their signals (-1 where not watched), and `quantiles`, in [0, 1].
+    `action` is the hash of what was shown; `came` has a bit for each watched signal that came, and `more` says whether
+    anything did that is not left out and does not mean indifference. The values that came are entries `begin` to `end`
+    of `numbers`, of their signals (-1 where not watched), and `quantiles`, in [0, 1].
     """
-    watched, counts, value_counts, _, pace = leaks
+    watched, counts, value_counts, _, pace, company = leaks
     place, who = person(features, context_row, np.int64(pace[LOOKS]))
     pace[LOOKS] += 1.0
     if place < 0 or (who >> np.uint64(8)) % np.uint64(pace[PERSONS]) != np.uint64(0):
@@ -222,9 +273,14 @@ def watch(leaks, features, context_row, action, weight, came, numbers, quantiles
     same = 1.0 if of_action[LAST] == np.float32(who & np.uint64(0xFFFFFF)) else 0.0
     of_action[AGAIN] += np.float32(min(AGAIN_RATE * weight, 1.0) * (same - of_action[AGAIN]))
     of_action[LAST] = np.float32(who & np.uint64(0xFFFFFF))
+    learned = came
+    for i in range(MOST_SIGNALS):
+        if came >> i & 1 and is_left_out(leaks, i):
+            learned &= ~(1 << i)
     for i in range(MOST_SIGNALS):
         if total[1 + i] == 0.0 and not came >> i & 1:
             continue
+        keep_company(company[i], weight, came >> i & 1, learned & ~(1 << i) != 0 if learned >> i & 1 else more)
         y = 1.0 if came >> i & 1 else 0.0
         base = (total[1 + i] + 1.0) / (total[PLAYS] + PRIOR)
         by_action = (of_action[1 + i] + PRIOR * base) / (of_action[PLAYS] + PRIOR)
@@ -289,8 +345,11 @@ def decide(leaks):
     """Say of one more signal, if any does, that it tells the action, the one that tells it best; take back what was
     said of those of which it is no longer true. What was said stays so until a good deal of evidence is against it.
     While the evidence on a signal that could be left out is short of either, every play is watched.
+
+    Return whether plays that were learned from until now mean nothing, since one that is left out came in their place.
     """
-    watched, _, _, found, pace = leaks
+    watched, _, _, found, pace, company = leaks
+    before = in_place(leaks)
     place, personal, taste = best_place(watched)
     new, most = -1, 0.0
     pace[UNDECIDED] = 0.0
@@ -315,11 +374,34 @@ def decide(leaks):
     if new >= 0:
         found[new, SHARE] = most
         forget(watched, new)
+    for i in range(MOST_SIGNALS):
+        company[i, IN_PLACE] = 1.0 if takes_the_place(company[i]) else 0.0
+    halve(watched, company)
+    return in_place(leaks) & ~before != 0
+
+
+@borrowing
+def halve(watched, company):
+    """Halve the sums of what might have come so often that they would no longer show a change."""
     for p in range(PLACES):
         for thing in range(THINGS):
             if watched[p, thing, MIGHT] > MEMORY:
                 for s in range(SUMS):
                     watched[p, thing, s] *= 0.5
+    for row in company:
+        if row[WITH] + row[WITHOUT] > MEMORY:
+            for s in range(IN_PLACE):
+                row[s] *= 0.5
+
+
+@borrowing
+def in_place(leaks):
+    """Return a bit for each signal that is left out and comes in the place of other feedback."""
+    bits = 0
+    for i in range(MOST_SIGNALS):
+        if is_in_place(leaks, i):
+            bits |= 1 << i
+    return bits
 
 
 @borrowing

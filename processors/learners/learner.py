@@ -19,7 +19,7 @@ from processors.admission.interaction_records import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
 from processors.features.remembered_texts import RememberedTexts
-from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, reward_rules, running_totals
+from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, running_totals
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.leaking_signals import DECIDED_EVERY
 from processors.learners.reward_columns import RewardColumns
@@ -111,8 +111,16 @@ class Learner(ABC):
             rewards.append(learn(part))
             begin += len(part)
             if self.interactions_included % DECIDED_EVERY == 0:
-                self._reading.decide()
+                self._decide()
         return RewardColumns.joined(rewards) if rewards else self._without_rewards(0)
+
+    def _decide(self) -> bool:
+        """Say which signals are left out; return whether plays that were learned from turned out to say nothing."""
+        before = self._reading.in_place
+        misled = self._reading.decide()
+        if self._reading.in_place != before:
+            self._known.clear()  # what is known of them beforehand is no longer so
+        return misled
 
     def _learn_opened(self, interactions: Sequence[Interaction]) -> RewardColumns:
         counts, fewest = [len(one.impression.actions) for one in interactions], self.fewest_actions
@@ -329,7 +337,7 @@ class Learner(ABC):
 
     def _look_up(self, signal: str) -> tuple[int, int, bool]:
         """Return a signal's hash, its anchor and whether it is definitely negative; keep them for the next time."""
-        found = hashed(signal), reward_rules.anchor(self.model, signal), signal in self.model.definitely_negative
+        found = hashed(signal), self._reading.anchor(signal), signal in self.model.definitely_negative
         return self._known.keep(signal, found)
 
     def _rewards(

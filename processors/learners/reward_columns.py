@@ -28,6 +28,7 @@ DOUBTS: Final[Mapping[float, Doubt | None]] = {
     three_state.NO_INFORMATION: "uninformative_feedback",
     three_state.NO_INDIFFERENCE: "no_indifference",
     three_state.UNDETERMINED: "undetermined_signal",
+    three_state.NOT_SAID: "undetermined_signal",
 }
 """And why a state is unknown."""
 _encode_lines: Final = msgspec.json.Encoder().encode_lines

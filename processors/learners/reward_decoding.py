@@ -8,7 +8,7 @@ from processors.learners.kernel_columns import ALPHA, EXTREMES, MOST_REWARDED, P
 TWO_STATE, WORKSHOP, ICLR, THREE_STATE = range(4)
 BY_POSTERIOR, BY_MEANING, BY_RAMP = range(3)
 # What is known of a signal beforehand, as `three_state.py` numbers it.
-OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
+OTHER, ANCHORED, OPPOSITE, INDIFFERENT, UNSAID = range(5)
 
 
 @borrowing

@@ -6,7 +6,8 @@ Feedback becomes the one signal that is learned from in this order:
    that signal's values it lies between (`value_quantiles.py`). Of a definite or indifferent signal it is known what it
    means, so that its values are not read.
 2. Pieces of the model's `ignored_signals`, and of signals that were found to tell the action (`leaking_signals.py`),
-   are taken out, as if they had not come. Where nothing else came, that is `none`.
+   are taken out, as if they had not come. Where nothing else came, that is `none`; but of one that was found to come in
+   the place of what else people do it stays that signal, which says nothing (`anchor`), and is not learned from.
 3. What is left is reduced to one (`processors/models/signal_reduction.py`).
 
 A definite or an indifferent signal, and one of the model's `trusted_signals`, is never taken out: that it tells the
@@ -85,6 +86,7 @@ class ReadingState(msgspec.Struct):
     value_counts: Any
     found: Any
     pace: Any
+    company: Any = None
 
 
 class SignalReading:
@@ -101,6 +103,8 @@ class SignalReading:
         """The bit of each signal that has been met and is not taken out, 0 where it is not watched."""
         self._names = RememberedTexts[list[str]]()
         self._left_out = model.ignored_signals
+        self.in_place: frozenset[str] = frozenset()
+        """Of the signals that are left out, those that come in the place of other feedback."""
         self._watched: list[str] = []
         self._played = 0
         self._quantiles = np.zeros((value_quantiles.SIGNALS, value_quantiles.COLUMNS))
@@ -156,8 +160,10 @@ class SignalReading:
     def _reduced(self, pieces: Sequence[Piece], names: Sequence[str]) -> str:
         """Return the one signal that stands for pieces of feedback with these names, without those taken out."""
         left = [name for piece, name in zip(pieces, names, strict=True) if piece.signal not in self._left_out]
-        if len(left) < 2:
-            return left[0] if left else NONE_SIGNAL
+        if not left:
+            return next((piece.signal for piece in pieces if piece.signal in self.in_place), NONE_SIGNAL)
+        if len(left) == 1:
+            return left[0]
         return reduced_signal(left, self._anchors, self._model.several_signals)
 
     def put_in_buckets(
@@ -208,13 +214,23 @@ class SignalReading:
         starts = np.searchsorted(read.places, np.arange(count + 1))
         return self._leaks, begin, starts, np.array(read.numbers, dtype=np.int64), read.quantiles
 
-    def decide(self) -> None:
-        """Say which signals tell the action by what was seen so far; call it every `DECIDED_EVERY` interactions."""
-        leaking_signals.decide(self._leaks)
+    def decide(self) -> bool:
+        """Say which signals tell the action by what was seen so far; call it every `DECIDED_EVERY` interactions.
+
+        Return whether plays that were learned from until now turned out to say nothing.
+        """
+        misled = bool(leaking_signals.decide(self._leaks))
         self._take_out()
+        return misled
+
+    def anchor(self, signal: str) -> int:
+        """Return what is known beforehand of a signal that is learned from, as `three_state.py` numbers it."""
+        return reward_decoding.UNSAID if signal in self.in_place else reward_rules.anchor(self._model, signal)
 
     def _take_out(self) -> None:
         found = [name for name, leak in self.leaking.items() if leak.left_out]
+        bits = leaking_signals.in_place(self._leaks) if found else 0
+        self.in_place = frozenset(name for number, name in enumerate(self._watched) if bits >> number & 1)
         if (left_out := self._model.ignored_signals.union(found)) != self._left_out:
             self._left_out = left_out
             self._plain.clear()
@@ -254,7 +270,7 @@ class SignalReading:
 
     def state(self) -> dict[str, object]:
         """Return everything as plain values."""
-        sums, counts, value_counts, found, pace = self._leaks
+        sums, counts, value_counts, found, pace, company = self._leaks
         return {
             "watched": list(self._watched),
             "played": self._played,
@@ -264,6 +280,7 @@ class SignalReading:
             "value_counts": packed_rows(value_counts),
             "found": packed(found),
             "pace": packed(pace),
+            "company": packed(company),
         }
 
     @classmethod
@@ -279,7 +296,7 @@ class SignalReading:
         unsigned = (value_quantiles.COUNT, value_quantiles.DEVIATION)
         reading._quantiles = unpacked_rows(read.quantiles, shape, f"{what}, quantiles", unsigned=unsigned)
         reading._leaks = leaking_signals.restored(
-            read.sums, read.counts, read.value_counts, read.found, read.pace, what
+            read.sums, read.counts, read.value_counts, read.found, read.pace, read.company, what
         )
         reading._take_out()
         return reading

@@ -35,13 +35,14 @@ from processors.compiled import borrowing
 from processors.features.crosses import cross, first_feature, gather
 from processors.learners import influence, kernel_columns, mark_rates, running_totals, weight_tables
 
-# What is known of a signal beforehand, in the column ANCHOR of an interaction.
-OTHER, ANCHORED, OPPOSITE, INDIFFERENT = range(4)
+# What is known of a signal beforehand, in the column ANCHOR of an interaction. UNSAID: it comes in the place of others.
+OTHER, ANCHORED, OPPOSITE, INDIFFERENT, UNSAID = range(5)
 # Columns of what is reported about an interaction, after those of every rule: the probabilities of the states.
 MINUS, ZERO, PLUS, DOUBT = range(kernel_columns.OUTPUTS, kernel_columns.OUTPUTS + 4)
 OUTPUTS: Final = kernel_columns.OUTPUTS + 4
-SURE, NO_ANCHOR, NO_INFORMATION, NO_INDIFFERENCE, UNDETERMINED = range(5)
-"""Why a state is unknown, if it is: which assumption fails, or that the meaning of the signal is not determined."""
+SURE, NO_ANCHOR, NO_INFORMATION, NO_INDIFFERENCE, UNDETERMINED, NOT_SAID = range(6)
+"""Why a state is unknown, if it is: which assumption fails, that the meaning of the signal is not determined, or that
+what came says nothing, whatever is learned of it."""
 LEAST_SURE: Final = 0.6
 """Of what the meaning of a signal gives the inferred state, where all states and all actions are alike."""
 SURELY: Final = 2.0
@@ -472,6 +473,57 @@ def doubt(totals, kind, state, minus, zero, plus):
 
 
 @borrowing
+def says_more(interaction):
+    """Return whether the feedback that is learned from says more than that somebody was indifferent."""
+    kind = interaction[kernel_columns.ANCHOR]
+    return (kind != INDIFFERENT) & (kind != UNSAID)
+
+
+@borrowing
+def count_anew(bandit):
+    """Let little of what was seen count any more, of all actions: they were learned about from what says nothing.
+
+    What is believed of them stays until what comes says otherwise.
+    """
+    for row in bandit:
+        row[SEEN] = min(row[SEEN], KEPT_SEEN)
+
+
+@borrowing
+def base_rates(totals):
+    """Return how common -1 and +1 are."""
+    learned = totals[MINUSES] + totals[ZEROS] + totals[PLUSES] + PRIOR_PLAYS
+    return (totals[MINUSES] + PRIOR_PLAYS / 3.0) / learned, (totals[PLUSES] + PRIOR_PLAYS / 3.0) / learned
+
+
+@borrowing
+def report_unsaid(bandit, totals, features, polarity, begin, end, action_row, actions, chosen, out):
+    """Write the outputs of an interaction whose feedback was taken the place of: what was known before it, and that it
+    says nothing. Nothing is learned from it."""
+    score, extreme, negative, n = sums(bandit, features, begin, end, action_row)
+    base_minus, base_plus = base_rates(totals)
+    if_hated, if_not = odds_of_marks(totals)
+    negative = clipped(negative)
+    hated = min(n, NEGATIVES_MEMORY) * (negative * if_hated + (1.0 - negative) * if_not)
+    base_zero = 1.0 - base_minus - base_plus
+    minus, zero, plus = state_rates(polarity * score, extreme, n, base_minus, base_zero, base_plus, hated)
+    out[kernel_columns.POSTERIOR] = 1.0 / actions
+    out[kernel_columns.LOG_LOSS] = math.log(actions)
+    out[kernel_columns.CORRECT] = 1.0 if chosen == 0 else 0.0
+    out[kernel_columns.STATE] = polarity * likeliest(minus, zero, plus)
+    out[kernel_columns.REWARD] = polarity * (plus - minus)
+    out[MINUS], out[ZERO], out[PLUS] = minus if polarity > 0.0 else plus, zero, plus if polarity > 0.0 else minus
+    reason = failing(totals)
+    out[DOUBT] = NOT_SAID if reason == SURE else reason
+
+
+@borrowing
+def likeliest(minus, zero, plus):
+    """Return the state of these three that is the most probable: of two 0, and of the extreme ones -1."""
+    return -1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0)
+
+
+@borrowing
 def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     bandit, signals, seen, totals, parameters, features, interaction, weight, index, value, out
 ):
@@ -491,6 +543,9 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     out[kernel_columns.WEIGHT] = weight
     polarity = parameters[kernel_columns.POLARITY]
     crossed, own = begin + first_feature(end - begin, shared), own_begin(begin, end)
+    if interaction[kernel_columns.ANCHOR] == UNSAID:
+        report_unsaid(bandit, totals, features, polarity, crossed, end, set_rows[first + chosen], actions, chosen, out)
+        return
 
     none = indifference(totals, interaction[kernel_columns.ANCHOR], weight)
     kind = standing_in(signals, totals, signal, interaction[kernel_columns.ANCHOR], none, weight)
@@ -499,9 +554,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     like_minus, like_zero, like_plus = math.exp(by_minus), math.exp(by_zero), math.exp(by_plus)
 
     # The states of all actions, and of them the shown one's.
-    learned = totals[MINUSES] + totals[ZEROS] + totals[PLUSES] + PRIOR_PLAYS
-    base_minus = (totals[MINUSES] + PRIOR_PLAYS / 3.0) / learned
-    base_plus = (totals[PLUSES] + PRIOR_PLAYS / 3.0) / learned
+    base_minus, base_plus = base_rates(totals)
     base_zero = 1.0 - base_minus - base_plus
     base_negative = (totals[NAMED] + 1.0 / actions) / (totals[PLAYS] + PRIOR_PLAYS)
     if_hated, if_not = odds_of_marks(totals)
@@ -577,7 +630,7 @@ def learn_one(  # noqa: PLR0915 - its steps share a dozen numbers
     totals[MINUSES] += minus
     totals[ZEROS] += zero
     totals[PLUSES] += plus
-    state = -1.0 if minus >= plus and minus > zero else (1.0 if plus > zero else 0.0)
+    state = likeliest(minus, zero, plus)
     out[kernel_columns.STATE] = polarity * state
     out[kernel_columns.REWARD] = polarity * (plus - minus)
     out[DOUBT] = doubt(totals, kind, state, like_minus, like_zero, like_plus)

@@ -37,8 +37,10 @@ def learn_batch(bandit, signals, counted, parameters, features, interactions, we
             if len(starts) > 0:
                 begin, end = starts[i], starts[i + 1]
             shown = action_hash[action_start[set_rows[first + interactions[i, kernel_columns.CHOSEN]]]]
-            came = interactions[i, kernel_columns.CAME]
-            leaking_signals.watch(leaks, features, context, shown, weights[i], came, numbers, quantiles, begin, end)
+            came, more = interactions[i, kernel_columns.CAME], three_state.says_more(interactions[i])
+            leaking_signals.watch(
+                leaks, features, context, shown, weights[i], came, more, numbers, quantiles, begin, end
+            )
         out = outputs[i]
         three_state.learn_one(
             bandit, signals, seen, totals, parameters, features, interactions[i], weights[i], index, value, out

@@ -87,6 +87,11 @@ class ThreeStateLearner(Learner):
         )
         return outputs
 
+    def _decide(self) -> bool:
+        if misled := super()._decide():
+            three_state.count_anew(self._tables["bandit"])
+        return misled
+
     def _score(self, arrays: Arrays, context: int, actions: int, out: NDArray[np.float64]) -> None:
         shared = self._parameters[kernel_columns.SHARED]
         three_state_scores.action_scores(self._tables["bandit"], arrays, shared, context, actions, out)

@@ -51,11 +51,46 @@ def test_nothing_is_undecided_of_what_hardly_tells_the_action_or_is_never_left_o
     assert not leaking_signals.is_watched(judged(0.005, 0.003, may_be_left_out=False), LATE)
 
 
-def restored(leaks: Leaks, pace: NDArray[np.float64]) -> Leaks:
-    sums, counts, value_counts, found, _ = leaks
+def restored(leaks: Leaks, pace: NDArray[np.float64], *, company: bool = True) -> Leaks:
+    sums, counts, value_counts, found, _, together = leaks
     return leaking_signals.restored(
-        packed(sums), packed_rows(counts), packed_rows(value_counts), packed(found), packed(pace), "it"
+        packed(sums),
+        packed_rows(counts),
+        packed_rows(value_counts),
+        packed(found),
+        packed(pace),
+        packed(together) if company else None,
+        "it",
     )
+
+
+@pytest.mark.parametrize(
+    ("alone", "beside", "before", "in_place", "why"),
+    [
+        (1_000, 0, False, True, "where it does not come, others do in half of the plays: it takes their place"),
+        (10, 0, False, False, "too few to tell"),
+        (1_000, 200, False, True, "more than half of them it does take the place of"),
+        (1_000, 400, False, False, "others come nearly as often beside it"),
+        (1_000, 280, False, False, "it may take the place of half of them, or not"),
+        (1_000, 280, True, True, "and what was said before stays said"),
+        (1_000, 480, True, False, "unless it is surely no longer so"),
+    ],
+)
+def test_what_comes_in_the_place_of_other_feedback_is_told_from_what_comes_beside_it(
+    alone: int, beside: int, before: bool, in_place: bool, why: str
+) -> None:
+    leaks = judged(0.0, 0.003)
+    leaks[5][PLAY] = [alone, beside, 2_000, 1_000, before]
+    misled = leaking_signals.decide(leaks)
+    assert leaking_signals.is_in_place(leaks, PLAY) is in_place, why
+    assert misled is (in_place and not before), "only what was learned before that was known is in doubt"
+
+
+def test_an_honest_signal_takes_nobodys_place_whatever_comes_with_it() -> None:
+    leaks = judged(0.05, 0.01)
+    leaks[5][PLAY] = [1_000, 0, 2_000, 1_000, 0]
+    assert not leaking_signals.decide(leaks)
+    assert not leaking_signals.is_in_place(leaks, PLAY)
 
 
 def test_a_state_goes_on_undecided_and_one_of_before_that_was_kept_waits_for_the_next_decision() -> None:
@@ -67,3 +102,11 @@ def test_a_state_goes_on_undecided_and_one_of_before_that_was_kept_waits_for_the
     assert leaking_signals.is_watched(before, LATE)
     with pytest.raises(MalformedError, match="its pace: 2 numbers"):
         restored(leaks, leaks[4][:2])
+
+
+def test_a_state_of_before_that_was_kept_says_of_nothing_that_it_takes_the_place_of_others() -> None:
+    leaks = judged(0.0, 0.003)
+    leaks[5][PLAY] = [1_000, 0, 2_000, 1_000, 0]
+    leaking_signals.decide(leaks)
+    assert leaking_signals.is_in_place(restored(leaks, leaks[4]), PLAY)
+    assert not leaking_signals.is_in_place(restored(leaks, leaks[4], company=False), PLAY)

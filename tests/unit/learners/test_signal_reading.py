@@ -291,6 +291,60 @@ def test_what_no_longer_tells_the_action_is_taken_back_and_not_at_once() -> None
     assert reward.signal == "play"
 
 
+def hiding(rng: random.Random, user: int, chosen: int) -> Values:
+    """Come in the place of what people would have done."""
+    return [("play", None)] if rng.random() < 0.3 + 0.15 * chosen else []
+
+
+def hidden(count: int, *, seed: int = 0) -> list[Interaction]:
+    log = feed(count, hiding, seed=seed)
+    return [
+        msgspec.structs.replace(one, feedback=one.feedback[:1], signals=one.signals[:1])
+        if one.signals[0] == "play"
+        else one
+        for one in log
+    ]
+
+
+def test_where_a_leak_comes_in_the_place_of_all_else_nothing_is_learned_from_it() -> None:
+    learner, rewards = learned(hidden(12_000))
+    assert learner.leaking["play"].left_out
+    late = rewards[-2_000:]
+    unsaid = [one for one in late if one.signal == "play"]
+    assert len(unsaid) > 500
+    assert {one.state for one in unsaid} == {None}
+    assert {one.doubt for one in unsaid} == {"undetermined_signal"}
+    assert {one.doubt for one in late if one.signal == "click"} == {None}
+    assert [learner.scores({"user": f"u{user}"}, ACTIONS).argmax() for user in range(USERS)] == list(range(USERS))
+    before = encode(learner.snapshot(None)).replace(str(learner.version).encode(), b"")
+    learner.learn([interaction(99_999, context={"user": "u0"}, chosen=3, values=[("play", None)])])
+    assert encode(learner.snapshot(None)).replace(str(learner.version).encode(), b"") == before
+
+
+def test_where_a_leak_comes_beside_what_people_do_it_alone_means_that_they_did_nothing() -> None:
+    _, rewards = learned(feed(12_000, hiding))
+    late = rewards[-2_000:]
+    assert "play" not in {one.signal for one in late}
+    assert {one.state for one in late if one.signal == "none"} == {0}
+
+
+def test_how_a_log_with_such_a_leak_is_cut_and_restored_changes_no_bit() -> None:
+    log = hidden(7_000, seed=2)
+    whole, rewards = learned(log)
+    assert "play" in {one.signal for one in rewards if one.doubt}
+    learner = learner_for(MODEL)
+    found: list[Reward | None] = []
+    for begin, end in pairwise([0, 1, 999, 2_600, 4_100, 5_001, 6_999, 7_000]):
+        learner = restored_learner(MODEL, msgspec.msgpack.decode(msgspec.msgpack.encode(learner.state())))
+        found += learner.learn(log[begin:end])
+    assert found == rewards
+    assert bytes_of(learner) == bytes_of(whole)
+    arrived = InteractionReader({"feed": MODEL}).read([msgspec.json.encode(one) for one in log])
+    again = learner_for(MODEL)
+    assert again.learn_stretch(Stretch(arrived, list(range(len(log))))) == rewards
+    assert bytes_of(again) == bytes_of(whole)
+
+
 # -- restoring, batches, shards -------------------------------------------------------------------------------
 
 MIXED = feed(3_000, lambda rng, user, chosen: [*autoplay(rng, user, chosen), *dwell(rng, user, chosen)], seed=11)
