@@ -114,7 +114,7 @@ RewardState = Literal[-1, 0, 1]
 Doubt = Literal["no_definite_signal", "uninformative_feedback", "no_indifference", "undetermined_signal"]
 """Why data cannot tell a state. No definite signal came yet: +1 and -1 could change places. Feedback tells nothing
 about what was shown. Next to nobody is indifferent: what passes for 0 could be joy. What this signal means is not
-determined: too little bears it out.
+determined: too little bears it out, or it is left out and came in the place of what would have said something.
 """
 
 
