@@ -208,7 +208,8 @@ class ModelConfig(Settings):
     contexts not met before and is slower to tell contexts apart. `several_signals` says what is learned from where more
     than one signal came and none of them is definite: the first, the last, their set, or how often each came.
     A signal that is found to tell which action was shown whatever the person thinks of it is left out
-    (`processors/learners/leaking_signals.py`), but for the `trusted_signals`; the `ignored_signals` always are.
+    (`processors/learners/leaking_signals.py`), but for the `trusted_signals`; the `ignored_signals` always are. Where
+    it takes the place of other feedback, nothing is learned from an impression with it alone.
     `value_measures` names, by signal, the numeric feature of the shown action that its values are divided by before
     they are compared, such as the length of a video for the seconds that somebody watched.
     `sharded_by` names a context feature, such as the user, by which the interactions are spread over all
