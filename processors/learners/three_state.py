@@ -276,23 +276,17 @@ def shift(signals, i, minus, zero, plus, mark, share, kept, felt, agree):
 
 @borrowing
 def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows, felt):
-    """Move what a signal means to everybody and by each context feature.
-
-    A feature tells -1 from +1 by the definitely negative signals (`mark`) alone, as they alone say which extreme state
-    is which (ICLR 2023, section 4). Likelihood would name them wrongly where nobody of a group enjoys anything: +1 is
-    free there, and tells those who are hated less from those who are hated so much that it is said.
-    """
+    """Move what a signal means to everybody and by each context feature."""
     common = 1.0 if rows == 1 else COMMON_SHARE
     own = (1.0 - COMMON_SHARE) / max(rows - 1, 1)
     agree = AGREEMENT * min(weight, 1.0)
     _, context_hash, context_value, _, _, _, _, _ = features
     mask = np.uint64(len(signals) - 1)
     shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, felt, 0.0)
-    extreme = 0.5 * (minus + plus)
     for c in range(begin, end):
         if context_value[c] == 1.0:
             i = np.int64(cross(context_hash[c], signal) & mask)
-            shift(signals, i, extreme, zero, extreme, mark, own, KEPT_OWN, 0.0, agree)
+            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, 0.0, agree)
 
 
 @borrowing
@@ -303,7 +297,7 @@ def marked(totals, kind, weight, ratio, minus):
     by the signal alone. Only the -1 state is ever definitely negative: where the shown action has more of them than
     others, the signal is rather one of -1.
     """
-    weight = min(weight, SLOPE_CAP)
+    weight = min(weight, 1.0)
     there = (totals[THERE] + 2.0) / (totals[THERE_WEIGHT] + 1.0)
     elsewhere = (totals[ELSEWHERE] + 1.0) / (totals[ELSEWHERE_WEIGHT] + 1.0)
     if kind == ANCHORED:
