@@ -102,6 +102,8 @@ AGREEMENT: Final = 0.01
 people mean the same."""
 COMMON_SHARE: Final = 0.6
 """Of each step, for what a signal means to everybody; the rest is shared by the context features."""
+OWN_DIRECTION: Final = 0.25
+"""Of what likelihood says of -1 against +1, for what a context feature adds to the meaning of a signal."""
 SLOPE_START: Final = 0.25
 SLOPE_DECAY: Final = 0.999
 SLOPE_CAP: Final = 5.0
@@ -276,13 +278,22 @@ def shift(signals, i, minus, zero, plus, mark, share, kept, felt, agree):
 
 @borrowing
 def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, weight, rows, felt):
-    """Move what a signal means to everybody and by each context feature."""
+    """Move what a signal means to everybody and by each context feature.
+
+    A feature tells -1 from +1 mostly by the definitely negative signals (`mark`), as they alone say which extreme state
+    is which (ICLR 2023, section 4). Likelihood would name them wrongly where nobody of a group enjoys anything: +1 is
+    free there, and tells those who are hated less from those who are hated so much that it is said.
+    """
     common = 1.0 if rows == 1 else COMMON_SHARE
     own = (1.0 - COMMON_SHARE) / max(rows - 1, 1)
     agree = AGREEMENT * min(weight, 1.0)
     _, context_hash, context_value, _, _, _, _, _ = features
     mask = np.uint64(len(signals) - 1)
     shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, felt, 0.0)
+    minus, plus = (
+        0.5 * (minus + plus) + 0.5 * OWN_DIRECTION * (minus - plus),
+        0.5 * (minus + plus) - 0.5 * OWN_DIRECTION * (minus - plus),
+    )
     for c in range(begin, end):
         if context_value[c] == 1.0:
             i = np.int64(cross(context_hash[c], signal) & mask)
