@@ -57,6 +57,8 @@ class Learner(ABC):
     """Of what `state()` returns. A learner of another kind has another one."""
     totals: ClassVar[int] = running_totals.TOTALS + running_totals.LATER_TOTALS
     """How many running totals it keeps."""
+    signed_totals: ClassVar[Sequence[int]] = ()
+    """Which of them may be below 0; the others count, or add up what is not."""
     outputs: ClassVar[int] = kernel_columns.OUTPUTS
     """How many columns its step reports."""
     learns_values: ClassVar[bool] = False
@@ -284,8 +286,8 @@ class Learner(ABC):
         learner._seen = restored_seen(whole.seen, f"{what}, seen")
         # Those that came since begin at 0.
         totals = unpacked(whole.totals, np.float64, (None,), f"{what}, totals")[: learner.totals]
-        counted = totals[: running_totals.TOTALS]
-        require(len(counted) == running_totals.TOTALS, f"{what}, totals: there are {len(totals)}")
+        require(len(totals) >= running_totals.TOTALS, f"{what}, totals: there are {len(totals)}")
+        counted = np.delete(totals, [one for one in cls.signed_totals if one < len(totals)])
         require(bool((counted >= 0.0).all()), f"{what}, totals: one is below 0")
         learner._totals[: len(totals)] = totals
         return learner

@@ -38,6 +38,7 @@ class ThreeStateLearner(Learner):
 
     state_version: ClassVar[int] = 2
     totals: ClassVar[int] = three_state.TOTALS
+    signed_totals: ClassVar[Sequence[int]] = (three_state.TOLD,)
     outputs: ClassVar[int] = three_state.OUTPUTS
     learns_values: ClassVar[bool] = True
     unsigned: ClassVar[Mapping[str, Sequence[int]]] = {
