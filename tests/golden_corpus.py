@@ -245,6 +245,12 @@ def sealed(members: Mapping[str, Any]) -> bytes:
     return text[:-2] + sha256(text).hexdigest().encode() + b'"}'
 
 
+def resealed(content: bytes) -> bytes:
+    """Return a document that was changed with a right checksum."""
+    before = content[:-66]
+    return before + sha256(before + b'"}').hexdigest().encode() + b'"}'
+
+
 def document(version: int, **changes: Any) -> bytes:
     """Return a small policy, as it lies on the topic."""
     return policy.encode(msgspec.structs.replace(SMALL, version=version, **changes))
@@ -312,6 +318,11 @@ def sequences() -> dict[str, tuple[str, list[Record], list[Signer]]]:
         "an empty value": [good, ("feed", b"", None)],
         "null": [good, ("feed", b"null", None)],
         "bytes that are no text": [good, ("feed", b"\xff\x00", None)],
+        "a text in it that is no text": [
+            good,
+            ("feed", resealed(document(200).replace(b'"features":""', b'"features":"\xff"')), None),
+        ],
+        "a byte order mark": [good, ("feed", resealed(b"\xef\xbb\xbf" + document(200)), None)],
         "chunks": [good, *whole],
         "chunks of the one slot, then of the other": [*whole, *other],
         "chunks, then a small one": [*whole, ("feed", document(400), None)],
