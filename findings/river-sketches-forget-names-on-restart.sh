@@ -3,7 +3,7 @@
 # Guess: counts "are always overestimates", a Bloom filter gives no false negatives, and with seed= "for reproducibility" both can be pickled
 #   with the rest of a model's state and go on after a restart, or be merged with those of another worker.
 # Seen: items are placed by Python's hash(), which for strings is salted anew in each process. Loaded in another process, the sketch has all
-#   its bits and counts and finds none of them: every id it knew counts 0 and is "not in" the set. Its total is right, and nothing is
+#   its bits and counts and finds none of them, but by chance: each id counts 0 and is "not in" the set. Its total is right, and nothing is
 #   raised. Two workers with one seed share no hash functions either, so their union holds nothing of one of them. Integers
 #   are found, and NUnique, which hashes by blake2, goes on rightly; PYTHONHASHSEED=0 in all processes avoids it.
 # Hurts: whoever drops duplicate feedback, caps impressions per user or counts ids with them in a stream processor: after each restart and
