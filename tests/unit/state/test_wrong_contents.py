@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from groundswell.chunks import split
 from groundswell.events import Action
 from groundswell.policy import Policy
+from processors.learners import three_state
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.learners.ledger import Ledger
 from processors.learners.signal_worth import SignalWorth
@@ -214,6 +215,18 @@ def test_line_14_weights_that_are_no_numbers_are_refused() -> None:
         spoilt = changed(DOCUMENT, path, lambda old: struct.pack("<d", number) + old[8:])  # noqa: B023
         with pytest.raises(CheckpointError, match="table signals: a number in it is none"):
             started(sealed(spoilt))
+
+
+@pytest.mark.parametrize("total", range(three_state.TOTALS))
+def test_line_14_a_total_that_counts_is_refused_below_0(total: int) -> None:
+    totals = np.zeros(three_state.TOTALS)
+    totals[total] = -1.0
+    model, state = MODELS["three-state"], {**STATES["three-state"], "totals": packed(totals)}
+    if total == three_state.TOLD:  # a sum of what feedback tells, which may be less than nothing
+        restored_learner(model, state)
+        return
+    with pytest.raises(MalformedError, match="totals: one is below 0"):
+        restored_learner(model, state)
 
 
 @pytest.mark.parametrize("version", [1, 2])
