@@ -207,15 +207,17 @@ class RecordBatchConsumer(Consumer):
 
 
 class UnpackedBytes:
-    """How many bytes batches take that agents have not let go of, wherever they are in Faust's queues."""
+    """How many bytes batches take that have not been worked on, wherever they are: in Faust's queues or lost there."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
     def hold(self, batch: RecordBatch, size: int) -> None:
-        """Count a batch until nobody has it any more."""
+        """Count a batch until it is let go, or nobody has it any more."""
         self.bytes += size
-        weakref.finalize(batch, self._let_go, size).atexit = False
+        gone = weakref.finalize(batch, self._let_go, size)
+        gone.atexit = False
+        batch.hold(gone)
 
     def _let_go(self, size: int) -> None:
         self.bytes -= size

@@ -7,7 +7,7 @@ if it does not, seeks back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from faust.types import TP
@@ -19,13 +19,24 @@ STALE_BATCHES = 64
 
 
 class RecordBatch:
-    """A stretch of one partition's log, as one poll brought it. Never empty."""
+    """A stretch of one partition's log, as one poll brought it. Never empty, until it is let go."""
 
-    __slots__ = ("__weakref__", "records", "tp")
+    __slots__ = ("__weakref__", "_held", "records", "tp")
 
     def __init__(self, tp: TP, records: Sequence[LogRecord]) -> None:
         self.tp = tp
         self.records = records
+        self._held: Callable[[], object] | None = None
+
+    def hold(self, until: Callable[[], object]) -> None:
+        """Have `until` called when the batch is let go."""
+        self._held = until
+
+    def let_go(self) -> None:
+        """Drop the records: they have been worked on. An agent has its last batch at hand until the next one comes."""
+        self.records = ()
+        if self._held is not None:
+            self._held()
 
     @property
     def first_offset(self) -> int:

@@ -57,7 +57,8 @@ class HeldPartitions:
         """Wait for the partition's turn; yield all batches that wait for it by then, in order.
 
         A step costs the same whether it takes one record or thousands, so the more a worker lags the more it
-        reads at once. The list is empty where the first in line has taken this batch along.
+        reads at once. The list is empty where the first in line has taken this batch along. All of them are let go
+        when the turn is over.
         """
         if line := self._lines.get(batch.tp):
             line.batches.append(batch)
@@ -66,11 +67,15 @@ class HeldPartitions:
             return
         line = self._lines[batch.tp] = Line(batch)
         try:
-            await lock.acquire()
-        finally:  # where the first in line is cancelled the line is missing, which the next batch shows
-            del self._lines[batch.tp]
-            line.taken.set()
-        try:
-            yield line.batches
+            try:
+                await lock.acquire()
+            finally:  # where the first in line is cancelled the line is missing, which the next batch shows
+                del self._lines[batch.tp]
+                line.taken.set()
+            try:
+                yield line.batches
+            finally:
+                lock.release()
         finally:
-            lock.release()
+            for one in line.batches:
+                one.let_go()

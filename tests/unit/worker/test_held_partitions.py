@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import pytest
 from faust.types import TP
 
+from streams.kafka.record_batch_app import UnpackedBytes
 from streams.kafka.record_batches import RecordBatch
 from streams.worker.held_partitions import HeldPartitions
 from tests.unit.stand_ins import batch, record
@@ -76,5 +78,32 @@ def test_nobody_waits_for_a_first_in_line_who_was_cancelled() -> None:
         reader.ends.release()
         await asyncio.gather(*later)
         assert reader.steps == [[0], [3]], "whose cursor sees the gap, and seeks back"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_was_worked_on_takes_no_memory_while_agents_still_have_it_at_hand(cancelled: bool) -> None:
+    async def scenario() -> None:
+        held, unpacked = HeldPartitions(), UnpackedBytes()
+        at_hand = [batch_at(offset) for offset in range(3)]
+        for one in at_hand:
+            unpacked.hold(one, 10_000_000)
+        busy = held.learner_lock(0)
+
+        async def read(one: RecordBatch) -> None:
+            async with held.turn(one, busy):
+                pass
+
+        await busy.acquire()
+        tasks = [asyncio.create_task(read(one)) for one in at_hand]
+        await let_all_run()
+        assert unpacked.bytes == 30_000_000
+        if cancelled:
+            tasks[0].cancel()
+        busy.release()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert unpacked.bytes == 0, "or reading would stop for good once agents have enough at hand"
+        assert not any(one.records for one in at_hand)
 
     asyncio.run(scenario())
