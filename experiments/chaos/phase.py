@@ -263,7 +263,7 @@ class Phase:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the variables under which a worker has these settings."""
-    sections = settings.model_dump(mode="json")
+    sections = settings.model_dump(mode="json", by_alias=True)
     variables = {
         f"GROUNDSWELL_{name.upper()}": _json(sections[name]) for name in ("topics", "join", "learning", "models")
     }

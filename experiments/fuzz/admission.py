@@ -31,7 +31,7 @@ MOST_LINES: Final = 40
 HONEST: Final = ("honest-1", "honest-2")
 
 
-def _record(letter: str, value: bytes) -> tuple[bool, bytes | None, bytes | None]:
+def record_of(letter: str, value: bytes) -> tuple[bool, bytes | None, bytes | None]:
     """Return whether a line is one of impressions, and key and value of its record."""
     key: bytes | None = b"another" if letter in "IF" else None
     if letter in "if":
@@ -48,7 +48,7 @@ def _records(data: bytes) -> tuple[list[LoggedRecord], list[LoggedRecord]]:
     both: tuple[list[LoggedRecord], list[LoggedRecord]] = ([], [])
     for line in data.split(b"\n")[:MOST_LINES]:
         letter = chr(line[0]) if line[:1] and chr(line[0]) in TYPES else "i"
-        of_impressions, key, value = _record(letter, line[1:])
+        of_impressions, key, value = record_of(letter, line[1:])
         log = both[0 if of_impressions else 1]
         log.append(LoggedRecord(len(log) + 1, key, value, STAMPED))
     return both
