@@ -32,9 +32,9 @@ _MASK: Final = 0xFFFFFFFF
 
 _GOLDEN, _FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 _SIXTEEN, _THIRTEEN = np.uint32(16), np.uint32(13)
-_REMEMBERED: Final = 16_384
+_REMEMBERED: Final = 4_096
 _LONGEST_REMEMBERED: Final = 64
-"""Characters; with as many texts as are remembered, some 4 MB at the most."""
+"""Characters; with as many texts as are remembered, 1 MB at the most."""
 
 Feature = tuple[int, float]
 """Hash and value."""

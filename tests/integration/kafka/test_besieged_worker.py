@@ -34,6 +34,7 @@ SECONDS = float(os.environ.get("SIEGE_SECONDS", "3600"))
 LIMIT = 1 << 30
 HOSTILE, HONEST = 100, 10
 """Records, and impressions, a second; those who besiege are held up where the broker is."""
+GOOD = list(TARGET.seeds())
 STRETCHES = 6
 """Into which the hour is divided; what memory takes is compared between them."""
 
@@ -51,12 +52,13 @@ def under_the_limit(servers: str) -> Settings:
     )
 
 
-def drawn(rng: random.Random, corpus: list[bytes]) -> list[tuple[bool, bytes | None, bytes | None]]:
+def drawn(rng: random.Random, met: list[bytes]) -> list[tuple[bool, bytes | None, bytes | None]]:
     """Return changed records of the fuzzer's, of now where they say when; keep some of them to change them further."""
-    before = rng.choice(corpus)
+    before = rng.choice([*GOOD, *met])
     changed = TARGET.mutated(before, rng) or bytes(rng.choice(before) for _ in range(rng.randrange(200)))
-    if len(changed) <= TARGET.most_bytes and rng.random() < 0.1:
-        corpus[rng.randrange(len(corpus))] = changed
+    if 0 < len(changed) <= TARGET.most_bytes and rng.random() < 0.1:
+        met.append(changed)
+        del met[: -3 * len(GOOD)]
     now = round(1000 * time.time())
     said = re.compile(rb'("occurred_at":\s*)%d(\d{3})\b' % (T0 // 1000))
     lines = [line for line in said.sub(rb"\g<1>%d" % now, changed).split(b"\n") if line]
@@ -94,13 +96,13 @@ def test_it_survives_in_flat_memory_and_learns_all_that_honest_apps_log_exactly_
 
 def besiege(worker: RunningWorker, producer: KafkaProducer, configured: Settings) -> tuple[list[str], list[int]]:
     """Send all that is sent; return the ids of honest apps, and the most memory that was taken in each stretch."""
-    rng, corpus = random.Random(20), list(TARGET.seeds())
+    rng, met = random.Random(20), list[bytes]()
     topics, honest, memory = configured.topics, list[str](), [0] * STRETCHES
     began = time.monotonic()
     sent = 0
     while (passed := time.monotonic() - began) < SECONDS:
         assert worker.running, f"it ended after {passed:.0f} s:\n{worker.said()[-5_000:]}"
-        for of_impressions, key, value in drawn(rng, corpus):
+        for of_impressions, key, value in drawn(rng, met):
             sendable = value or (None if key else b"")  # the client sends no record without either
             producer.send(topics.impressions if of_impressions else topics.feedback, key=key, value=sendable)
             sent += 1
