@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
@@ -38,6 +39,8 @@ UNPACKED_WAITING: Final = 128_000_000
 """Bytes unpacked that wait for agents, beyond which no more is unpacked."""
 A_MOMENT: Final = 0.02
 """Seconds until it is looked again whether agents have got on."""
+LONGEST_COMMIT: Final = 5.0
+"""Seconds that a commit may take: the group, and whoever reads, would wait for it. What it says is said again."""
 LONGEST_POLL = 0.25
 """Seconds until the reader looks again at which partitions it may hand out: it is not told of it meanwhile."""
 
@@ -77,7 +80,12 @@ class CommittedRecordsThread(AIOKafkaConsumerThread):
         commit, notes = consumer.commit, cast(RecordBatchApp, self.app).notes
 
         async def commit_with_notes(offsets: Mapping[TP, OffsetAndMetadata]) -> None:
-            await commit({tp: OffsetAndMetadata(one.offset, notes.get(tp, "")) for tp, one in offsets.items()})
+            noted = {tp: OffsetAndMetadata(one.offset, notes.get(tp, "")) for tp, one in offsets.items()}
+            try:
+                await asyncio.wait_for(commit(noted), LONGEST_COMMIT)
+            except TimeoutError:
+                # As Faust takes what may be left out; aiokafka would try for ever where a topic has been deleted.
+                raise CommitFailedError(f"not within {LONGEST_COMMIT:.0f} s: already rebalanced, perhaps") from None
 
         consumer.commit = commit_with_notes
         return consumer
