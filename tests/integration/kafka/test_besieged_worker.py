@@ -46,7 +46,7 @@ def under_the_limit(servers: str) -> Settings:
     bounds = {"max_pending_bytes": 30_000_000, "max_early_bytes": 20_000_000}
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=servers, group="besieged"),
-        join=JoinConfig(wait=2.0, grace=0.5, backward=1.0, remember=5.0, idle=5.0, **bounds),
+        join=JoinConfig(wait=30.0, grace=0.5, backward=1.0, remember=60.0, idle=5.0, **bounds),
         models=settings().models,
         segments=settings().segments,
     )
