@@ -12,6 +12,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from experiments.servers.embedded_broker import EmbeddedBroker
+from tests.integration.workers import with_topics
 
 
 @pytest.fixture
@@ -19,6 +20,12 @@ def broker(tmp_path: Path) -> Iterator[str]:
     """Yield the bootstrap servers of a fresh broker, which outlives the clients that the test opened."""
     with EmbeddedBroker(tmp_path / "broker") as running, _clients_closed():
         yield running.bootstrap_servers
+
+
+@pytest.fixture
+def servers(broker: str) -> str:
+    """Return the bootstrap servers of a fresh broker that has the topics."""
+    return with_topics(broker)
 
 
 @contextmanager

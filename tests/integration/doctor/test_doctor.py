@@ -43,11 +43,6 @@ def examined(servers: str, **changes: Any) -> dict[str, Finding]:
 
 
 @pytest.fixture
-def servers(broker: str) -> str:
-    return with_topics(broker)
-
-
-@pytest.fixture
 def apps(servers: str) -> Iterator[Apps]:
     apps = Apps(servers)
     yield apps

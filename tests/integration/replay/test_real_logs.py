@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +12,13 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell import policy
 from groundswell.chunks import assemble
 from groundswell.events import Interaction, Reward
 from processors.wire.envelopes import decode_interaction
 from streams.replay.mapping_file import load_mapping
 from streams.replay.replay import replay
-from tests.integration.workers import TOPICS, RunningWorker, read_all, with_topics
+from tests.integration.workers import TOPICS, RunningWorker, read_all
 from tests.real_logs import PROJECT, real_log
 
 pytestmark = pytest.mark.timeout(600)
@@ -48,12 +46,6 @@ class Outcome(NamedTuple):
     policy: policy.PolicySnapshot
     strays: int
     refused: int
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield with_topics(broker.bootstrap_servers)
 
 
 def through_the_worker(directory: Path, servers: str, log: Path, model: str, mapping: str) -> Outcome:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from experiments.servers.embedded_broker import EmbeddedBroker
 from streams.settings import load_settings
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.deadly_worker import DEADLY_TO_FOLD, DEADLY_TO_LEARN, STATUS
-from tests.integration.workers import TOPICS, RunningWorker, read_all, with_topics
+from tests.integration.workers import TOPICS, RunningWorker, read_all
 
 pytestmark = pytest.mark.timeout(1200)
 
 SHOWN = 40
 MOST_DEATHS = 18
 """Nine for each record at the most: one untold, five until a stretch of 2,048 is one record, three of which count."""
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield with_topics(broker.bootstrap_servers)
 
 
 def test_a_record_that_ends_the_worker_without_an_error_is_set_aside_and_all_others_are_learned_once(

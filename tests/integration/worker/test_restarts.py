@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,12 @@ from experiments.servers.embedded_broker import EmbeddedBroker
 from streams.settings import load_settings
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.raising_worker import NOT_FOLDED, NOT_LEARNED
-from tests.integration.workers import TOPICS, RunningWorker, read_all, with_topics
+from tests.integration.workers import TOPICS, RunningWorker, read_all
 
 pytestmark = pytest.mark.timeout(400)
 
 PART = 2_000
 FAUST = (sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--loglevel", "info")
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield with_topics(broker.bootstrap_servers)
 
 
 def test_stopped_and_killed_in_the_middle_it_ends_where_one_that_never_stopped_would(

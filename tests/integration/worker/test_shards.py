@@ -11,7 +11,6 @@ import pytest
 
 from experiments.people.three_state import ThreeStateUsers
 from experiments.servers.apache_kafka import ApacheKafka
-from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell import policy
 from groundswell.events import Action
 from processors.wire.envelopes import decode_interaction
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.timeout(400)
 SHARDED = CONFIGURATION + 'sharded_by = "user"\n'
 EVENTS = 4_000
 SESSION = {"GROUNDSWELL_KAFKA__SESSION_TIMEOUT": "6"}
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield with_topics(broker.bootstrap_servers)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,19 +9,12 @@ import cramjam
 import msgspec
 import pytest
 
-from experiments.servers.embedded_broker import EmbeddedBroker
 from groundswell.signatures import Kind, Signer, Verifier, new_key_pair
 from state.learner_checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
 from tests.integration.days import Day, learned
-from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, with_topics
+from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield with_topics(broker.bootstrap_servers)
 
 
 def checkpoint(**contents: object) -> bytes:
