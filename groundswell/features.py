@@ -91,10 +91,8 @@ def _of_text(name: str, value: str) -> Feature:
 
 def feature(name: str, value: FeatureValue) -> Feature:
     """Return hash and value of one named feature."""
-    if isinstance(value, str):
-        if len(name) + len(value) <= _LONGEST_REMEMBERED:
-            return _of_text(name, value)
-        return hashed(f"{name}={value}"), 1.0
+    if isinstance(value, str) and len(name) + len(value) <= _LONGEST_REMEMBERED:
+        return _of_text(name, value)
     text, amount = text_and_value(name, value)
     return (_remembered(text) if len(text) <= _LONGEST_REMEMBERED else hashed(text)), amount
 
