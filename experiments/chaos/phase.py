@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,33 +211,33 @@ class Phase:
             if time.monotonic() < look_at:
                 continue
             look_at = time.monotonic() + _LOOK_SECONDS
-            unfinished = self._unfinished()
-            if (reached := self._reached()) > furthest:
+            committed = self._committed()
+            unfinished = self._unfinished(committed)
+            # Rewards, policies and checkpoints do not count: who dies at one place writes them again and again.
+            if (reached := sum(sum(of_topic.values()) for of_topic in committed.values())) > furthest:
                 furthest, deadline = reached, time.monotonic() + QUIET_SECONDS
             if unfinished is None or time.monotonic() > deadline:
                 return unfinished
 
-    def _reached(self) -> int:
-        """Return how far the workers are, as a sum of offsets that only work can raise; 0 where the broker is silent.
-
-        Rewards, policies and checkpoints do not count: a worker that dies at one place writes them again and again.
-        """
+    def _committed(self) -> dict[str, dict[int, int]]:
+        """Return how far the workers are with topics of events, by partition; nothing where the broker is silent."""
         servers, topics = self.kafka.bootstrap_servers, self.settings.topics
-        group = self.settings.kafka.group
         try:
-            done = [committed_offsets(servers, group, topic) for topic in (topics.impressions, topics.feedback)]
-            return sum(sum(offsets.values()) for offsets in done)
+            return {
+                topic: committed_offsets(servers, self.settings.kafka.group, topic)
+                for topic in (topics.impressions, topics.feedback)
+            }
         except KafkaError:
-            return 0
+            return {}
 
-    def _unfinished(self) -> str | None:
-        """Return what still has to come, or None at the end."""
+    def _unfinished(self, committed: Mapping[str, Mapping[int, int]]) -> str | None:
+        """Return what still has to come of what was `committed`, by topic and partition, or None at the end."""
         servers, topics = self.kafka.bootstrap_servers, self.settings.topics
         try:
             for topic in (topics.impressions, topics.feedback):
-                committed = committed_offsets(servers, self.settings.kafka.group, topic)
-                if behind := {p: end for p, end in end_offsets(servers, topic).items() if committed.get(p, 0) < end}:
-                    return f"{topic}: {committed} committed of {behind}"
+                done = committed.get(topic, {})
+                if behind := {p: end for p, end in end_offsets(servers, topic).items() if done.get(p, 0) < end}:
+                    return f"{topic}: {done} committed of {behind}"
             newest: dict[bytes, bytes | None] = {}
             for entries in read_all(servers, topics.policies).values():
                 newest |= {entry.key or b"": entry.value for entry in entries}

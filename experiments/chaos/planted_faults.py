@@ -95,6 +95,8 @@ def _early_commit(died: Path) -> None:
         return positions
 
     async def commit_early(self: Groundswell, offsets: Mapping[TP, int]) -> bool:
+        if self.seeking or not self.flowing:
+            return await commit(self, offsets)  # of partitions that are taken over or let go of
         topic, learners = self.settings.topics.interactions, self.partitions.learners
         read = {TP(topic, partition): one.interactions.offset for partition, one in learners.items()}
         unsaved = any(one.interactions.offset > one.durable_offset for one in learners.values())
