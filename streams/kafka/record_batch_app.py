@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
 from faust.serializers.codecs import Codec
 from faust.transport.consumer import ensure_TP
@@ -28,7 +28,9 @@ from streams.kafka.membership_lease import MembershipLease
 from streams.kafka.record_batches import RecordBatch
 from streams.kafka.static_member_assignor import StaticMemberAssignor
 from streams.kafka.whole_batches import PlainRecords, one_by_one
+from streams.observing.logs import get_log
 
+LOG = get_log(__name__)
 LOG_APPEND_TIME = 1
 LONGEST_FETCH_MS = 100
 """How long a broker may wait for something new. While it does aiokafka asks it for nothing else, so what comes on
@@ -189,7 +191,11 @@ class RecordBatchConsumer(Consumer):
         )  # fmt: skip
 
     async def perform_seek(self) -> None:
-        """Seek to what was committed, and then to what is known better; let nothing through until then."""
+        """Seek to what was committed, and then to what is known better; let nothing through until then.
+
+        Where the group moves on meanwhile, what fails is left to the next assignment, which seeks anew.
+        """
+        assignment = self.assignment()
         reading = {tp for tp in self._get_active_partitions() if tp.topic in self.app.batched_topics}
         self.pause_partitions(reading)
         self.app.seeking = True
@@ -200,6 +206,9 @@ class RecordBatchConsumer(Consumer):
                 await self.seek(tp, offset)
             self.app.seeking = False
         except Exception as error:
+            if isinstance(error, IllegalStateError) or self.assignment() != assignment:
+                LOG.info("partitions were assigned anew while they were restored", failed=str(error))
+                return
             await self.app.crash(error)
             raise
         finally:

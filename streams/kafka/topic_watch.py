@@ -27,9 +27,10 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from streams.kafka.access_rights import changelog_topic
 from streams.kafka.security import security_arguments
-from streams.kafka.topics import NO_ID
-from streams.settings import KafkaSettings
+from streams.kafka.topics import NO_ID, refuse_another, refuse_partitions, topic_layouts
+from streams.settings import KafkaSettings, TopicSettings
 
 PATIENCE = 3.0
 """Seconds in which a broker has to answer."""
@@ -168,3 +169,16 @@ def _seen(answer: Any) -> dict[str, SeenTopic]:
             if not error
         }
     return {name: SeenTopic(NO_ID, len(partitions)) for error, name, _, partitions in answer.topics if not error}
+
+
+def refuse_changed(
+    kafka: KafkaSettings, topics: TopicSettings, known: Mapping[str, str], seen: Mapping[str, SeenTopic]
+) -> None:
+    """Raise `TopicError` where topics are other ones than those that a worker began with, or have other partitions.
+
+    `known` are their ids as it began. A topic that is gone is not refused: it may be on its way.
+    """
+    refuse_partitions(topic_layouts(kafka, topics), {name: topic.partitions for name, topic in seen.items()})
+    for name in (topics.impressions, topics.feedback, topics.interactions, changelog_topic(kafka)):
+        if name in seen:
+            refuse_another(name, known.get(name, NO_ID), seen[name].id)

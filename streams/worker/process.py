@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -11,18 +12,21 @@ import threading
 from typing import Any, Final, NoReturn
 
 import faust
+from aiokafka.errors import KafkaError as AIOKafkaError
 
 from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission
 from processors.learners.learner_choice import warm_up
 from processors.learners.stock_models import EstimatorError
 from streams.kafka.security import SecurityError
-from streams.kafka.topics import TopicError, check_topics
+from streams.kafka.topic_watch import TopicWatch, refuse_changed
+from streams.kafka.topics import TopicError, check_topics, topic_layouts
 from streams.observing.logs import get_log, set_up_logs
 from streams.settings import HttpSettings
 from streams.worker.first_words import say_what_starts
 from streams.worker.garbage_collection import collect_seldom
 from streams.worker.worker_app import Groundswell
+from streams.worker.worker_conditions import ANSWER_SECONDS
 
 LOG = get_log(__name__)
 STOP_SECONDS = 9.0
@@ -86,6 +90,7 @@ class PunctualWorker(faust.Worker):
             if self.app.failure is None:
                 raise
         if self.app.failure is not None:
+            self.app.failure = asyncio.run(changed_topics(self.app)) or self.app.failure
             self._say_why()
             raise SystemExit(1)
 
@@ -115,6 +120,21 @@ class WorkerOfFaust(PunctualWorker):
         except REFUSALS as refusal:
             sys.stderr.write(f"groundswell: {refusal}\n")
             sys.exit(2)
+
+
+async def changed_topics(app: Groundswell) -> TopicError | None:
+    """Return what is wrong with the topics now: what failed may only follow from their being other ones."""
+    watch = TopicWatch(app.settings.kafka, [one.name for one in topic_layouts(app.settings.kafka, app.settings.topics)])
+    try:
+        seen = await asyncio.wait_for(watch.look(), ANSWER_SECONDS)
+        refuse_changed(app.settings.kafka, app.settings.topics, app.topic_ids, seen)
+    except TopicError as changed:
+        return changed
+    except (AIOKafkaError, SecurityError, TimeoutError):
+        return None
+    finally:
+        watch.close()
+    return None
 
 
 def check_page(http: HttpSettings) -> None:

@@ -13,10 +13,9 @@ from prometheus_client import Counter
 
 from processors.admission.event_records import Reason
 from processors.join.entries import Outcome
-from streams.kafka.access_rights import changelog_topic
 from streams.kafka.record_batch_app import CoordinationEndedError
-from streams.kafka.topic_watch import TopicWatch
-from streams.kafka.topics import NO_ID, TopicError, refuse_another, refuse_partitions, topic_layouts
+from streams.kafka.topic_watch import TopicWatch, refuse_changed
+from streams.kafka.topics import TopicError, topic_layouts
 from streams.observing.conditions import (
     FEEDBACK_NOT_JOINED,
     KAFKA_AWAY,
@@ -78,10 +77,6 @@ class ConditionLooks:
         self._app = app
         self._clock = clock
         self._layouts = topic_layouts(app.settings.kafka, app.settings.topics)
-        topics = app.settings.topics
-        self._known_by_place = (
-            topics.impressions, topics.feedback, topics.interactions, changelog_topic(app.settings.kafka)
-        )  # fmt: skip
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
         self.begin()
         self._received = 0.0
@@ -117,10 +112,7 @@ class ConditionLooks:
             return
         self._answered = self._clock()
         try:
-            refuse_partitions(self._layouts, {name: topic.partitions for name, topic in seen.items()})
-            for name in self._known_by_place:
-                if name in seen:
-                    refuse_another(name, self._app.topic_ids.get(name, NO_ID), seen[name].id)
+            refuse_changed(self._app.settings.kafka, self._app.settings.topics, self._app.topic_ids, seen)
         except TopicError as error:
             # What has been read of it is of another log; the next start says the same, and whether anything is to do.
             await self._app.crash(error)

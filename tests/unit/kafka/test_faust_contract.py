@@ -14,6 +14,7 @@ import tomllib
 from asyncio import Event
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import OffsetAndMetadata
@@ -269,6 +271,49 @@ def test_seeking_is_left_to_the_thread_that_reads() -> None:
 
     asyncio.run(scenario())
     assert happened == ["in the thread", (TP("impressions", 0), 7)]
+
+
+class SeekingConsumer(RecordedConsumer):
+    """One that is assigned anew, or not, while its partitions are restored."""
+
+    def __init__(self, assignments: list[set[TP]], error: Exception) -> None:
+        super().__init__(create_app(worker_settings()), {})
+        self._assignments, self._error = assignments, error
+        self.failures: list[BaseException] = []
+        setattr(self.app, "crash", self._fail)  # noqa: B010  # a stand-in
+
+    def assignment(self) -> set[TP]:
+        return self._assignments.pop(0) if len(self._assignments) > 1 else self._assignments[0]
+
+    async def seek_to_committed(self) -> dict[TP, int]:
+        raise self._error
+
+    async def _fail(self, reason: BaseException) -> None:
+        self.failures.append(reason)
+
+    async def seeks(self) -> list[BaseException]:
+        self._read_offset, self._committed_offset = defaultdict(lambda: None), {}
+        self._active_partitions, self._paused_partitions = set(), set()
+        with suppress(KafkaError):
+            await self.perform_seek()
+        return self.failures
+
+
+@pytest.mark.parametrize(
+    ("after", "error", "crashes"),
+    [
+        ({TP("impressions", 0)}, KafkaError("away"), True),
+        (set(), KafkaError("away"), False),
+        ({TP("impressions", 0)}, IllegalStateError("No current assignment"), False),
+    ],
+)
+def test_what_fails_since_the_group_moved_on_is_left_to_the_next_assignment(
+    after: set[TP], error: KafkaError, crashes: bool
+) -> None:
+    async def scenario() -> list[BaseException]:
+        return await SeekingConsumer([{TP("impressions", 0)}, after], error).seeks()
+
+    assert asyncio.run(scenario()) == ([error] if crashes else [])
 
 
 def test_only_what_transactions_have_committed_is_read() -> None:

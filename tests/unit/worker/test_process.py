@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from streams.settings import HttpSettings
-from streams.worker.process import PageError, check_page
+from experiments.servers.embedded_broker import EmbeddedBroker
+from streams.app import create_app
+from streams.settings import HttpSettings, Settings
+from streams.worker.process import PageError, changed_topics, check_page
+from tests.integration.workers import with_topics
+from tests.unit.stand_ins import worker_settings
 
 
 def test_a_port_that_is_taken_is_refused_by_its_setting() -> None:
@@ -35,11 +41,13 @@ import logging
 from types import SimpleNamespace
 import faust
 from streams.observing.logs import set_up_logs
+from streams.settings import KafkaSettings, TopicSettings
 from streams.worker.process import PunctualWorker
 
 class Failed(PunctualWorker):
     def __init__(self):
-        self.app = SimpleNamespace(failure="the reason")
+        settings = SimpleNamespace(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), topics=TopicSettings())
+        self.app = SimpleNamespace(failure="the reason", settings=settings, topic_ids={})
 
 def fail(worker):
     raise RuntimeError("in the course of ending")
@@ -56,3 +64,17 @@ def test_the_reason_is_the_last_line_whatever_is_found_unfinished_at_the_end() -
     assert ended.returncode == 1
     *_, last = (ended.stdout + ended.stderr).splitlines()
     assert json.loads(last)["message"] == "The worker ends: the reason"
+
+
+def test_what_fails_where_topics_are_other_ones_is_said_to_come_of_that(tmp_path: Path) -> None:
+    def reason(servers: str, event_partitions: int) -> str:
+        kafka, topics = {"bootstrap_servers": servers}, {"event_partitions": event_partitions}
+        settings = Settings.model_validate(worker_settings().model_dump() | {"kafka": kafka, "topics": topics})
+        return str(asyncio.run(changed_topics(create_app(settings))))
+
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        servers = with_topics(broker.bootstrap_servers)
+        partitions = worker_settings().topics.event_partitions
+        assert reason(servers, partitions) == "None"
+        assert f"expected {partitions + 1}" in reason(servers, partitions + 1)
+    assert reason(servers, partitions + 1) == "None", "a broker that is gone says nothing of topics"
