@@ -66,7 +66,7 @@ class CommandLine:
         """Return exit status and output."""
         done = subprocess.run(
             [*COMMAND, *arguments],
-            env={**os.environ, **self._environment, **settings},
+            env={**os.environ, **self._variables(settings)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -84,13 +84,13 @@ class CommandLine:
     @contextmanager
     def worker(self, settings: Mapping[str, str]) -> Iterator[ChildProcess]:
         """Run a worker while the block lasts."""
-        own = {"GROUNDSWELL_HTTP__PORT": str(free_port())}
         log = self.folder / "worker.log"
-        with ChildProcess(
-            "worker", [*COMMAND, "worker"], log=log, environment={**self._environment, **own, **settings}
-        ) as running:
+        with ChildProcess("worker", [*COMMAND, "worker"], log=log, environment=self._variables(settings)) as running:
             yield running
         self.printed += log.read_text()
+
+    def _variables(self, settings: Mapping[str, str]) -> dict[str, str]:
+        return {**self._environment, "GROUNDSWELL_HTTP__PORT": str(free_port()), **settings}
 
 
 def wait_for(condition: Callable[[], bool], worker: ChildProcess) -> None:
