@@ -108,8 +108,9 @@ SLOPE_START: Final = 0.25
 SLOPE_DECAY: Final = 0.999
 SLOPE_CAP: Final = 5.0
 """Of the importance weight of a slope."""
-MARK_RATE: Final = 0.5
-"""As `RATE`, for the evidence of definitely negative signals."""
+MARK_RATE, OWN_MARK_RATE = 0.5, 0.75
+"""As `RATE`, for the evidence of definitely negative signals: for everybody, and for one context feature, of whose
+direction it says the most."""
 RATIO_CAP: Final = 5.0
 TRUST_SIGNAL: Final = 1.0
 """Added to P(r | x, a) where a state is decided: what an action was so far never outweighs what is said of it now."""
@@ -252,7 +253,7 @@ def meant(signals, features, begin, end, signal, kind, felt):
 
 
 @borrowing
-def shift(signals, i, minus, zero, plus, mark, share, kept, felt, agree):
+def shift(signals, i, minus, zero, plus, mark, mark_rate, share, kept, felt, agree):
     """Move the meaning of a signal by evidence for each state, in units of the evidence's own size, and centre it.
 
     `felt` is by how much 0 is presumed against, beside the row. What only makes up for that is not indifference: it
@@ -266,7 +267,7 @@ def shift(signals, i, minus, zero, plus, mark, share, kept, felt, agree):
     row[MEANING] += RATE * minus * share / math.sqrt(SLOPE_START + row[SLOPES])
     row[MEANING + 1] += RATE * zero * share / math.sqrt(SLOPE_START + row[SLOPES + 1])
     row[MEANING + 2] += RATE * plus * share / math.sqrt(SLOPE_START + row[SLOPES + 2])
-    row[MEANING] += MARK_RATE * mark * share / math.sqrt(SLOPE_START + row[MARKED_SLOPES])
+    row[MEANING] += mark_rate * mark * share / math.sqrt(SLOPE_START + row[MARKED_SLOPES])
     least = max(row[MEANING], row[MEANING + 1] - felt, row[MEANING + 2]) - kept
     row[MEANING] = max(row[MEANING], least)
     row[MEANING + 2] = max(row[MEANING + 2], least)
@@ -289,7 +290,7 @@ def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, we
     agree = AGREEMENT * min(weight, 1.0)
     _, context_hash, context_value, _, _, _, _, _ = features
     mask = np.uint64(len(signals) - 1)
-    shift(signals, global_row(signals, signal), minus, zero, plus, mark, common, KEPT_COMMON, felt, 0.0)
+    shift(signals, global_row(signals, signal), minus, zero, plus, mark, MARK_RATE, common, KEPT_COMMON, felt, 0.0)
     minus, plus = (
         0.5 * (minus + plus) + 0.5 * OWN_DIRECTION * (minus - plus),
         0.5 * (minus + plus) - 0.5 * OWN_DIRECTION * (minus - plus),
@@ -297,7 +298,7 @@ def shift_all(signals, features, begin, end, signal, minus, zero, plus, mark, we
     for c in range(begin, end):
         if context_value[c] == 1.0:
             i = np.int64(cross(context_hash[c], signal) & mask)
-            shift(signals, i, minus, zero, plus, mark, own, KEPT_OWN, 0.0, agree)
+            shift(signals, i, minus, zero, plus, mark, OWN_MARK_RATE, own, KEPT_OWN, 0.0, agree)
 
 
 @borrowing

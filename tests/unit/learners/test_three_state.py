@@ -176,7 +176,9 @@ def test_evidence_that_only_makes_up_for_a_presumption_takes_nothing_from_tellin
     signals = np.zeros((1, three_state.SIGNAL_COLUMNS))
     for play in range(4_000):
         minus = 0.3 if play % 3 else -0.3
-        three_state.shift(signals, 0, minus, 0.3, -minus, 0.0, 0.6, three_state.KEPT_COMMON, 4.0, 0.0)
+        three_state.shift(
+            signals, 0, minus, 0.3, -minus, 0.0, three_state.MARK_RATE, 0.6, three_state.KEPT_COMMON, 4.0, 0.0
+        )
     minus, zero, plus = signals[0, three_state.MEANING : three_state.MEANING + 3]
     assert minus - plus >= 0.9 * three_state.KEPT_COMMON
     assert zero - 4.0 <= minus - 2.0
