@@ -363,8 +363,8 @@ function drawWorth(model) {
   const rows = model.worth.map(({ signal, segment, log_odds, low, high, doubt }) => {
     const known = log_odds !== null;
     const words = [known ? `satisfied in ${share(log_odds)}` : "", doubt ? DOUBTS[doubt] ?? doubt : ""];
-    return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, signal)),
-      element("td", {}, segment === null ? "all" : element("bdi", {}, segment)),
+    const whose = segment === null ? [] : [" ", element("small", {}, element("bdi", {}, segment))];
+    return element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, signal), ...whose),
       element("td", { class: "number" }, known ? signed(log_odds) : "–"),
       element("td", { class: "number" }, known ? `${bound(low, "−∞")} to ${bound(high, "+∞")}` : ""),
       element("td", {}, words.filter((text) => text).join("; ")));
