@@ -20,11 +20,14 @@ def evaluate(
     """Run one of the papers' experiments, or one outside their feeds, and say which bars were met."""
     from experiments.papers.experiments import EXPERIMENTS, HARD, evaluate  # noqa: PLC0415
     from experiments.papers.hard import cases  # noqa: PLC0415
+    from experiments.people.data_place import DataError  # noqa: PLC0415
 
     if name not in (*EXPERIMENTS, HARD, "all"):
         fail(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, {HARD}, and all")
     if case is not None and (name != HARD or case not in cases()):
         fail(f"no case {case!r}; of {HARD} there are {', '.join(cases())}, others have none")
-    raise typer.Exit(
-        evaluate(name, seeds, seed, out or Path("out") / (name if case is None else f"{name}-{case}"), case)
-    )
+    folder = out or Path("out") / (name if case is None else f"{name}-{case}")
+    try:
+        raise typer.Exit(evaluate(name, seeds, seed, folder, case))
+    except DataError as error:
+        fail(str(error))

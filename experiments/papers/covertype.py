@@ -176,4 +176,5 @@ EXPERIMENT = Experiment(
     },
     bars=bars,
     plots=plots,
+    data=covertype.path,
 )

@@ -56,6 +56,8 @@ def evaluate(name: str, seeds: int, seed: int, out: Path, case: str | None = Non
         experiments = {one: hard.experiment(one) for one in ([case] if case else hard.cases())}
     else:
         experiments = {one: find(one) for one in (EXPERIMENTS if name == "all" else [name])}
+    for experiment in experiments.values():
+        experiment.data()
     if len(experiments) == 1:
         (experiment,) = experiments.values()
         met, _ = _evaluated(experiment, seeds, seed, out)

@@ -156,4 +156,5 @@ EXPERIMENT = Experiment(
     directions={},
     bars=bars,
     plots=plots,
+    data=facebook.pages,
 )

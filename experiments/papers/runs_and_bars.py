@@ -51,7 +51,8 @@ class Experiment:
     """A named experiment; `evaluate` runs it for each setting and seed.
 
     `configuration` is all that is needed to repeat it. `directions` names the measures that are summarised,
-    with the direction that is better.
+    with the direction that is better. `data` raises `DataError` where data that is not shipped is missing: before all
+    else, for a run may take hours.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Experiment:
     directions: Mapping[str, Direction]
     bars: Callable[[str, Sequence[Run]], list[Bar]]
     plots: Callable[[Sequence[Run]], list[Plot]]
+    data: Callable[[], object] = lambda: None
 
 
 def never_is_worst(value: Measure, direction: Direction) -> float:

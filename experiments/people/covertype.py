@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from experiments.people.data_place import place_of
+from experiments.people.data_place import DataError, place_of
 
 CLASSES: Final = 7
-NUMERIC: Final = 10
+FEATURES, NUMERIC = 54, 10
 FINE, COARSE, SOIL_BINS = 32, 12, 16
 
 
 def path() -> Path:
-    """Return where the data lies; raises `FileNotFoundError` with where to get it."""
+    """Return where the data lies; raises `DataError` with where to get it."""
     return place_of(
         "covertype/covtype.csv.gz",
         "GROUNDSWELL_COVERTYPE",
@@ -31,8 +31,18 @@ def load(place: Path) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
 
     Tiles are quantile bins of each of the ten numeric features and of each pair of them, soil and wilderness
     types alone and with the elevation, and a constant.
+
+    Raises:
+        DataError: the file is no CSV of 54 numeric features and a class.
     """
-    table = pl.read_csv(place).to_numpy()
+    try:
+        table = pl.read_csv(place).to_numpy()
+        if table.shape[1] != FEATURES + 1 or table.dtype.kind not in "iuf":
+            raise DataError(
+                f"{place} has {table.shape[1]} columns, not {FEATURES} numbers and a class: take covtype.csv as it is"
+            )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{place} is no CSV ({error}): take covtype.csv as it is, gzipped or not") from error
     numbers, label = table[:, :NUMERIC].astype(float), table[:, -1].astype(np.int64)
     wilderness = table[:, NUMERIC : NUMERIC + 4].argmax(axis=1)
     soil = table[:, NUMERIC + 4 : -1].argmax(axis=1)

@@ -18,22 +18,24 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from experiments.people.data_place import place_of
+from experiments.people.data_place import DataError, place_of
 from experiments.people.reaction_probabilities import REACTIONS, Emissions, estimated
 from groundswell.events import Action
 
 PAPERS: Final = {"Fox News": "foxnews", "Huffington Post": "huffingtonpost", "TIME": "time"}
 SUFFIX: Final = "_facebook_statuses.csv.gz"
+HOW_TO_GET: Final = (
+    f"clone minimaxir/interactive-facebook-reactions and name the folder of its *{SUFFIX}, or a list of pages,"
+)
 SIGNALS: Final = ("none", *REACTIONS)
 COLUMNS: Final = tuple(f"num_{name}s" for name in REACTIONS)
 STATES: Final = ("-1", "0", "1")
@@ -59,6 +61,19 @@ POSTS: Final = 10
 WORDS: Final = 12
 
 
+_LISTED: Final = "name, statuses and perhaps reactions: {state: {signal: probability}}"
+
+
+class _ListedPage(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    statuses: str
+    reactions: dict[str, dict[str, float]] | None = None
+
+
+class _List(msgspec.Struct, forbid_unknown_fields=True):
+    pages: Annotated[list[_ListedPage], msgspec.Meta(min_length=1)]
+
+
 @dataclass(frozen=True)
 class Page:
     """A page: the file of its posts, and the probabilities of `SIGNALS` in the states -1, 0 and +1, (3, 9)."""
@@ -80,56 +95,66 @@ def pages(place: Path | None = None) -> tuple[Page, ...]:
     """Return the pages of a folder or list, without one those that the environment names.
 
     Raises:
-        FileNotFoundError: they are not there; the message says where to get them.
-        ValueError: the list is not one, or a page's probabilities are none.
+        DataError: they are not there, the list is not one, or a page's probabilities are none.
     """
-    how_to_get = (
-        f"clone minimaxir/interactive-facebook-reactions and name the folder of its *{SUFFIX}, or a list of pages,"
-    )
-    return _pages(place or place_of("facebook_2016", "GROUNDSWELL_FACEBOOK", how_to_get))
+    return _pages(place or place_of("facebook_2016", "GROUNDSWELL_FACEBOOK", HOW_TO_GET))
 
 
 @functools.cache
 def _pages(place: Path) -> tuple[Page, ...]:
     if place.is_file():
-        return tuple(_listed(one, place) for one in tomllib.loads(place.read_text()).get("pages", []))
+        return tuple(_listed(one, place) for one in _list(place).pages)
     papers = {name: place / f"{stem}{SUFFIX}" for name, stem in PAPERS.items()}
     if all(path.is_file() for path in papers.values()):
         return tuple(Page(name, path, np.array(EMISSIONS[name], dtype=float)) for name, path in papers.items())
     found = sorted(place.glob(f"*{SUFFIX}"))
     if not found:
-        raise FileNotFoundError(f"no *{SUFFIX} in {place}")
+        raise DataError(f"no *{SUFFIX} in {place}: {HOW_TO_GET} in GROUNDSWELL_FACEBOOK")
     return tuple(Page(path.name.removesuffix(SUFFIX), path, _estimated(path)) for path in found)
 
 
-def _listed(page: Mapping[str, Any], source: Path) -> Page:
-    unknown = page.keys() - {"name", "statuses", "reactions"}
-    if unknown or not {"name", "statuses"} <= page.keys():
-        raise ValueError(f"{source}: a page has name, statuses and perhaps reactions, not {sorted(page)}")
-    path = source.parent / page["statuses"]
+def _list(place: Path) -> _List:
+    try:
+        return msgspec.toml.decode(place.read_bytes(), type=_List)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DataError(f"{place} is no list of pages in TOML: {error}. Each of [[pages]] has {_LISTED}") from error
+
+
+def _listed(page: _ListedPage, source: Path) -> Page:
+    path = source.parent / page.statuses
     if not path.is_file():
-        raise FileNotFoundError(f"{source}: {page['name']} has no {path}")
-    if "reactions" not in page:
-        return Page(page["name"], path, _estimated(path))
-    given = page["reactions"]
+        raise DataError(f"{source}: {page.name} has no {path}: `statuses` is a file beside the list")
+    if page.reactions is None:
+        return Page(page.name, path, _estimated(path))
+    given = page.reactions
     strange = {name for row in given.values() for name in row} - set(SIGNALS)
     if set(given) != set(STATES) or strange:
-        raise ValueError(
-            f"{source}: reactions of {page['name']} has states {sorted(given)}, unknown are {sorted(strange)}: "
+        raise DataError(
+            f"{source}: reactions of {page.name} has states {sorted(given)}, unknown are {sorted(strange)}: "
             f"name {', '.join(STATES)} and of {', '.join(SIGNALS)} those that come"
         )
-    emissions = np.array([[float(given[state].get(name, 0.0)) for name in SIGNALS] for state in STATES])
-    if emissions.min() < 0 or not np.allclose(emissions.sum(axis=1), 1.0, atol=0.01):
-        raise ValueError(f"{source}: reactions of {page['name']} do not sum to 1 in each state")
-    return Page(page["name"], path, emissions / emissions.sum(axis=1, keepdims=True))
+    emissions = np.array([[given[state].get(name, 0.0) for name in SIGNALS] for state in STATES])
+    if not (emissions.min() >= 0 and np.allclose(emissions.sum(axis=1), 1.0, atol=0.01)):
+        raise DataError(f"{source}: reactions of {page.name} do not sum to 1 in each state: give probabilities")
+    return Page(page.name, path, emissions / emissions.sum(axis=1, keepdims=True))
 
 
 def _read(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema_length=None)
+    try:
+        table = pl.read_csv(path, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path} is no CSV of posts ({error}): {HOW_TO_GET} in GROUNDSWELL_FACEBOOK") from error
+    missing = sorted({*COLUMNS, "status_published"} - set(table.columns))
+    if missing or not all(table[name].dtype.is_numeric() for name in COLUMNS):
+        raise DataError(f"{path}: a post has {', '.join(COLUMNS)} as numbers and status_published; missing {missing}")
+    return table
 
 
 def _estimated(path: Path) -> Emissions:
-    return estimated(_read(path).select(COLUMNS).to_numpy().astype(float))
+    try:
+        return estimated(_read(path).select(COLUMNS).to_numpy().astype(float))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def days(page: Page, seed: int) -> list[Day]:

@@ -13,6 +13,7 @@ from experiments.papers import drift, feeds, production
 from experiments.papers.facebook import MODEL
 from experiments.papers.runs_and_bars import Run
 from experiments.people import facebook, image_feed
+from experiments.people.data_place import DataError
 from experiments.people.reaction_probabilities import REACTIONS, SILENT, estimated
 from experiments.people.rounds import GIVEN, INFERRED, TRUE, played
 
@@ -127,19 +128,37 @@ def test_a_list_names_any_pages_with_probabilities_or_without(tmp_path: Path) ->
         ('"-1" = {angry = 1.0}', "states"),
         ('"-1" = {angry = 1.0}\n"0" = {none = 1.0}\n"1" = {hug = 1.0}', "hug"),
         ('"-1" = {angry = 0.5}\n"0" = {none = 1.0}\n"1" = {like = 1.0}', "sum to 1"),
+        ('"-1" = {angry = nan}\n"0" = {none = 1.0}\n"1" = {like = 1.0}', "sum to 1"),
+        ('"-1" = "angry"', "no list of pages in TOML"),
+        ('"-1" = {', "no list of pages in TOML"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(tmp_path: Path, reactions: str, complaint: str) -> None:
     written(tmp_path, "one", moody(60))
     listed = tmp_path / "pages.toml"
     listed.write_text(f'[[pages]]\nname = "One"\nstatuses = "one{facebook.SUFFIX}"\n[pages.reactions]\n{reactions}\n')
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(DataError, match=complaint):
         facebook.pages(listed)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "no CSV of posts"),
+        ("status_published,num_likes\n2016-01-01,3\n", "missing .*num_angrys"),
+        (",".join(("status_published", *facebook.COLUMNS)) + "\n2016-01-01" + ",many" * 8, "as numbers"),
+    ],
+)
+def test_posts_that_are_none_are_refused(tmp_path: Path, content: str, complaint: str) -> None:
+    with gzip.open(tmp_path / f"one{facebook.SUFFIX}", "wt") as file:
+        file.write(content)
+    with pytest.raises(DataError, match=complaint):
+        facebook.pages(tmp_path)
 
 
 def test_missing_posts_say_where_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GROUNDSWELL_FACEBOOK", str(tmp_path / "none"))
-    with pytest.raises(FileNotFoundError, match="interactive-facebook-reactions"):
+    with pytest.raises(DataError, match="interactive-facebook-reactions"):
         facebook.pages()
 
 

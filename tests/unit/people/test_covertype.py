@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.people import covertype
+from experiments.people.data_place import DataError
 
 
 def test_tiles_tell_every_feature_apart(tmp_path: Path) -> None:
@@ -27,5 +28,12 @@ def test_tiles_tell_every_feature_apart(tmp_path: Path) -> None:
 
 def test_missing_data_says_where_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GROUNDSWELL_COVERTYPE", str(tmp_path / "none.csv"))
-    with pytest.raises(FileNotFoundError, match="scikit-multiflow"):
+    with pytest.raises(DataError, match="scikit-multiflow"):
         covertype.path()
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", ",".join("x" * 55) + "\n" + ",".join("y" * 55) + "\n"])
+def test_what_is_not_the_data_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "covtype.csv").write_text(content)
+    with pytest.raises(DataError, match=r"take covtype\.csv as it is"):
+        covertype.load(tmp_path / "covtype.csv")
