@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from groundswell.chunks import ManifestError, assemble, is_of
 from groundswell.policy import PolicyError, PolicySnapshot, decode
-from groundswell.signatures import Headers, Verifier
+from groundswell.signatures import Headers, Verifier, require_bytes
 
 _LOG = logging.getLogger(__name__)
+_AS_IT_CAME: Final = "give it as it came, from a consumer without deserializers"
 
 
 class NewestSnapshot:
@@ -18,9 +20,17 @@ class NewestSnapshot:
     is passed over, and so is one older than what is already known. What no worker publishes is passed over, told in the
     log and counted in `refused`; the snapshot stays the one that it was. With a `verifier` that is so of all that none
     of its keys has signed.
+
+    Raises:
+        ValueError: the model has no name.
+        TypeError: the verifier is none.
     """
 
     def __init__(self, model: str, verifier: Verifier | None = None) -> None:
+        if not isinstance(model, str) or not model:
+            raise ValueError(f"model is {model!r}: give the name of the model, as [models.NAME] of the worker has it")
+        if verifier is not None and not isinstance(verifier, Verifier):
+            raise TypeError(f"verifier is {type(verifier).__name__}: give a Verifier, Verifier(public_key)")
         self._verifier = verifier
         self.snapshot: PolicySnapshot | None = None
         self.refused = 0
@@ -32,7 +42,11 @@ class NewestSnapshot:
         """Take in one record; say whether it completes a newer snapshot.
 
         `headers` are pairs of name and content, as clients for Python give them; they have the record's signature.
+        Raises TypeError where key or value is not bytes, or headers are no pairs.
         """
+        for what, given in (("key", key), ("value", value)):
+            if given is not None:
+                require_bytes(what, given, _AS_IT_CAME)
         if key is None or not is_of(self._key, key):
             return False
         if value is not None and self._verifier is not None:

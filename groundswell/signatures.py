@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -39,10 +39,20 @@ def signed_bytes(kind: Kind, partition: int, key: bytes, value: bytes) -> bytes:
     return b"groundswell-record-1\n%b\n%d\n%d\n%b%b" % (kind.encode(), partition, len(key), key, value)
 
 
+def require_bytes(what: str, given: Any, remedy: str) -> None:
+    """Raise TypeError, which says what to do, where something is not the bytes that it has to be."""
+    if not isinstance(given, bytes):
+        raise TypeError(f"{what} is {type(given).__name__}, not bytes: {remedy}")
+
+
 class Signer:
-    """Signs records by a private key (PEM). Raises `SignatureError` where it is none."""
+    """Signs records by a private key (PEM).
+
+    Raises `SignatureError` where it is none, and TypeError where it is not bytes.
+    """
 
     def __init__(self, private_key: bytes) -> None:
+        require_bytes("the private key", private_key, "give what its file holds, Path(…).read_bytes()")
         self._key = _private_key(private_key)
 
     @property
@@ -58,10 +68,12 @@ class Signer:
 class Verifier:
     """Trusts what one of these public keys (PEM, several in one text or in several) has signed.
 
-    Raises `SignatureError` where there is none, or one that is no key of Ed25519.
+    Raises `SignatureError` where there is none, or one that is no key of Ed25519, and TypeError where it is not bytes.
     """
 
     def __init__(self, *public_keys: bytes) -> None:
+        for one in public_keys:
+            require_bytes("a public key", one, "give what its file holds, Path(…).read_bytes()")
         found = [one for text in public_keys for one in _PUBLIC_KEY.findall(text)]
         if not found:
             raise SignatureError(
@@ -71,8 +83,16 @@ class Verifier:
         self._keys = [_public_key(one) for one in found]
 
     def refusal(self, kind: Kind, partition: int, key: bytes, value: bytes, headers: Headers | None) -> str | None:
-        """Return why a record is not trusted, or None where it is."""
-        signatures = [content for name, content in headers or () if name == HEADER]
+        """Return why a record is not trusted, or None where it is. Raises TypeError where headers are no pairs."""
+        try:
+            signatures = [content for name, content in headers or () if name == HEADER]
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"headers are {type(headers).__name__}: give those of the record, a list of pairs of name and bytes"
+            ) from error
+        for one in signatures:
+            if one is not None:
+                require_bytes(f"the header {HEADER!r}", one, "give the headers of the record as they came")
         if not signatures:
             return "it is not signed"
         content = signed_bytes(kind, partition, key, value)

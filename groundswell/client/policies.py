@@ -52,7 +52,7 @@ class Policies:
     arguments of kafka-python's `KafkaConsumer` (security, time-outs).
 
     Raises:
-        TypeError: kafka-python does not know one of these arguments.
+        TypeError: kafka-python does not know one of these arguments, or `verifier` is none.
         ValueError: the model has no name, `bootstrap_servers` are no addresses, or `topic` is no name of one.
     """
 
@@ -66,13 +66,11 @@ class Policies:
         verifier: Verifier | None = None,
         **kafka: Any,
     ) -> None:
-        if not isinstance(model, str) or not model:
-            raise ValueError(f"model is {model!r}: give the name of the model, as [models.NAME] of the worker has it")
+        self._newest = NewestSnapshot(model, verifier)
         check_topics(topic=topic)
         self._model, self._topic = model, topic
         self._arguments = checked(KafkaConsumer, {"bootstrap_servers": bootstrap_servers, **PATIENCE, **kafka})
         self._kept = None if keep is None else KeptSnapshot(Path(keep), model)
-        self._newest = NewestSnapshot(model, verifier)
         self._others: set[str] = set()
         self._policy = Policy.uniform()
         self._following = Following(up_to_date=False, problem=None)

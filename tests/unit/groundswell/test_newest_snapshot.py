@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from groundswell import policy
@@ -60,6 +62,27 @@ def test_anything_else_leaves_the_policy_as_it_is(key: bytes | None, value: byte
     newest.offer(*records(snapshot(100))[0])
     assert not newest.offer(key, value)
     assert newest.snapshot == snapshot(100)
+
+
+@pytest.mark.parametrize(("key", "value"), [("feed", b"{}"), (b"feed", "{}"), (b"feed", {"kind": "policy"})])
+def test_a_record_that_somebody_decoded_is_told_and_changes_nothing(key: Any, value: Any) -> None:
+    newest = NewestSnapshot("feed")
+    newest.offer(*records(snapshot(100))[0])
+    with pytest.raises(TypeError, match=r"(key|value) is \w+, not bytes: give it as it came, from a consumer without"):
+        newest.offer(key, value)
+    assert newest.snapshot == snapshot(100)
+
+
+@pytest.mark.parametrize("model", [None, "", b"feed"])
+def test_a_model_without_a_name_is_told(model: Any) -> None:
+    with pytest.raises(ValueError, match="give the name of the model"):
+        NewestSnapshot(model)
+
+
+@pytest.mark.parametrize("verifier", [b"-----BEGIN PUBLIC KEY-----", True])
+def test_a_key_in_the_place_of_a_verifier_is_told(verifier: Any) -> None:
+    with pytest.raises(TypeError, match=r"give a Verifier, Verifier\(public_key\)"):
+        NewestSnapshot("feed", verifier)
 
 
 def test_a_large_one_is_adopted_when_all_of_it_is_there() -> None:

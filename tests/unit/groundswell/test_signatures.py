@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -111,6 +112,27 @@ def test_a_private_key_that_is_none_is_refused_with_what_to_do(text: bytes) -> N
 def test_a_public_key_that_is_none_is_refused(text: bytes) -> None:
     with pytest.raises(SignatureError):
         Verifier(text)
+
+
+@pytest.mark.parametrize("key", [None, "-----BEGIN PUBLIC KEY-----", 7])
+def test_a_key_that_is_not_bytes_is_refused_with_what_to_give(key: Any) -> None:
+    for made in (Signer, Verifier):
+        with pytest.raises(TypeError, match=r"key is \w+, not bytes: give what its file holds"):
+            made(key)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({HEADER: b"x"}, "headers are dict: give those of the record, a list of pairs"),
+        ([HEADER], "headers are list: give those of the record, a list of pairs"),
+        (7, "headers are int: give those of the record, a list of pairs"),
+        ([(HEADER, "x")], "the header 'signature' is str, not bytes: give the headers of the record as they came"),
+    ],
+)
+def test_headers_that_are_none_are_told(headers: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        VERIFIER.refusal("policies", 0, b"feed", b"{}", headers)
 
 
 def test_without_the_library_it_says_what_to_install() -> None:
