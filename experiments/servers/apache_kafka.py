@@ -10,12 +10,14 @@ The data and the ports stay in `directory`: a later `ApacheKafka(directory)` car
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 import random
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +42,7 @@ class ApacheKafka:
     Clients find it at `port` and the ones after it, by default at free ports. `properties` are lines of
     server.properties that replace the ones chosen here (quick to start, small).
     `heap_mebibytes` is each node's. `start` raises `KafkaUnavailableError` where Java, Maven or the jars are
-    missing, or where a node does not come up within `patience` seconds, with the end of its log.
+    missing, where a port cannot be had, or where a node does not come up within `patience` seconds, with the end of its log.
     """
 
     def __init__(
@@ -85,10 +87,10 @@ class ApacheKafka:
     def start(self) -> None:
         """Format what is not formatted yet, start every node that is down, and wait until all answer.
 
-        Raises `KafkaUnavailableError` where something else answers at one of the ports.
+        Raises `KafkaUnavailableError` where one of the ports cannot be had.
         """
         if not self._nodes:
-            self._refuse_taken_ports()
+            self._refuse_ports(self._ports)
             command = [java(), f"-Xmx{self._heap}m", "-XX:+UseSerialGC", "-cp", f"{jars()}/*"]
             self._nodes = [
                 KafkaNode(number, self.directory / f"node-{number}", ports, command)
@@ -104,14 +106,27 @@ class ApacheKafka:
             self.stop()
             raise
 
-    def _refuse_taken_ports(self) -> None:
-        """What answers there would be taken for the cluster that is started, and that cannot come up beside it."""
-        taken = [str(port) for each in self._ports for port in vars(each).values() if _listening(port)]
-        if taken:
-            raise KafkaUnavailableError(
-                f"port {' and '.join(taken)} of {HOST} is taken: by another Kafka perhaps, or one of {self.directory} "
-                "whose launcher was killed. Stop that, or choose another port (--port)"
-            )
+    def _refuse_ports(self, of: Sequence[Ports]) -> None:
+        """Refuse ports at which no node could listen.
+
+        What answers there would be taken for the cluster that is started, and that cannot come up beside it.
+        """
+        for each in of:
+            for name, port in vars(each).items():
+                wrong = _refusal_to_listen(port)
+                if wrong is None:
+                    continue
+                # The other ports were drawn once, and each node knows those of all.
+                another = "choose another port (--port)" if name == "client" else "begin in another folder (--directory)"
+                if wrong == errno.EADDRINUSE:
+                    raise KafkaUnavailableError(
+                        f"port {port} of {HOST} is taken: by another Kafka perhaps, or one of {self.directory} "
+                        f"whose launcher was killed. Stop that, or {another}"
+                    )
+                raise KafkaUnavailableError(
+                    f"port {port} of {HOST} cannot be listened at ({os.strerror(wrong)}): {another}; those below 1024 "
+                    "are for administrators alone, mostly"
+                )
 
     def stop(self) -> None:
         """Stop all nodes tidily, at once; the data stays."""
@@ -130,10 +145,17 @@ class ApacheKafka:
         while not self._answers(started):
             for node in started:
                 if not node.running:
-                    raise KafkaUnavailableError(f"node {node.number} ended while starting:\n{node.last_words()}")
+                    self._refuse_ports([node.ports])  # somebody may have taken one meanwhile
+                    raise KafkaUnavailableError(
+                        f"node {node.number} ended while starting. What it said last ({node.log}) says why:\n"
+                        f"{node.last_words()}"
+                    )
             if time.monotonic() > deadline:
                 words = "\n".join(node.last_words() for node in started)
-                raise KafkaUnavailableError(f"Apache Kafka did not answer within {self._patience:.0f} s:\n{words}")
+                raise KafkaUnavailableError(
+                    f"Apache Kafka did not answer within {self._patience:.0f} s. Is the machine busy, or short of memory "
+                    f"(it takes {self._heap} MB a node)? Then start it again when it is not. What it said last:\n{words}"
+                )
             time.sleep(0.05)
 
     def __enter__(self) -> Self:
@@ -228,6 +250,18 @@ class ApacheKafka:
 
 def _moved(ports: list[Ports], port: int | None) -> list[Ports]:
     return ports if port is None else [replace(each, client=port + at) for at, each in enumerate(ports)]
+
+
+def _refusal_to_listen(port: int) -> int | None:
+    """Return the number of the error that listening at a port meets, None where nothing is in the way."""
+    with socket.socket() as probe:
+        # As Java does: connections of a node that has just ended are not in the way of the next one.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.errno
+    return None
 
 
 def _listening(port: int) -> bool:
