@@ -62,12 +62,16 @@ def command_group(help_text: str) -> typer.Typer:
 
 
 def load_or_fail(config: Path | None) -> Settings:
-    """Return the settings; where they are wrong, end and say what is wrong with them."""
+    """Return the settings; where they are wrong, end and say what is wrong with them.
+
+    Every command begins so, and has its logs set up by it; the worker sets up its own afterwards.
+    """
     from streams.declared_settings import DeclarationError  # noqa: PLC0415
     from streams.observing.logs import set_up_logs  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
-    set_up_logs("WARNING", "auto", "stderr")
+    # Clients raise what goes wrong; what they tell of connections beside would hide the one line that helps.
+    set_up_logs("WARNING", "auto", "stderr", clients=False)
     try:
         return load_settings(config)
     except DeclarationError as error:

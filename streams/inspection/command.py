@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,9 +123,6 @@ def _looking(settings: Settings, topic: str) -> Iterator[TopicInspector]:
     from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
     from streams.kafka.topics import TopicError  # noqa: PLC0415
 
-    # They raise what goes wrong; what they tell of connections beside would hide the one line that helps.
-    for clients in ("aiokafka", "kafka"):
-        logging.getLogger(clients).setLevel(logging.CRITICAL)
     try:
         check_connection(settings.kafka, PATIENCE_OF_A_READER)
         with TopicInspector(settings.kafka) as logs:

@@ -80,8 +80,13 @@ def _text(colours: bool) -> list[Processor]:
     ]
 
 
-def log_configuration(level: str, form: LogFormat, output: Output = "stdout") -> dict[str, Any]:
-    """Return what `logging.config.dictConfig` takes; `auto` is text on a terminal and JSON elsewhere."""
+def log_configuration(
+    level: str, form: LogFormat, output: Output = "stdout", *, clients: bool = True
+) -> dict[str, Any]:
+    """Return what `logging.config.dictConfig` takes; `auto` is text on a terminal and JSON elsewhere.
+
+    Without `clients` nothing is written of what Kafka's clients tell.
+    """
     terminal = getattr(sys, output).isatty()
     as_text = form == "text" or (form == "auto" and terminal)
     formatter = {
@@ -94,6 +99,7 @@ def log_configuration(level: str, form: LogFormat, output: Output = "stdout") ->
         handler["filters"] = ["services"]
     quieter = {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)
     silent = "INFO" if level == "DEBUG" else "ERROR"
+    never = "CRITICAL"
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -102,9 +108,10 @@ def log_configuration(level: str, form: LogFormat, output: Output = "stdout") ->
         "handlers": {"output": handler},
         # What clients tell of each connection, and Faust of each of its parts, is of use in a search for errors only.
         "loggers": {
-            **{name: {"level": quieter} for name in ("aiokafka", "faust", "kafka", "mode")},
+            **{name: {"level": quieter} for name in ("faust", "mode")},
+            **{name: {"level": quieter if clients else never} for name in ("aiokafka", "kafka")},
             # It does not know Faust's groups, and quotes whole descriptions of them.
-            "kafka.admin._groups": {"level": "ERROR"},
+            "kafka.admin._groups": {"level": "ERROR" if clients else never},
             # Timers of a busy worker overlap, and a buffer is full after a backlog: nothing is amiss.
             "faust.transport.producer": {"level": silent},
             "mode.timers": {"level": silent},
@@ -113,9 +120,9 @@ def log_configuration(level: str, form: LogFormat, output: Output = "stdout") ->
     }
 
 
-def set_up_logs(level: str, form: LogFormat, output: Output = "stdout") -> None:
-    """Send the logs of this process to its output."""
-    logging.config.dictConfig(log_configuration(level, form, output))
+def set_up_logs(level: str, form: LogFormat, output: Output = "stdout", *, clients: bool = True) -> None:
+    """Send the logs of this process to its output, what Kafka's clients tell with them unless `clients` is False."""
+    logging.config.dictConfig(log_configuration(level, form, output, clients=clients))
     logging.captureWarnings(True)
 
 

@@ -86,8 +86,9 @@ def replay(
         progress.update(checked, completed=total)
         summary = summed_up(log, found, known - total, time.monotonic() - started)
         _stop_at_wrong_rows(log, mapping, summary)
+        _stop_without_impressions(path, summary)
         summary = replace(summary, remarks=tuple(remarks.in_words()))
-        if check or not summary.impressions:
+        if check:
             return summary
         with AcknowledgedProducer(bootstrap_servers, security=security) as producer:
             partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
@@ -122,6 +123,19 @@ def _stop_at_wrong_rows(log: ReadableLog, mapping: Mapping | DsjsonMapping, summ
                     f"{wrong[0].first_wrong()}",
                     f"{counted(count, 'row is', 'rows are')} wrong, so nothing was sent; mend the file, or set "
                     'bad_rows = "skip" to leave such rows out',
+                    *summary.sums(),
+                ]
+            )
+        )
+
+
+def _stop_without_impressions(path: Path, summary: ReplaySummary) -> None:
+    if not summary.impressions:
+        raise ReplayError(
+            "\n".join(
+                [
+                    f"{path}: no impression is left of {counted(summary.rows, 'row')}, so there is nothing to "
+                    "replay; mend the file, or the mapping where it does not fit",
                     *summary.sums(),
                 ]
             )

@@ -11,15 +11,21 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from processors.admission.event_records import Refusal
 from streams.app import create_app
+from streams.kafka.security import security_arguments
 from streams.observing.logs import LogFormat, bound_contextvars, get_log, log_configuration, set_up_logs
 from streams.observing.refusal_log import SILENCE, RefusalLog
+from streams.settings import KafkaSettings
 from streams.worker.agents import add_clock
 from tests.unit.stand_ins import worker_settings
 
 LOG = get_log("tests.of.logs")
+SECRETIVE = KafkaSettings(
+    security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN", username="worker", password=SecretStr("x")
+)
 NASTY = 'a\nb\r\n{"level": "critical"}\x1b[31m\u2028'
 
 
@@ -83,6 +89,19 @@ def test_what_parts_of_faust_say_of_themselves_is_for_a_search_for_errors(
         set_up_logs(set_to, "json")
         logging.getLogger(name).log(level, message)
         assert bool(lines(capsys)) == (set_to == "DEBUG" or least == "INFO")
+
+
+def test_what_clients_tell_is_written_by_a_worker_and_not_beside_what_a_command_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for clients in (False, True):
+        set_up_logs("WARNING", "json", clients=clients)
+        security_arguments(SECRETIVE)  # which has their loggers keep it
+        for name in ("kafka", "kafka.net.connection", "kafka.admin._groups", "aiokafka.conn", "aiokafka.producer"):
+            logging.getLogger(name).error("a node is gone")
+            assert bool(lines(capsys)) == clients, name
+        LOG.error("a node is gone")
+        assert lines(capsys)
 
 
 def test_what_is_bound_stands_on_every_line_within(capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,6 +155,26 @@ def test_a_file_without_rows_is_no_log(tmp_path: Path, name: str, content: str |
     assert f"{name}: has no rows, so there is nothing to replay" in printed.text.replace("\n", "")
 
 
+@pytest.mark.parametrize("skip", ['bad_rows = "skip"', ""])
+@pytest.mark.parametrize(
+    ("name", "content", "mapping", "reason"),
+    [
+        ("log.csv", rows("x", "y").replace("0.3333", "2"), MAPPING + CLICK, "propensity: "),
+        ("log.jsonl", "no JSON\n", MAPPING + CLICK, "line: no JSON"),
+        ("log.json", '{"_label_cost": 1}\n', DSJSON, "left out, 1 row: log.json, line 1"),
+    ],
+)
+def test_a_log_of_which_no_row_is_left_is_nothing_to_replay(
+    tmp_path: Path, name: str, content: str, mapping: str, reason: str, skip: str
+) -> None:
+    printed = check(tmp_path, name, content, f"{skip}\n{mapping}")
+    assert printed.code == 2
+    assert reason in printed.text
+    assert "= 0 impressions + 0 repeated + " in printed.text
+    if skip:
+        assert f"{name}: no impression is left of " in printed.text
+
+
 def test_a_parquet_file_without_rows_is_no_log(tmp_path: Path) -> None:
     types = {"id": pl.String, "ts": pl.Int64, "act": pl.String, "p": pl.Float64, "click": pl.Int64}
     pl.DataFrame(schema=types).write_parquet(tmp_path / "empty.parquet")
