@@ -42,7 +42,8 @@ class ApacheKafka:
     Clients find it at `port` and the ones after it, by default at free ports. `properties` are lines of
     server.properties that replace the ones chosen here (quick to start, small).
     `heap_mebibytes` is each node's. `start` raises `KafkaUnavailableError` where Java, Maven or the jars are
-    missing, where a port cannot be had, or where a node does not come up within `patience` seconds, with the end of its log.
+    missing, where a port cannot be had, or where a node does not come up within `patience` seconds, with the end of its
+    log.
     """
 
     def __init__(
@@ -117,15 +118,15 @@ class ApacheKafka:
                 if wrong is None:
                     continue
                 # The other ports were drawn once, and each node knows those of all.
-                another = "choose another port (--port)" if name == "client" else "begin in another folder (--directory)"
+                another = "another port (--port)" if name == "client" else "another folder (--directory)"
                 if wrong == errno.EADDRINUSE:
                     raise KafkaUnavailableError(
                         f"port {port} of {HOST} is taken: by another Kafka perhaps, or one of {self.directory} "
-                        f"whose launcher was killed. Stop that, or {another}"
+                        f"whose launcher was killed. Stop that, or choose {another}"
                     )
                 raise KafkaUnavailableError(
-                    f"port {port} of {HOST} cannot be listened at ({os.strerror(wrong)}): {another}; those below 1024 "
-                    "are for administrators alone, mostly"
+                    f"port {port} of {HOST} cannot be listened at ({os.strerror(wrong)}): choose {another}; those below "
+                    "1024 are for administrators alone, mostly"
                 )
 
     def stop(self) -> None:
@@ -153,8 +154,8 @@ class ApacheKafka:
             if time.monotonic() > deadline:
                 words = "\n".join(node.last_words() for node in started)
                 raise KafkaUnavailableError(
-                    f"Apache Kafka did not answer within {self._patience:.0f} s. Is the machine busy, or short of memory "
-                    f"(it takes {self._heap} MB a node)? Then start it again when it is not. What it said last:\n{words}"
+                    f"Apache Kafka did not answer within {self._patience:.0f} s. Is the machine busy, or short of memory? "
+                    f"It takes {self._heap} MB a node: start it again when they are there. What it said last:\n{words}"
                 )
             time.sleep(0.05)
 
