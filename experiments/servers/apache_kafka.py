@@ -125,8 +125,8 @@ class ApacheKafka:
                         f"whose launcher was killed. Stop that, or choose {another}"
                     )
                 raise KafkaUnavailableError(
-                    f"port {port} of {HOST} cannot be listened at ({os.strerror(wrong)}): choose {another}; those below "
-                    "1024 are for administrators alone, mostly"
+                    f"port {port} of {HOST} cannot be listened at ({os.strerror(wrong)}): choose {another}; those "
+                    "below 1024 are for administrators alone, mostly"
                 )
 
     def stop(self) -> None:
@@ -154,8 +154,8 @@ class ApacheKafka:
             if time.monotonic() > deadline:
                 words = "\n".join(node.last_words() for node in started)
                 raise KafkaUnavailableError(
-                    f"Apache Kafka did not answer within {self._patience:.0f} s. Is the machine busy, or short of memory? "
-                    f"It takes {self._heap} MB a node: start it again when they are there. What it said last:\n{words}"
+                    f"Apache Kafka did not answer within {self._patience:.0f} s. Is the machine busy, or short of "
+                    f"memory? It takes {self._heap} MB a node: start it again when they are there. Its last words:\n{words}"
                 )
             time.sleep(0.05)
 
