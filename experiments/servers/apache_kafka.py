@@ -155,7 +155,7 @@ class ApacheKafka:
                 words = "\n".join(node.last_words() for node in started)
                 raise KafkaUnavailableError(
                     f"Apache Kafka did not answer within {self._patience:.0f} s. Is the machine busy, or short of "
-                    f"memory? It takes {self._heap} MB a node: start it again when they are there. Its last words:\n{words}"
+                    f"memory (it takes {self._heap} MB a node)? Start it again when it is not. Its last words:\n{words}"
                 )
             time.sleep(0.05)
 

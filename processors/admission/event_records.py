@@ -28,6 +28,7 @@ from groundswell.events import (
     contradiction,
 )
 from processors.admission.as_meant import as_meant
+from processors.admission.repeated_names import repeated_names
 from processors.features.action_set_texts import ActionSetTexts, Candidate
 from processors.features.cross_counts import count_crosses, count_crosses_of
 from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
@@ -165,7 +166,9 @@ class Admission:
         Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
         return list(
-            chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records))
+            chain.from_iterable(
+                _once(part, self._each(self._impressions, self._impression, part)) for part in parts(records)
+            )
         )
 
     def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
@@ -183,7 +186,7 @@ class Admission:
 
     def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         """Return what each record of a stretch of the feedback topic is."""
-        return self._each(self._feedback, self._one_of_feedback, records)
+        return _once(records, self._each(self._feedback, self._one_of_feedback, records))
 
     def _each(
         self,
@@ -294,6 +297,15 @@ class Admission:
                 "no key: give the record its impression_id as the key (without one it would have to be a watermark)",
             )
         return self._from_the_future(marker.watermark, record.timestamp) or marker
+
+
+def _once(records: Sequence[LogRecord], judged: list[T | Refusal]) -> list[T | Refusal]:
+    """Return what was judged of records, where in none of them a name has two values; others are refused."""
+    for place, wrong in repeated_names([record.value or b"" for record in records]).items():
+        one = judged[place]
+        if not isinstance(one, Refusal) or one.reason not in {Reason.TOO_LARGE, Reason.POISON}:
+            judged[place] = Refusal(Reason.SCHEMA, wrong)
+    return judged
 
 
 def _alone(look_into: Callable[[LogRecord], T], record: LogRecord) -> T | Refusal:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from processors.admission.repeated_names import RepeatedNameError, object_once
 from streams.replay.cell_values import shortened
 from streams.replay.file_lines import lines_of
 from streams.replay.left_out import RowError
@@ -26,12 +27,14 @@ def objects(path: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | RowError]
 def parsed_object(line: bytes) -> dict[str, Any] | RowError:
     """Return the object in a line, or what is wrong with it."""
     try:
-        record = json.loads(line.decode())
+        record = json.loads(line.decode(), object_pairs_hook=object_once)
     except UnicodeDecodeError as error:
         return RowError("line", f"no valid UTF-8 at byte {error.start + 1}; convert the file, as with `iconv -t UTF-8`")
     except json.JSONDecodeError as error:
         where = f"no JSON at character {error.pos + 1}, {error.msg}: {_shown(line)}"
         return RowError("line", f"{where}{_hint(line)}")
+    except RepeatedNameError as error:
+        return RowError("line", str(error))
     except (ValueError, RecursionError) as error:
         return RowError("line", f"no JSON that can be read, {error}: {_shown(line)}")
     if not isinstance(record, dict):

@@ -234,7 +234,8 @@ def interaction_of(shown: ShownImpression, *observed: ObservedFeedback) -> bytes
         ("text of every plane", encode(impression(context={"\u00e9": "\u6f22\U0001f600"}))),
         ("text in escapes", replaced(b'"u1"', b'"\\ud83d\\ude00\\u0000\\n"')),
         ("fields that no type names", beside(b'"trace":{"span":[1,2,{"deep":null}]},"more":1e999')),
-        ("a field named twice: the last counts", beside(b'"chosen":0')),
+        ("a field named twice, with one value", beside(b'"chosen":1')),
+        ("the same in other words", beside(b'"w\\u0065ight":1.0,"weight":1.0,"x":{"a":[1,{}]},"x":{"a":[1,{}]}')),
         ("an unknown field at a depth that may be spliced", beside(b'"x":' + b"[" * 500 + b"]" * 500)),
         ("10,000 actions", encode(impression(
             actions=[{"id": str(number)} for number in range(10_000)], probabilities=None, propensity=1e-4))),

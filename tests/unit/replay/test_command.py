@@ -175,6 +175,34 @@ def test_a_log_of_which_no_row_is_left_is_nothing_to_replay(
         assert f"{name}: no impression is left of " in printed.text
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "twice", "mapping"),
+    [
+        (
+            "log.jsonl",
+            f'{{"id":"i1","ts":{AT},"act":"a","p":0.3333,"click":1,"click":1}}',
+            f'{{"id":"i2","ts":{AT},"act":"a","p":0.3333,"click":0,"click":1}}',
+            MAPPING + CLICK,
+        ),
+        (
+            "log.json",
+            json.dumps(DECISION),
+            json.dumps(DECISION).replace('"e1"', '"e2"').replace('"id": "tea"', '"id": "tea", "id": "coffee"'),
+            DSJSON,
+        ),
+    ],
+)
+def test_a_line_in_which_a_name_has_two_values_is_wrong(
+    tmp_path: Path, name: str, good: str, twice: str, mapping: str
+) -> None:
+    stopped = check(tmp_path, name, f"{good}\n{twice}\n", mapping)
+    assert stopped.code == 2
+    assert f"{name}, line 2: line: " in stopped.text
+    assert "stands there twice, as " in stopped.text
+    skipped = check(tmp_path, name, f"{good}\n{twice}\n", f'bad_rows = "skip"\n{mapping}')
+    assert "2 rows = 1 impression + 0 repeated + 1 left out" in skipped.text
+
+
 def test_a_parquet_file_without_rows_is_no_log(tmp_path: Path) -> None:
     types = {"id": pl.String, "ts": pl.Int64, "act": pl.String, "p": pl.Float64, "click": pl.Int64}
     pl.DataFrame(schema=types).write_parquet(tmp_path / "empty.parquet")
