@@ -67,34 +67,18 @@ def mark_repeats(whole, ends, names, begins, may):
             byte = whole[at]
             at += 1
             if byte == _QUOTE:
+                name, at, escaped = read_text(whole, at, end)
                 if named:
-                    name = np.uint64(0)
-                    while at < end:
-                        byte = whole[at]
-                        if byte == _QUOTE:
-                            break
-                        repeated |= byte == _ESCAPE  # one name may be written in several ways
-                        name = ((name << np.uint64(7)) | (name >> np.uint64(57))) ^ np.uint64(byte)
-                        at += 1
-                    at += 1
-                    if count == len(names):
-                        repeated = True
+                    # One name may be written in several ways; and of more than there is room for it is not known.
+                    repeated |= escaped or count == len(names) or is_among(names, first, count, name)
+                    if repeated:
                         break
-                    for j in range(first, count):
-                        repeated |= names[j] == name
                     names[count] = name
                     count += 1
                     named = False
-                else:
-                    while at < end:
-                        byte = whole[at]
-                        if byte == _QUOTE:
-                            break
-                        at += 2 if byte == _ESCAPE else 1
-                    at += 1
             elif byte == _COMMA:
                 named = first >= 0
-            elif byte == _BRACE or byte == _BRACKET:  # noqa: PLR1714  # faster
+            elif byte in (_BRACE, _BRACKET):
                 depth += 1
                 if depth == len(begins):
                     repeated = True
@@ -102,7 +86,7 @@ def mark_repeats(whole, ends, names, begins, may):
                 named = byte == _BRACE
                 first = count if named else -1
                 begins[depth] = first
-            elif byte == _END_BRACE or byte == _END_BRACKET:  # noqa: PLR1714
+            elif byte in (_END_BRACE, _END_BRACKET):
                 if depth < 0:
                     break  # it is no JSON
                 if first >= 0:
@@ -111,6 +95,31 @@ def mark_repeats(whole, ends, names, begins, may):
                 first = begins[depth] if depth >= 0 else -1
         may[i] = repeated
         begin = end
+
+
+@borrowing
+def read_text(whole, at, end):
+    """Return a text as a number, the place after its closing quote, and whether there are escapes in it."""
+    number, escaped = np.uint64(0), False
+    while at < end:
+        byte = whole[at]
+        if byte == _QUOTE:
+            break
+        if byte == _ESCAPE:
+            escaped = True
+            at += 1
+        number = ((number << np.uint64(7)) | (number >> np.uint64(57))) ^ np.uint64(byte)
+        at += 1
+    return number, at + 1, escaped
+
+
+@borrowing
+def is_among(names, first, count, name):
+    """Say whether a name is among those of its object."""
+    found = False
+    for j in range(first, count):
+        found |= names[j] == name
+    return found
 
 
 def _repeated_in(value: bytes) -> str | None:
