@@ -344,8 +344,13 @@ class Settings(BaseSettings):
 
     def no_such_model(self, name: str) -> str:
         """Return what is the matter with the name of a model that is not configured."""
+        if not self.models:
+            return (
+                f"no model is configured: name the file that has [models.{name}] (--config, or GROUNDSWELL_CONFIG), or "
+                "add it"
+            )
         close = difflib.get_close_matches(name, self.models, n=1)
-        there = ", ".join(sorted(self.models)) or "none"
+        there = ", ".join(sorted(self.models))
         hint = f"did you mean {close[0]!r}?" if close else f"name one of those (--config), or add [models.{name}]"
         return f"no model {name!r} is configured; there are {there}: {hint}"
 

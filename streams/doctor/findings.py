@@ -110,8 +110,8 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
         return failed(
             check,
             f"has {counted(len(partitions), 'partition')}, expected {layout.partitions}",
-            f"{partition_remedy([layout], {layout.name: len(partitions)})}; impressions, feedback and the changelog "
-            "must have the same number",
+            f"{partition_remedy([layout], {layout.name: len(partitions)})}"
+            + ("; impressions, feedback and the changelog must have the same number" if layout.setting else ""),
         )
     if any(one["leader_id"] < 0 for one in partitions):
         return failed(check, "has a partition without a leader", "see why its brokers are down")
@@ -150,6 +150,12 @@ def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:
             f"is kept for {span(kept)}, topics.retention_hours says {span(int(layout.config['retention.ms']))}: what "
             "nobody has read by then is gone",
             f"{layout.mending('retention.ms')}, or set topics.retention_hours to what is meant",
+        )
+    if (most := layout.too_small(config)) is not None:
+        return warned(
+            check,
+            f"max.message.bytes is {most:,}: policies, checkpoints and interactions may be larger",
+            layout.mending("max.message.bytes"),
         )
     return passed(check, ", ".join(f"{key} {config[key]}" for key in layout.config if key in config))
 

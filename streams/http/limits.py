@@ -114,7 +114,11 @@ def _refusing(settings: HttpSettings) -> Any:
             return _refusal(421, "not under this name: see http.allowed_hosts")
         if request.body_exists:
             return _refusal(400, "no page takes a body")
-        return await handler(request)
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            there = sorted({one.canonical for one in request.app.router.resources()})
+            return _refusal(404, f"there is no such page, but {', '.join(there)}; all of them without a slash behind")
 
     return refuse
 

@@ -76,7 +76,10 @@ def ask(
     if len(answers) == 1:
         lines.append("  of one action it is certain; divide several by commas, as in --actions news,sport,music")
     elif not any(one.score for one in answers):
-        lines.append("  nothing is known of this context with any of these actions")
+        lines.append(
+            "  nothing is known of this context with any of these actions: see that names, values and ids are spelled "
+            "as the app logs them"
+        )
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

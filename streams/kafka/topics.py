@@ -23,15 +23,19 @@ LOG = get_log(__name__)
 PATIENCE = 10.0
 """Seconds until a topic that was made is known to every broker: any of them may be the one that is asked."""
 LOOK_SECONDS = 0.2
+LEAST_MESSAGE_BYTES = 1_000_000
+"""What a topic has to take: pieces of policies and checkpoints, and interactions, are nearly as large. Kafka's own
+default is a little more."""
 
 
 @dataclass(frozen=True)
 class TopicLayout:
-    """One topic as it should be."""
+    """One topic as it should be. `setting` says how many partitions it has, unless it has one and no other number."""
 
     name: str
     partitions: int
     config: dict[str, str]
+    setting: str | None = None
 
     def wrong_cleanup(self, config: Mapping[str, str]) -> str | None:
         """Return how Kafka cleans up the topic, where that would lose what is needed or keep what is not.
@@ -49,9 +53,15 @@ class TopicLayout:
         found = int(config["retention.ms"])
         return found if 0 <= found < int(wanted) else None
 
+    def too_small(self, config: Mapping[str, str]) -> int | None:
+        """Return how many bytes Kafka takes at once, where that is less than what is written."""
+        found = int(config.get("max.message.bytes", LEAST_MESSAGE_BYTES))
+        return found if found < LEAST_MESSAGE_BYTES else None
+
     def mending(self, name: str) -> str:
         """Return the command that sets one of the topic's configurations to what it should be."""
-        config = f"{name}={self.config[name]}"
+        wanted = {"max.message.bytes": str(LEAST_MESSAGE_BYTES), **self.config}
+        config = f"{name}={wanted[name]}"
         return f"`kafka-configs --alter --entity-type topics --entity-name {self.name} --add-config {config}`"
 
     def wrong_stamp(self, config: Mapping[str, str]) -> str | None:
@@ -91,16 +101,17 @@ def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayo
     compacted = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
     # Most of its keys are deleted within minutes, and nobody needs to hear of it for a day.
     changelog = compacted | {"min.cleanable.dirty.ratio": "0.2", "delete.retention.ms": "3600000"}
+    events, interactions = "topics.event_partitions", "topics.interaction_partitions"
     return [
-        TopicLayout(topics.impressions, topics.event_partitions, log),
-        TopicLayout(topics.feedback, topics.event_partitions, log),
-        TopicLayout(changelog_topic(kafka), topics.event_partitions, changelog),
-        TopicLayout(topics.interactions, topics.interaction_partitions, log),
-        TopicLayout(topics.rewards, topics.interaction_partitions, log),
+        TopicLayout(topics.impressions, topics.event_partitions, log, events),
+        TopicLayout(topics.feedback, topics.event_partitions, log, events),
+        TopicLayout(changelog_topic(kafka), topics.event_partitions, changelog, events),
+        TopicLayout(topics.interactions, topics.interaction_partitions, log, interactions),
+        TopicLayout(topics.rewards, topics.interaction_partitions, log, interactions),
         TopicLayout(topics.policies, 1, compacted),
-        TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted),
+        TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted, interactions),
         TopicLayout(topics.signal_worth, 1, compacted),
-        TopicLayout(topics.late_feedback, topics.event_partitions, log),
+        TopicLayout(topics.late_feedback, topics.event_partitions, log, events),
         TopicLayout(topics.dead_letter, 1, log),
     ]
 
@@ -227,16 +238,26 @@ def refuse_partitions(layouts: Sequence[TopicLayout], found: Mapping[str, int]) 
 
 
 def partition_remedy(layouts: Sequence[TopicLayout], found: Mapping[str, int]) -> str:
-    """Return what to do about topics that have another number of partitions."""
-    raised = [
-        f"`kafka-topics --alter --topic {layout.name} --partitions {layout.partitions}`"
-        for layout in layouts
-        if found[layout.name] < layout.partitions
-    ]
-    settings = "GROUNDSWELL_TOPICS__EVENT_PARTITIONS and GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS"
-    remedy = f"set {settings} to what the cluster has"
-    if raised:
-        remedy = f"raise the number with {', '.join(raised)}, or {remedy}"
+    """Return what to do about topics that have another number of partitions. Kafka raises it, and lowers none."""
+    few = [layout for layout in layouts if found[layout.name] < layout.partitions]
+    many = [layout for layout in layouts if found[layout.name] > layout.partitions]
+    remedies = []
+    if few:
+        raised = [f"`kafka-topics --alter --topic {one.name} --partitions {one.partitions}`" for one in few]
+        settings = sorted({one.setting for one in few if one.setting})
+        instead = f", or set {' and '.join(settings)} to what the cluster has" if settings else ""
+        remedies.append(f"raise the number with {', '.join(raised)}{instead}")
+    for setting in sorted({one.setting for one in many if one.setting}):
+        largest = max(found[one.name] for one in many if one.setting == setting)
+        remedies.append(
+            f"set {setting} = {largest}, and raise its other topics to that number with `kafka-topics --alter`"
+        )
+    if single := [one.name for one in many if one.setting is None]:
+        remedies.append(
+            f"delete {' and '.join(single)}, of which a single partition is used, and run `groundswell topics create`, "
+            "or name another topic in [topics]"
+        )
+    remedy = "; ".join(remedies)
     return remedy[0].upper() + remedy[1:]
 
 
@@ -267,6 +288,12 @@ def _check_configurations(admin: KafkaAdminClient, layouts: list[TopicLayout]) -
             LOG.warning(
                 f"a topic is kept for {span(kept)}, shorter than topics.retention_hours says: what nobody has read "
                 f"by then is gone: {layout.mending('retention.ms')}",
+                topic=layout.name,
+            )
+        if (most := layout.too_small(found)) is not None:
+            LOG.warning(
+                f"a topic takes messages of {most:,} bytes at most, and larger ones are written to it: "
+                f"{layout.mending('max.message.bytes')}",
                 topic=layout.name,
             )
     if unfit:

@@ -74,6 +74,13 @@ def test_topics(described: list[dict[str, Any]], replication: int, expected: str
         (COMPACTED, {"retention.ms": "-1"}, FAIL, "pile up"),
         (COMPACTED, {"cleanup.policy": "compact,delete"}, FAIL, "deleted by age"),
         (COMPACTED, {}, PASS, ""),
+        (COMPACTED, {"cleanup.policy": "compact", "max.message.bytes": "1048588"}, PASS, "compact"),
+        (
+            COMPACTED,
+            {"cleanup.policy": "compact", "max.message.bytes": "1000"},
+            WARN,
+            f"{ALTER} policies --add-config max.message.bytes=1000000`",
+        ),
         (LOG, {**KEPT, "retention.ms": str(HOUR_MS)}, WARN, "60 min, topics.retention_hours says 7 days"),
         (LOG, {**KEPT, "retention.ms": str(8 * DAY_MS)}, PASS, "LogAppendTime"),
         (LOG, {**KEPT, "retention.ms": "-1"}, PASS, "retention.ms -1"),

@@ -39,3 +39,10 @@ def test_who_asks_whether_a_body_is_welcome_is_told_that_it_is_not_and_nothing_i
     request = b"GET %b HTTP/1.1\r\nHost: localhost\r\nExpect: %b\r\nContent-Length: 5\r\n\r\n" % (path, expected)
     assert pages.answered(request).startswith(b"HTTP/1.1 417 ")
     pages.check(request)
+
+
+@pytest.mark.parametrize("path", [b"/page", b"/metrics/", b"/%2e%2e/etc/passwd", b"/%ZZ", b"//"])
+def test_who_asks_for_no_page_is_told_which_there_are(path: bytes) -> None:
+    came = pages.answered(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path)
+    assert came.startswith(b"HTTP/1.1 404 ")
+    assert b"there is no such page, but /, /healthz, /live.json, /metrics, " in came

@@ -78,8 +78,33 @@ def test_a_topic_with_too_few_partitions_is_raised_and_not_sent_back_to_the_comm
 ) -> None:
     with pytest.raises(PartitionCountError) as refused:
         check(monkeypatch, impressions=1)
-    assert "`kafka-topics --alter --topic impressions --partitions 4`, or set GROUNDSWELL_TOPICS" in str(refused.value)
+    assert "`kafka-topics --alter --topic impressions --partitions 4`, or set topics.event_partitions" in str(
+        refused.value
+    )
     assert "topics create" not in str(refused.value)
+
+
+def test_a_number_that_cannot_be_lowered_is_mended_by_its_setting_or_by_making_the_topic_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(PartitionCountError) as refused:
+        check(monkeypatch, feedback=8, policies=3)
+    said = str(refused.value)
+    assert "Set topics.event_partitions = 8, and raise its other topics to that number with `kafka-topics" in said
+    assert "delete policies, of which a single partition is used, and run `groundswell topics create`" in said
+    assert "interaction_partitions" not in said
+
+
+def test_a_topic_that_takes_no_large_messages_is_pointed_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = {"cleanup.policy": "compact", "max.message.bytes": "1048588"}
+    check(monkeypatch, {"policies": own, "checkpoints": {**own, "max.message.bytes": "1000"}})
+    (warning,) = caplog.records
+    assert isinstance(warning.msg, dict)
+    assert warning.msg["topic"] == "checkpoints"
+    assert "takes messages of 1,000 bytes at most" in warning.msg["event"]
+    assert "--entity-name checkpoints --add-config max.message.bytes=1000000`" in warning.msg["event"]
 
 
 def test_topics_that_were_just_made_are_waited_for_until_every_broker_has_heard_of_them(
