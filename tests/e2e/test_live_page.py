@@ -174,6 +174,17 @@ def test_what_was_chosen_stays_in_the_address(watched: Watched) -> None:
     watched.page.goto(f"{watched.page.url.split('?')[0]}?model=three-state&range=hour")
     expect(watched.page.locator("#range")).to_have_value("hour")
     expect(watched.page.locator("#name")).to_have_text("three-state")
+    expect(watched.page.locator("#unknown")).to_be_hidden()
+    assert watched.complaints == []
+
+
+def test_a_model_in_the_address_that_there_is_not_is_told(watched: Watched) -> None:
+    address = watched.page.url
+    watched.page.goto(f"{address.split('?')[0]}?model=three%20states")
+    expect(watched.page.locator("#unknown")).to_have_text(
+        "No model three states is configured: this is three-state. There are three-state."
+    )
+    watched.page.goto(address)
     assert watched.complaints == []
 
 

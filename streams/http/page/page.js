@@ -453,6 +453,8 @@ function draw() {
   if (!live.model) return;
   const model = live.model;
   put("name", model.name);
+  byId("unknown").hidden = chosen === null || live.models.includes(chosen);
+  put("unknown", `No model ${chosen} is configured: this is ${model.name}. There are ${live.models.join(", ")}.`);
   byId("elsewhere").hidden = model.here || live.waiting_for !== null;
   put("elsewhere", `Model ${model.name} is learned by the worker that holds partition ${model.partition} of the ` +
     "interactions: see its page.");
