@@ -17,6 +17,7 @@ import msgspec
 from kafka import KafkaProducer
 
 from groundswell.client.arguments import PATIENCE, check_topics, checked
+from groundswell.client.closing import close_producer
 from groundswell.client.decisions import Decision
 from groundswell.client.told import wrong_in
 from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
@@ -203,7 +204,7 @@ class EventLog:
                 self._send(producer, self._messages.get(timeout=_LOOK_SECONDS))
         if producer is not None:
             left = 0.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-            producer.close(timeout=left)
+            close_producer(producer, left)
         self._give_up()
 
     def _give_up(self) -> None:

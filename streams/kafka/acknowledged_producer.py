@@ -11,6 +11,7 @@ from typing import Any, Self
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
 
+from groundswell.client.closing import close_producer
 from streams.compression import DEFAULT, codec
 
 IN_FLIGHT = 20_000
@@ -73,7 +74,7 @@ class AcknowledgedProducer:
             if error is None:
                 self.wait_for_acknowledgements()
         finally:
-            self._producer.close(timeout=self._patience if error is None else 1)
+            close_producer(self._producer, self._patience if error is None else 1)
 
     def partitions(self, topic: str) -> list[int]:
         """Return the partitions of a topic, which has to exist."""

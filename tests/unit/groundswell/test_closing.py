@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from groundswell.client import EventLog, EventLogError, Policies, event_log, policies
 
@@ -103,3 +104,21 @@ def test_policies_are_closed_once(away: type[Away], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(policies, "CLOSE_SECONDS", HOUR)
     following.close()
     assert following.basis == "uniform"
+
+
+def test_a_producer_whose_kafka_went_away_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(There):
+        def flush(self, timeout: float | None = None) -> None:
+            raise KafkaTimeoutError("Timeout waiting for future")
+
+        def close(self, timeout: float) -> None:
+            self.flush(timeout)
+            super().close(timeout)
+
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    monkeypatch.setattr(event_log, "KafkaProducer", Gone)
+    monkeypatch.setattr(There, "closed", [])
+    with EventLog("localhost:9092") as log:
+        log.feedback("i", "click").result(HOUR)
+    assert (There.closed, told) == ([0], [])

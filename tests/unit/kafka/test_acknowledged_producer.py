@@ -18,7 +18,7 @@ class Broker:
         self.lost = lost
         self.outstanding = 0
         self.most_outstanding = 0
-        self.closed = False
+        self.closed = self.away = False
 
     def send(
         self, topic: str, value: bytes, key: bytes | None, partition: int | None, headers: object
@@ -29,7 +29,12 @@ class Broker:
         self.most_outstanding = max(self.most_outstanding, self.outstanding)
         return Acknowledgement(self, value)
 
+    def flush(self, timeout: float | None = None) -> None:
+        if self.away:
+            raise KafkaTimeoutError("Timeout waiting for future")
+
     def close(self, timeout: float) -> None:
+        self.flush(timeout)
         self.closed = True
 
 
@@ -64,6 +69,14 @@ def send_ten(producer: AcknowledgedProducer) -> None:
 def test_one_lost_message_is_an_error(monkeypatch: pytest.MonkeyPatch, lost: bytes) -> None:
     broker, producer = connected(monkeypatch, lost)
     with pytest.raises(SendError, match=r"not acknowledged by broker:9092"):
+        send_ten(producer)
+    assert broker.closed
+
+
+def test_where_kafka_went_away_that_is_said_and_the_client_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, producer = connected(monkeypatch, b"5")
+    broker.away = True
+    with pytest.raises(SendError, match=r"not acknowledged by broker:9092.*`groundswell doctor`"):
         send_ten(producer)
     assert broker.closed
 
