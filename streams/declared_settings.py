@@ -21,6 +21,7 @@ Place = tuple[str | int, ...]
 """The way to a setting: names of tables and at last its own; numbers count in lists."""
 
 LISTS: Final = ("frozen_set_type", "set_type", "tuple_type", "list_type")
+A_TABLE: Final = "must be a table"
 EXPECTED: Final = {
     **dict.fromkeys(LISTS, 'must be a list, such as ["dislike"]'),
     "string_type": "must be text, in quotation marks",
@@ -32,9 +33,8 @@ EXPECTED: Final = {
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
+    **dict.fromkeys(("model_type", "model_attributes_type"), A_TABLE),
+    "dict_type": f"{A_TABLE}, of names that you choose: {{ NAME = … }}",
     "path_not_directory": "must be a folder that exists",
     "path_not_file": "must be a file that exists",
 }
@@ -148,10 +148,19 @@ def _in_words(fault: ErrorDetails, kind: type[BaseModel], quoted: Callable[[Plac
     if fault["type"] in {"model_type", "model_attributes_type"} and place[:1] == ("models",) and len(place) == 2:
         return f"{named(place)} stands for a model of that name: settings of one go below [models.NAME]"
     shown = f" is {_as_toml(given)}:" if quoted(place) and isinstance(given, bool | int | float | str) and place else ""
-    if fault["type"] in LISTS and shown and isinstance(given, str):
-        return f"{named(place)}{shown} must be a list, such as [{_as_toml(given)}]"
-    expected = EXPECTED.get(fault["type"]) or re.sub(r"^(Input|\w+) should ", "must ", message)
-    return f"{named(place)}{shown} {expected}"
+    return f"{named(place)}{shown} {_expected(fault, kind)}"
+
+
+def _expected(fault: ErrorDetails, kind: type[BaseModel]) -> str:
+    """Return what has to stand in the place of what was given."""
+    place, given, expected = fault["loc"], fault.get("input"), EXPECTED.get(fault["type"])
+    if fault["type"] in LISTS and isinstance(given, str):
+        return f"must be a list, such as [{_as_toml(given)}]"
+    if fault["type"] in LISTS and isinstance(given, dict):
+        return f"must be a list: put [ ] around its {{ … }}, or write [[{_dotted(place)}]] above it"
+    if expected == A_TABLE and (table := _table(kind, place)) is not None:
+        return f"{A_TABLE}, with {', '.join(_names(table))}"
+    return expected or re.sub(r"^(Input|\w+) should ", "must ", fault["msg"])
 
 
 def _titled(place: Place, kind: type[BaseModel]) -> str:

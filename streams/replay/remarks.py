@@ -24,6 +24,8 @@ MOST_KEPT: Final = 10_000
 EACH: Final = 10
 """How many impressions with feedback, and how many without, have to be told apart by a feature."""
 STRETCH: Final = 500
+_NOTHING: Final = frozenset({"none", "null", "nil", "na", "n/a", "nan", "undefined", "-", "0", "false"})
+"""What programs write, in letters of any kind, where they have no value."""
 _NAMES_SOMEBODY: Final = re.compile(
     r"(?i:(.*[_.\- ])?(id|uid|uuid|user|customer|member|visitor|account|session|device)s?)|.*[a-z]I[dD]"
 ).fullmatch
@@ -136,6 +138,11 @@ class Remarks:
         yield from (f"propensity: {says}. {kind.do}" for kind, says in self._habits.judged() if says and self._choices)
 
     def _of_signals(self) -> Iterator[str]:
+        if nothing := sorted(signal for signal in self._came if signal.strip().lower() in _NOTHING):
+            yield (
+                f"feedback: {', '.join(map(repr, nothing))} count as signals; where they say that nothing came back, "
+                "leave the cells empty"
+            )
         if not self._came:
             yield "feedback: nothing comes back to any impression, so that nothing can be learned; see `feedback`"
             return

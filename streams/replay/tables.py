@@ -43,8 +43,9 @@ class Table(Protocol):
 def missing_column(path: Path, wanted: Wanted, there: Iterable[str], hint: str = "") -> MappingError:
     """Return the error for a column that the file does not have."""
     columns = list(there)
-    close = difflib.get_close_matches(wanted.column, columns, n=1)
-    suggestion = f"; did you mean {close[0]!r}?" if close else f"; it has {shortened(', '.join(columns))}"
+    by_letters = {column.lower(): column for column in columns}
+    close = difflib.get_close_matches(wanted.column.lower(), by_letters, n=1)
+    suggestion = f"; did you mean {by_letters[close[0]]!r}?" if close else f"; it has {shortened(', '.join(columns))}"
     return MappingError(f"{wanted.field}: {path.name} has no column {wanted.column!r}{suggestion}{hint}")
 
 

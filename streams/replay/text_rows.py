@@ -75,6 +75,7 @@ class TextRows:
         self._header = header[1]
         if len(self._header) == 1 and (hint := self._not_divided(self._header[0])):
             raise MappingError(f"{path}: {hint}")
+        self._named = any(one.column in self._header for one in wanted)
         self._places = [self._place(one) for one in wanted]
 
     def rows(self) -> Iterator[tuple[int, list[object] | RowError]]:
@@ -96,7 +97,8 @@ class TextRows:
         if count > 1:
             raise MappingError(f"{wanted.field}: {self._path.name} has {count} columns {wanted.column!r}; rename them")
         quoted = f'"{wanted.column}"' in self._header
-        hint = "; its names are in quotation marks: set quotes = true" if quoted else ""
+        unnamed = "" if self._named else "; the first line has to name the columns, and nothing else may stand above it"
+        hint = "; its names are in quotation marks: set quotes = true" if quoted else unnamed
         raise missing_column(self._path, wanted, self._header, hint)
 
     def _not_divided(self, header: str) -> str | None:

@@ -44,6 +44,13 @@ def test_short_forms_mean_the_long_ones(tmp_path: Path) -> None:
     [
         ('propensity = "p"', "", "`propensity` is missing"),
         (
+            'feedback = [{ signal = "click", column = "clicked", delay_ms = 1_000 }]',
+            'feedback = { signal = "click", column = "clicked", delay_ms = 1_000 }',
+            "`feedback` must be a list: put [ ] around its { … }, or write [[feedback]] above it",
+        ),
+        ('{ column = "article" }', '"article"', '`action` is "article": must be a table, with column, index_from, '),
+        ('{ user = "user" }', '["user"]', "`context` must be a table, of names that you choose: { NAME = … }"),
+        (
             'propensity = "p"',
             'propensity = { estimate = "uniform" }',
             '`estimate` in [propensity] is "uniform": must be',

@@ -108,6 +108,7 @@ def test_a_few_impressions_say_nothing_of_features() -> None:
     [
         ({"actions": 1}, "every impression offers a single action: without a choice nothing is learned"),
         ({"features": ("size",)}, "context.size: not one impression has it; see its column, and the keys of its table"),
+        ({"signals": {"click": 0.3, "None": 0.3, "N/A": 0.1}}, "feedback: 'N/A', 'None' count as signals"),
         ({"signals": {}}, "feedback: nothing comes back to any impression"),
         ({"declared": ("click", "like")}, "feedback.like: comes back to no impression; is its value written as in"),
         ({"definite": ("Click",)}, "none of the definite signals of the configuration (Click) comes back"),

@@ -98,7 +98,7 @@ def test_the_variable_that_others_use_stands_above_our_own(
         ("[join]\nwait = '5 s'", '2: `wait` in [join] is "5 s": must be a number'),
         ("[join]\nbackward = 1e9", "2: `backward` in [join]"),
         ("[join]\nremember = inf", "2: `remember` in [join]"),
-        ("join = 7", "1: `join` is 7: must be a table"),
+        ("join = 7", "1: `join` is 7: must be a table, with wait, grace, "),
         ("max_ahead = inf", "1: `max_ahead` is inf: must be a finite number"),
         ("max_ahead = 91", "its feedback would be too early"),
         ("[kafka]\ncompression = 'brotli'", "2: `compression` in [kafka] must be 'gzip', "),
