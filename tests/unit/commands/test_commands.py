@@ -147,7 +147,9 @@ def test_a_file_that_may_not_be_read_is_named_with_what_to_do(tmp_path: Path, mo
 def test_a_model_that_is_not_configured_is_told_before_anything_else() -> None:
     result = CliRunner().invoke(cli, ["redecode", "--model", "fede"])
     assert result.exit_code == 2
-    assert "no model 'fede' is configured" in result.output
+    assert "no model is configured: name the file that has [models.fede] (--config, or GROUNDSWELL_CONFIG)" in (
+        result.output
+    )
 
 
 def test_people_who_are_indifferent_to_nothing_are_not_simulated() -> None:
