@@ -299,13 +299,14 @@ class Admission:
         return self._from_the_future(marker.watermark, record.timestamp) or marker
 
 
-def _once(records: Sequence[LogRecord], judged: list[T | Refusal]) -> list[T | Refusal]:
+def _once(records: Sequence[LogRecord], judged: Sequence[T]) -> list[T | Refusal]:
     """Return what was judged of records, where in none of them a name has two values; others are refused."""
+    once: list[T | Refusal] = [*judged]
     for place, wrong in repeated_names([record.value or b"" for record in records]).items():
-        one = judged[place]
+        one = once[place]
         if not isinstance(one, Refusal) or one.reason not in {Reason.TOO_LARGE, Reason.POISON}:
-            judged[place] = Refusal(Reason.SCHEMA, wrong)
-    return judged
+            once[place] = Refusal(Reason.SCHEMA, wrong)
+    return once
 
 
 def _alone(look_into: Callable[[LogRecord], T], record: LogRecord) -> T | Refusal:
