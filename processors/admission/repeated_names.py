@@ -13,7 +13,7 @@ import numpy as np
 
 from processors.compiled import borrowing
 
-MOST_NAMES: Final = 2_048
+MOST_NAMES: Final = 256
 DEEPEST: Final = 128
 """Of objects that are open at one time, and how deep they may lie, for it to be sure that no name comes twice."""
 _SHOWN: Final = 40

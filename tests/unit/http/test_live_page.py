@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from groundswell.events import Features, Reward
 from groundswell.worth import Worth, WorthDoubt, WorthTable
 from processors.join.config import JoinConfig
-from processors.learners import running_totals
+from processors.learners import kernel_columns, running_totals
 from processors.learners.learner_choice import learner_for
 from processors.learners.people_differ import Differing
 from processors.learners.signal_reading import Leak
@@ -59,7 +59,9 @@ def learned(app: Groundswell, rewards: list[Reward]) -> None:
     learning = LearningMetrics(app.metrics)
     learning.follow(0, "feed", Statistics())
     for number, one in enumerate(rewards):
-        running_totals.tally(sums, 0, 1.0, 3, np.array([one.state or 0, 0.0, 0.5, 1.0, 1.0]), one.state is None)
+        outputs = np.ones(kernel_columns.OUTPUTS)
+        outputs[kernel_columns.STATE] = one.state or 0
+        running_totals.tally(sums, 0, 1.0, 3, outputs, one.state is None)
         learning.learned(0, "feed", [interaction(number)], in_columns([one]), Statistics.of(0, sums))
     app.metrics.policy_version.labels("feed").set(len(rewards))
     for estimate, value in {"ips": 0.3, "snips": 0.5, "low": 0.4, "high": 0.6, "logged": 0.1}.items():
