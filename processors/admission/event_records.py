@@ -70,6 +70,7 @@ class Reason(StrEnum):
     EVICTED = "evicted"
     LATE_IMPRESSION = "late_impression"
     TOPIC_MADE_AGAIN = "topic_made_again"
+    NOT_LOGGED = "impression_not_logged"
     POISON = "poison"
 
 

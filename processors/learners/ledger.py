@@ -148,6 +148,27 @@ class Ledger:
                 return f"it has learned the impression at [{partition}]@{largest}, where the log ends at {end}"
         return None
 
+    def unfounded(self, sources: Sequence[Source], ends: Mapping[int, int], topic: str) -> dict[int, str]:
+        """Return which of these interactions no join can have written, and why; `ends` and `topic` are as above.
+
+        An impression is logged before its interaction is written, and what vouches for others vouches not for itself.
+        Entered in the ledger, such a one would have impressions count as learned that nobody has logged yet.
+        """
+        doubtful = [
+            (place, one)
+            for place, one in enumerate(sources)
+            if one.offset >= ends.get(one.partition, 0) or one.floor > one.offset
+        ]
+        return {place: why for place, one in doubtful if (why := self._unfounded(one, ends, topic))}
+
+    def _unfounded(self, source: Source, ends: Mapping[int, int], topic: str) -> str | None:
+        partition, offset = source.partition, source.offset
+        if source.floor > offset:
+            return f"it says of itself, at offset {offset}, that all before {source.floor} has been written before"
+        if topic and (source.topic or self._first.get(partition, "")) not in {"", topic}:
+            return None
+        return f"it is of the impression at [{partition}]@{offset}, where the log ends at {ends.get(partition, 0)}"
+
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Ledger:
         """Return the ledger whose `state` this is. Raises `MalformedError` where it is none."""

@@ -43,6 +43,7 @@ from streams.observing.learning_metrics import LearningMetrics
 from streams.observing.logs import get_log
 from streams.observing.model_pasts import past_key
 from streams.settings import Settings
+from streams.worker.impressions_log import ImpressionsLog
 from streams.worker.model_worth import ModelWorth
 from streams.worker.outputs import Outputs, Place, contract_partition
 from streams.worker.whole_steps import WholeSteps, Worked, unannounced
@@ -69,6 +70,8 @@ class LearningWiring:
     """The ids of the topics, where they are known."""
     newest_checkpoint: Callable[[int], Awaitable[Mapping[bytes, bytes | None]]] | None = None
     """Returns the newest record of each key of a partition of checkpoints; None: what raises ends the worker."""
+    impressions_log: ImpressionsLog | None = None
+    """Tells interactions that no join can have written; None: all are taken for a join's."""
 
     @cached_property
     def reader(self) -> InteractionReader:
@@ -103,6 +106,7 @@ class PartitionLearner:
         self._delays = wiring.metrics.delays(wiring.settings.join)
         self._reader = wiring.reader
         self._newest_checkpoint = wiring.newest_checkpoint
+        self._impressions_log = wiring.impressions_log
         self._policy_slots = {name: self._used_slot(name, policies) for name in wiring.settings.models}
         self._interactions_topic = wiring.topic_ids.get(wiring.settings.topics.interactions, NO_ID)
         self._steps = WholeSteps()
@@ -211,7 +215,7 @@ class PartitionLearner:
         with self._steps:
             try:
                 for records in self._parts(batch.records):
-                    for model in self._take_part(records, outputs):
+                    for model in self._take_part(records, await self._arrived(records), outputs):
                         if len(batch.records) == 1:
                             await worked()  # that a policy is due is not the doing of the record by which it is
                         self._publish_due(model, outputs)
@@ -229,9 +233,23 @@ class PartitionLearner:
         yield from ([record] for record in alone)
         yield from parts(records[len(alone) :])
 
-    def _take_part(self, records: Sequence[LogRecord], outputs: Outputs) -> Iterator[str]:
-        """Learn from records; yield each model when a policy of it is due."""
+    async def _arrived(self, records: Sequence[LogRecord]) -> ArrivedInteractions:
+        """Read records; what no join can have written is refused."""
         arrivals = self._reader.read([record.value for record in records])
+        if self._impressions_log is None:
+            return arrivals
+        rows = [row for row in range(len(records)) if row not in arrivals.refused]
+        sources = [arrivals.read[row].source for row in rows]
+        unfounded = await self._impressions_log.unfounded(self._ledger, sources)
+        if not unfounded:
+            return arrivals
+        refused = {rows[place]: Refusal(Reason.NOT_LOGGED, why) for place, why in unfounded.items()}
+        return arrivals._replace(refused={**arrivals.refused, **refused})
+
+    def _take_part(
+        self, records: Sequence[LogRecord], arrivals: ArrivedInteractions, outputs: Outputs
+    ) -> Iterator[str]:
+        """Learn from records; yield each model when a policy of it is due."""
         for model, rows in self._admitted(records, arrivals, outputs).items():
             yield from self._learn(model, Stretch(arrivals, rows), outputs)
 

@@ -15,14 +15,16 @@ import msgspec
 
 from groundswell import __version__, policy
 from groundswell.chunks import ManifestError, assemble, split
+from groundswell.events import Source
 from groundswell.policy import PolicyError, PolicySnapshot
 from processors.admission.interaction_records import InteractionReader, Stretch, contexts
 from processors.learners.learner_choice import learner_for
 from processors.learners.ledger import Ledger
 from processors.models.config import ModelConfig
 from processors.wire.log_records import LogRecord, parts
+from processors.wire.plain_state import MalformedError
 from state import learner_checkpoints
-from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, lineage
+from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, CheckpointError, lineage
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
 from streams.kafka.group_members import refuse_beside_workers
 from streams.kafka.security import security_arguments
@@ -31,6 +33,7 @@ from streams.kafka.topic_inspector import TopicInspector
 from streams.observing.context_segments import Segments
 from streams.settings import Settings
 from streams.worker.believed_checkpoints import stored_checkpoint
+from streams.worker.blamed_records import blamed_records
 from streams.worker.model_worth import ModelWorth
 from streams.worker.outputs import contract_partition
 from streams.worker.redecoded import LastPlays, Redecoded
@@ -73,7 +76,12 @@ def redecode(settings: Settings, name: str, *, check: bool, stopped: bool = Fals
             if stored is None or name not in stored.checkpoint.models:
                 continue
             found = True
-            again = _Again(settings, model, partition, stored.checkpoint, published)
+            log = stored.checkpoint.interactions_topic
+            blamed = blamed_records(settings.kafka, topics.interactions, partition, log)
+            try:
+                again = _Again(settings, model, partition, stored.checkpoint, published, blamed)
+            except MalformedError as error:
+                raise CheckpointError(f"partition {partition}: {learner_checkpoints.wrong_contents(error)}") from error
             again.learn(logs, rewards)
             if not check:
                 _hand_over(settings, signing, partition, again.checkpoint(), stored.slot)
@@ -92,9 +100,12 @@ class _Again:
         partition: int,
         checkpoint: Checkpoint,
         published: PolicySnapshot | None,
+        blamed: frozenset[int],
     ) -> None:
         self._settings, self._model, self._checkpoint, self._published = settings, model, checkpoint, published
-        self._learner, self._ledger = learner_for(model), Ledger()
+        self._blamed = blamed
+        """Offsets of what is not looked into, since workers died of it."""
+        self._learner, self._ledger, self._entered = learner_for(model), Ledger(), Ledger.restore(checkpoint.ledger)
         segments = settings.segments.get(model.name)
         self._segments = None if segments is None else Segments(segments)
         self._worth = ModelWorth(model, segments, None)
@@ -114,9 +125,13 @@ class _Again:
         before = RewardsBefore(written, self._model.name, self._ledger)
         first, _ = logs.bounds(topics.interactions, partition + 1)[partition]
         for records in _batches(logs, topics.interactions, partition, first, self._checkpoint.offset):
-            for some in parts(records):
+            for some in parts([record for record in records if record.offset not in self._blamed]):
                 arrivals = reader.read([record.value for record in some])
-                rows = [row for row in range(len(some)) if row not in arrivals.refused]
+                rows = [
+                    row
+                    for row, one in enumerate(arrivals.read)
+                    if row not in arrivals.refused and self._was_entered(one.source)
+                ]
                 new = self._ledger.admit_all([arrivals.read[row].source for row in rows])
                 mine = [
                     row
@@ -127,6 +142,10 @@ class _Again:
         if self._published is not None:
             values = self._last.values([self._published, self._learner.snapshot(None)])
             self.result.values = None if values is None else (values[0], values[1])
+
+    def _was_entered(self, source: Source) -> bool:
+        """Say whether a worker let this interaction in, or one of the same impression; others it had set aside."""
+        return source.floor <= source.offset and self._entered.has(source.partition, source.offset, source.topic)
 
     def _take(self, stretch: Stretch, before: RewardsBefore) -> None:
         result, segments = self.result, self._segments

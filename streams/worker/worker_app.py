@@ -31,6 +31,7 @@ from streams.worker.believed_checkpoints import refuse_unsigned
 from streams.worker.careful_steps import CarefulSteps
 from streams.worker.faust_options import faust_options
 from streams.worker.held_partitions import HeldPartitions
+from streams.worker.impressions_log import ImpressionsLog
 from streams.worker.outputs import Outputs
 from streams.worker.partition_join import JoinWiring, PartitionJoin
 from streams.worker.partition_learner import LearningWiring, PartitionLearner
@@ -78,6 +79,7 @@ class Groundswell(RecordBatchApp):
             self.membership.kept,
             self.topic_ids,
             self._newest_checkpoint,
+            ImpressionsLog(topics.impressions, self.topic_ids, self._impression_ends, self._impressions_id),
         )
         self.early_tasks: list[Callable[[], Awaitable[None]]] = []
         """What runs from the start on: Faust begins tasks and timers once it has partitions, which may never be."""
@@ -170,18 +172,25 @@ class Groundswell(RecordBatchApp):
         if learner.ledger_partitions:
             ends = await log_ends(self.settings.kafka, topics.impressions, range(topics.event_partitions))
             known = self.topic_ids.get(topics.impressions, NO_ID)
-            if (why := learner.unlearnable(ends, known)) and await self._impressions_are(known):
+            # One that is away, or another under its name, has other ends.
+            if (why := learner.unlearnable(ends, known)) and await self._impressions_id() == known:
                 raise CheckpointError(f"partition {partition}: {wrong_contents(why)}")
 
-    async def _impressions_are(self, known: str) -> bool:
-        """Return whether the topic is the one with that id: one that is away, or another, has other ends."""
+    async def _impression_ends(self) -> Mapping[int, int]:
+        """Return the next offset of each partition of impressions, held or not."""
+        topics = self.settings.topics
+        partitions = [TP(topics.impressions, partition) for partition in range(topics.event_partitions)]
+        return {tp.partition: end for tp, end in (await self.consumer.highwaters(*partitions)).items()}
+
+    async def _impressions_id(self) -> str | None:
+        """Return the id that the topic of impressions has now, None where it is away."""
         topic = self.settings.topics.impressions
         watch = TopicWatch(self.settings.kafka, [topic])
         try:
             seen = (await watch.look()).get(topic)
         finally:
             watch.close()
-        return seen is not None and seen.id == known
+        return None if seen is None else seen.id
 
     async def _newest_checkpoint(self, partition: int) -> Mapping[bytes, bytes | None]:
         """Return the newest record of each key of a partition of checkpoints that is believed."""

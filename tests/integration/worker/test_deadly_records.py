@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from streams.settings import load_settings
+from processors.admission.interaction_records import ArrivedInteractions, InteractionReader
+from streams.settings import KafkaSettings, Settings, load_settings
+from streams.worker.redecoding import redecode
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.deadly_worker import DEADLY_TO_FOLD, DEADLY_TO_LEARN, STATUS
 from tests.integration.workers import TOPICS, RunningWorker, read_all
@@ -19,8 +22,19 @@ MOST_DEATHS = 18
 """Nine for each record at the most: one untold, five until a stretch of 2,048 is one record, three of which count."""
 
 
+def refuse_to_look_into(deadly: str) -> Callable[[InteractionReader, Sequence[bytes | None]], ArrivedInteractions]:
+    """Return a reading of interactions that fails where this one is among them."""
+    read = InteractionReader.read
+
+    def reading(reader: InteractionReader, values: Sequence[bytes | None]) -> ArrivedInteractions:
+        assert not any(deadly.encode() in (value or b"") for value in values)
+        return read(reader, values)
+
+    return reading
+
+
 def test_a_record_that_ends_the_worker_without_an_error_is_set_aside_and_all_others_are_learned_once(
-    tmp_path: Path, servers: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, servers: str
 ) -> None:
     day = Day(servers)
     day.goes_on(SHOWN)
@@ -48,4 +62,10 @@ def test_a_record_that_ends_the_worker_without_an_error_is_set_aside_and_all_oth
     assert {one.impression.impression_id: one.signals for one in log} == {
         name: signals for name, signals in day.expected.items() if name in well
     }
-    assert_policies_are_the_learners(servers, load_settings(tmp_path / "worker.toml").models["feed"], log)
+    settings = load_settings(tmp_path / "worker.toml")
+    assert_policies_are_the_learners(servers, settings.models["feed"], log)
+
+    kafka = KafkaSettings(bootstrap_servers=servers)
+    known = Settings(kafka=kafka, topics=TOPICS, models=settings.models)
+    monkeypatch.setattr(InteractionReader, "read", refuse_to_look_into(f'"{DEADLY_TO_LEARN}"'))
+    assert [found.learned for found in redecode(known, "feed", check=True)] == [len(well)]

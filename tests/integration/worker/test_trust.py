@@ -11,6 +11,7 @@ import pytest
 
 from groundswell.signatures import Kind, Signer, Verifier, new_key_pair
 from state.learner_checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
+from tests.factories import impression
 from tests.integration.days import Day, learned
 from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all
 
@@ -48,6 +49,40 @@ def test_line_14_a_worker_refuses_a_forged_checkpoint_and_says_what_and_where(
     assert "The worker ends: partition 0: checkpoint has a valid checksum, but not the expected contents" in last
     assert says in last
     assert "Delete its records from the checkpoints topic" in last
+
+
+def test_interactions_of_impressions_that_nobody_has_logged_are_set_aside_and_end_no_worker(
+    tmp_path: Path, servers: str
+) -> None:
+    apps, day = Apps(servers), Day(servers)
+    day.goes_on(20)
+    forged = [
+        {"partition": 0, "offset": 10**12, "floor": 0},
+        {"partition": 1, "offset": 10**12, "floor": 10**12},
+        {"partition": 0, "offset": 0, "floor": 10**12},
+        {"partition": 99, "offset": 0, "floor": 0},
+    ]
+    for source in forged:
+        record = {
+            "schema_version": 1,
+            "source": source,
+            "impression": msgspec.to_builtins(impression("forged", 1)),
+            "feedback": [],
+            "signals": ["none"],
+        }
+        for partition in range(TOPICS.interaction_partitions):
+            apps.send_bytes(TOPICS.interactions, b"feed", msgspec.json.encode(record), partition=partition)
+    apps.flush()
+    aside = TOPICS.interaction_partitions * len(forged)
+    why = {"topic": TOPICS.interactions, "reason": "impression_not_logged"}
+    with RunningWorker(tmp_path, servers) as worker:
+        worker.until(lambda: worker.metric("groundswell_dead_letters_total", **why) == aside, "all to be set aside")
+        assert worker.stop()[0] == 0
+    assert [record.value for record in read_all(servers, TOPICS.checkpoints)], "what was read is gone on from"
+    with RunningWorker(tmp_path, servers) as worker:
+        day.goes_on(200)
+        day.ends()
+        worker.until(lambda: learned(servers) == set(day.expected), "everything honest to be learned, and nothing else")
 
 
 def test_line_16_a_malformed_manifest_on_policies_ends_no_worker(tmp_path: Path, servers: str) -> None:

@@ -51,6 +51,31 @@ def test_a_ledger_that_went_through_a_checkpoint_goes_on_as_if_it_had_not(log: l
     assert len(before) == min(cut, len(log))
 
 
+@given(deliveries())
+def test_nothing_that_a_join_writes_is_unfounded(log: list[Source]) -> None:
+    ledger, ends = Ledger(), {0: 31, 1: 31}
+    for source in log:
+        assert ledger.unfounded([source], ends, "") == {}
+        ledger.admit(source)
+
+
+def test_what_no_join_can_have_written_is_unfounded() -> None:
+    ledger, ends = Ledger(), {0: 10, 1: 4}
+    ledger.admit(Source(0, 3, 2, "now"))
+    forged = {
+        "beyond the end": Source(0, 10, 0, "now"),
+        "far beyond it": Source(1, 2**62, 0),
+        "of a partition that there is not": Source(2, 0, 0, "now"),
+        "a floor beyond itself": Source(0, 5, 6, "now"),
+        "of no topic's id, where that is the first one's": Source(0, 11, 0),
+        "a floor beyond itself, of another topic": Source(0, 5, 2**62, "before"),
+    }
+    assert list(ledger.unfounded(list(forged.values()), ends, "now")) == list(range(len(forged)))
+    fine = [Source(0, 9, 9, "now"), Source(1, 3, 0), Source(0, 2**40, 9, "before")]
+    assert ledger.unfounded(fine, ends, "now") == {}
+    assert list(ledger.unfounded(fine, ends, "")) == [2], "where topics have no ids there is one"
+
+
 def test_memory_is_bounded_by_what_is_pending_though_offsets_have_gaps_that_never_fill() -> None:
     ledger, pending = Ledger(), 50
     for offset in range(0, 100_000, 3):  # the offsets between were dead letters and duplicates
