@@ -12,8 +12,11 @@ GUIDES: Final[Mapping[str, Sequence[str]]] = {
     "admission": ("groundswell", "processors", "streams.worker"),
     "interactions": ("groundswell", "processors", "streams.worker"),
     "checkpoints": ("processors", "state", "streams.worker"),
+    "changelog": ("processors", "state", "streams.worker"),
     "policies": ("groundswell", "streams.inspection", "streams.worker"),
+    "signatures": ("groundswell", "streams.kafka"),
     "mappings": ("streams.replay", "streams.declared_settings"),
+    "parquet": ("streams.replay", "streams.declared_settings"),
     "dsjson": ("streams.replay", "streams.declared_settings"),
     "pages": ("streams.http", "aiohttp.http_parser", "aiohttp.web_protocol", "aiohttp.web_request"),
 }

@@ -20,6 +20,7 @@ from processors.admission.event_records import Reason
 from processors.learners.learner_choice import restored_learner
 from state import learner_checkpoints
 from state.learner_checkpoints import CHECKPOINT_KEY
+from state.segment_table import SegmentStore
 from streams.kafka.batch_writer import BatchWriter, Headers, KeyAndValue
 from streams.kafka.record_batches import RecordBatch
 from streams.observing.learning_metrics import LearningMetrics
@@ -127,20 +128,29 @@ class Learning:
 
 
 class Joining:
-    """The join of partition 0, and what is learned of it."""
+    """The join of partition 0, from what a table holds or from nothing, and what is learned of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: SegmentStore | None = None) -> None:
         self.written, self.metrics, self.learning = Written(), Metrics(), Learning()
-        wiring = JoinWiring(
-            settings(), PackedSegments(), lambda: Outputs(self.written, settings().topics), self.metrics
+        self._wiring = JoinWiring(
+            settings(), table or PackedSegments(), lambda: Outputs(self.written, settings().topics), self.metrics
         )
-        self._join = PartitionJoin(0, wiring)
-        self._join.restore()
+        self.join = self.restored()
+
+    def restored(self) -> PartitionJoin:
+        """Return the join as a worker would find it that starts now."""
+        join = PartitionJoin(0, self._wiring)
+        join.restore()
+        return join
 
     def takes(self, shown: Sequence[LoggedRecord], answered: Sequence[LoggedRecord]) -> None:
         """Join a stretch of both logs."""
-        run(self._join.take_impressions(RecordBatch(TP("impressions", 0), shown)))
-        run(self._join.take_feedback(RecordBatch(TP("feedback", 0), answered)))
+        for topic, records, cursor, take in (
+            ("impressions", shown, self.join.impressions, self.join.take_impressions),
+            ("feedback", answered, self.join.feedback, self.join.take_feedback),
+        ):
+            cursor.offset = records[-1].offset + 1 if records else cursor.offset
+            run(take(RecordBatch(TP(topic, 0), records)))
 
     def learns(self) -> int:
         """Learn what was joined; return how many interactions that are."""

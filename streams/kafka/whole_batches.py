@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 from aiokafka.consumer.fetcher import PartitionRecords
 
+from processors.wire.evidence import NO_EVIDENCE, in_words
 from processors.wire.log_records import LogRecord, UnreadRecords
 from streams.kafka.bounded_unpacking import UnpackingError, last_unpacked, too_large
 
@@ -67,7 +68,12 @@ class WholeBatch:
         # Only those of a format of before 2017 do not say how many they are; they come one by one.
         if RECORD_BYTES * getattr(self._batch, "last_offset_delta", 0) > self._most_bytes:
             raise too_large(self._most_bytes)
-        records = Unpacked(self._batch)
+        try:
+            records = Unpacked(self._batch)
+        except (UnpackingError, *NO_EVIDENCE):
+            raise
+        except Exception as error:  # a header's name may be no UTF-8: brokers take any bytes, aiokafka does not
+            raise UnpackingError(f"it cannot be read: {in_words(error)}", too_large=False) from error
         records.size = last_unpacked() + RECORD_BYTES * len(records)
         return records
 

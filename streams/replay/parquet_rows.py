@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import polars as pl
 
@@ -17,6 +17,10 @@ from streams.replay.mapping import MappingError
 from streams.replay.tables import Wanted, missing_column
 
 BATCH_ROWS = 5_000
+BEYOND_TIMES: Final = (OverflowError, ValueError, pl.exceptions.PanicException)
+"""What is raised where a date, time or span has no counterpart in Python. A panic is no `Exception`, and may come of
+damaged files, too."""
+UNREADABLE: Final = (pl.exceptions.PolarsError, OSError, *BEYOND_TIMES)
 
 
 class ParquetRows:
@@ -36,7 +40,7 @@ class ParquetRows:
             self._plan = scanned.select(
                 _column(schema, one, path).alias(str(place)) for place, one in enumerate(wanted)
             )
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             raise _unreadable(path, error) from error
 
     def rows(self) -> Iterator[tuple[int, list[object] | RowError]]:
@@ -46,7 +50,7 @@ class ParquetRows:
                 for row in batch.iter_rows():
                     number += 1
                     yield number, self._cells(row)
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
 
     def _cells(self, row: Sequence[object]) -> list[object] | RowError:
@@ -59,8 +63,13 @@ class ParquetRows:
         return cells
 
 
-def _unreadable(path: Path, error: Exception) -> MappingError:
+def _unreadable(path: Path, error: BaseException) -> MappingError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, BEYOND_TIMES):
+        return MappingError(
+            f"{path}: a date, time or span lies beyond the years 1 to 9999, or the file is damaged: {said}; mend the "
+            "column, or leave it out of the mapping"
+        )
     return MappingError(f"{path}: cannot be read, it may be cut or damaged: {said}; copy it again")
 
 

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from experiments.servers.embedded_broker import EmbeddedBroker
 from tests.integration.days import Day, learned
-from tests.integration.workers import TOPICS, RunningWorker, read_all, with_topics
+from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, with_topics
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -42,6 +42,15 @@ async def send_bombs(servers: str) -> None:
                         await (await producer.send_batch(again, topic, partition=partition))
 
 
+class NoText(str):
+    """A header's name that is no UTF-8 on the wire: brokers take any bytes."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"\xff\xfe"
+
+
 def largest_resident(pid: int) -> int:
     """Return the most memory that a process has held, in bytes (Linux)."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -63,3 +72,30 @@ def test_batches_that_unpack_to_gigabytes_are_passed_over_and_what_lies_beside_t
             assert largest_resident(worker.pid) - before < 3 * BOMB
         aside = Counter(dict(one.headers)["reason"] for one in read_all(servers, TOPICS.dead_letter))
         assert aside == {b"too_large": 2 * 2 * TOPICS.event_partitions * BOMBS}
+
+
+def test_batches_that_nobody_can_read_are_passed_over_and_what_lies_beside_them_is_learned(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        servers = with_topics(broker.bootstrap_servers)
+        day, hostile = Day(servers), Apps(servers)
+        day.goes_on(HONEST)
+        topics = {
+            TOPICS.impressions: TOPICS.event_partitions,
+            TOPICS.feedback: TOPICS.event_partitions,
+            TOPICS.interactions: TOPICS.interaction_partitions,
+        }
+        for topic, partitions in topics.items():
+            for partition in range(partitions):
+                hostile.send_bytes(topic, b"k", b"v", partition=partition, headers=[(NoText("x"), b"")])
+                hostile.flush()
+        hostile.close()
+        with RunningWorker(tmp_path, servers) as worker:
+            day.goes_on(HONEST)
+            day.ends()
+            worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+            worker.stop()
+        with RunningWorker(tmp_path, servers) as worker:
+            worker.stop()
+        aside = Counter(dict(one.headers)["topic"] for one in read_all(servers, TOPICS.dead_letter))
+        assert aside == {topic.encode(): partitions for topic, partitions in topics.items()}
+        assert {dict(one.headers)["reason"] for one in read_all(servers, TOPICS.dead_letter)} == {b"poison"}

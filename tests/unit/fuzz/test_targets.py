@@ -12,7 +12,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from experiments.fuzz import admission, checkpoints, interactions, pages, policies
+from experiments.fuzz import (
+    admission,
+    changelog,
+    checkpoints,
+    interactions,
+    pages,
+    parquet,
+    policies,
+    replayed,
+    signatures,
+)
 from experiments.fuzz.drawn import described, drawn
 from experiments.fuzz.engine import CORPUS, Finds, compiled_modules, signature
 from experiments.fuzz.messages import interaction
@@ -22,11 +32,17 @@ from experiments.fuzz.target import NAMES, Target, ViolationError, find
 from groundswell import chunks
 from groundswell.events import Feedback, Impression, Interaction, Watermark
 from groundswell.exploration import Exploration
+from groundswell.signatures import Verifier
 from processors.admission import event_records
 from processors.learners.learner import Learner
 from processors.wire import packed_arrays
+from state import segment_table
+from state.join_journal import JoinJournal
 from streams.http.live_page import LivePage
+from streams.kafka.whole_batches import WholeBatch
+from streams.replay import parquet_rows
 from streams.replay.dsjson import DecisionLog
+from streams.replay.examination import summed_up
 
 SMALL = 64_000
 """Bytes of all inputs that are kept."""
@@ -95,6 +111,11 @@ def _raise(*_: Any, **__: Any) -> Any:
         (policies.TARGET, Exploration, "impossible", lambda _: "it is of no use"),
         (policies.TARGET, chunks, "_read", _raise),
         (checkpoints.TARGET, packed_arrays, "_made", _raise),
+        (changelog.TARGET, segment_table, "_decode_segment", _raise),
+        (changelog.TARGET, JoinJournal, "_restored", lambda journal, _: journal._mark),
+        (signatures.TARGET, Verifier, "refusal", lambda *_: None),
+        (signatures.TARGET, WholeBatch, "_unpacked", _raise),
+        (parquet.TARGET, parquet_rows, "_plain", _raise),
         (find("dsjson"), DecisionLog, "outcomes", lambda *_: iter(())),
         (pages.TARGET, LivePage, "now", _raise),
     ],
@@ -121,6 +142,19 @@ def test_a_checkpoint_is_changed_behind_its_checksum() -> None:
     assert (plain["offset"], "lineages" in plain) == (7, False)
     assert plain["models"]["plain"]["seen"]["content"][1:] == good["models"]["plain"]["seen"]["content"][1:]
     assert plain["models"]["plain"]["seen"]["content"][:1] == b"\xff"
+
+
+def test_good_logs_in_parquet_are_read_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def summing_up(log: Any, *rest: Any) -> Any:
+        read.append(log.rows)
+        return summed_up(log, *rest)
+
+    monkeypatch.setattr(replayed, "summed_up", summing_up)
+    for data in parquet.TARGET.seeds():
+        parquet.TARGET.check(data)
+    assert read == [3] * len(list(parquet.TARGET.seeds()))
 
 
 def test_a_mapping_goes_through_toml() -> None:

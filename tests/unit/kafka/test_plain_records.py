@@ -14,6 +14,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from experiments.fuzz.signatures import batch
+from processors.wire.log_records import UnreadRecords
 from streams.kafka.record_batch_app import RecordBatchApp, RecordBatchThread
 from streams.kafka.whole_batches import PlainRecords
 
@@ -42,6 +44,18 @@ def test_what_agents_use_of_a_record_is_the_same_either_way(first: int) -> None:
     assert both[0] == both[1]
     assert [(key, value) for _, _, key, value in both[1]] == WRITTEN[first:]
     assert plain.next_fetch_offset == full.next_fetch_offset == len(WRITTEN)
+
+
+@pytest.mark.parametrize("headers", [[(b"\xff", b"x")], [(b"ok", None), (b"caf\xe9", b"")]])
+def test_in_the_place_of_a_batch_that_aiokafka_cannot_read_stands_what_says_so(headers: Any) -> None:
+    tp = TopicPartition("impressions", 0)
+    records = PartitionRecords(tp, MemoryRecords(batch(b"key", b"value", headers)), [], 0, None, None, True, 0)
+    PlainRecords.instead_of(records, MOST, MOST)
+    (stand_in,) = chain.from_iterable(records)
+    assert isinstance(stand_in, UnreadRecords)
+    assert (stand_in.first_offset, stand_in.offset, stand_in.too_large) == (0, 0, False)
+    assert "it cannot be read: UnicodeDecodeError" in stand_in.why
+    assert records.next_fetch_offset == 1
 
 
 class Fetcher:

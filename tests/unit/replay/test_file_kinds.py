@@ -142,6 +142,15 @@ def test_parquet_that_was_cut_is_said_to_be(tmp_path: Path, kept: float) -> None
 
 
 @pytest.mark.parametrize(
+    "kind", [pl.Date(), pl.Datetime("us"), pl.Datetime("ms", "Europe/Berlin"), pl.Duration("ms")], ids=str
+)
+def test_parquet_with_times_that_python_has_not_is_refused_and_told(tmp_path: Path, kind: pl.DataType) -> None:
+    beyond = pl.Series("at", [2**31 - 1 if kind == pl.Date() else 2**61]).cast(kind)
+    content = _bytes(ROWS.head(1).with_columns(beyond).write_parquet)
+    assert "a date, time or span lies beyond the years 1 to 9999" in refusal(tmp_path, "log.parquet", content)
+
+
+@pytest.mark.parametrize(
     ("name", "form", "says"),
     [
         ("log", "csv", "it looks like text: let its name end in .csv or .tsv"),
