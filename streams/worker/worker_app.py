@@ -129,6 +129,7 @@ class Groundswell(RecordBatchApp):
         self._say_disbelieved()
         for partition in event_partitions:
             async with held.join_lock(partition):
+                LOG.info("restoring a join", partition=partition)  # it may be the last that is heard of this worker
                 join = PartitionJoin(partition, self._join_wiring)
                 await asyncio.get_running_loop().run_in_executor(self._restoring, join.restore)
                 held.joins[partition] = join
@@ -145,6 +146,7 @@ class Groundswell(RecordBatchApp):
         for partition in interaction_partitions:
             async with held.learner_lock(partition):
                 if partition not in held.learners:
+                    LOG.info("restoring learners", partition=partition)
                     newest = await self._newest_checkpoint(partition)
                     learner = PartitionLearner(partition, self._learning_wiring, newest, policies)
                     await self._refuse_unlearnable(learner)
