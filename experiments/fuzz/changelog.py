@@ -54,6 +54,13 @@ class _Document(Struct):
     segments: list[tuple[Key, Segment]]
 
 
+class _Packed(Struct):
+    """The same with everything in it as it is packed."""
+
+    marks: dict[str, msgspec.Raw]
+    segments: list[tuple[Key, msgspec.Raw]]
+
+
 class Changelog(PackedSegments):
     """A table that holds what lies on a changelog, marks as bytes, too."""
 
@@ -105,19 +112,14 @@ def _records(messages: Iterable[dict[str, Any]], first: int) -> list[LoggedRecor
 def table(data: bytes) -> Changelog:
     """Return the table that an input stands for. Raises `ValueError` where it stands for none."""
     changes = from_msgpack(data)
-    document = from_msgpack(changed(base(), changes if isinstance(changes, list) else []))
-    match document:
-        case {"marks": dict(marks), "segments": list(segments)}:
-            pass
-        case _:
-            raise ValueError("no changelog")
-    keyed = [([0, MARK_WINDOW, writer, 0], mark) for writer, mark in marks.items()]
-    keyed += [(one[0], one[1]) for one in segments if isinstance(one, list) and len(one) == 2]
+    packed = changed(base(), changes if isinstance(changes, list) else [])
+    # What is in a record stays packed: it may be too large to be made anything of.
+    found = msgspec.msgpack.decode(packed, type=_Packed)
+    keyed = [((0, MARK_WINDOW, writer, 0), mark) for writer, mark in found.marks.items()]
+    keyed += [(key, segment) for key, segment in found.segments if key[0] == 0 and as_key(list(key)) is not None]
     return Changelog(
-        (key, content if key[1] == MARK_WINDOW else bytes(cramjam.zstd.compress(content, level=ZSTD_LEVEL)))
-        for found, value in keyed
-        if (key := as_key(found)) is not None and key[0] == 0
-        for content in (msgspec.msgpack.encode(value),)
+        (key, bytes(one) if key[1] == MARK_WINDOW else bytes(cramjam.zstd.compress(bytes(one), level=ZSTD_LEVEL)))
+        for key, one in keyed
     )
 
 
