@@ -23,6 +23,7 @@ from processors.join.config import JoinConfig
 from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.join.fold import Join
 from processors.join.timed_entries import TimedEntries
+from processors.wire.plain_state import MOST_COUNTED
 from state.segment_table import MARK_WINDOW, JournalError, Key, Mark, Rows, Segment, SegmentStore, unpacked
 from state.spill import Spill
 
@@ -123,7 +124,7 @@ class JoinJournal:
         return mark
 
     def _open_writer(self, earlier: dict[str, Mark]) -> None:
-        self._mark.epoch += 1
+        self._mark.epoch = min(self._mark.epoch + 1, MOST_COUNTED)  # or no start could read what is written here
         self._writer = f"{self._mark.epoch}-{secrets.token_hex(4)}"
         self._superseded = list(earlier)
 

@@ -27,7 +27,7 @@ def name(value: object) -> str | None:
     Raises ValueError for what is not one value.
     """
     if isinstance(value, str):
-        return value or None
+        return str(value) or None  # a time that a file holds as one is a text of its own kind
     match value:
         case None:
             return None
@@ -142,7 +142,7 @@ def feature_value(value: object, declared: FeatureType | None) -> FeatureValue |
     """
     match declared:
         case "category":
-            return value if isinstance(value, str) else name(value)
+            return str(value) if isinstance(value, str) else name(value)
         case "number":
             return number(value)
         case "boolean":
@@ -153,7 +153,7 @@ def feature_value(value: object, declared: FeatureType | None) -> FeatureValue |
 
 def _undeclared_feature_value(value: object) -> FeatureValue | None:
     if isinstance(value, str):
-        return value
+        return str(value)
     match value:
         case None | bool():
             return value

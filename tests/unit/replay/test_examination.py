@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -262,3 +264,27 @@ def test_an_impression_that_no_record_holds_is_refused(tmp_path: Path) -> None:
 def test_feedback_beyond_the_wait_is_counted(tmp_path: Path) -> None:
     log = Log(written(tmp_path, {"click": 1}, {"click": 1}), mapping())
     assert summary(log, Standards(wait_ms=999)).late == 2
+
+
+@pytest.mark.parametrize("sorted_by_time", [False, True])
+def test_a_time_that_parquet_holds_as_one_is_a_text_wherever_it_names_something(
+    tmp_path: Path, *, sorted_by_time: bool
+) -> None:
+    days = [datetime.date(2026, 11, day) for day in (1, 2, 3)]
+    rows = {"id": days, "at": [AT, AT + 1, AT + 2], "act": days, "p": [0.5, 0.5, 0.5], "day": days, "told": days}
+    pl.DataFrame(rows).write_parquet(tmp_path / "log.parquet")
+    declared = mapping(
+        action={"column": "act"},
+        context={"day": "day", "named": {"column": "day", "type": "category"}},
+        feedback=[{"signal_from": "told", "delay_ms": 1}],
+        sorted_by_time=sorted_by_time,
+    )
+    encoded = [
+        (json.loads(msgspec.json.encode(impression)), [json.loads(msgspec.json.encode(one)) for one in feedback])
+        for impression, feedback in read(Log(tmp_path / "log.parquet", declared))
+    ]
+    texts = [day.isoformat() for day in days]
+    assert [impression["impression_id"] for impression, _ in encoded] == texts
+    assert [impression["context"] for impression, _ in encoded] == [{"day": day, "named": day} for day in texts]
+    assert [impression["actions"][impression["chosen"]]["id"] for impression, _ in encoded] == texts
+    assert [feedback[0]["signal"] for _, feedback in encoded] == texts
