@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from faust.types import EventT, FutureMessage
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from processors.join.entries import BEFORE_TIME
 from processors.wire.bounded_unpacking import UnpackError, unpacked_zstd
@@ -65,13 +66,17 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
             begin = end
 
     def fit(self) -> bool:
-        """Say whether the columns are of as many records, and the lengths are those of the values."""
+        """Say whether the columns are of as many records, hold offsets and times, and lengths of the values."""
         count = len(self.offsets) // 8
         if (len(self.offsets), len(self.times), len(self.lengths)) != (8 * count, 8 * count, 4 * count):
             return False
         lengths, offsets = np.frombuffer(self.lengths, "<i4"), np.frombuffer(self.offsets, "<i8")
-        not_below = count == 0 or bool(lengths.min() >= 0 and offsets.min() >= 0)
-        return not_below and int(lengths.sum(dtype=np.int64)) == len(self.values)
+        within = (
+            _all_within(lengths, 0, len(self.values))
+            and _all_within(offsets, 0, MOST_COUNTED)
+            and _all_within(np.frombuffer(self.times, "<i8"), BEFORE_TIME, MOST_COUNTED)
+        )
+        return within and int(lengths.sum(dtype=np.int64)) == len(self.values)
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield (offset, time, value) of each record."""
@@ -81,6 +86,10 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
         for offset, time, end in zip(offsets, times, ends, strict=True):
             yield offset, time, self.values[begin:end]
             begin = end
+
+
+def _all_within(column: NDArray[np.int_], least: int, most: int) -> bool:
+    return len(column) == 0 or bool(column.min() >= least and column.max() <= most)
 
 
 class Segment(msgspec.Struct, array_like=True):

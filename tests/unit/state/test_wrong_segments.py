@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.join.fold import Join
+from processors.wire.plain_state import MOST_COUNTED
 from state.join_journal import JoinJournal
 from state.segment_table import MARK_WINDOW, MOST_OFFSETS, JournalError, Key, Rows
 from streams.app import create_app
@@ -82,12 +83,25 @@ def test_foreign_bytes_are_refused_with_one_error(key: Key, junk: bytes) -> None
 
 
 NOUGHT = bytes(8)
+BEYOND = (MOST_COUNTED + 1).to_bytes(8, "little")
 
 
 @pytest.mark.parametrize(
     "value",
-    [Rows(b"1"), Rows(NOUGHT, NOUGHT, b"\xff" * 4), Rows(NOUGHT, NOUGHT, b"\5\0\0\0", b"x")],
-    ids=["columns of no records", "a length below 0", "a length beyond the values"],
+    [
+        Rows(b"1"),
+        Rows(NOUGHT, NOUGHT, b"\xff" * 4),
+        Rows(NOUGHT, NOUGHT, b"\5\0\0\0", b"x"),
+        Rows(BEYOND, NOUGHT, bytes(4)),
+        Rows(NOUGHT, BEYOND, bytes(4)),
+    ],
+    ids=[
+        "columns of no records",
+        "a length below 0",
+        "a length beyond the values",
+        "an offset that could not be written again",
+        "such a time",
+    ],
 )
 def test_columns_that_do_not_fit_are_refused(value: Rows) -> None:
     with pytest.raises(JournalError, match="its columns do not fit"):
