@@ -73,8 +73,7 @@ def _secret(name: str, given: SecretStr | None, file: Path | None) -> str | None
     From now on there is a secret to be kept: no client may write down what it sends.
     """
     for logger in map(logging.getLogger, REQUEST_LOGGERS):
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.setLevel(logging.INFO)
+        logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
     if file is None:
         return None if given is None else given.get_secret_value()
     try:
