@@ -196,6 +196,8 @@ class EventLog:
                     producer = KafkaProducer(**self._arguments)
                     self._connected = True
                 except Exception as error:  # whatever it is: the messages wait, and it is tried again
+                    if self._ended():
+                        break
                     why, waiting = str(error) or type(error).__name__, self._messages.qsize()
                     _LOG.warning("Kafka cannot be reached: %s; trying again, %d messages wait", why, waiting)
                     self._stopping.wait(RETRY_SECONDS)

@@ -139,6 +139,8 @@ class Policies:
                 with closing(KafkaConsumer(**self._arguments, group_id=None, enable_auto_commit=False)) as consumer:
                     self._read_on(consumer)
             except Exception as error:  # whatever it is: decisions go on, and it is tried again
+                if self._stopping.is_set():
+                    break
                 problem = f"the topic {self._topic} cannot be read: {error or type(error).__name__}; trying again"
                 self._note(Following(up_to_date=False, problem=problem))
                 self._stopping.wait(RETRY_SECONDS)

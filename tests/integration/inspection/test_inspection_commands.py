@@ -26,7 +26,7 @@ def servers(broker: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def run(*arguments: str) -> str:
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def test_a_policy_is_asked_what_it_would_show(servers: str) -> None:

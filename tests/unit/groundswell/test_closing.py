@@ -71,6 +71,29 @@ def test_nothing_is_waited_for_where_no_message_waits(away: type[Away]) -> None:
     assert (log.written, log.failed) == (0, 0)
 
 
+def test_what_is_closed_does_not_say_that_it_tries_again(
+    away: type[Away], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: Away, **_: Any) -> None:
+        self.trying.set()
+        self.answers.wait()
+        raise KafkaTimeoutError("Unable to bootstrap")
+
+    monkeypatch.setattr(Away, "__init__", refuse)
+    monkeypatch.setattr(policies, "CLOSE_SECONDS", 0.0)
+    log = EventLog("localhost:9092")
+    assert away.trying.wait(HOUR)
+    away.trying.clear()
+    following = Policies("localhost:9092", "feed")
+    assert away.trying.wait(HOUR)
+    log.close(HOUR)
+    following.close()
+    away.answers.set()
+    log._thread.join(HOUR)
+    following._thread.join(HOUR)
+    assert "trying again" not in caplog.text
+
+
 def test_closing_once_more_does_not_wait_once_more(away: type[Away]) -> None:
     log = EventLog("localhost:9092")
     assert away.trying.wait(HOUR)
