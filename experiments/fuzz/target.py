@@ -16,7 +16,6 @@ GUIDES: Final[Mapping[str, Sequence[str]]] = {
     "policies": ("groundswell", "streams.inspection", "streams.worker"),
     "signatures": ("groundswell", "streams.kafka"),
     "mappings": ("streams.replay", "streams.declared_settings"),
-    "parquet": ("streams.replay", "streams.declared_settings"),
     "dsjson": ("streams.replay", "streams.declared_settings"),
     "pages": ("streams.http", "aiohttp.http_parser", "aiohttp.web_protocol", "aiohttp.web_request"),
 }
