@@ -11,13 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
 from sys import intern
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 from groundswell.events import (
     LARGEST_WEIGHT,
+    LEAST_PROPENSITY,
     LEAST_WEIGHT,
     LIKELY_SECONDS,
     MAX_ACTIONS,
@@ -28,14 +31,15 @@ from groundswell.events import (
     contradiction,
 )
 from processors.admission.as_meant import as_meant
-from processors.admission.repeated_names import repeated_names
+from processors.admission.repeated_names import may_repeat, repeated_names
 from processors.features.action_set_texts import ActionSetTexts, Candidate
 from processors.features.cross_counts import count_crosses, count_crosses_of
-from processors.features.nesting import NESTING_TO_SPARE, opened_by, openings
+from processors.features.nesting import NESTING_TO_SPARE, odd_ones, opened_by
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE
 from processors.wire.evidence import NO_EVIDENCE, in_words
+from processors.wire.laid_out import laid_out
 from processors.wire.log_records import LogRecord, UnreadRecords, parts
 
 MAX_IMPRESSION_BYTES = 600_000
@@ -137,6 +141,15 @@ class _Envelope(Impression, frozen=True, kw_only=True, gc=False):
     actions: msgspec.Raw  # type: ignore[assignment]
 
 
+class _Part(NamedTuple):
+    """Records that are looked into together, and of each what was found out of all of them at once."""
+
+    records: Sequence[LogRecord]
+    values: Sequence[bytes]
+    odd: Sequence[bool]
+    may_repeat: NDArray[np.bool_]
+
+
 T = TypeVar("T")
 
 _MEMBER: Final = re.compile(r"(?:\$\.|required field `)(\w+)")
@@ -167,53 +180,62 @@ class Admission:
         Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
         """
         return list(
-            chain.from_iterable(
-                _once(part, self._each(self._impressions, self._impression, part)) for part in parts(records)
-            )
+            chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records))
         )
 
-    def _impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
-        opened = _opened(_envelope, records, MAX_IMPRESSION_BYTES)
+    def _impressions(self, part: _Part) -> list[ShownImpression | Watermark | Refusal]:
+        opened = _opened(_envelope, part, MAX_IMPRESSION_BYTES)
         counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
-        some_repeat = _may_repeat_actions([record.value for record, one in zip(records, opened, strict=True) if one])
         return [
-            _shown(one, record.offset, record.value or b"", one.occurred_at - record.timestamp)
-            if one is not None
-            and self._surely_fine(record, one, *next(counts))
-            and not (some_repeat and _may_repeat_actions([record.value]))
+            _shown(one, record.offset, value, one.occurred_at - record.timestamp)
+            if one is not None and self._surely_fine(record, one, *next(counts)) and not repeats
             else self._impression(record)
-            for record, one in zip(records, opened, strict=True)
+            for record, value, one, repeats in zip(
+                part.records, part.values, opened, part.may_repeat.tolist(), strict=True
+            )
         ]
 
     def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         """Return what each record of a stretch of the feedback topic is."""
-        return _once(records, self._each(self._feedback, self._one_of_feedback, records))
+        return self._each(self._feedback, self._one_of_feedback, records)
 
     def _each(
         self,
-        together: Callable[[Sequence[LogRecord]], list[T]],
+        together: Callable[[_Part], list[T]],
         alone: Callable[[LogRecord], T],
         records: Sequence[LogRecord],
     ) -> list[T | Refusal]:
-        """Return what records are, looked into together, or one by one where that raises."""
+        """Return what records are, looked into together, or one by one where that raises.
+
+        One in which a name has two values is refused.
+        """
+        values = [record.value or b"" for record in records]
+        laid = laid_out(values)
+        part = _Part(records, values, odd_ones(laid), may_repeat(laid))
+        judged: list[T | Refusal]
         try:
-            return [*together(records)]
+            judged = [*together(part)]
         except NO_EVIDENCE:
             raise
         except Exception:
             self._offered = ActionSetTexts()  # it may have been left halfway
-            return [_alone(alone, record) for record in records]
+            judged = [_alone(alone, record) for record in records]
+        for place, wrong in repeated_names(values, part.may_repeat).items():
+            one = judged[place]
+            if not isinstance(one, Refusal) or one.reason not in {Reason.TOO_LARGE, Reason.POISON}:
+                judged[place] = Refusal(Reason.SCHEMA, wrong)
+        return judged
 
-    def _feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
-        opened = _opened(_feedback, records, MAX_FEEDBACK_BYTES)
+    def _feedback(self, part: _Part) -> list[ObservedFeedback | Watermark | Refusal]:
+        opened = _opened(_feedback, part, MAX_FEEDBACK_BYTES)
         return [
-            _observed(one, record.offset, record.value or b"", ahead)
+            _observed(one, record.offset, value, ahead)
             if one is not None
             and record.key == one.impression_id.encode()
             and (ahead := one.occurred_at - record.timestamp) <= self._max_ahead_ms
             and one.occurred_at not in LIKELY_SECONDS
             else self._one_of_feedback(record)
-            for record, one in zip(records, opened, strict=True)
+            for record, value, one in zip(part.records, part.values, opened, strict=True)
         ]
 
     def _surely_fine(self, record: LogRecord, opened: _Envelope, actions: int, described: int) -> bool:
@@ -229,7 +251,10 @@ class Admission:
             and opened.occurred_at - record.timestamp <= self._max_ahead_ms
             and opened.occurred_at not in LIKELY_SECONDS
             and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
-            and bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
+            and (
+                (opened.probabilities is None and LEAST_PROPENSITY <= (opened.propensity or 0.0) <= 1.0)
+                or bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
+            )
             and (
                 (len(opened.context) <= FEW and actions <= FEW)  # whatever features the actions have
                 or _bounded(len(opened.context), actions, described, model)
@@ -300,16 +325,6 @@ class Admission:
         return self._from_the_future(marker.watermark, record.timestamp) or marker
 
 
-def _once(records: Sequence[LogRecord], judged: Sequence[T]) -> list[T | Refusal]:
-    """Return what was judged of records, where in none of them a name has two values; others are refused."""
-    once: list[T | Refusal] = [*judged]
-    for place, wrong in repeated_names([record.value or b"" for record in records]).items():
-        one = once[place]
-        if not isinstance(one, Refusal) or one.reason not in {Reason.TOO_LARGE, Reason.POISON}:
-            once[place] = Refusal(Reason.SCHEMA, wrong)
-    return once
-
-
 def _alone(look_into: Callable[[LogRecord], T], record: LogRecord) -> T | Refusal:
     try:
         return look_into(record)
@@ -340,32 +355,19 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     return None if wrong is None else Refusal(*wrong)
 
 
-def _may_repeat_actions(values: Sequence[bytes | None]) -> bool:
-    """Say whether an impression among these may have two members of that name.
-
-    The first, which does not count, has to be well-formed too. A name may be written with escapes, those of small
-    letters among them.
-    """
-    whole = b"".join([value or b"" for value in values])
-    # One byte is found ten times as fast as several, and mostly there is none.
-    escaped = b"\\" in whole and (b"\\u006" in whole or b"\\u007" in whole)
-    return escaped or whole.count(b'"actions"') > len(values)
-
-
 def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:
     """Say whether learning from so many features takes no longer than it may."""
     contexts, crosses = count_crosses_of(context, actions, described, model.context_crosses)
     return contexts <= MAX_CONTEXT_FEATURES and crosses <= MAX_CROSSES
 
 
-def _opened(decoder: msgspec.json.Decoder[T], records: Sequence[LogRecord], max_bytes: int) -> list[T | None]:
+def _opened(decoder: msgspec.json.Decoder[T], part: _Part, max_bytes: int) -> list[T | None]:
     """Return what is in each record that has a key, or None where it cannot be read on its own or is too large."""
-    values = [record.value or b"" for record in records]
     decode, opened = decoder.decode, list[T | None]()
-    for record, value, brackets in zip(records, values, openings(values), strict=True):
+    for record, value, odd in zip(part.records, part.values, part.odd, strict=True):
         try:
             decoded = decode(value) if len(value) <= max_bytes and record.key is not None else None
-            if brackets > NESTING_TO_SPARE or not value.isascii():
+            if odd:
                 _check_what_is_skipped(value)
         except UNREADABLE:
             decoded = None

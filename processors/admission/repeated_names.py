@@ -10,13 +10,18 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from processors.compiled import borrowing
+from processors.memory_access import WORD, bytes_below, word_at, zeros_in
+from processors.wire.laid_out import LaidOut
 
 MOST_NAMES: Final = 256
 DEEPEST: Final = 128
 """Of objects that are open at one time, and how deep they may lie, for it to be sure that no name comes twice."""
 _SHOWN: Final = 40
+_SPREAD = 0x9E3779B97F4A7C15
+_QUOTES, _ESCAPES = 0x2222222222222222, 0x5C5C5C5C5C5C5C5C
 _QUOTE, _ESCAPE, _COMMA, _BRACE, _END_BRACE, _BRACKET, _END_BRACKET = np.frombuffer(b'"\\,{}[]', dtype=np.uint8)
 
 
@@ -40,17 +45,20 @@ def object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def repeated_names(values: Sequence[bytes]) -> dict[int, str]:
+def repeated_names(values: Sequence[bytes], may: NDArray[np.bool_]) -> dict[int, str]:
     """Return, by their places, what is wrong with records in which a name has two values, in words.
 
-    Nothing is said of what is no JSON.
+    `may` is what `may_repeat` says of them. Nothing is said of what is no JSON.
     """
-    may = np.zeros(len(values), dtype=np.bool_)
-    ends = np.fromiter(map(len, values), np.int64, len(values)).cumsum()
-    whole = np.frombuffer(b"".join(values), dtype=np.uint8)
-    mark_repeats(whole, ends, np.empty(MOST_NAMES, dtype=np.uint64), np.empty(DEEPEST, dtype=np.int64), may)
     found = {place: _repeated_in(values[place]) for place in np.flatnonzero(may).tolist()}
     return {place: wrong for place, wrong in found.items() if wrong is not None}
+
+
+def may_repeat(values: LaidOut) -> NDArray[np.bool_]:
+    """Return of each record whether an object in it may hold a name twice. It is false only where that is sure."""
+    may = np.empty(len(values.ends), dtype=np.bool_)
+    mark_repeats(*values, np.empty(MOST_NAMES, dtype=np.uint64), np.empty(DEEPEST, dtype=np.int64), may)
+    return may
 
 
 @borrowing
@@ -67,17 +75,21 @@ def mark_repeats(whole, ends, names, begins, may):
             byte = whole[at]
             at += 1
             if byte == _QUOTE:
-                name, at, escaped = read_text(whole, at, end)
-                if named:
-                    # One name may be written in several ways; and of more than there is room for it is not known.
-                    repeated |= escaped or count == len(names) or is_among(names, first, count, name)
-                    if repeated:
-                        break
-                    names[count] = name
-                    count += 1
-                    named = False
+                if not named:
+                    at = text_end(whole, at, end)
+                    continue
+                name, at, escaped = read_name(whole, at, end)
+                # One name may be written in several ways; and of more than there is room for it is not known.
+                repeated = escaped or count == len(names) or is_among(names, first, count, name)
+                if repeated:
+                    break
+                names[count] = name
+                count += 1
+                named = False
             elif byte == _COMMA:
                 named = first >= 0
+            elif byte < _BRACKET:
+                continue  # of a number: all brackets and braces come after these
             elif byte in (_BRACE, _BRACKET):
                 depth += 1
                 if depth == len(begins):
@@ -98,19 +110,34 @@ def mark_repeats(whole, ends, names, begins, may):
 
 
 @borrowing
-def read_text(whole, at, end):
-    """Return a text as a number, the place after its closing quote, and whether there are escapes in it."""
-    number, escaped = np.uint64(0), False
+def text_end(whole, at, end):
+    """Return the place after the closing quote of a text that begins here."""
+    while at < end and whole[at] != _QUOTE:
+        at += 2 if whole[at] == _ESCAPE else 1
+    return at + 1
+
+
+@borrowing
+def read_name(whole, at, end):
+    """Return a name as a number, the place after its closing quote, and whether there are escapes in it.
+
+    It is read eight bytes at a time.
+    """
+    number, begin = np.uint64(0), at
     while at < end:
-        byte = whole[at]
-        if byte == _QUOTE:
-            break
-        if byte == _ESCAPE:
-            escaped = True
-            at += 1
-        number = ((number << np.uint64(7)) | (number >> np.uint64(57))) ^ np.uint64(byte)
-        at += 1
-    return number, at + 1, escaped
+        word = word_at(whole, at)
+        quotes, escapes = zeros_in(word ^ np.uint64(_QUOTES)), zeros_in(word ^ np.uint64(_ESCAPES))
+        if not quotes:
+            if escapes:
+                return number, at, True
+            number = (number ^ word) * np.uint64(_SPREAD)
+            at += WORD
+            continue
+        count, before = bytes_below(quotes)
+        at += count
+        number = (number ^ (word & before)) * np.uint64(_SPREAD) ^ np.uint64(at - begin)
+        return number, at + 1, (escapes & before) != 0
+    return number, end, False
 
 
 @borrowing

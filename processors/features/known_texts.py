@@ -14,25 +14,20 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from msgspec import Raw
-from numba import uint64
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
 from processors.compiled import borrowing, compiled
 from processors.features.ragged_rows import grown
+from processors.memory_access import WORD, bytes_below, word_at, zeros_in
 
 MOST_BYTES: Final = 32_000_000
 """What the pieces that are known may take, with what finds them and what is known of them."""
 _BYTES_EACH: Final = 160
 """What a piece takes beside its text, roughly: half of it here, half of it with whoever looks into it."""
 _FEWEST: Final = 1024
-_WORD: Final = 8
-"""Bytes that are looked at at once; so many more than are filled must lie behind every text."""
-_LOW_BITS, _HIGH_BITS = 0x0101010101010101, 0x8080808080808080
-_QUOTE, _COMMA, _SPACE, _OPEN, _CLOSE, _BEGIN, _END = b'", {}[]'
+_QUOTE, _SPACE, _OPEN, _CLOSE, _BEGIN, _END = b'" {}[]'
+_COMMAS = 0x2C2C2C2C2C2C2C2C
 
 
 class Found(NamedTuple):
@@ -100,7 +95,7 @@ class KnownTexts:
 
     def find(self, texts: Sequence[bytes | Raw]) -> Found:
         """Cut each text, and return the numbers of its pieces; those that were not known get the next ones."""
-        whole = b"\0".join([*texts, bytes(_WORD)])
+        whole = b"\0".join([*texts, bytes(WORD)])
         start = self._begins(whole, texts)
         most = min(len(texts) + whole.count(b"," if self._members else b"{"), len(texts) * self._most)
         self._make_room(len(whole), most)
@@ -117,14 +112,14 @@ class KnownTexts:
     def _begins(whole: bytes, texts: Sequence[bytes | Raw]) -> NDArray[np.int64]:
         """Return where each text begins in the whole, with a zero between them, and where one behind them would."""
         start = np.zeros(len(texts) + 1, dtype=np.int64)
-        if whole.count(0) == len(texts) + _WORD:  # in JSON there is none: asking each for its length takes longer
+        if whole.count(0) == len(texts) + WORD:  # in JSON there is none: asking each for its length takes longer
             find_begins(np.frombuffer(whole, dtype=np.uint8), start)
         else:
             np.fromiter([len(memoryview(text)) + 1 for text in texts], np.int64, len(texts)).cumsum(out=start[1:])
         return start
 
     def _make_room(self, size: int, count: int) -> None:
-        end, count = int(self._ends[self._count]) + size + _WORD, self._count + count
+        end, count = int(self._ends[self._count]) + size + WORD, self._count + count
         if end > len(self._texts):
             self._texts = grown(self._texts, 2 * end)
         if count >= len(self._hashes):
@@ -142,13 +137,11 @@ def find_begins(whole, start):
     for i in range(1, len(start)):
         while True:
             word = word_at(whole, place)
-            zeros = (word - np.uint64(_LOW_BITS)) & ~word & np.uint64(_HIGH_BITS)  # Mycroft 1987
+            zeros = zeros_in(word)
             if zeros:
                 break
-            place += _WORD
-        while whole[place] != 0:
-            place += 1
-        place += 1
+            place += WORD
+        place += bytes_below(zeros)[0] + 1
         start[i] = place
 
 
@@ -202,30 +195,25 @@ def next_cut(whole, begin, end, members):
 
     Members end at `,"`, objects at `},{`; a space may stand behind the comma, as Python writes it.
     """
-    last = end - 1
-    for j in range(begin, last):
-        if whole[j] == _COMMA:
-            k = j + 1
-            if whole[k] == _SPACE and k < last:
-                k += 1
-            if members:
-                if whole[k] == _QUOTE:
-                    return j, k
-            elif whole[k] == _OPEN and j > begin and whole[j - 1] == _CLOSE:
-                return j - 1, k + 1
+    last, j = end - 1, begin
+    while j < last:
+        commas = zeros_in(word_at(whole, j) ^ np.uint64(_COMMAS))
+        if not commas:
+            j += WORD
+            continue
+        j += bytes_below(commas)[0]
+        if j >= last:
+            break
+        k = j + 1
+        if whole[k] == _SPACE and k < last:
+            k += 1
+        if members:
+            if whole[k] == _QUOTE:
+                return j, k
+        elif whole[k] == _OPEN and j > begin and whole[j - 1] == _CLOSE:
+            return j - 1, k + 1
+        j += 1
     return end, end
-
-
-@intrinsic
-def word_at(_context, data, place):
-    """Return the eight bytes that begin at a place, as the number that they are to this machine."""
-
-    def code(context, builder, signature, arguments):
-        begin = make_array(signature.args[0])(context, builder, arguments[0]).data
-        word = builder.bitcast(builder.gep(begin, [arguments[1]]), ir.IntType(64).as_pointer())
-        return builder.load(word, align=1)
-
-    return uint64(data, place), code
 
 
 @compiled(inline="always")
@@ -263,11 +251,11 @@ def hash_of(whole, begin, end, key):
     v0, v1 = key[0] ^ np.uint64(0x736F6D6570736575), key[1] ^ np.uint64(0x646F72616E646F6D)
     v2, v3 = key[0] ^ np.uint64(0x6C7967656E657261), key[1] ^ np.uint64(0x7465646279746573)
     length = np.uint64(end - begin) << np.uint64(56)
-    while end - begin >= _WORD:
+    while end - begin >= WORD:
         word = word_at(whole, begin)
         v0, v1, v2, v3 = sip_round(v0, v1, v2, v3 ^ word)
         v0 ^= word
-        begin += _WORD
+        begin += WORD
     word = length | last_word(whole, begin, end)
     v0, v1, v2, v3 = sip_round(v0, v1, v2, v3 ^ word)
     v0, v2 = v0 ^ word, v2 ^ np.uint64(0xFF)
@@ -298,10 +286,10 @@ def same(whole, begin, end, texts, text_begin, text_end):
     """Return whether two texts are the same."""
     if end - begin != text_end - text_begin:
         return False
-    while end - begin >= _WORD:
+    while end - begin >= WORD:
         if word_at(whole, begin) != word_at(texts, text_begin):
             return False
-        begin, text_begin = begin + _WORD, text_begin + _WORD
+        begin, text_begin = begin + WORD, text_begin + WORD
     return last_word(whole, begin, end) == last_word(texts, text_begin, text_end)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from processors.compiled import borrowing
+from processors.wire.laid_out import LaidOut
 
 NESTING_TO_SPARE: Final = 100
 """How many levels deeper than it came a value must still decode: it is wrapped, and decoded elsewhere."""
 _BRACKET, _BRACE = np.frombuffer(b"[{", dtype=np.uint8)
+_BEYOND_ASCII: Final = 128
 
 
 def opened_by(value: bytes) -> int:
@@ -19,21 +20,21 @@ def opened_by(value: bytes) -> int:
     return value.count(b"[") + value.count(b"{")
 
 
-def openings(values: Sequence[bytes]) -> list[int]:
-    """Return how many brackets and braces each value opens, those within texts included."""
-    counts = np.zeros(len(values), dtype=np.int64)
-    ends = np.fromiter(map(len, values), np.int64, len(values)).cumsum()
-    count_openings(np.frombuffer(b"".join(values), dtype=np.uint8), ends, counts)
-    return list(counts.tolist())
+def odd_ones(values: LaidOut) -> list[bool]:
+    """Return of each value whether it is not ASCII, or opens more than `NESTING_TO_SPARE` brackets and braces."""
+    odd = np.empty(len(values.ends), dtype=np.bool_)
+    mark_odd(*values, odd)
+    return list(odd.tolist())
 
 
 @borrowing
-def count_openings(whole, ends, counts):
-    """Write how many brackets each stretch that ends at `ends` opens."""
+def mark_odd(whole, ends, odd):
+    """Write of each stretch that ends at `ends` what `odd_ones` says."""
     begin = np.uint64(0)  # without signs it counts many bytes at a time
     for i in range(len(ends)):
-        opened, end = 0, np.uint64(ends[i])
+        opened, high, end = 0, np.uint8(0), np.uint64(ends[i])
         for j in range(begin, end):
             opened += (whole[j] == _BRACKET) | (whole[j] == _BRACE)
-        counts[i] = opened
+            high |= whole[j]
+        odd[i] = opened > NESTING_TO_SPARE or high >= _BEYOND_ASCII
         begin = end

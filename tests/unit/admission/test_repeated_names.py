@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from groundswell.events import Watermark
 from processors.admission.event_records import Admission, Refusal
-from processors.admission.repeated_names import DEEPEST, MOST_NAMES, repeated_names
+from processors.admission.repeated_names import DEEPEST, MOST_NAMES, may_repeat, repeated_names
 from processors.join.entries import ObservedFeedback, ShownImpression
+from processors.wire.laid_out import laid_out
 from tests.factories import MODEL, admitted, encode, feedback, impression, models
 
 NOW = 2_000_000
@@ -39,6 +40,11 @@ VALUES = st.recursive(
 )
 
 
+def repeated(values: list[bytes]) -> dict[int, str]:
+    """Return what is wrong with those in which a name has two values."""
+    return repeated_names(values, may_repeat(laid_out(values)))
+
+
 def differ(value: Any) -> bool:
     """Say by definition whether an object in a value has a name with two values."""
     if isinstance(value, dict):
@@ -54,12 +60,12 @@ def differ(value: Any) -> bool:
 @given(st.lists(VALUES, max_size=4), st.booleans(), st.sampled_from([None, 1]))
 def test_names_with_two_values_are_found_wherever_they_stand(some: list[Any], ascii: bool, indent: int | None) -> None:
     written = [json.dumps(value, ensure_ascii=ascii, indent=indent).encode() for value in some]
-    assert set(repeated_names(written)) == {place for place, value in enumerate(some) if differ(value)}
+    assert set(repeated(written)) == {place for place, value in enumerate(some) if differ(value)}
 
 
 @given(st.lists(st.binary(max_size=30), max_size=5))
 def test_of_what_is_no_json_nothing_is_said(values: list[bytes]) -> None:
-    assert repeated_names([b"{" + value for value in values]) == {}
+    assert repeated([b"{" + value for value in values]) == {}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_of_what_is_no_json_nothing_is_said(values: list[bytes]) -> None:
     ids=["deep", "among many"],
 )
 def test_there_is_no_room_in_which_they_pass(value: bytes) -> None:
-    assert list(repeated_names([b"{}", value, b'{"a":1}'])) == [1]
+    assert list(repeated([b"{}", value, b'{"a":1}'])) == [1]
 
 
 @pytest.mark.parametrize(
