@@ -21,6 +21,7 @@ from processors.wire.envelopes import UNREADABLE
 MOST_NAMES: Final = 10_000
 """Of features that are numbered: each time there is a new one, all of them are brought into order."""
 _member: Final = msgspec.json.Decoder(Features)
+_objects: Final = msgspec.json.Decoder(list[Features])
 
 
 class ContextRows(NamedTuple):
@@ -69,7 +70,7 @@ class ContextFeatures:
         return self._assembled(found, crosses, features, fine)
 
     def _look_into_new_ones(self, known: int) -> None:
-        new = [_looked_into(text) for text in self._pieces.texts(known)]
+        new = _all_looked_into(self._pieces.texts(known))
         if not new:
             return
         names, texts, values = zip(*new, strict=True)
@@ -101,6 +102,24 @@ class ContextFeatures:
             CONSTANT_HASH, crosses, fine, rows.start, rows.hashes, rows.values,
         )  # fmt: skip
         return rows
+
+
+def _all_looked_into(pieces: Sequence[bytes]) -> list[tuple[str, str, float]]:
+    """Return what `_looked_into` does of each piece; together they take a third of the time.
+
+    Each becomes an object of its own: without braces within none becomes two.
+    """
+    together = b"},{".join(pieces)
+    if together.count(b"{") == together.count(b"}") == len(pieces) - 1:
+        try:
+            objects = _objects.decode(b"[{%b}]" % together)
+        except UNREADABLE:
+            pass  # one by one it turns out which
+        else:
+            # Between two that end and begin within a text nothing is parted: they would come to one object.
+            if len(objects) == len(pieces) and all(len(members) == 1 for members in objects):
+                return [(name, *text_and_value(name, value)) for members in objects for name, value in members.items()]
+    return [_looked_into(piece) for piece in pieces]
 
 
 def _looked_into(piece: bytes) -> tuple[str, str, float]:
