@@ -59,8 +59,9 @@ class EarlyFeedback:
     def take(self, impression_id: str) -> tuple[ObservedFeedback, ...]:
         """Take out what waits for an impression; there has to be some."""
         taken = self.waiting.pop(impression_id)
-        self._count -= len(taken)
-        self.bytes -= bytes_of(taken)
+        for one in taken:
+            self._count -= 1
+            self.bytes -= ENTRY_BYTES + len(one.value)
         return taken
 
     def spend(self, feedback: ObservedFeedback, step: Step) -> None:

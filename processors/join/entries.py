@@ -87,14 +87,18 @@ class ObservedFeedback(Struct, gc=False):
 
 
 class Pending(Struct, gc=False, eq=False):
-    """An impression that waits for its feedback; `effective` is e(i) in ms."""
+    """An impression that waits for its feedback; `effective` is e(i) in ms.
+
+    `weight` is what it takes in memory with its feedback, roughly (bytes).
+    """
 
     impression: ShownImpression
     effective: int
     feedback: tuple[ObservedFeedback, ...]
+    weight: int = 0
 
 
-class Deferred(Pending, gc=False, eq=False):
+class Deferred(Pending, gc=False, eq=False, kw_only=True):
     """A deferred impression that waits to be shown, and then, with s(i) as `effective`, for its feedback.
 
     While `awaits_showing`, its feedback is held and not yet judged. `logged` is e(i) (ms) and stays so: what was logged
@@ -167,7 +171,7 @@ class Step(Struct):
 
 def bytes_of(feedback: Sequence[ObservedFeedback]) -> int:
     """Return what feedback takes in memory, roughly."""
-    return ENTRY_BYTES * len(feedback) + sum([len(one.value) for one in feedback])
+    return sum([ENTRY_BYTES + len(one.value) for one in feedback])
 
 
 def shown_at(pending: Pending) -> int:

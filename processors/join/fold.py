@@ -33,7 +33,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from operator import attrgetter
 
 from groundswell.events import SHOWN_SIGNAL
@@ -85,6 +84,9 @@ class Join:
         self._activation = round(config.activation * 1000)
         # So that feedback is needed no longer when its impression has just been forgotten, nor by the next of that id.
         self._remember = max(round(config.remember * 1000), self._backward + 1)
+        # Most feedback belongs to its impression so plainly, and to no other (`_outlives`), that it is not judged.
+        self._plain_wait = min(self._wait, self._remember - self._backward)
+        self._plain_closes_after = min(self._wait + self._grace, self._remember + 1)
         self._max_pending, self._max_pending_bytes = config.max_pending, config.max_pending_bytes
         self._values_aside = values_aside
         self.pending_bytes = 0
@@ -138,6 +140,7 @@ class Join:
         waiting, known, early, offsets = step.kept.impressions, self._known, self._early.waiting, self._offsets
         add_time, add_entry = waiting.times.append, waiting.entries.append
         newest, grace, closes_after = self.impressions_time, self._grace, self._wait + self._grace
+        values_aside, taken = self._values_aside, 0
         deferred: list[Deferred] = []
         late: list[Pending] = []
         for impression in impressions:
@@ -149,7 +152,8 @@ class Join:
                     self._set_aside(impression, newest, late, step)
                     continue
                 effective = newest - grace
-            pending = Pending(impression, effective, ())
+            weight = ENTRY_BYTES if values_aside else ENTRY_BYTES + len(impression.value)
+            pending = Pending(impression, effective, (), weight)
             earlier = known.setdefault(impression.id, pending)
             if earlier is not pending:
                 repeated = self._repeated(impression, earlier, log_time)
@@ -158,8 +162,9 @@ class Join:
                     continue
                 known[impression.id] = pending
             offsets.append(impression.offset)
+            taken += weight
             if impression.deferred:
-                pending = self._defer(impression, effective)
+                pending = self._defer(impression, effective, weight)
                 deferred.append(pending)
             else:
                 add_time(effective)
@@ -167,7 +172,7 @@ class Join:
             if early and impression.id in early:
                 self._take_early(pending, step)
         self.impressions_time = newest
-        self.pending_bytes += self._bytes_of([one.impression for one in chain(waiting.entries, deferred)])
+        self.pending_bytes += taken
         self._closing.extend(waiting)
         for one in deferred:
             waiting.add(one.kept_since, one)
@@ -181,9 +186,7 @@ class Join:
         known, kept = self._known, step.kept.feedback
         add_time, add_entry = kept.times.append, kept.entries.append
         newest, backward = self.feedback_time, self._backward
-        # Most of it belongs to its impression so plainly that it has not to be judged, and to no other (`_outlives`).
-        wait = min(self._wait, self._remember - backward)
-        closes_after = min(self._wait + self._grace, self._remember + 1)
+        wait, closes_after = self._plain_wait, self._plain_closes_after
         joined = 0
         for one in feedback:
             one.log_time = log_time = newest
@@ -194,7 +197,9 @@ class Join:
                 since = pending.effective
                 if -backward <= one.occurred_at - since <= wait and log_time - since < closes_after:
                     pending.feedback = (one,)
-                    joined += ENTRY_BYTES + len(one.value)
+                    weight = ENTRY_BYTES + len(one.value)
+                    pending.weight += weight
+                    joined += weight
                     add_time(since)
                     add_entry(one)
                     continue
@@ -249,18 +254,13 @@ class Join:
         closed_at = known + self._wait + self._grace
         return Outcome.DUPLICATE_IMPRESSION if log_time < closed_at + self._remember else None
 
-    def _defer(self, impression: ShownImpression, effective: int) -> Deferred:
+    def _defer(self, impression: ShownImpression, effective: int, weight: int) -> Deferred:
         """Let a deferred impression wait to be shown."""
-        pending = Deferred(impression, effective, (), effective, effective + self._activation)
+        kept_since = effective + self._activation
+        pending = Deferred(impression, effective, (), weight, logged=effective, kept_since=kept_since)
         self._known[impression.id] = pending
         self._closing.add(self._since(pending), pending)
         return pending
-
-    def _belongs(self, feedback: ObservedFeedback, pending: Pending) -> bool:
-        """Say whether feedback came in time to an impression whose wait has begun, if it is not held already."""
-        latest = pending.effective + self._wait
-        in_time = feedback.log_time < latest + self._grace
-        return in_time and shown_at(pending) - self._backward <= feedback.occurred_at <= latest
 
     def _outlives(self, feedback: ObservedFeedback, pending: Pending) -> bool:
         """Say whether feedback may belong to the next impression of that id when this one has been forgotten."""
@@ -275,15 +275,15 @@ class Join:
     def _take_early(self, pending: Pending, step: Step) -> None:
         """Judge the feedback that came before its impression."""
         early = self._early.take(pending.impression.id)
-        if (
-            type(pending) is Pending
-            and len(early) == 1
-            and self._belongs(early[0], pending)
-            and not self._outlives(early[0], pending)
-        ):
-            pending.feedback = early
-            self.pending_bytes += bytes_of(early)
-            return
+        if type(pending) is Pending and len(early) == 1:
+            (one,), since = early, pending.effective
+            if (
+                -self._backward <= one.occurred_at - since <= self._plain_wait
+                and one.log_time - since < self._plain_closes_after
+            ):
+                pending.feedback = early
+                self._weigh(pending, ENTRY_BYTES + len(one.value))
+                return
         deferred = isinstance(pending, Deferred)
         for feedback in early:
             joined = self._judge(feedback, pending, step)
@@ -320,7 +320,7 @@ class Join:
         in_time = in_time and (held or (not too_early and feedback.occurred_at <= pending.effective + self._wait))
         if in_time and len(pending.feedback) < MAX_FEEDBACK:
             pending.feedback += (feedback,)
-            self.pending_bytes += ENTRY_BYTES + len(feedback.value)
+            self._weigh(pending, ENTRY_BYTES + len(feedback.value))
             return True
         reason = Outcome.TOO_MANY if in_time else Outcome.TOO_EARLY if too_early else Outcome.LATE
         step.strays.append(Stray(feedback, reason, feedback.occurred_at - since - self._wait))
@@ -348,7 +348,7 @@ class Join:
         pending.awaits_showing, pending.effective = False, waits_since
         self._closing.add(waits_since, pending)
         pending.feedback = (showing,)
-        self.pending_bytes += bytes_of(pending.feedback) - bytes_of(held)
+        self._weigh(pending, bytes_of(pending.feedback) - bytes_of(held))
         for feedback in held:
             self._judge(feedback, pending, step)
         return True
@@ -362,7 +362,7 @@ class Join:
         if (excess := len(self) - self._max_pending) > 0:
             self._evict(self._closing.take_first(excess), step)
         if (excess := self.pending_bytes - self._max_pending_bytes) > 0:
-            self._evict(self._closing.take_weighing(excess, self._weight), step)
+            self._evict(self._closing.take_weighing(excess, attrgetter("weight")), step)
         self._early.expire(self._horizon, step)
         self._forget_closed()
         return step
@@ -382,13 +382,9 @@ class Join:
         step.count(Outcome.NONE, len(due) - len(answered) + only_shown)
         step.count(Outcome.FEEDBACK_MATCHED, sum([len(one.feedback) for one in answered]))
 
-    def _weight(self, pending: Pending) -> int:
-        return self._bytes_of([pending.impression]) + bytes_of(pending.feedback)
-
-    def _bytes_of(self, impressions: Sequence[ShownImpression]) -> int:
-        """Return what impressions take in memory, without their feedback."""
-        values = 0 if self._values_aside else sum([len(one.value) for one in impressions])
-        return ENTRY_BYTES * len(impressions) + values
+    def _weigh(self, pending: Pending, more: int) -> None:
+        pending.weight += more
+        self.pending_bytes += more
 
     def _evict(self, lost: TimedEntries[Pending], step: Step) -> None:
         """Give up those that would have closed first."""
@@ -417,8 +413,7 @@ class Join:
     def _take(self, taken: TimedEntries[Pending]) -> None:
         """Let none of these be pending any more, and remember them."""
         impressions = [pending.impression for pending in taken.entries]
-        self.pending_bytes -= self._bytes_of(impressions)
-        self.pending_bytes -= sum([bytes_of(pending.feedback) for pending in taken.entries if pending.feedback])
+        self.pending_bytes -= sum([pending.weight for pending in taken.entries])
         self._let_go([impression.offset for impression in impressions])
         self._remember_closed(TimedEntries(taken.times, [impression.id for impression in impressions]))
 
@@ -458,7 +453,7 @@ class Join:
                 # is only marked as removed, so it need not be there yet: one still in `waiting` goes as well.
                 self._closing.remove(self._since(earlier), earlier)
                 self._let_go([earlier.impression.offset])
-                self.pending_bytes -= self._weight(earlier)
+                self.pending_bytes -= earlier.weight
                 del self._known[impression.id]
             since = effective if evicted is None else LateSince(evicted) if effective == NEVER else evicted
             if evicted is not None or (effective <= self._horizon and not impression.deferred):
@@ -467,11 +462,12 @@ class Join:
                     closed.add(since, impression.id)
                 continue
             self._offsets.append(impression.offset)
-            self.pending_bytes += self._bytes_of([impression])
+            weight = ENTRY_BYTES + (0 if self._values_aside else len(impression.value))
+            self.pending_bytes += weight
             if impression.deferred:
-                self._defer(impression, effective)
+                self._defer(impression, effective, weight)
             else:
-                self._known[impression.id] = pending = Pending(impression, effective, ())
+                self._known[impression.id] = pending = Pending(impression, effective, (), weight)
                 waiting.add(effective, pending)
         self._closing.extend(waiting)
         self._forgetting.extend(closed)

@@ -46,12 +46,15 @@ class FirstClosing:
         self._open_ms = round(1000 * (join.wait + join.grace))
         self._said = False
 
-    def impressions_came(self, shown: Sequence[ShownImpression]) -> None:
-        """Take notice of impressions, in the order of their log."""
-        if self._said or not shown:
+    def impressions_came(self, admitted: Sequence[object]) -> None:
+        """Take notice of what was let in, in the order of its log: of the impressions among it."""
+        if self._said:
+            return
+        first = next((one for one in admitted if isinstance(one, ShownImpression)), None)
+        if first is None:
             return
         self._said = True
-        occurred_at = shown[0].occurred_at
+        occurred_at = first.occurred_at
         LOG.info(
             "the first impression has come: it closes, and is learned, when both logs have reached that time",
             occurred_at=_time(occurred_at),

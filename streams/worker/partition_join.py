@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from groundswell.events import Watermark
 from processors.admission.event_records import Admission, Reason, Refusal, poison
@@ -54,6 +54,8 @@ from streams.worker.whole_steps import WholeSteps, Worked, unannounced
 LOG = get_log(__name__)
 WINDOWS_PER_WAIT = 8
 """How finely what is pending is cut: a segment lives at most this part of the wait longer than it must."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class PartitionJoin:
             results = await self._folded(admitted, self._fold_impressions)
             await worked()
             with self._looking_on("first_closing"):
-                self._first_closing.impressions_came([one for one in admitted if isinstance(one, ShownImpression)])
+                self._first_closing.impressions_came(admitted)
             self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, _refused(batch, admitted))
 
@@ -153,6 +155,8 @@ class PartitionJoin:
             await self._settle(results, _refused(batch, admitted))
 
     def _fold_impressions(self, admitted: Sequence[ShownImpression | Watermark | Refusal]) -> list[Step]:
+        if alone := _only(ShownImpression, admitted):
+            return [self._join.add_impressions(alone)]
         shown: list[ShownImpression] = []
         results: list[Step] = []
         for one in admitted:
@@ -164,6 +168,8 @@ class PartitionJoin:
         return [*results, self._join.add_impressions(shown)]
 
     def _fold_feedback(self, admitted: Sequence[ObservedFeedback | Watermark | Refusal]) -> list[Step]:
+        if alone := _only(ObservedFeedback, admitted):
+            return [self._join.add_feedback(alone)]
         observed: list[ObservedFeedback] = []
         results: list[Step] = []
         for one in admitted:
@@ -354,11 +360,18 @@ class PartitionJoin:
 
 def _refused(batch: RecordBatch, admitted: Sequence[object]) -> list[tuple[str, LogRecord, Refusal]]:
     topic = batch.tp.topic
+    if Refusal not in set(map(type, admitted)):
+        return []
     return [
         (topic, as_it_came(record), one)
         for record, one in zip(batch.records, admitted, strict=True)
         if isinstance(one, Refusal)
     ]
+
+
+def _only(kind: type[T], some: Sequence[T | Any]) -> Sequence[T] | None:
+    """Return what was let in where all of it is of this kind, as it mostly is."""
+    return some if set(map(type, some)) == {kind} else None
 
 
 def _by_model(closed: list[Pending]) -> Mapping[str, list[Pending]]:
