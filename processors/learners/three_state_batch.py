@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from processors.compiled import compiled
+from processors.compiled import borrowing, compiled
+from processors.features.crosses import cross
 from processors.learners import doubtful_contexts, kernel_columns, leaking_signals, running_totals, three_state
 from processors.learners.scratch_space import crosses_needed
+from processors.memory_access import fetch_ahead
 
 DECIMALS = 1e6
 """Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
@@ -31,6 +33,8 @@ def learn_batch(bandit, signals, counted, parameters, features, interactions, we
     index, value = np.empty(crosses, dtype=np.int64), np.empty(crosses)
     begin = end = 0
     for i in range(len(interactions)):
+        if i + 1 < len(interactions):
+            fetch_rows(bandit, features, interactions[i + 1])
         row = interactions[i, kernel_columns.ACTIONS]
         context, first = interactions[i, kernel_columns.CONTEXT], set_start[row]
         if leaking_signals.is_watched(leaks, play + i):
@@ -51,3 +55,16 @@ def learn_batch(bandit, signals, counted, parameters, features, interactions, we
         running_totals.tally(sums, negative, weights[i], set_start[row + 1] - first, out, doubt != three_state.SURE)
         for r in range(three_state.MINUS, three_state.PLUS + 1):
             out[r] = np.rint(out[r] * DECIMALS) / DECIMALS
+
+
+@borrowing
+def fetch_rows(bandit, features, interaction):
+    """Have the rows of an interaction's actions on the way while the one before it is learned."""
+    context_start, context_hash, _, set_start, set_rows, action_start, action_hash, _ = features
+    mask = np.uint64(len(bandit) - 1)
+    context, row = interaction[kernel_columns.CONTEXT], interaction[kernel_columns.ACTIONS]
+    for a in range(set_start[row], set_start[row + 1]):
+        action = set_rows[a]
+        for j in range(action_start[action], action_start[action + 1]):
+            for c in range(context_start[context], context_start[context + 1]):
+                fetch_ahead(bandit, np.int64(cross(context_hash[c], action_hash[j]) & mask))
