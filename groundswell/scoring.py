@@ -25,24 +25,27 @@ _REMEMBERED: Final = 64
 """Lists of actions: an app offers the same ones again and again."""
 _DENSE_BITS: Final = 20
 """Up to here a table has a place for each index, 8 MB at the most, which is found five times as fast."""
+_OFTEN: Final = 16
+"""Contexts that are scored before such a table is made: it takes as long as some of them."""
 
 
 class WeightTable:
     """The weights of a policy by their index, of which those that are not listed weigh 0."""
 
     def __init__(self, indices: Sequence[int], values: Sequence[float], bits: int) -> None:
-        self._mask = np.uint32((1 << bits) - 1)
-        listed, weights = np.array(indices, dtype=np.int64), np.array(values, dtype=np.float64)
-        self._listed: NDArray[np.int64] | None = None
-        if bits <= _DENSE_BITS:
-            self._weights = np.zeros(1 << bits)
-            self._weights[listed] = weights
-        else:
-            # After the listed ones one for whatever is not listed.
-            self._listed, self._weights = np.append(listed, 1 << bits), np.append(weights, 0.0)
+        self._bits, self._mask, self._asked = bits, np.uint32((1 << bits) - 1), 0
+        # Of long lists twice as fast as `array`.
+        listed = np.fromiter(indices, np.int64, len(indices))
+        weights = np.fromiter(values, np.float64, len(values))
+        # After the listed ones one for whatever is not listed.
+        self._listed: NDArray[np.int64] | None = np.append(listed, 1 << bits)
+        self._weights = np.append(weights, 0.0)
 
     def scores(self, context: Sequence[Feature], actions: Sequence[Action]) -> list[float]:
         """Return the score of each action in a context of these features."""
+        self._asked += 1
+        if self._asked == _OFTEN and self._bits <= _DENSE_BITS:
+            self._spread_out()
         hashes, of_actions = _columns_of(actions)
         height, width = hashes.shape
         flat = hashes.ravel()
@@ -61,6 +64,13 @@ class WeightTable:
             total = np.add.accumulate(rows, out=rows)[-1]
         scores: list[float] = total.tolist()
         return scores
+
+    def _spread_out(self) -> None:
+        """Give each index a place of its own."""
+        assert self._listed is not None
+        everywhere = np.zeros(1 << self._bits)
+        everywhere[self._listed[:-1]] = self._weights[:-1]
+        self._weights, self._listed = everywhere, None
 
     def _of(self, crosses: Hashes) -> NDArray[np.float64]:
         crosses &= self._mask

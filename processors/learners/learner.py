@@ -19,7 +19,13 @@ from processors.admission.interaction_records import Stretch
 from processors.features.feature_store import FeatureStore
 from processors.features.ragged_rows import Arrays
 from processors.features.remembered_texts import RememberedTexts
-from processors.learners import exploration_kernel, exploration_schedule, kernel_columns, running_totals
+from processors.learners import (
+    exploration_kernel,
+    exploration_schedule,
+    kernel_columns,
+    running_totals,
+    weight_tables,
+)
 from processors.learners.kernel_parameters import kernel_parameters
 from processors.learners.leaking_signals import DECIDED_EVERY
 from processors.learners.reward_columns import RewardColumns
@@ -396,8 +402,9 @@ def importance(weight: Number, actions: Number, propensity: Number) -> Number:
 
 def sparse(table: NDArray[np.float64]) -> Weights:
     """Return the first column of a table of weights as a policy lists it."""
-    indices = np.flatnonzero(table[:, 0] != 0.0)  # comparing first takes a fifth
-    return Weights(indices.tolist(), table[indices, 0].tolist())
+    index, value = np.empty(len(table), dtype=np.int64), np.empty(len(table))
+    count = weight_tables.list_weights(table, index, value)
+    return Weights(index[:count].tolist(), value[:count].tolist())
 
 
 def _digest(model: ModelConfig) -> str:
