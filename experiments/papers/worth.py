@@ -20,8 +20,7 @@ from experiments.people import dwell, featured, logs, many_enjoyed, no_none, opp
 from experiments.people.playing import INFERRED, MODEL, played
 from experiments.people.world import World
 from groundswell.worth import Worth
-from processors.learners import value_quantiles
-from processors.learners.reward_columns import DOUBTS
+from processors.learners import three_state, value_quantiles
 from processors.learners.signal_worth import SignalWorth
 
 WORLDS: Final = {
@@ -117,7 +116,7 @@ def run(setting: str, seed: int) -> Run:
             names[part].tolist(),
             [str(one) for one in segments[part].tolist()],
             outcome.probabilities[part].tolist(),
-            [DOUBTS[code] for code in outcome.doubts[part].tolist()],
+            outcome.doubts[part] == three_state.NO_INFORMATION,
             weights[part].tolist(),
         )
         truths = {one: truth(moment, one) for one in (None, *map(str, np.unique(segments[:moment])))}

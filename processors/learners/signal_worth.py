@@ -34,7 +34,6 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from groundswell.events import Doubt
 from groundswell.worth import Worth, WorthDoubt
 from processors.learners import reward_rules, three_state
 from processors.learners.worth_sums import ALL, SQUARED, SUMS, WEIGHT, add_plays
@@ -108,13 +107,14 @@ class SignalWorth:
         signals: Sequence[str],
         segments: Sequence[str] | None,
         probabilities: ArrayLike,
-        doubts: Sequence[Doubt | None],
+        uninformed: ArrayLike,
         weights: Sequence[float],
     ) -> None:
-        """Take in plays in order: signals, segments if there are any, P(-1, 0, +1), doubts, importance weights."""
+        """Take in plays in order: signals, segments if there are any, P(-1, 0, +1), whether feedback told nothing then,
+        importance weights."""
         count = len(signals)
         states = np.ascontiguousarray(probabilities, dtype=np.float64)
-        uninformed = np.array([doubt == "uninformative_feedback" for doubt in doubts], dtype=np.bool_)
+        nothing_told = np.asarray(uninformed, dtype=np.bool_)
         importance = np.array(weights, dtype=np.float64)
         begin = 0
         while begin < count:
@@ -123,7 +123,7 @@ class SignalWorth:
                 signals[part],
                 None if segments is None else segments[part],
                 states[part],
-                uninformed[part],
+                nothing_told[part],
                 importance[part],
             )
             begin = part.stop

@@ -120,13 +120,15 @@ class LearningMetrics:
     def _count(self, model: str, interactions: Sequence[Interaction], rewards: RewardColumns) -> None:
         metrics, segments = self._metrics, self._segments.get(model)
         labels: Sequence[str] = [ALL_SEGMENTS] * len(rewards.places)
-        if segments is not None:
-            every = [segments.label(context) for context in contexts(interactions)]
-            labels = [every[place] for place in rewards.places]
         states: Counter[str] = Counter()
         inferred = rewards.states
         # Once over the rewards, which are many; the rest goes over what is different.
-        counted = Counter(zip(labels, rewards.signals, inferred, strict=True))
+        if segments is None:
+            counted = {(ALL_SEGMENTS, *pair): number for pair, number in rewards.counted().items()}
+        else:
+            every = [segments.label(context) for context in contexts(interactions)]
+            labels = [every[place] for place in rewards.places]
+            counted = Counter(zip(labels, rewards.signals, inferred, strict=True))
         for (segment, signal, state_or_none), number in counted.items():
             state = _label(state_or_none)
             states[state] += number

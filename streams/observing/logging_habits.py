@@ -50,16 +50,18 @@ class LoggingHabits:
         counts, given = np.asarray(actions, dtype=float), np.asarray(propensities, dtype=float)
         if not len(counts):
             return
-        fading = (1 - 1 / MEMORY) ** len(counts)
-        choice = counts > 1
-        weights = 1 / (counts[choice] * given[choice])
-        self._seen = fading * self._seen + len(counts)
-        self._single = fading * self._single + float((~choice).sum())
-        self._sure = fading * self._sure + float((given[choice] >= 1).sum())
-        self._tiny = fading * self._tiny + float((given[choice] < FLOOR).sum())
-        self._actions = fading * self._actions + float(counts[choice].sum())
+        fading, came = (1 - 1 / MEMORY) ** len(counts), len(counts)
+        if counts.min() <= 1:
+            choice = counts > 1
+            counts, given = counts[choice], given[choice]
+        weights = 1 / (counts * given)
+        self._seen = fading * self._seen + came
+        self._single = fading * self._single + came - len(counts)
+        self._sure = fading * self._sure + np.count_nonzero(given >= 1)
+        self._tiny = fading * self._tiny + np.count_nonzero(given < FLOOR)
+        self._actions = fading * self._actions + float(counts.sum())
         self._weights = fading * self._weights + float(weights.sum())
-        self._squares = fading * self._squares + float((weights**2).sum())
+        self._squares = fading * self._squares + float(weights @ weights)
 
     def judged(self) -> Iterator[tuple[Kind, str | None]]:
         """Yield each kind with what there is to say of it, or None."""
@@ -115,7 +117,8 @@ class LoggingHabitsReport:
 def _logged(interactions: Sequence[Interaction]) -> tuple[ArrayLike, ArrayLike]:
     if isinstance(interactions, Stretch):
         arrivals, rows = interactions.arrivals, np.array(interactions.rows, dtype=np.int64)
-        rows = rows[arrivals.sealed[rows]]
+        if len(arrivals.refused) or not arrivals.sealed.all():
+            rows = rows[arrivals.sealed[rows]]
         return arrivals.counts[rows], arrivals.propensities[rows]
     shown = [one.impression for one in interactions]
     return [len(one.actions) for one in shown], [one.chosen_propensity for one in shown]

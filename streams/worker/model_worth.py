@@ -39,7 +39,7 @@ class ModelWorth:
         if self._segments is not None:
             label, shown = self._segments.label, contexts(interactions)
             segments = [label(shown[place]) for place in rewards.places]
-        self._worth.add(rewards.signals, segments, rewards.probabilities, rewards.doubts, rewards.weights)
+        self._worth.add(rewards.signals, segments, rewards.probabilities, rewards.uninformed, rewards.weights)
 
     def table(self, interactions: int, others: Sequence[Mapping[str, Any]], leaking: Mapping[str, Leak]) -> WorthTable:
         """Return the table after so many interactions.

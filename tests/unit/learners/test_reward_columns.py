@@ -34,7 +34,7 @@ def test_they_are_what_one_at_a_time_gives(model: ModelConfig, log: list[Interac
         assert rewards[part] == expected[part]
     told = [one for one in expected if one is not None]
     assert [one.state for one in told] == rewards.states
-    written = rewards.encoded()
+    written = list(rewards.encoded())
     assert [key.decode() for key, _ in written] == [one.impression_id for one in told]
     assert [msgspec.json.decode(value, type=Reward) for _, value in written] == told
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundswell.events import Doubt
 from groundswell.worth import Worth
 from processors.learners import signal_worth
 from processors.learners.signal_worth import BLOCK, MOST_SAID, MOST_SIGNALS, SignalWorth, logit
@@ -28,10 +27,11 @@ def played(
     states: list[tuple[float, float, float]],
     segments: list[str] | None = None,
     weights: list[float] | None = None,
-    doubt: Doubt | None = None,
+    *,
+    uninformed: bool = False,
 ) -> None:
     count = len(signals)
-    worth.add(signals, segments, states, [doubt] * count, [1.0] * count if weights is None else weights)
+    worth.add(signals, segments, states, [uninformed] * count, [1.0] * count if weights is None else weights)
 
 
 def row(worth: SignalWorth, signal: str, segment: str | None = None) -> Worth:
@@ -99,7 +99,7 @@ def test_where_the_decoder_is_in_doubt_the_row_says_so_instead_of_a_number(
 
 def test_no_number_rests_on_what_was_decoded_while_feedback_told_nothing() -> None:
     worth = anchored()
-    played(worth, ["tap", "none"] * 1_000, [SURE, (0.0, 1.0, 0.0)] * 1_000, doubt="uninformative_feedback")
+    played(worth, ["tap", "none"] * 1_000, [SURE, (0.0, 1.0, 0.0)] * 1_000, uninformed=True)
     found = row(worth, "tap")
     assert (found.doubt, found.log_odds, found.low, found.high) == ("uninformative_feedback", None, None, None)
     assert row(worth, "none").doubt == "by_definition"
@@ -142,23 +142,21 @@ def test_segments_are_apart_and_all_of_them_together() -> None:
     assert [one.segment for one in worth.rows()[0]][:3] == [None, None, None], "all together comes first"
 
 
-def random_plays(
-    seed: int, count: int
-) -> tuple[list[str], list[str], list[list[float]], list[Doubt | None], list[float]]:
+def random_plays(seed: int, count: int) -> tuple[list[str], list[str], list[list[float]], list[bool], list[float]]:
     rng = np.random.default_rng(seed)
     signals = rng.choice(["tap", "dislike", "none", *(f"s{i}" for i in range(MOST_SIGNALS + 5))], count).tolist()
     segments = rng.choice(["phone", "desk", "other"], count).tolist()
-    doubts: list[Doubt | None] = rng.choice(np.array([None, "uninformative_feedback"], dtype=object), count).tolist()
+    uninformed: list[bool] = (rng.random(count) < 0.5).tolist()
     states: list[list[float]] = rng.dirichlet((1.0, 1.0, 1.0), count).tolist()
-    return signals, segments, states, doubts, rng.exponential(1.0, count).tolist()
+    return signals, segments, states, uninformed, rng.exponential(1.0, count).tolist()
 
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(1, 3 * BLOCK - 1), max_size=6), st.integers(0, 3 * BLOCK))
 def test_it_is_the_same_to_the_bit_however_plays_are_cut_and_wherever_it_restarts(cuts: list[int], saved: int) -> None:
-    signals, segments, states, doubts, weights = random_plays(1, 3 * BLOCK)
+    signals, segments, states, uninformed, weights = random_plays(1, 3 * BLOCK)
     whole = SignalWorth(MODEL)
-    whole.add(signals, segments, states, doubts, weights)
+    whole.add(signals, segments, states, uninformed, weights)
     worth = SignalWorth(MODEL)
     edges = sorted({0, *cuts, saved, len(signals)})
     for begin, end in pairwise(edges):
@@ -166,7 +164,7 @@ def test_it_is_the_same_to_the_bit_however_plays_are_cut_and_wherever_it_restart
             kept = msgspec.msgpack.decode(msgspec.msgpack.encode(worth.state()))
             worth = SignalWorth.restore(MODEL, kept)
         part = slice(begin, end)
-        worth.add(signals[part], segments[part], states[part], doubts[part], weights[part])
+        worth.add(signals[part], segments[part], states[part], uninformed[part], weights[part])
     assert msgspec.msgpack.encode(worth.state()) == msgspec.msgpack.encode(whole.state())
 
 
