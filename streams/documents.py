@@ -1,4 +1,4 @@
-"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics, conditions, rooms.
+"""The documents that are made from the code: schemas, AsyncAPI, OpenAPI, configuration, metrics, conditions, rooms.
 
 `make docs` writes them into docs/; a test fails when they are stale.
 """
@@ -21,9 +21,11 @@ from groundswell.events import Feedback, Impression, Interaction, Reward, Waterm
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
 from streams.observing.conditions import KINDS
-from streams.observing.metrics import Metrics
+from streams.observing.metrics import Declared, Metrics, ServeMetrics
 from streams.room_map import architecture
+from streams.serve.openapi import openapi
 from streams.settings import Settings, TopicSettings
+from streams.words import tidy
 
 DOCS = Path(__file__).parent.parent / "docs"
 WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
@@ -64,6 +66,7 @@ def documents() -> dict[str, str]:
     """Return the content of every generated document by its path below docs/."""
     made = {f"schemas/{name}.json": _json(schema_of(kind)) for name, kind in WIRE_TYPES.items()}
     made["asyncapi.json"] = _json(asyncapi())
+    made["openapi.json"] = _json(openapi())
     made["configuration.md"] = configuration()
     made["metrics.md"] = metrics()
     made["runbook.md"] = runbook((DOCS / "runbook.md").read_text())
@@ -74,7 +77,7 @@ def documents() -> dict[str, str]:
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a wire type, complete in itself."""
     schema = msgspec.json.schema(kind)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(schema)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tidy(schema)}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -103,20 +106,8 @@ def asyncapi() -> dict[str, Any]:
                 name: {"name": name, "payload": {"$ref": f"#/components/schemas/{kind}"}}
                 for name, kind in names.items()
             },
-            "schemas": _tidy(components),
+            "schemas": tidy(components),
         },
-    }
-
-
-def _tidy(schema: Any) -> Any:
-    """Take the indentation out of the descriptions, which are docstrings; Python 3.13 does so itself."""
-    if isinstance(schema, list):
-        return [_tidy(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        name: inspect.cleandoc(value) if name == "description" and isinstance(value, str) else _tidy(value)
-        for name, value in schema.items()
     }
 
 
@@ -207,13 +198,21 @@ def metrics() -> str:
         "feature that `[segments.NAME]` names, the configured ones or the first few that come; the feature by which a",
         "model tells users apart is refused. A partition's gauges disappear when it goes to another worker.",
         "",
-        "| name | kind | labels | meaning |",
-        "|---|---|---|---|",
+        *_table(Metrics().declared()),
+        "",
+        "## `groundswell serve`",
+        "",
+        "At its own `/metrics`, with a token where there are any.",
+        "",
+        *_table(ServeMetrics().declared()),
+        "",
     ]
-    for declared in Metrics().declared():
-        labels = ", ".join(declared.labels)
-        lines.append(f"| `{declared.name}` | {declared.kind} | {labels} | {declared.meaning} |")
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
+
+
+def _table(metrics: list[Declared]) -> list[str]:
+    rows = [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.meaning} |" for one in metrics]
+    return ["| name | kind | labels | meaning |", "|---|---|---|---|", *rows]
 
 
 CONDITIONS = "<!-- conditions: made by `make docs` from streams/observing/conditions.py -->"
