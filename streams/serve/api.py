@@ -77,7 +77,9 @@ class Api:
             Route("/healthz", self._healthz, methods=["GET"]),
             Route("/readyz", self._readyz, methods=["GET"]),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+        application = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+        application.router.redirect_slashes = False
+        return application
 
     # The operations.
 

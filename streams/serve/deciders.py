@@ -3,38 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
-from groundswell.client import Policies
+from groundswell.client import Basis, Following, Policies
 from groundswell.client.decisions import Decision
 from groundswell.events import Action, FeatureValue
+from groundswell.policy import Policy
 from groundswell.signatures import Verifier
 from streams.serve.messages import Model, RankRequest
 from streams.serve.refused import RefusedError
 from streams.settings import Settings
 
 
-class Deciders:
-    """Decides for each model that is configured, by its newest policy."""
+class Follower(Protocol):
+    """What is needed of `Policies`."""
 
-    def __init__(self, settings: Settings, verifier: Verifier | None, kafka: Mapping[str, Any]) -> None:
-        self._settings, self._open = settings, ExitStack()
+    @property
+    def basis(self) -> Basis: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def following(self) -> Following: ...
+
+    def decide(
+        self, context: Mapping[str, FeatureValue], actions: Sequence[Action], impression_id: str | None = None
+    ) -> Decision: ...
+
+    def wait(self, seconds: float) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Deciders:
+    """Decides for each model that is configured, by what follows its newest policy."""
+
+    def __init__(self, settings: Settings, policies: Mapping[str, Follower]) -> None:
+        self._settings, self._policies = settings, policies
+
+    @classmethod
+    def following(cls, settings: Settings, verifier: Verifier | None, kafka: Mapping[str, Any]) -> Self:
+        """Return what follows the policies of all models; `kafka` are arguments of clients."""
         folder = settings.serve.keep_folder
-        self._policies = {
-            name: self._open.enter_context(
-                Policies(
+        return cls(
+            settings,
+            {
+                name: Policies(
                     model=name,
                     topic=settings.topics.policies,
                     keep=None if folder is None else folder / f"{quote(name, safe='')}.json",
                     verifier=verifier,
                     **kafka,
                 )
-            )
-            for name in settings.models
-        }
+                for name in settings.models
+            },
+        )
 
     def decide(self, asked: RankRequest) -> Decision:
         """Return a decision. Raises `RefusedError` where there is no such model, or nothing that could be decided."""
@@ -79,8 +106,10 @@ class Deciders:
         return None
 
     def close(self) -> None:
-        """Stop following."""
-        self._open.close()
+        """Stop following, all at the same time: each may wait for a broker that is away."""
+        with ThreadPoolExecutor(max(1, len(self._policies))) as closing:
+            for policies in self._policies.values():
+                closing.submit(policies.close)
 
 
 def terms_of(context: Mapping[str, FeatureValue], actions: Sequence[Action], *, crosses: bool) -> int:

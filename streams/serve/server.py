@@ -56,7 +56,7 @@ def running_api(settings: Settings) -> Iterator[Api]:
     """Follow the policies and hold the logs open; in the end, write what waits."""
     kafka = connection_arguments(settings.kafka)
     verifier = Signing.of(settings.signatures).verifier
-    with closing(Deciders(settings, verifier, kafka)) as deciders:
+    with closing(Deciders.following(settings, verifier, kafka)) as deciders:
         writing = Writing.to(settings.topics, settings.serve, kafka)
         try:
             yield Api(settings.serve, deciders, writing)
