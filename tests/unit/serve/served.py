@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
-from typing import Any, cast
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -39,7 +39,8 @@ class Stuck:
 
     def __init__(self, model: str, snapshot: PolicySnapshot | None = None, *, read: bool = True) -> None:
         self._model, self._read = model, read
-        self.policy, self.basis = Policy(snapshot), cast(Basis, "uniform" if snapshot is None else "policy")
+        self.policy = Policy(snapshot)
+        self.basis: Basis = "uniform" if snapshot is None else "policy"
         self.following = Following(up_to_date=read, problem=None if read else "Kafka is away")
 
     def decide(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -22,12 +23,12 @@ from tests.unit.serve.served import TOKENS, KeptLog, listening
 DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
 SCHEMA = schemathesis.openapi.from_dict(json.loads(DOCUMENT.read_text()))
 SCHEMA.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE])
-CHECKS = (
+CHECKS = [
     schemathesis.checks.not_a_server_error,
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,
-)
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,6 @@ def test_every_operation_says_what_is_sent_and_what_may_come_back() -> None:
 
 @SCHEMA.parametrize()
 @settings(max_examples=60)
-def test_whatever_is_sent_it_is_answered_as_the_document_says(case: schemathesis.Case, address: str) -> None:
+def test_whatever_is_sent_it_is_answered_as_the_document_says(case: schemathesis.Case[Any], address: str) -> None:
     headers = {"Authorization": "Bearer of-all"}
     case.call_and_validate(base_url=address, headers=headers, checks=CHECKS)
