@@ -72,7 +72,7 @@ def _decisions() -> Panels:
         ),
         curves(
             "Policies",
-            "Interactions included in the policy that is decided by, of the servers that are furthest ahead and behind.",
+            "Interactions included in the policy that is decided by, of the servers furthest ahead and behind.",
             [
                 Series(f"max(groundswell_serve_policy_version{{{MODEL}}})", "newest", BLUE),
                 Series(f"min(groundswell_serve_policy_version{{{MODEL}}})", "oldest", GREY, dashed=True),
