@@ -63,7 +63,12 @@ def _demo_settings(running: ExitStack) -> Settings:
     for found in entry_points(group=DEMO_CLUSTER):
         folder = Path(running.enter_context(TemporaryDirectory(prefix="groundswell-serve-")))
         console.print("starting a broker and a worker: a moment", highlight=False)
-        settings: Settings = running.enter_context(found.load()(folder, folder / "worker.log")).settings
+        try:
+            settings: Settings = running.enter_context(found.load()(folder, folder / "worker.log")).settings
+        except ModuleNotFoundError:
+            raise  # told with the extra that it takes
+        except Exception as error:  # of rooms that are not known here, and in words
+            fail(str(error))
         return settings
     fail("--demo needs what is not installed: run `make install`")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -23,6 +24,10 @@ from streams.serve.writing import Writing
 from streams.settings import ServeSettings, Settings
 
 BACKLOG: Final = 1_024
+
+
+OTHER_FILES: Final = 200
+"""Open files beside connections: libraries, and a few for each model."""
 
 
 class ServeError(Exception):
@@ -65,7 +70,13 @@ def running_api(settings: Settings) -> Iterator[Api]:
 
 
 def server_of(settings: ServeSettings, api: Api) -> Server:
-    """Return the server of an API. Raises `ServeError` where its certificate cannot be used."""
+    """Return the server of an API. Raises `ServeError` where its certificate or so many connections cannot be."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < settings.max_connections + OTHER_FILES:
+        raise ServeError(
+            f"serve.max_connections {settings.max_connections} is too much for the {files} files that this process may "
+            f"open: allow {settings.max_connections + OTHER_FILES} (`ulimit -n`), or fewer connections"
+        )
     # Whoever sends what is no request is answered and not logged.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     held = Held(settings.max_connections, settings.idle_seconds)

@@ -54,10 +54,10 @@ def serving(servers: str, **given: Any) -> Iterator[httpx2.Client]:
 class RunningServer(RunningWorker):
     """`with RunningServer(directory, servers) as server:` runs `groundswell serve`."""
 
-    def __init__(self, directory: Path, servers: str) -> None:
+    def __init__(self, directory: Path, servers: str, *options: str) -> None:
         port = free_port()
         environment = {"GROUNDSWELL_SERVE__PORT": str(port)}
-        super().__init__(directory, servers, environment=environment, command=SERVE, name="serve")
+        super().__init__(directory, servers, environment=environment, command=(*SERVE, *options), name="serve")
         self.port = port
 
     def asking(self) -> httpx2.Client:
@@ -159,3 +159,12 @@ def test_it_serves_https_by_files(servers: str, tmp_path: Path) -> None:
         context = ssl.create_default_context()
         authority.configure_trust(context)
         assert httpx2.get(f"{address}/healthz", verify=context, timeout=PATIENCE).text == "ok\n"
+
+
+def test_one_command_brings_all_that_it_takes(tmp_path: Path) -> None:
+    with RunningServer(tmp_path, "", "--demo") as server, server.asking() as app:
+        [model] = app.get("/v1/models").json()["models"]
+        told = asked(app, "rank", {**RANK, "model": model["model"]})
+        assert told["written"] == "acknowledged"
+        asked(app, "feedback", {"model": model["model"], "impression_id": told["impression_id"], "signal": "click"})
+        assert server.stop()[0] == 0

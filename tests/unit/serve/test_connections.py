@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.unit.serve.served import RANK, KeptLog, listening
+from streams.serve.server import ServeError, server_of
+from streams.settings import ServeSettings
+from tests.unit.serve.served import RANK, KeptLog, api, listening
 
 PATIENCE = 60.0
 BODY = json.dumps(RANK).encode()
@@ -105,3 +109,17 @@ def test_requests_that_follow_one_another_on_a_connection_are_all_answered(port:
         while found.count(b"HTTP/1.1 200 ") < 3 or not found.endswith(b"}"):
             found += connection.recv(65_536)
     assert found.count(b'"written":"acknowledged"') == 3
+
+
+def test_more_connections_than_files_may_be_open_are_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 1_024))
+    server_of(ServeSettings(max_connections=500), api())
+    with pytest.raises(ServeError, match="allow 1200"):
+        server_of(ServeSettings(max_connections=1_000), api())
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"])
+def test_a_certificate_that_is_none_is_told_by_its_setting(content: str, tmp_path: Path) -> None:
+    (tmp_path / "both.pem").write_text(content)
+    with pytest.raises(ServeError, match=r"serve\.certificate_file"):
+        server_of(ServeSettings(certificate_file=tmp_path / "both.pem"), api())
