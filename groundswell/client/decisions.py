@@ -10,7 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from groundswell.client.told import check
-from groundswell.events import Action, FeatureValue
+from groundswell.events import SCHEMA_VERSION, Action, FeatureValue, Impression
 from groundswell.exploration import draw
 from groundswell.policy import Policy
 
@@ -76,4 +76,21 @@ def decide(
         probabilities=probabilities,
         policy_version=None if basis == "uniform" else policy.version,
         basis=basis,
+    )
+
+
+def impression_of(decision: Decision, occurred_at: int, *, weight: float = 1.0, deferred: bool = False) -> Impression:
+    """Return the impression of a decision; `occurred_at` is in milliseconds since 1970 UTC."""
+    return Impression(
+        schema_version=SCHEMA_VERSION,
+        impression_id=decision.impression_id,
+        occurred_at=occurred_at,
+        model=decision.model,
+        context=dict(decision.context),
+        actions=list(decision.actions),
+        chosen=decision.index,
+        probabilities=decision.probabilities,
+        policy_version=decision.policy_version,
+        weight=weight,
+        deferred=deferred,
     )

@@ -18,7 +18,7 @@ from kafka import KafkaProducer
 
 from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.closing import close_producer
-from groundswell.client.decisions import Decision
+from groundswell.client.decisions import Decision, impression_of
 from groundswell.client.told import wrong_in
 from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
 
@@ -112,20 +112,8 @@ class EventLog:
         """
         if not isinstance(decision, Decision):
             raise TypeError(f"decision is {type(decision).__name__}: give what `Policies.decide` has returned")
-        impression = Impression(
-            schema_version=SCHEMA_VERSION,
-            impression_id=decision.impression_id,
-            occurred_at=_now() if occurred_at is None else occurred_at,
-            model=decision.model,
-            context=dict(decision.context),
-            actions=list(decision.actions),
-            chosen=decision.index,
-            probabilities=decision.probabilities,
-            policy_version=decision.policy_version,
-            weight=weight,
-            deferred=deferred,
-        )
-        return self._take(self._impressions, impression)
+        at = _now() if occurred_at is None else occurred_at
+        return self._take(self._impressions, impression_of(decision, at, weight=weight, deferred=deferred))
 
     def feedback(
         self,
