@@ -15,7 +15,7 @@ COMMANDS: Final = "groundswell.commands"
 HELP: Final = "Infers what people meant from what they did, and learns a policy from it."
 ORDER: Final = (
     "demo", "kafka", "worker", "serve", "doctor", "dead-letters", "replay", "redecode", "adopt-topics", "worth",
-    "simulate", "evaluate", "chaos", "hash-token", "topics", "keys", "policy", "bench",
+    "simulate", "evaluate", "chaos", "hash-token", "topics", "keys", "policy", "control", "bench",
 )  # fmt: skip
 """Of the help, groups after single commands; what others add comes after it by name."""
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from groundswell.chunks import Manifest
+from groundswell.controls import Control
 from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
@@ -36,6 +37,7 @@ WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
     "reward": Reward,
     "policy": PolicySnapshot,
     "chunked": Manifest,
+    "control": Control,
     "signal-worth": WorthTable,
 }
 """What lies on the topics as JSON, by the name of its schema."""
@@ -46,6 +48,7 @@ CHANNELS: dict[str, tuple[str, str, list[str]]] = {
     "interactions": ("the join writes", "key: model", ["interaction"]),
     "rewards": ("the learner writes", "key: impression_id; on the partition of its interaction", ["reward"]),
     "policies": ("the learner writes, apps read", "key: model; compacted", ["policy", "chunked"]),
+    "controls": ("operators write, apps read", "key: model; compacted", ["control", "policy", "chunked"]),
     "checkpoints": ("the learner writes and reads", "binary, compacted; not for others", []),
     "signal_worth": ("the learner writes", "key: model; compacted", ["signal-worth"]),
     "late_feedback": (

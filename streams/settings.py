@@ -174,6 +174,7 @@ class TopicSettings(BaseModel):
     interactions: TopicName = "interactions"
     rewards: TopicName = "rewards"
     policies: TopicName = "policies"
+    controls: TopicName = "controls"
     checkpoints: TopicName = "checkpoints"
     signal_worth: TopicName = "signal-worth"
     late_feedback: TopicName = "late-feedback"
@@ -181,7 +182,7 @@ class TopicSettings(BaseModel):
     event_partitions: int = Field(4, ge=1, description="of impressions and feedback; the join scales by it")
     interaction_partitions: int = Field(4, ge=1, description="of interactions and checkpoints; models spread over it")
     retention_hours: float = Field(
-        168.0, gt=0, description="of all but policies, checkpoints and signal worth, which are compacted"
+        168.0, gt=0, description="of all but policies, controls, checkpoints and signal worth, which are compacted"
     )
 
     @model_validator(mode="after")

@@ -31,6 +31,7 @@ def simulate(
     impressions_topic: Annotated[str, typer.Option()] = "impressions",
     feedback_topic: Annotated[str, typer.Option()] = "feedback",
     policies_topic: Annotated[str, typer.Option()] = "policies",
+    controls_topic: Annotated[str, typer.Option()] = "controls",
     p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
     enjoyed: Annotated[int, typer.Option(min=1, help="Actions that each of the people enjoys.")] = 1,
     hated: Annotated[int, typer.Option(min=1, help="Actions that each of them hates.")] = 1,
@@ -120,7 +121,9 @@ def simulate(
                 bootstrap_servers, impressions=impressions_topic, feedback=feedback_topic, linger_ms=50, **security
             )
         )
-        policies = stack.enter_context(Policies(bootstrap_servers, model, topic=policies_topic, **security))
+        policies = stack.enter_context(
+            Policies(bootstrap_servers, model, topic=policies_topic, controls=controls_topic, **security)
+        )
         SimulatedApps(
             sessions=sessions,
             decide=policies.decide,
