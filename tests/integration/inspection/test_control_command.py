@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -179,7 +179,7 @@ def test_the_snapshot_that_a_control_names_may_be_missing_and_then_no_policy_dec
 
 
 @pytest.fixture
-def lasting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
+def lasting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedBroker:
     broker = EmbeddedBroker(tmp_path / "broker")
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
     with broker:
