@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from typer.testing import CliRunner
 
+from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell import Action
 from groundswell.chunks import split
@@ -178,18 +179,35 @@ def test_the_snapshot_that_a_control_names_may_be_missing_and_then_no_policy_dec
         assert (found.policy_version, found.basis, found.mode) == (None, "uniform", "frozen")
 
 
-@pytest.fixture
-def lasting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedBroker:
-    broker = EmbeddedBroker(tmp_path / "broker")
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.timeout(400)])])
+def mortal(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the address of a broker with the topics, and what kills it and starts it again."""
+    broker: EmbeddedBroker | ApacheKafka
+    if request.param == "kafka":
+        broker = kafka = ApacheKafka(tmp_path / "kafka")
+
+        def die() -> None:
+            kafka.node().kill()
+            kafka.start()
+    else:
+        broker = embedded = EmbeddedBroker(tmp_path / "broker")
+
+        def die() -> None:
+            embedded.stop()
+            embedded.__enter__()
+
     with broker:
-        with_topics(broker.bootstrap_servers)
-    return broker
+        monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        yield with_topics(broker.bootstrap_servers), die
 
 
-def test_under_load_nobody_changes_sides_and_nothing_is_decided_by_what_never_was(lasting: EmbeddedBroker) -> None:
-    """Apps decide all the time while policies come, a canary grows, the broker restarts and apps do."""
-    servers, stop = lasting.bootstrap_servers, threading.Event()
+def test_under_load_nobody_changes_sides_and_nothing_is_decided_by_what_never_was(
+    mortal: tuple[str, Callable[[], None]],
+) -> None:
+    """Apps decide all the time while policies come, a canary grows, the broker dies and apps start anew."""
+    (servers, die), stop = mortal, threading.Event()
     by_app: dict[int, list[Decision]] = {number: [] for number in (1, 2, 3)}
 
     def app(number: int) -> None:
@@ -206,27 +224,22 @@ def test_under_load_nobody_changes_sides_and_nothing_is_decided_by_what_never_wa
         newest = [made[-len(PEOPLE) :] for made in by_app.values()]
         return all(len(made) == len(PEOPLE) and all(map(what, made)) for made in newest)
 
-    published = {100 * number for number in range(1, 9)}
-    percents = [5.0, 20.0, 40.0, 60.0, 100.0]
+    published = {100 * number for number in range(1, 7)}
+    publish(servers, 100)
+    set_mode("canary", "--percent", "0", "--feature", "user", "--version", "100")
     with ExitStack() as stack:
-        with lasting:
-            publish(servers, 100)
-            set_mode("canary", "--percent", "0", "--feature", "user", "--version", "100")
-            for number in by_app:
-                thread = threading.Thread(target=app, args=(number,))
-                thread.start()
-                stack.callback(thread.join)
-            stack.callback(stop.set)
-            for number, percent in enumerate(percents[:3], start=2):
-                publish(servers, 100 * number)
-                set_mode("canary", "--percent", str(percent), "--version", "100")
+        for number in by_app:
+            thread = threading.Thread(target=app, args=(number,))
+            thread.start()
+            stack.callback(thread.join)
+        stack.callback(stop.set)
+        for number, percent in enumerate((5, 20, 40, 60, 100), start=2):
+            publish(servers, 100 * number)
+            set_mode("canary", "--percent", str(percent), "--version", "100")
             until(lambda: all_do(lambda one: one.side is not None), "every app to know of the canary")
-        with lasting:
-            for number, percent in enumerate(percents[3:], start=5):
-                publish(servers, 100 * number)
-                set_mode("canary", "--percent", str(percent), "--version", "100")
-            until(lambda: all_do(lambda one: one.side == "canary"), "everybody to be in the canary")
-        stop.set()
+            if number % 2:
+                die()
+        until(lambda: all_do(lambda one: one.side == "canary"), "everybody to be in the canary")
     for made in by_app.values():
         sides = defaultdict(list)
         for one in made:

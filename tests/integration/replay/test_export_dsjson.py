@@ -75,12 +75,12 @@ def test_interactions_are_written_once_with_their_rewards(
             send("interactions", encode({"schema_version": 1, "source": source, **parts}))
         for number, reward in ((1, 0.75), (1, 0.75), (2, -0.5)):
             source = {"partition": 3, "offset": number, "floor": 0, "topic": "t"}
-            told = {
+            judged = {
                 "schema_version": 1, "impression_id": f"i{number}", "model": "feed", "occurred_at": 1, "source": source,
                 "action": "a", "signal": "x", "state": 1, "reward": reward, "posterior": 0.5, "weight": 1.0,
                 "ik_version": 1, "policy_version": 1,
             }  # fmt: skip
-            send("rewards", encode(told))
+            send("rewards", encode(judged))
         send("interactions", b"[")
         producer.flush()
     out = tmp_path / "out.json"
