@@ -25,7 +25,7 @@ from groundswell.events import FeatureValue, Milliseconds, Name
 from groundswell.features import crossed, hashed, text_and_value
 from groundswell.policy import PolicyError, PolicySnapshot, Version
 from groundswell.policy import decode as decode_policy
-from groundswell.signatures import Headers, Verifier
+from groundswell.signatures import Headers, Verifier, require_bytes
 
 _LOG: Final = logging.getLogger(__name__)
 Mode = Literal["log-only", "apprentice", "canary", "online", "frozen"]
@@ -150,7 +150,13 @@ class NewestControl:
         self._records: dict[bytes, bytes | None] = {}
 
     def offer(self, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
-        """Take in one record; `headers` are pairs of name and content, as clients for Python give them."""
+        """Take in one record; `headers` are pairs of name and content, as clients for Python give them.
+
+        Raises TypeError where key or value is not bytes, or headers are no pairs.
+        """
+        for what, given in (("key", key), ("value", value)):
+            if given is not None:
+                require_bytes(what, given, "give it as it came, from a consumer without deserializers")
         if key is None or value is None or not (key == self._key or is_of(self._pinned_key, key)):
             return
         if self._verifier is not None and (why := self._verifier.refusal("controls", 0, key, value, headers)):

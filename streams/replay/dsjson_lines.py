@@ -8,10 +8,10 @@ A line has, in this order, for VowpalWabbit passes over a label that stands behi
     c                                                              the context, and in _multi the actions
     o                                                              the signals, each as {"v": {"v=SIGNAL": 1}}
 
-A feature `User.age` lies as `age` in the namespace `User`, unless there is a feature `User` as well; one without a dot
-in VowpalWabbit's default namespace. Names that begin with `_` are VowpalWabbit's own. Numbers are
-written as they are learned from here, cut at 1e9: VowpalWabbit has 24 bits for them, and by an infinite one it forgets
-all that it has learned.
+A feature `User.age` lies as `age` in the namespace `User`, unless there is a feature `User` as well, or it does not
+begin with a letter or digit of ASCII; all others lie in VowpalWabbit's default namespace. Names that begin with `_` are
+VowpalWabbit's own. Numbers are written as they are learned from here, cut at 1e9: VowpalWabbit has 24 bits for them,
+and by an infinite one it forgets all that it has learned.
 """
 
 from __future__ import annotations
@@ -128,11 +128,16 @@ class DsjsonLines:
                 value = math.copysign(LARGEST_VALUE, value)  # noqa: PLW2901 - the same feature, as it is learned from
             if feature.startswith("_"):
                 self.hidden[feature] += 1
-            elif dot and space and rest and not rest.startswith("_") and space not in features:
+            elif dot and rest and _is_namespace(space) and not rest.startswith("_") and space not in features:
                 nested.setdefault(space, {})[rest] = value
             else:
                 nested[feature] = value
         return nested
+
+
+def _is_namespace(name: str) -> bool:
+    # VowpalWabbit keeps its own among those of other first bytes, and dies of some.
+    return name[:1].isascii() and name[:1].isalnum()
 
 
 def _iso(ms: int) -> str:

@@ -227,6 +227,7 @@ ODD: list[tuple[dict[str, FeatureValue], str, dict[str, Any]]] = [
     ({"l": "\u2028\x85\x0b", "ü": "😀"}, "ü😀:", {}),
     ({"User.age": 3, "User.name": "x", "User": "y", "a.": 3, ".a": "x"}, "abc", {}),
     ({"c": 3, "a": "x", "p": 4.5, "o": "x", "c.x": 3, "a.x": "x", "p.o": 4.5, "o.v": "x"}, "abc", {}),
+    ({"Ünder.x": 1, "\U000d10a6.y": "z", ":.a": 1, " .b": 1, "|.c": 1}, "abc", {}),
     ({"EventId": "x", "Timestamp": "y", "pdrop": 0.5}, "abc", {"weight": 1e6}),
     ({}, "abc", {"occurred_at": 0, "probabilities": [0.0, 1.0, 0.0]}),
     ({}, "abc", {"occurred_at": 253_402_300_799_999, "probabilities": [0.5, 1e-9, 0.5 - 1e-9]}),
