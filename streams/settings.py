@@ -288,7 +288,7 @@ class ServeSettings(BaseModel):
         10.0, ge=0, le=600, description="for requests and writes under way, when it is asked to end (SIGTERM)"
     )
     keep_folder: DirectoryPath | None = Field(
-        None, description="folder in which the last policies are kept, for a start while Kafka is away"
+        None, description="folder in which the last policies and controls are kept, for a start while Kafka is away"
     )
     tokens: dict[str, TokenSettings] = Field(default_factory=dict)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from deploy.grafana.boards import MODEL, PUBLICATIONS, RESTARTS, Panels, board
-from deploy.grafana.panels import BLUE, GREY, ORANGE, SKY, VERMILLION, Series, curves
+from deploy.grafana.panels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, Series, curves
 
 
 def serving() -> dashboard.Dashboard:
@@ -57,12 +57,15 @@ def _decisions() -> Panels:
     return [
         curves(
             "Decided by",
-            "Per second: the newest policy, the last one while Kafka does not answer, chance before there is any.",
+            "Per second: the newest policy, the last one while Kafka does not answer, the one that a control names, "
+            "the app's own rule, chance where there is none of them.",
             [
                 Series(f'sum(rate(groundswell_serve_decisions_total{{{MODEL}, basis="{basis}"}}[5m]))', name, colour)
                 for basis, name, colour in (
                     ("policy", "the newest policy", BLUE),
                     ("last_known", "the last one known", ORANGE),
+                    ("pinned", "the one of a control", PURPLE),
+                    ("own", "the app's own rule", GREEN),
                     ("uniform", "chance", GREY),
                 )
             ],
@@ -72,7 +75,7 @@ def _decisions() -> Panels:
         ),
         curves(
             "Policies",
-            "Interactions included in the policy that is decided by, of the servers furthest ahead and behind.",
+            "Interactions included in the newest policy that has come, of the servers furthest ahead and behind.",
             [
                 Series(f"max(groundswell_serve_policy_version{{{MODEL}}})", "newest", BLUE),
                 Series(f"min(groundswell_serve_policy_version{{{MODEL}}})", "oldest", GREY, dashed=True),

@@ -34,14 +34,20 @@ class Acting(NamedTuple):
     control: Control | None = None
     known: bool = False
 
+    @property
+    def mode(self) -> Mode | None:
+        """The mode of the control, `online` without one; None while it is not known whether there is one."""
+        if not self.known:
+            return None
+        return "online" if self.control is None else self.control.mode
+
     def chosen(self, context: Mapping[str, FeatureValue], of_newest: Basis) -> Chosen:
         """Return what decides in a context, where a decision by the newest policy has the basis `of_newest`."""
-        control = self.control
-        if not self.known:
+        control, mode = self.control, self.mode
+        if mode is None:
             return Chosen(_NONE, "uniform", None)
-        if control is None or control.mode == "online":
+        if control is None or mode == "online":
             return Chosen(self.newest, of_newest, "online")
-        mode = control.mode
         if mode == "frozen":
             return Chosen(self._pinned(control), "pinned", mode)
         if control.canary is not None:

@@ -20,7 +20,7 @@ from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptControl, KeptSnapshot
 from groundswell.client.told import Own, check
-from groundswell.controls import Control, NewestControl
+from groundswell.controls import Control, Mode, NewestControl
 from groundswell.events import Action, FeatureValue
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import Policy, PolicySnapshot
@@ -156,6 +156,11 @@ class Policies:
     def control(self) -> Control | None:
         """The control of this moment; None where there is none, or it is not known yet."""
         return self._acting.control
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode of this moment, `online` without a control; None while it is not known whether there is one."""
+        return self._acting.mode
 
     @property
     def matches(self) -> Matches:

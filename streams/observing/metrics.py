@@ -416,12 +416,12 @@ class ServeMetrics:
         )
         self.decisions = counter(
             "groundswell_serve_decisions",
-            "decisions, by what they were made by: policy (the newest), last_known (Kafka does not answer) or uniform "
-            "(none has come yet)",
+            "decisions, by what they were made by: policy (the newest), last_known (Kafka does not answer), pinned "
+            "(the one that a control names), own (the app's own rule) or uniform (chance, where there is none of them)",
             ["model", "basis"],
         )
         self.policy_version = gauge(
-            "groundswell_serve_policy_version", "interactions included in the policy that is decided by", ["model"]
+            "groundswell_serve_policy_version", "interactions included in the newest policy that has come", ["model"]
         )
         self.following = gauge(
             "groundswell_serve_following", "1 where the policy is known to be the newest, else 0", ["model"]

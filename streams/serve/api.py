@@ -97,6 +97,9 @@ class Api:
             probabilities=decision.probabilities,
             policy_version=decision.policy_version,
             basis=decision.basis,
+            mode=decision.mode,
+            side=decision.side,
+            agreed=decision.agreed,
             written=written,
         )
 

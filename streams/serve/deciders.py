@@ -1,4 +1,4 @@
-"""A follower of the newest policy for each model, and what is too much to decide."""
+"""A follower of the newest policy and the control of each model, and what is too much to decide."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from groundswell.client import Basis, Following, Policies
 from groundswell.client.decisions import Decision
+from groundswell.client.told import Own
+from groundswell.controls import Mode
 from groundswell.events import Action, FeatureValue
 from groundswell.policy import Policy
 from groundswell.signatures import Verifier
@@ -28,10 +30,18 @@ class Follower(Protocol):
     def policy(self) -> Policy: ...
 
     @property
+    def mode(self) -> Mode | None: ...
+
+    @property
     def following(self) -> Following: ...
 
     def decide(
-        self, context: Mapping[str, FeatureValue], actions: Sequence[Action], impression_id: str | None = None
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        impression_id: str | None = None,
+        *,
+        own: Own | None = None,
     ) -> Decision: ...
 
     def wait(self, seconds: float) -> bool: ...
@@ -40,14 +50,14 @@ class Follower(Protocol):
 
 
 class Deciders:
-    """Decides for each model that is configured, by what follows its newest policy."""
+    """Decides for each model that is configured, by what follows its newest policy and its control."""
 
     def __init__(self, settings: Settings, policies: Mapping[str, Follower]) -> None:
         self._settings, self._policies = settings, policies
 
     @classmethod
     def following(cls, settings: Settings, verifier: Verifier | None, kafka: Mapping[str, Any]) -> Self:
-        """Return what follows the policies of all models; `kafka` are arguments of clients."""
+        """Return what follows the policies and controls of all models; `kafka` are arguments of clients."""
         folder = settings.serve.keep_folder
         return cls(
             settings,
@@ -55,6 +65,7 @@ class Deciders:
                 name: Policies(
                     model=name,
                     topic=settings.topics.policies,
+                    controls=settings.topics.controls,
                     keep=None if folder is None else folder / f"{quote(name, safe='')}.json",
                     verifier=verifier,
                     **kafka,
@@ -77,7 +88,7 @@ class Deciders:
                 "serve.max_terms",
             )
         try:
-            return policies.decide(asked.context, asked.actions, asked.impression_id)
+            return policies.decide(asked.context, asked.actions, asked.impression_id, own=asked.own)
         except (TypeError, ValueError) as error:
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
@@ -91,6 +102,7 @@ class Deciders:
         return [
             Model(
                 model=name,
+                mode=policies.mode,
                 basis=policies.basis,
                 policy_version=policies.policy.version or None,
                 problem=policies.following.problem,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from groundswell.client import Basis
+from groundswell.controls import Mode, Side
 from groundswell.events import MAX_ACTIONS, Action, Features, Identifier, Milliseconds, Name
 
 Written = Literal["acknowledged", "later"]
@@ -21,7 +22,9 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     Without an `impression_id` it gets one. One that is asked for again is decided anew, and the worker takes the first
     of them alone: leave it out, or never ask twice by the same. `defer` is for what is prefetched, or below the fold:
-    the impression counts from its activation on, and not at all without it.
+    the impression counts from its activation on, and not at all without it. `own` is what the app's own rule would
+    show: the id of one of the actions, or the probability of each by which it draws, in their order. It decides where
+    the control of the model says so, and where there is no policy to decide by.
     """
 
     model: Name
@@ -29,6 +32,7 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     context: Features = {}
     impression_id: Identifier | None = None
     defer: bool = False
+    own: Identifier | Annotated[list[float], Meta(min_length=1, max_length=MAX_ACTIONS)] | None = None
 
 
 class RankAnswer(Struct, frozen=True, kw_only=True):
@@ -36,7 +40,10 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
 
     `probabilities` has one entry for each of the actions, in their order, and `propensity` is that of the one at
     `index`. `basis` says what was decided by: `policy`, the newest; `last_known`, the last that came, while Kafka does
-    not answer; `uniform`, chance, until there is one, and then `policy_version` is null.
+    not answer; `pinned`, the one that the model's control names; `own`, the app's own rule; `uniform`, chance, where
+    there is none of them. Where no policy decided, `policy_version` is null. `mode` is that of the model's control,
+    `online` without one, null while it is not known yet whether there is one; `side` is that of a canary. In the mode
+    `apprentice`, `agreed` is the share of the newest policy's first rank that the action has.
     """
 
     model: Name
@@ -47,6 +54,9 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
     probabilities: list[float]
     policy_version: Annotated[int, Meta(ge=0)] | None
     basis: Basis
+    mode: Mode | None
+    side: Side | None
+    agreed: Annotated[float, Meta(ge=0, le=1)] | None
     written: Written
 
 
@@ -88,9 +98,14 @@ class ActivateAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model that may be asked about: what it decides by at this moment, and what is wrong, if anything."""
+    """A model that may be asked about, as it is at this moment, and what is wrong, if anything.
+
+    `mode` is that of its control, `online` without one, null while it is not known yet whether there is one. `basis`
+    and `policy_version` are those of its newest policy: whether that decides, the mode says.
+    """
 
     model: Name
+    mode: Mode | None
     basis: Basis
     policy_version: Annotated[int, Meta(ge=0)] | None
     problem: str | None

@@ -37,5 +37,7 @@ FEEDBACK: Final = Operation(
 ACTIVATE: Final = Operation(
     "activate", "POST", "/v1/activate", ActivateRequest, ActivateAnswer, "Say that a deferred impression was shown."
 )
-MODELS: Final = Operation("models", "GET", "/v1/models", None, ModelsAnswer, "List models, and what they decide by.")
+MODELS: Final = Operation(
+    "models", "GET", "/v1/models", None, ModelsAnswer, "List models: who decides, and the newest policy of each."
+)
 OPERATIONS: Final = (RANK, FEEDBACK, ACTIVATE, MODELS)

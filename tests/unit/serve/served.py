@@ -12,7 +12,10 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from groundswell.client import Basis, EventLogError, Following
+from groundswell.client.acting import Acting
 from groundswell.client.decisions import Decision, decide
+from groundswell.client.told import Own
+from groundswell.controls import Control
 from groundswell.events import Action, FeatureValue
 from groundswell.policy import Policy, PolicySnapshot
 from streams.serve.api import Api
@@ -35,18 +38,36 @@ TOKENS = {
 
 
 class Stuck:
-    """Decides by one policy for ever; without one, as `Policies` does before the topic is read."""
+    """Decides by one policy and one control for ever; not `read`, as `Policies` does before the topics are."""
 
-    def __init__(self, model: str, snapshot: PolicySnapshot | None = None, *, read: bool = True) -> None:
+    def __init__(
+        self,
+        model: str,
+        snapshot: PolicySnapshot | None = None,
+        *,
+        control: Control | None = None,
+        pinned: PolicySnapshot | None = None,
+        read: bool = True,
+    ) -> None:
         self._model, self._read = model, read
-        self.policy = Policy(snapshot)
+        self._acting = Acting(Policy(snapshot), Policy(pinned), control, known=read)
+        self.policy, self.mode = self._acting.newest, self._acting.mode
         self.basis: Basis = "uniform" if snapshot is None else "policy"
         self.following = Following(up_to_date=read, problem=None if read else "Kafka is away")
 
     def decide(
-        self, context: Mapping[str, FeatureValue], actions: Sequence[Action], impression_id: str | None = None
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        impression_id: str | None = None,
+        *,
+        own: Own | None = None,
     ) -> Decision:
-        return decide(self._model, self.policy, self.basis, context, actions, impression_id)
+        by = self._acting.chosen(context, self.basis)
+        return decide(
+            self._model, by.policy, by.basis, context, actions, impression_id,
+            own=own, mode=by.mode, side=by.side, beside=by.beside,
+        )  # fmt: skip
 
     def wait(self, seconds: float) -> bool:
         return self._read

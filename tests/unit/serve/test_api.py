@@ -34,6 +34,9 @@ def test_a_decision_is_told_as_it_is_logged() -> None:
         "probabilities": decision.probabilities,
         "policy_version": 500,
         "basis": "policy",
+        "mode": "online",
+        "side": None,
+        "agreed": None,
         "written": "acknowledged",
     }
     assert math.isclose(sum(told["probabilities"]), 1)
@@ -155,6 +158,13 @@ def changed(body: dict[str, Any], **changes: Any) -> bytes:
         ("rank", changed(RANK, context={"age": 1}).replace(b": 1}", b": 1e999}"), 422, "out of range"),
         ("rank", changed(RANK, context={"age": 1}).replace(b": 1}", b": NaN}"), 400, "no JSON"),
         ("rank", changed(RANK, impression_id="i" * 257), 422, "$.impression_id"),
+        ("rank", changed(RANK, own="d"), 422, "own is 'd': give one of the actions"),
+        ("rank", changed(RANK, own=""), 422, "$.own"),
+        ("rank", changed(RANK, own=2), 422, "$.own"),
+        ("rank", changed(RANK, own=[]), 422, "$.own"),
+        ("rank", changed(RANK, own=["a"]), 422, "$.own[0]"),
+        ("rank", changed(RANK, own=[0.5, 0.5]), 422, "2 probabilities for 3 actions"),
+        ("rank", changed(RANK, own=[0.5, 0.5, 0.5]), 422, "must sum to 1"),
         ("feedback", changed(FEEDBACK, signal=""), 422, "$.signal"),
         ("feedback", changed(FEEDBACK, model="fed"), 404, "did you mean 'feed'?"),
         ("feedback", changed(FEEDBACK, occurred_at=-1), 422, "$.occurred_at"),
