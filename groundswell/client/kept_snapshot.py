@@ -47,6 +47,11 @@ class KeptControl:
     def __init__(self, path: Path, model: str) -> None:
         self._path, self._model = path, model
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file, be it one that cannot be used."""
+        return self._path.exists()
+
     def read(self) -> Control | None:
         """Return the control, or None where there is none that can be used."""
         try:

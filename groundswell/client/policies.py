@@ -295,7 +295,9 @@ class _Kept:
     def read(self) -> Acting:
         newest, control = self._newest.read(), self._control.read()
         pinned = None if control is None or control.policy_version is None else self._pinned.read()
-        return Acting(Policy(newest), Policy(pinned), control, known=newest is not None or control is not None)
+        # A control that is there and cannot be used may be one by which no policy must decide.
+        known = control is not None or (newest is not None and not self._control.is_there)
+        return Acting(Policy(newest), Policy(pinned), control, known=known)
 
     def write(self, before: Acting, now: Acting, newest: PolicySnapshot | None, pinned: PolicySnapshot | None) -> None:
         """Write what has changed, the control last: what it names is there before it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import pytest
@@ -126,6 +127,21 @@ def test_the_snapshot_of_a_control_to_come_does_not_take_the_place_of_the_one_in
             seen.add(following.decide({}, ACTIONS).policy_version)
         until(lambda: following.decide({}, ACTIONS).policy_version == 200)
         assert seen <= {100, 200}
+
+
+@pytest.mark.parametrize(
+    ("control_kept", "mode", "version"),
+    [(None, "online", 200), (control(1, "log-only").value, "log-only", None), (b"{", None, None)],
+)
+def test_where_a_control_is_kept_that_cannot_be_used_no_policy_decides_before_the_topic_is_read(
+    scripted: type[Scripted], tmp_path: Path, control_kept: bytes | None, mode: str | None, version: int | None
+) -> None:
+    (tmp_path / "kept.json").write_bytes(published(200).value)
+    if control_kept is not None:
+        (tmp_path / "kept.json.control").write_bytes(control_kept)
+    with Policies("localhost:9092", "feed", keep=tmp_path / "kept.json") as following:
+        found = following.decide({}, ACTIONS)
+        assert (following.mode, found.mode, found.policy_version) == (mode, mode, version)
 
 
 def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
