@@ -129,6 +129,7 @@ class Api:
         return Response(self._document, media_type=JSON)
 
     async def _exposition(self, request: Request, holder: Holder) -> Response:
+        holder.check_metrics()
         for one in self._deciders.models():
             self._metrics.policy_version.labels(one.model).set(one.policy_version or 0)
             self._metrics.following.labels(one.model).set(one.basis == "policy")
@@ -180,6 +181,9 @@ class Api:
                 response = refusal(refused.status, refused.detail, refused.headers)
             except ClientDisconnect:
                 response = refusal(HTTPStatus.REQUEST_TIMEOUT, "the body did not come", {})
+            except Exception:  # answered with 500 and logged by what calls this
+                self._metrics.answered(name, HTTPStatus.INTERNAL_SERVER_ERROR, time.perf_counter() - begin)
+                raise
             self._metrics.answered(name, response.status_code, time.perf_counter() - begin)
             return response
 

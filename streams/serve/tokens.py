@@ -41,6 +41,14 @@ class Holder(NamedTuple):
                 f"[serve.tokens.{self.name}]",
             )
 
+    def check_metrics(self) -> None:
+        """Raise `RefusedError` where metrics, which name all models, would tell of some that are not for this one."""
+        if self.models and ANY not in self.models:
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN,
+                'metrics are of all models: ask by a token whose section [serve.tokens.NAME] has models = [] or ["*"]',
+            )
+
 
 class Tokens:
     """The tokens that are known. Without any, whoever asks may ask about all models."""

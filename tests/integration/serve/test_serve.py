@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import sys
@@ -17,9 +18,11 @@ import msgspec
 import trustme
 
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
-from groundswell import Action, Policy
+from groundswell import Action, Control, Policy
+from groundswell.controls import Canary
 from groundswell.events import Impression
 from processors.wire.envelopes import decode_interaction
+from streams.inspection.model_controls import write_control
 from streams.kafka.topics import create_topics
 from streams.serve.server import running_api, server_of
 from streams.settings import KafkaSettings, ServeSettings, Settings, TopicSettings
@@ -122,6 +125,30 @@ def test_it_decides_by_the_policy_that_is_on_the_topic(servers: str) -> None:
     assert told["probabilities"] == Policy(snapshot(100)).probabilities({"user": "ann"}, actions)
     assert told["basis"] == "policy"
     assert logged(servers)[told["impression_id"]].policy_version == 100
+
+
+def test_a_control_is_gone_by_and_impressions_say_mode_and_side(servers: str) -> None:
+    canary = Control(
+        schema_version=1, model="feed", version=1, mode="canary", by="ann", at=5, why="so", canary=Canary("user", 100)
+    )
+    publish(servers, 100)
+    with serving(servers) as app:
+        until(lambda: asked(app, "rank", RANK)["policy_version"] == 100, "the policy")
+        before = asked(app, "rank", RANK)
+        write_control(Settings(kafka=KafkaSettings(bootstrap_servers=servers)), canary, None, 0)
+        until(lambda: asked(app, "rank", RANK)["mode"] == "canary", "the control")
+        inside = asked(app, "rank", {**RANK, "own": "b"})
+        outside = asked(app, "rank", {**RANK, "context": {}, "own": "b"})
+        [model] = app.get("/v1/models").json()["models"]
+    assert (model["mode"], model["policy_version"]) == ("canary", 100)
+    assert (inside["basis"], inside["side"]) == ("policy", "canary")
+    assert (outside["basis"], outside["side"], outside["action"]) == ("own", "rest", "b")
+    written = [json.loads(record.value) for record in read_all(servers, "impressions")]
+    found = {one["impression_id"]: one for one in written}
+    for told in (before, inside, outside):
+        logged = found[told["impression_id"]]
+        assert (logged.get("mode", "online"), logged.get("side")) == (told["mode"], told["side"])
+        assert logged.get("policy_version") == told["policy_version"]
 
 
 def test_while_kafka_is_away_it_says_so_and_what_was_told_to_fail_does_not_turn_up_later(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def test_a_token_sees_its_own_models_alone() -> None:
     for token, models in (("of-feed", ["feed"]), ("of-all", ["feed", "other"]), ("of-none", [])):
         told = client_of(served, token).get("/v1/models").json()
         assert [one["model"] for one in told["models"]] == models
-    assert client_of(served, "of-none").get("/metrics").status_code == 200
+    metrics = {token: client_of(served, token).get("/metrics") for token in ("of-feed", "of-all", "of-none")}
+    assert [one.status_code for one in metrics.values()] == [403, 200, 200]
+    assert "other" not in metrics["of-feed"].text
     for page in ("/v1/models", "/metrics", "/openapi.json"):
         assert client_of(served).get(page).status_code == 401
     assert client_of(served).get("/healthz").status_code == 200  # probes have none
@@ -257,6 +259,17 @@ def test_it_is_ready_once_it_is_known_whether_there_are_policies() -> None:
     served.draining = True
     ends = client_of(served).get("/readyz")
     assert (ends.status_code, ends.text) == (503, "ends\n")
+
+
+def test_what_nobody_thought_of_is_answered_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    feed = Stuck("feed")
+    monkeypatch.setattr(feed, "decide", fails)
+    app = client(feed=feed)
+    assert app.post("/v1/rank", json=RANK).status_code == 500
+    assert 'answers_total{operation="rank",status="500"} 1.0' in app.get("/metrics").text
 
 
 def test_what_is_done_is_counted() -> None:
