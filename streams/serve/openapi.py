@@ -21,7 +21,7 @@ REFUSALS: Final = {
     "421": "Asked under a name that is not among `serve.allowed_hosts`.",
     "422": "The body is JSON, and not what is asked for; `detail` says where, and what to do.",
     "429": "Too many requests at a time, or a second.",
-    "503": "Kafka has not acknowledged it.",
+    "503": "Kafka has not acknowledged it, or it was to be written later and cannot wait.",
 }
 """Why there may be no answer, by status."""
 OF_WRITES: Final = frozenset({"400", "403", "404", "408", "413", "415", "422", "503"})

@@ -72,12 +72,13 @@ class Writing:
         except UnfitError as error:
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         except (EventLogError, TimeoutError) as error:
-            raise RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"Kafka has not acknowledged it within {self._seconds:g} s, and what is not acknowledged may be lost: "
-                "try again, or ask with ?write=later",
-                retry_seconds=RETRY_SECONDS,
-            ) from error
+            why = (
+                "so much waits for Kafka already that this cannot, and it is not going to be written: try again"
+                if later
+                else f"Kafka has not acknowledged it within {self._seconds:g} s, and what is not acknowledged may be "
+                "lost: try again, or ask with ?write=later"
+            )
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, why, retry_seconds=RETRY_SECONDS) from error
         return "acknowledged"
 
     def counts(self) -> dict[Written, tuple[int, int]]:

@@ -98,6 +98,14 @@ def test_what_kafka_does_not_acknowledge_is_told_to_try_again_and_taken_back(
 
 
 @each_write
+def test_what_cannot_even_wait_is_told_to_try_again_and_not_to_ask_as_it_did(path: str, body: dict[str, Any]) -> None:
+    app = client(KeptLog(), KeptLog(EventLogError("100000 messages wait for Kafka already")))
+    answer = app.post(f"/v1/{path}?write=later", json=body)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert "so much waits for Kafka already" in answer.json()["detail"]
+
+
+@each_write
 @pytest.mark.parametrize(
     ("token", "model", "status"),
     [
