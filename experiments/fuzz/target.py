@@ -17,7 +17,6 @@ GUIDES: Final[Mapping[str, Sequence[str]]] = {
     "signatures": ("groundswell", "streams.kafka"),
     "controls": ("groundswell", "streams.inspection"),
     "mappings": ("streams.replay", "streams.declared_settings"),
-    "parquet": ("streams.replay", "streams.declared_settings"),
     "dsjson": ("streams.replay", "streams.declared_settings"),
     "pages": ("streams.http", "aiohttp.http_parser", "aiohttp.web_protocol", "aiohttp.web_request"),
 }

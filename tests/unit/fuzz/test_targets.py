@@ -19,9 +19,7 @@ from experiments.fuzz import (
     controls,
     interactions,
     pages,
-    parquet,
     policies,
-    replayed,
     signatures,
 )
 from experiments.fuzz.drawn import described, drawn
@@ -44,9 +42,7 @@ from state import segment_table
 from state.join_journal import JoinJournal
 from streams.http.live_page import LivePage
 from streams.kafka.whole_batches import WholeBatch
-from streams.replay import parquet_rows
 from streams.replay.dsjson import DecisionLog
-from streams.replay.examination import summed_up
 from tests.unit.groundswell.test_newest_snapshot import snapshot
 
 SMALL = 64_000
@@ -122,7 +118,6 @@ def _raise(*_: Any, **__: Any) -> Any:
         (changelog.TARGET, JoinJournal, "_restored", lambda journal, _: journal._mark),
         (signatures.TARGET, Verifier, "refusal", lambda *_: None),
         (signatures.TARGET, WholeBatch, "_unpacked", _raise),
-        (parquet.TARGET, parquet_rows, "_plain", _raise),
         (find("dsjson"), DecisionLog, "outcomes", lambda *_: iter(())),
         (pages.TARGET, LivePage, "now", _raise),
     ],
@@ -149,19 +144,6 @@ def test_a_checkpoint_is_changed_behind_its_checksum() -> None:
     assert (plain["offset"], "lineages" in plain) == (7, False)
     assert plain["models"]["plain"]["seen"]["content"][1:] == good["models"]["plain"]["seen"]["content"][1:]
     assert plain["models"]["plain"]["seen"]["content"][:1] == b"\xff"
-
-
-def test_good_logs_in_parquet_are_read_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
-
-    def summing_up(log: Any, *rest: Any) -> Any:
-        read.append(log.rows)
-        return summed_up(log, *rest)
-
-    monkeypatch.setattr(replayed, "summed_up", summing_up)
-    for data in parquet.TARGET.seeds():
-        parquet.TARGET.check(data)
-    assert read == [3] * len(list(parquet.TARGET.seeds()))
 
 
 def test_a_mapping_goes_through_toml() -> None:

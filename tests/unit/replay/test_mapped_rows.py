@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from groundswell.events import Action, Feedback, Impression
-from streams.replay.cell_values import feature_value, probabilities, truth
+from streams.replay.cell_values import feature_value, name, probabilities, truth
+from streams.replay.event_times import Timestamp
 from streams.replay.left_out import RowError
 from streams.replay.mapped_rows import ACTION, IMPRESSION_ID, OCCURRED_AT, Interpreted, RowInterpreter, identity
 from streams.replay.mapping import Mapping
@@ -344,3 +346,12 @@ def test_no_more_pieces_are_taken_than_the_join_takes() -> None:
 def test_a_word_that_is_no_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="'maybe' is neither true nor false"):
         truth("maybe")
+
+
+@pytest.mark.parametrize(
+    "read", [name, lambda value: feature_value(value, "category"), lambda value: feature_value(value, None)]
+)
+def test_a_time_that_names_something_is_plain_text(read: Callable[[object], object]) -> None:
+    """Encoders take no text of another class, and a file of Parquet may hold times in any column."""
+    found = read(Timestamp("2026-01-01T00:00:00"))
+    assert (type(found), found) == (str, "2026-01-01T00:00:00")
