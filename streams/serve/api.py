@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -44,6 +45,9 @@ from streams.settings import ServeSettings
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _ENCODED: Final = msgspec.json.Encoder().encode
+WRITE: Final = "write"
+LONGEST_NAME: Final = 100
+"""Characters of a name that is told to be none."""
 SHOWN_ID: Final = "shown"
 """The id of the feedback that activates: of one impression there is one, however often it is sent."""
 
@@ -77,7 +81,8 @@ class Api:
             Route("/healthz", self._healthz, methods=["GET"]),
             Route("/readyz", self._readyz, methods=["GET"]),
         ]
-        application = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+        handlers = {HTTPException: _no_such_route, Exception: _failed}
+        application = Starlette(routes=routes, exception_handlers=handlers)
         application.router.redirect_slashes = False
         return application
 
@@ -155,7 +160,7 @@ class Api:
         decoded = msgspec.json.Decoder(kind).decode
 
         async def answer(request: Request, holder: Holder) -> Response:
-            later = _later(request)
+            later = request.query_params.get(WRITE) == "later"
             self._under_way.check()  # before anything is read
             content = await self._body(request)
             with self._under_way.one_more():
@@ -165,9 +170,11 @@ class Api:
                 holder.check(asked.model)
                 return Response(_ENCODED(await act(asked, later)), media_type=JSON)
 
-        return self._answering(operation.name, answer)
+        return self._answering(operation.name, answer, writes=True)
 
-    def _answering(self, name: str, answer: Callable[[Request, Holder], Awaitable[Response]]) -> Endpoint:
+    def _answering(
+        self, name: str, answer: Callable[[Request, Holder], Awaitable[Response]], *, writes: bool = False
+    ) -> Endpoint:
         """Return an endpoint that asks who it is, refuses in words, and counts."""
 
         async def endpoint(request: Request) -> Response:
@@ -176,12 +183,13 @@ class Api:
                 self._check_host(request)
                 holder = self._tokens.holder(request.headers.get("Authorization"))
                 self._paces.take(holder.name, time.monotonic())
+                _check_query(request.query_params, writes=writes)
                 response = await answer(request, holder)
             except RefusedError as refused:
                 response = refusal(refused.status, refused.detail, refused.headers)
             except ClientDisconnect:
                 response = refusal(HTTPStatus.REQUEST_TIMEOUT, "the body did not come", {})
-            except Exception:  # answered with 500 and logged by what calls this
+            except Exception:  # answered by `_failed`, and logged by what calls it
                 self._metrics.answered(name, HTTPStatus.INTERNAL_SERVER_ERROR, time.perf_counter() - begin)
                 raise
             self._metrics.answered(name, response.status_code, time.perf_counter() - begin)
@@ -224,14 +232,19 @@ def _too_large(most: int) -> RefusedError:
     )
 
 
-def _later(request: Request) -> bool:
-    given = request.query_params.getlist("write")
-    if given not in ([], ["acknowledged"], ["later"]):
+def _check_query(given: QueryParams, *, writes: bool) -> None:
+    """Raise `RefusedError` where anything is asked by the query that cannot be, so that a misspelt name is told."""
+    for name in given:
+        if not (writes and name == WRITE):
+            instead = "the only one is write (acknowledged or later)" if writes else "there is none"
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, f"{name[:LONGEST_NAME]!r} is no parameter of this query: {instead}"
+            )
+    if given.getlist(WRITE) not in ([], ["acknowledged"], ["later"]):
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             "write is acknowledged (answer when Kafka has it, as without it) or later (answer first, and write then)",
         )
-    return given == ["later"]
 
 
 def _told(decoded: Callable[[bytes], Asked], content: bytes) -> Asked:
@@ -249,3 +262,8 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     detail = f"{request.method} {request.url.path}: {status.phrase.lower()}; /openapi.json has what can be asked"
     return refusal(status, detail, dict(error.headers or {}))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    detail = "a fault of this server, not of what was asked: its log says more"
+    return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail, {})

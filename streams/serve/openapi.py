@@ -11,7 +11,7 @@ from streams.serve.operations import OPERATIONS, Operation
 from streams.words import tidy
 
 REFUSALS: Final = {
-    "400": "The body is no JSON, or `write` is neither acknowledged nor later.",
+    "400": "The query has a parameter that there is not, or a value that cannot be, or the body is no JSON.",
     "401": "No token, or one that is not known.",
     "403": "The token has no rights for this model.",
     "404": "There is no such model.",
@@ -21,10 +21,11 @@ REFUSALS: Final = {
     "421": "Asked under a name that is not among `serve.allowed_hosts`.",
     "422": "The body is JSON, and not what is asked for; `detail` says where, and what to do.",
     "429": "Too many requests at a time, or a second.",
+    "500": "A fault of the server, which its log tells.",
     "503": "Kafka has not acknowledged it, or it was to be written later and cannot wait.",
 }
 """Why there may be no answer, by status."""
-OF_WRITES: Final = frozenset({"400", "403", "404", "408", "413", "415", "422", "503"})
+OF_WRITES: Final = frozenset({"403", "404", "408", "413", "415", "422", "503"})
 RETRY: Final = frozenset({"429", "503"})
 _SCHEMA: Final = "#/components/schemas/{name}"
 

@@ -228,6 +228,10 @@ def test_terms_are_those_of_all_features_and_their_pairs() -> None:
         (JSON, "?write=never", 400, "write is acknowledged"),
         (JSON, "?write=later&write=later", 400, "write is acknowledged"),
         (JSON, "?write=acknowledged", 200, ""),
+        (JSON, "?wirte=later", 400, "'wirte' is no parameter of this query: the only one is write"),
+        (JSON, "?write=later&Write=later", 400, "'Write' is no parameter"),
+        (JSON, "?later", 400, "'later' is no parameter"),
+        (JSON, "?" + "x" * 1_000, 400, "'" + "x" * 100 + "' is no parameter"),
     ],
 )
 def test_how_it_is_asked(headers: dict[str, str], query: str, status: int, words: str) -> None:
@@ -235,6 +239,15 @@ def test_how_it_is_asked(headers: dict[str, str], query: str, status: int, words
     answer = app.post(f"/v1/rank{query}", content=json.dumps(RANK), headers=headers)
     assert answer.status_code == status
     assert words in answer.text
+
+
+def test_nothing_is_asked_by_the_query_where_there_is_nothing_to_ask() -> None:
+    app = client(tokens=TOKENS, token="of-all")
+    for path in ("/v1/models", "/openapi.json", "/metrics"):
+        answer = app.get(f"{path}?model=feed")
+        assert (answer.status_code, "'model' is no parameter" in answer.json()["detail"]) == (400, True)
+    stranger = client(tokens=TOKENS).get("/v1/models?model=feed")
+    assert stranger.status_code == 401  # who asks comes first
 
 
 @pytest.mark.parametrize(
@@ -276,7 +289,11 @@ def test_what_nobody_thought_of_is_answered_and_counted(monkeypatch: pytest.Monk
     feed = Stuck("feed")
     monkeypatch.setattr(feed, "decide", fails)
     app = client(feed=feed)
-    assert app.post("/v1/rank", json=RANK).status_code == 500
+    answer = app.post("/v1/rank", json=RANK)
+    assert (answer.status_code, answer.json()["status"]) == (500, 500)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "its log says more" in answer.json()["detail"]
+    assert "a bug" not in answer.text
     assert 'answers_total{operation="rank",status="500"} 1.0' in app.get("/metrics").text
 
 
