@@ -63,12 +63,12 @@ class KeptControl:
             return None
         return found if found.model == self._model else None
 
-    def write(self, control: Control) -> None:
-        """Put a control in its place."""
-        _put(self._path, controls.encode(control), "control")
+    def write(self, control: Control) -> bool:
+        """Put a control in its place; return whether that could be done."""
+        return _put(self._path, controls.encode(control), "control")
 
 
-def _put(path: Path, content: bytes, what: str) -> None:
+def _put(path: Path, content: bytes, what: str) -> bool:
     # Several processes of an app may share the file.
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
@@ -77,3 +77,5 @@ def _put(path: Path, content: bytes, what: str) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         _LOG.warning("the %s cannot be kept in %s: %s. Give a file in a folder that can be written", what, path, error)
+        return False
+    return True

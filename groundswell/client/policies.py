@@ -275,7 +275,7 @@ class Policies:
         if acting.lacks() is not None and pinned is not None and pinned.version == acting.lacks():
             acting = acting._replace(pinned=Policy(pinned))
         self._acting = acting
-        if self._kept is not None:
+        if self._kept is not None and acting != before:
             self._kept.write(before, acting, snapshot, pinned)
 
     def _note(self, following: Following) -> None:
@@ -291,19 +291,28 @@ class _Kept:
         self._newest = KeptSnapshot(path, model)
         self._pinned = KeptSnapshot(path.with_name(f"{path.name}.pinned"), model)
         self._control = KeptControl(path.with_name(f"{path.name}.control"), model)
+        self._version_there: int | None = None
+        self._control_there: Control | None = None
 
     def read(self) -> Acting:
         newest, control = self._newest.read(), self._control.read()
         pinned = None if control is None or control.policy_version is None else self._pinned.read()
+        self._version_there = None if newest is None else newest.version
+        self._control_there = control
         # A control that is there and cannot be used may be one by which no policy must decide.
         known = control is not None or (newest is not None and not self._control.is_there)
         return Acting(Policy(newest), Policy(pinned), control, known=known)
 
     def write(self, before: Acting, now: Acting, newest: PolicySnapshot | None, pinned: PolicySnapshot | None) -> None:
-        """Write what has changed, the control last: what it names is there before it."""
-        if newest is not None and now.newest is not before.newest:
-            self._newest.write(newest)
+        """Write what is not there yet: what the control names before it, and the newest policy, which without a control
+        would decide, after it.
+        """
         if pinned is not None and now.pinned is not before.pinned:
             self._pinned.write(pinned)
-        if now.control is not None and now.control != before.control:
-            self._control.write(now.control)
+        if now.control is not None and now.control != self._control_there:
+            if not self._control.write(now.control):
+                return
+            self._control_there = now.control
+        if newest is not None and newest.version != self._version_there:
+            self._newest.write(newest)
+            self._version_there = newest.version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from groundswell import Action
-from groundswell.client import Policies, policies
+from groundswell.client import Policies, kept_snapshot, policies
 from groundswell.controls import Control, encode, pinned_key
 from groundswell.policy import encode as encode_policy
 from tests.unit.groundswell.test_newest_snapshot import snapshot
@@ -142,6 +143,45 @@ def test_where_a_control_is_kept_that_cannot_be_used_no_policy_decides_before_th
     with Policies("localhost:9092", "feed", keep=tmp_path / "kept.json") as following:
         found = following.decide({}, ACTIONS)
         assert (following.mode, found.mode, found.policy_version) == (mode, mode, version)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_killed_while_it_keeps_what_came_first_it_leaves_nothing_by_which_the_wrong_policy_decides(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: int
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    put, left, killed = kept_snapshot._put, iter(range(written)), threading.Event()
+
+    def puts(path: Path, content: bytes, what: str) -> bool:
+        if next(left, None) is None:
+            killed.set()
+            raise KilledError
+        return put(path, content, what)
+
+    keep = tmp_path / "kept.json"
+    with monkeypatch.context() as patch, Policies("localhost:9092", "feed", keep=keep) as following:
+        patch.setattr(kept_snapshot, "_put", puts)
+        scripted.coming.put([published(200), pinned(100), pinned(100), control(1, "frozen", 100)])
+        until(lambda: killed.is_set() or (written == 3 and keep.exists()))
+        assert following.decide({}, ACTIONS).policy_version == 100
+    assert len(list(tmp_path.iterdir())) == written
+    with Policies("localhost:9092", "feed", keep=keep) as again:
+        assert again.decide({}, ACTIONS).policy_version in {None, 100}
+
+
+def test_a_policy_is_kept_once_its_control_can_be(scripted: type[Scripted], tmp_path: Path) -> None:
+    keep, in_the_way = tmp_path / "kept.json", tmp_path / "kept.json.control"
+    in_the_way.mkdir()
+    with Policies("localhost:9092", "feed", keep=keep) as following:
+        scripted.coming.put([published(200), pinned(100), pinned(100), control(1, "log-only")])
+        assert following.wait(PATIENCE)
+        assert not keep.exists()
+        in_the_way.rmdir()
+        scripted.coming.put([control(2, "log-only")])
+        until(keep.exists)
+    assert in_the_way.is_file()
 
 
 def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
