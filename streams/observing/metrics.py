@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import product
 from typing import NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -435,6 +436,14 @@ class ServeMetrics:
         )
         self._counted: dict[tuple[str, str], int] = {}
         self.started.set_to_current_time()
+
+    def expect(self, operations: Iterable[str], models: Iterable[str], bases: Iterable[str]) -> None:
+        """Let there be a 0 of what alarms and panels ask for: of what begins at 1, Prometheus sees no increase."""
+        for operation in operations:
+            for status in ("200", "429", "500", "503"):
+                self.answers.labels(operation, status)
+        for model, basis in product(models, bases):
+            self.decisions.labels(model, basis)
 
     def answered(self, operation: str, status: int, seconds: float) -> None:
         """Count an answer."""

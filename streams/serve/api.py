@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from groundswell.client import Basis
 from groundswell.events import SHOWN_SIGNAL
 from streams.host_names import is_allowed
 from streams.observing.metrics import ServeMetrics
@@ -35,7 +36,7 @@ from streams.serve.messages import (
     Refusal,
 )
 from streams.serve.openapi import openapi
-from streams.serve.operations import ACTIVATE, FEEDBACK, MODELS, RANK, Operation
+from streams.serve.operations import ACTIVATE, FEEDBACK, MODELS, OPERATIONS, RANK, Operation
 from streams.serve.pace import Paces, UnderWay
 from streams.serve.refused import RefusedError
 from streams.serve.tokens import Holder, Tokens
@@ -63,6 +64,9 @@ class Api:
     ) -> None:
         self._settings, self._deciders, self._writing = settings, deciders, writing
         self._metrics = metrics or ServeMetrics()
+        self._metrics.expect(
+            [one.name for one in OPERATIONS], [one.model for one in deciders.models()], get_args(Basis)
+        )
         self._tokens, self._paces = Tokens(settings.tokens), Paces(settings.requests_per_second)
         self._under_way = UnderWay(settings.max_concurrent)
         self._hosts = frozenset(one.lower() for one in (*settings.allowed_hosts, socket.gethostname()))

@@ -97,11 +97,11 @@ def test_impressions_and_feedback_are_joined_with_the_propensities_that_were_tol
         with closing(Apps(servers)) as apps:
 
             def all_closed() -> bool:
-                apps.end(round(1000 * time.time()))
-                return worker.metric("groundswell_join_total", outcome="not_shown") == 10
+                apps.end(round(1000 * time.time()))  # what was shown waits for longer than what was not
+                given_up = worker.metric("groundswell_join_total", outcome="not_shown")
+                return given_up == 10 and len(read_all(servers, TOPICS.interactions)) >= len(shown)
 
-            worker.until(all_closed, "what was never shown to be given up")
-            worker.until(lambda: len(read_all(servers, TOPICS.interactions)) >= len(shown), "the interactions")
+            worker.until(all_closed, "all interactions, and what was never shown to be given up")
         joined = [decode_interaction(one.value) for one in read_all(servers, TOPICS.interactions)]
     found = {one.impression.impression_id: one for one in joined}
     assert len(found) == len(joined)

@@ -299,6 +299,9 @@ def test_what_nobody_thought_of_is_answered_and_counted(monkeypatch: pytest.Monk
 
 def test_what_is_done_is_counted() -> None:
     app = client()
+    begins = app.get("/metrics").text.splitlines()
+    assert 'groundswell_serve_answers_total{operation="rank",status="500"} 0.0' in begins
+    assert 'groundswell_serve_decisions_total{basis="last_known",model="other"} 0.0' in begins
     app.post("/v1/rank", json=RANK)
     app.post("/v1/rank", json={})
     shown = app.get("/metrics").text
