@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import socket
 import ssl
 import sys
@@ -18,6 +20,7 @@ import msgspec
 import trustme
 
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
+from experiments.servers.kafka_distribution import PROJECT
 from groundswell import Action, Control, Policy
 from groundswell.controls import Canary
 from groundswell.events import Impression
@@ -188,10 +191,22 @@ def test_it_serves_https_by_files(servers: str, tmp_path: Path) -> None:
         assert httpx2.get(f"{address}/healthz", verify=context, timeout=PATIENCE).text == "ok\n"
 
 
-def test_one_command_brings_all_that_it_takes(tmp_path: Path) -> None:
+def test_one_command_brings_all_that_it_takes_and_is_asked_as_the_documents_say(tmp_path: Path) -> None:
     with RunningServer(tmp_path, "", "--demo") as server, server.asking() as app:
         [model] = app.get("/v1/models").json()["models"]
-        told = asked(app, "rank", {**RANK, "model": model["model"]})
-        assert told["written"] == "acknowledged"
+        for document in ("README.md", "docs/serving.md"):
+            path, body = curled((PROJECT / document).read_text())
+            told = asked(app, path, body)
+            assert told["written"] == "acknowledged", document
         asked(app, "feedback", {"model": model["model"], "impression_id": told["impression_id"], "signal": "click"})
         assert server.stop()[0] == 0
+
+
+def curled(text: str) -> tuple[str, dict[str, Any]]:
+    """Return what the first curl of a document asks of a server of one's own: the operation and what it is given."""
+    [command] = re.findall(r"^curl .*\n  .*$", text, re.MULTILINE)
+    _, header, kind, address, data, body = shlex.split(command)
+    assert (header, kind, data) == ("-H", "Content-Type: application/json", "-d")
+    assert address.startswith("http://127.0.0.1:6080/v1/")
+    asks: dict[str, Any] = json.loads(body)
+    return address.rpartition("/")[2], asks
