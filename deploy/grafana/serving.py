@@ -44,7 +44,7 @@ def _answers() -> Panels:
         ),
         curves(
             "Under way",
-            "Requests that are being answered, of the server that has most: beyond serve.max_concurrent they get 429.",
+            "Requests that are being answered, most of which wait for Kafka, of the server that has most.",
             [Series("max(groundswell_serve_under_way)", "at most", BLUE)],
             unit="short",
             lowest=0,

@@ -427,7 +427,9 @@ class ServeMetrics:
         self.following = gauge(
             "groundswell_serve_following", "1 where the policy is known to be the newest, else 0", ["model"]
         )
-        self.under_way = gauge("groundswell_serve_under_way", "requests that are being answered")
+        self.under_way = gauge(
+            "groundswell_serve_under_way", "requests that are being answered, or wait for Kafka to acknowledge them"
+        )
         self.messages = counter(
             "groundswell_serve_messages",
             "impressions and feedback, by when they were to be written (acknowledged: before the answer, or later) and "

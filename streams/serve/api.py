@@ -7,8 +7,9 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from http import HTTPStatus
-from typing import Final, TypeVar, get_args
+from typing import Final, NamedTuple, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -34,13 +35,14 @@ from streams.serve.messages import (
     RankAnswer,
     RankRequest,
     Refusal,
+    Written,
 )
 from streams.serve.openapi import openapi
 from streams.serve.operations import ACTIVATE, FEEDBACK, MODELS, OPERATIONS, RANK, Operation
-from streams.serve.pace import Paces, UnderWay
+from streams.serve.pace import AtATime, Paces
 from streams.serve.refused import RefusedError
 from streams.serve.tokens import Holder, Tokens
-from streams.serve.writing import Writing
+from streams.serve.writing import Log, Writing
 from streams.settings import ServeSettings
 
 JSON: Final = "application/json"
@@ -56,6 +58,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Asked = TypeVar("Asked", RankRequest, FeedbackRequest, ActivateRequest)
 
 
+class Begun(NamedTuple):
+    """What has been worked at and is not written yet: the message on its way to Kafka, and what is answered then."""
+
+    message: Future[None]
+    answer: Callable[[Written], Struct]
+
+
 class Api:
     """The API over HTTP; `application` is it by ASGI. While `draining` it says that it is not ready."""
 
@@ -68,7 +77,7 @@ class Api:
             [one.name for one in OPERATIONS], [one.model for one in deciders.models()], get_args(Basis)
         )
         self._tokens, self._paces = Tokens(settings.tokens), Paces(settings.requests_per_second)
-        self._under_way = UnderWay(settings.max_concurrent)
+        self._at_a_time = AtATime(settings.max_concurrent)
         self._hosts = frozenset(one.lower() for one in (*settings.allowed_hosts, socket.gethostname()))
         self._document = _ENCODED(openapi())
         self.draining = False
@@ -92,43 +101,43 @@ class Api:
 
     # The operations.
 
-    async def _rank(self, asked: RankRequest, later: bool) -> Struct:
+    def _rank(self, asked: RankRequest, log: Log) -> Begun:
         decision = self._deciders.decide(asked)
-        shown = self._writing.log(later=later).shown(decision, deferred=asked.defer)
-        written = await self._writing.written(shown, later=later)
-        self._metrics.decisions.labels(asked.model, decision.basis).inc()
-        return RankAnswer(
-            model=decision.model,
-            impression_id=decision.impression_id,
-            action=decision.action.id,
-            index=decision.index,
-            propensity=decision.propensity,
-            probabilities=decision.probabilities,
-            policy_version=decision.policy_version,
-            basis=decision.basis,
-            mode=decision.mode,
-            side=decision.side,
-            agreed=decision.agreed,
-            written=written,
-        )
 
-    async def _feedback(self, asked: FeedbackRequest, later: bool) -> Struct:
+        def answer(written: Written) -> RankAnswer:
+            self._metrics.decisions.labels(asked.model, decision.basis).inc()
+            return RankAnswer(
+                model=decision.model,
+                impression_id=decision.impression_id,
+                action=decision.action.id,
+                index=decision.index,
+                propensity=decision.propensity,
+                probabilities=decision.probabilities,
+                policy_version=decision.policy_version,
+                basis=decision.basis,
+                mode=decision.mode,
+                side=decision.side,
+                agreed=decision.agreed,
+                written=written,
+            )
+
+        return Begun(log.shown(decision, deferred=asked.defer), answer)
+
+    def _feedback(self, asked: FeedbackRequest, log: Log) -> Begun:
         self._deciders.known(asked.model)
         feedback_id = asked.feedback_id or os.urandom(16).hex()
-        message = self._writing.log(later=later).feedback(
+        message = log.feedback(
             asked.impression_id, asked.signal, asked.value, feedback_id=feedback_id, occurred_at=asked.occurred_at
         )
-        written = await self._writing.written(message, later=later)
-        return FeedbackAnswer(impression_id=asked.impression_id, feedback_id=feedback_id, written=written)
+        return Begun(
+            message,
+            lambda written: FeedbackAnswer(impression_id=asked.impression_id, feedback_id=feedback_id, written=written),
+        )
 
-    async def _activate(self, asked: ActivateRequest, later: bool) -> Struct:
+    def _activate(self, asked: ActivateRequest, log: Log) -> Begun:
         self._deciders.known(asked.model)
-        message = self._writing.log(later=later).feedback(
-            asked.impression_id, SHOWN_SIGNAL, feedback_id=SHOWN_ID, occurred_at=asked.occurred_at
-        )
-        return ActivateAnswer(
-            impression_id=asked.impression_id, written=await self._writing.written(message, later=later)
-        )
+        message = log.feedback(asked.impression_id, SHOWN_SIGNAL, feedback_id=SHOWN_ID, occurred_at=asked.occurred_at)
+        return Begun(message, lambda written: ActivateAnswer(impression_id=asked.impression_id, written=written))
 
     async def _models(self, request: Request, holder: Holder) -> Response:
         known = [one for one in self._deciders.models() if holder.may(one.model)]
@@ -145,7 +154,6 @@ class Api:
         for write, (written, failed) in self._writing.counts().items():
             self._metrics.wrote(write, "written", written)
             self._metrics.wrote(write, "failed", failed)
-        self._metrics.under_way.set(self._under_way.count)
         return Response(generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _healthz(self, request: Request) -> Response:
@@ -157,22 +165,24 @@ class Api:
 
     # What they have in common.
 
-    def _writes(
-        self, operation: Operation, kind: type[Asked], act: Callable[[Asked, bool], Awaitable[Struct]]
-    ) -> Endpoint:
+    def _writes(self, operation: Operation, kind: type[Asked], begin: Callable[[Asked, Log], Begun]) -> Endpoint:
         """Return the endpoint of an operation that writes: it takes a body, and says whether that is written."""
         decoded = msgspec.json.Decoder(kind).decode
 
         async def answer(request: Request, holder: Holder) -> Response:
             later = request.query_params.get(WRITE) == "later"
-            self._under_way.check()  # before anything is read
+            self._at_a_time.check()  # before anything is read
             content = await self._body(request)
-            with self._under_way.one_more():
-                # All that came at the same time are counted before the first is worked at.
-                await asyncio.sleep(0)
-                asked = _told(decoded, content)
-                holder.check(asked.model)
-                return Response(_ENCODED(await act(asked, later)), media_type=JSON)
+            with self._metrics.under_way.track_inprogress():
+                with self._at_a_time.one_more():
+                    # All that came at the same time are counted before the first is worked at.
+                    await asyncio.sleep(0)
+                    asked = _told(decoded, content)
+                    holder.check(asked.model)
+                    begun = begin(asked, self._writing.log(later=later))
+                # Waiting for Kafka takes nothing of the core, and must keep nobody from being answered.
+                written = await self._writing.written(begun.message, later=later)
+            return Response(_ENCODED(begun.answer(written)), media_type=JSON)
 
         return self._answering(operation.name, answer, writes=True)
 

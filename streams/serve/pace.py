@@ -1,4 +1,4 @@
-"""How much is taken in at a time: requests a second of each holder of a token, and requests that are under way."""
+"""How much is taken in: requests a second of each holder of a token, and requests at a time."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ class Paces:
         self._left[holder] = left - 1, now
 
 
-class UnderWay:
-    """The requests under way, so many at the most: what is beyond is refused, so that those taken in stay quick."""
+class AtATime:
+    """The requests that wait to be worked at, so many at the most: what is beyond is refused, so that those taken in
+    stay quick.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -43,7 +45,8 @@ class UnderWay:
         if self.count >= self._most:
             raise RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"{self._most} requests are under way already: try again a little later, or raise serve.max_concurrent",
+                f"{self._most} requests came at the same time already: try again a little later, or raise "
+                "serve.max_concurrent",
                 retry_seconds=1,
             )
 

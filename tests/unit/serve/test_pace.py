@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx2
 import pytest
 
-from streams.serve.pace import Paces, UnderWay
+from streams.serve.pace import AtATime, Paces
 from streams.serve.refused import RefusedError
 from tests.unit.serve.served import RANK, KeptLog, api
 
@@ -38,13 +38,13 @@ def test_less_than_one_a_second_says_how_long_to_wait() -> None:
     assert taken(paces, "a", 10.0)
 
 
-def test_what_fails_is_under_way_no_longer() -> None:
-    under_way = UnderWay(1)
-    with suppress(KeyError), under_way.one_more():
-        assert under_way.count == 1
+def test_what_fails_is_counted_no_longer() -> None:
+    at_a_time = AtATime(1)
+    with suppress(KeyError), at_a_time.one_more():
+        assert at_a_time.count == 1
         raise KeyError
-    assert under_way.count == 0
-    under_way.check()
+    assert at_a_time.count == 0
+    at_a_time.check()
 
 
 def test_of_those_that_come_at_once_so_many_are_answered_and_the_rest_is_told_to_come_again() -> None:
@@ -63,3 +63,26 @@ def test_of_those_that_come_at_once_so_many_are_answered_and_the_rest_is_told_to
     answers = asyncio.run(ask())
     assert sorted(one.status_code for one in answers) == [200] * 3 + [429] * 5
     assert {one.headers.get("Retry-After") for one in answers} == {None, "1"}
+
+
+def test_those_that_wait_for_kafka_keep_nobody_from_being_answered() -> None:
+    prompt, patient = KeptLog(waits=True), KeptLog(waits=True)
+
+    async def ask() -> tuple[list[httpx2.Response], httpx2.Response, str]:
+        served = api(prompt, patient, max_concurrent=1, write_seconds=60).application()
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(served), base_url="http://localhost") as app:
+            waiting = []
+            for number in range(5):
+                waiting.append(asyncio.create_task(app.post("/v1/rank", json=RANK)))
+                while prompt.written <= number:  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(0)
+            later = await app.post("/v1/rank?write=later", json=RANK)
+            metrics = (await app.get("/metrics")).text
+            for message in prompt.messages:
+                message.set_result(None)
+            return await asyncio.gather(*waiting), later, metrics
+
+    waited, later, metrics = asyncio.run(ask())
+    assert (later.status_code, later.json()["written"]) == (200, "later")
+    assert "groundswell_serve_under_way 5.0" in metrics.splitlines()
+    assert [one.status_code for one in waited] == [200] * 5
