@@ -273,8 +273,8 @@ class ServeSettings(BaseModel):
         16,
         ge=1,
         le=10_000,
-        description="requests that wait to be decided at a time; what is beyond gets 429. One takes half a millisecond "
-        "of the core, so that the last waits for so many times as long. What waits for Kafka is not counted",
+        description="requests that wait to be decided at a time; what is beyond gets 429. Each takes less than a "
+        "millisecond of the core, which all behind it wait for. What waits for Kafka is not counted",
     )
     requests_per_second: float = Field(
         1_000.0, gt=0, le=1e6, description="of each token, or without tokens of all; what is beyond gets 429"
