@@ -205,7 +205,7 @@ def test_one_command_brings_all_that_it_takes_and_is_asked_as_the_documents_say(
 def curled(text: str) -> tuple[str, dict[str, Any]]:
     """Return what the first curl of a document asks of a server of one's own: the operation and what it is given."""
     [command] = re.findall(r"^curl .*\n  .*$", text, re.MULTILINE)
-    _, header, kind, address, data, body = shlex.split(command)
+    _, header, kind, address, data, body = shlex.split(command.replace("\\\n", ""))
     assert (header, kind, data) == ("-H", "Content-Type: application/json", "-d")
     assert address.startswith("http://127.0.0.1:6080/v1/")
     asks: dict[str, Any] = json.loads(body)
