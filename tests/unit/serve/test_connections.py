@@ -17,6 +17,8 @@ from streams.settings import ServeSettings
 from tests.unit.serve.served import RANK, KeptLog, api, listening
 
 PATIENCE = 60.0
+SOON = 1.0
+"""Seconds in which a request is sent, however busy the machine is."""
 BODY = json.dumps(RANK).encode()
 HEAD = b"POST /v1/rank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
 WHOLE = HEAD % len(BODY) + b"\r\n" + BODY
@@ -71,17 +73,24 @@ def test_one_that_is_answered_stays_and_is_used_again(port: int) -> None:
             assert answered.status_code == 200
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /v1/ra", HEAD % 100, HEAD % 100_000 + b"\r\nx", WHOLE + b"\r\n"])
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/ra", HEAD % 100, HEAD % 100_000 + b"\r\nx"])
 def test_what_brings_no_whole_request_in_time_is_closed(sent: bytes) -> None:
     with listening(idle_seconds=0.2) as port, closing(connected(port, sent)) as connection:
-        if sent.startswith(WHOLE):
-            assert answer(connection).startswith(b"HTTP/1.1 200 ")
+        assert answer(connection) == b""
+
+
+def test_what_brings_no_more_after_a_request_is_closed() -> None:
+    with listening(idle_seconds=SOON) as port, closing(connected(port, WHOLE + b"\r\n")) as connection:
+        assert answer(connection).startswith(b"HTTP/1.1 200 ")
         assert answer(connection) == b""
 
 
 def test_one_whose_answer_takes_long_is_not_closed() -> None:
     log = KeptLog(waits=True)
-    with listening(log, idle_seconds=0.1, write_seconds=0.5) as port, closing(connected(port, WHOLE)) as connection:
+    with (
+        listening(log, idle_seconds=SOON, write_seconds=1.5 * SOON) as port,
+        closing(connected(port, WHOLE)) as connection,
+    ):
         assert answer(connection).startswith(b"HTTP/1.1 503 ")
 
 
