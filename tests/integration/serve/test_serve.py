@@ -192,14 +192,19 @@ def test_it_serves_https_by_files(servers: str, tmp_path: Path) -> None:
 
 
 def test_one_command_brings_all_that_it_takes_and_is_asked_as_the_documents_say(tmp_path: Path) -> None:
-    with RunningServer(tmp_path, "", "--demo") as server, server.asking() as app:
-        [model] = app.get("/v1/models").json()["models"]
-        for document in ("README.md", "docs/serving.md"):
-            path, body = curled((PROJECT / document).read_text())
-            told = asked(app, path, body)
-            assert told["written"] == "acknowledged", document
-        asked(app, "feedback", {"model": model["model"], "impression_id": told["impression_id"], "signal": "click"})
-        assert server.stop()[0] == 0
+    with RunningServer(tmp_path, "", "--demo") as server:
+        try:
+            with server.asking() as app:
+                [model] = app.get("/v1/models").json()["models"]
+                for document in ("README.md", "docs/serving.md"):
+                    path, body = curled((PROJECT / document).read_text())
+                    told = asked(app, path, body)
+                    assert told["written"] == "acknowledged", document
+                named = {"model": model["model"], "impression_id": told["impression_id"]}
+                asked(app, "feedback", {**named, "signal": "click"})
+        finally:
+            status, _ = server.stop()  # killed, it would leave broker and worker behind
+    assert status == 0
 
 
 def curled(text: str) -> tuple[str, dict[str, Any]]:
