@@ -63,7 +63,7 @@ lock: ## pin versions and hashes of everything anew (uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --extra dev --no-emit-package groundswell --no-emit-package groundswell-worker --output-file requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --extra replay --constraint requirements.lock --no-emit-package groundswell --no-emit-package groundswell-worker \
+		--no-header --extra replay --extra serve --constraint requirements.lock --no-emit-package groundswell --no-emit-package groundswell-worker \
 		--output-file requirements-worker.lock pyproject.toml deploy/build-tools.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --output-file deploy/supply-tools.lock deploy/supply-tools.in

@@ -16,6 +16,7 @@ modules below are the worker's as well, and change without.
 
 from importlib.metadata import PackageNotFoundError, version
 
+from groundswell.controls import Control, ControlError, NewestControl
 from groundswell.events import SCHEMA_VERSION, Action, Feedback, Impression, Watermark
 from groundswell.exploration import draw
 from groundswell.newest_snapshot import NewestSnapshot
@@ -25,8 +26,11 @@ from groundswell.signatures import SignatureError, Verifier
 __all__ = [
     "SCHEMA_VERSION",
     "Action",
+    "Control",
+    "ControlError",
     "Feedback",
     "Impression",
+    "NewestControl",
     "NewestSnapshot",
     "Policy",
     "PolicyError",

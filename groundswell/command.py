@@ -11,10 +11,12 @@ PROGRAM: Final = "groundswell.program"
 
 WHAT_TO_INSTALL: Final = """\
 groundswell: what apps import is installed; commands come with the worker.
-  pip install "groundswell[worker]"   worker, topics, adopt-topics, doctor, policy, worth, dead-letters,
-                                      replay, redecode, simulate, kafka, keys, chaos
+  pip install "groundswell[worker]"   worker, topics, adopt-topics, doctor, policy, control, worth,
+                                      dead-letters, replay, export-dsjson, redecode, simulate, kafka,
+                                      keys, chaos, hash-token
   pip install "groundswell[replay]"   these, and replay of Parquet files
-  pip install "groundswell[demo]"     these, and demo, evaluate
+  pip install "groundswell[serve]"    the first, and serve: decisions over HTTP
+  pip install "groundswell[demo]"     those for replay, and demo, evaluate
   pip install "groundswell[bench]"    these, and bench with the peers that it measures against
   pip install "groundswell[signatures]"  beside any of these, an app that checks who signed a policy
 From a checkout: pip install ./groundswell . (or '.[replay]' and so on).

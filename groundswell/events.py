@@ -195,7 +195,7 @@ def bad_propensity(
 ) -> tuple[str, str] | None:
     """Return (reason, detail) if what is said of the probabilities of `count` actions contradicts itself, else None."""
     if probabilities is not None:
-        wrong = _bad_probabilities(probabilities, count)
+        wrong = bad_probabilities(probabilities, count)
         if wrong is not None:
             return wrong
         if propensity is not None and abs(propensity - probabilities[chosen]) > PROBABILITY_TOLERANCE:
@@ -212,7 +212,8 @@ def bad_propensity(
     return None
 
 
-def _bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str, str] | None:
+def bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str, str] | None:
+    """Return (reason, detail) if these are no probabilities of `count` actions, else None."""
     if len(probabilities) != count:
         told = f"{len(probabilities)} probabilities for {count} actions"
         return "probabilities_length", f"{told}; log one for each, in their order"

@@ -4,10 +4,10 @@ What is signed is the record and not the document in it, so that a key that chan
 
     "groundswell-record-1\\n" KIND "\\n" PARTITION "\\n" LENGTH "\\n" key value
 
-KIND is what the record is, "policies" or "checkpoints", whatever its topic is called; PARTITION and LENGTH, that of the
-key in bytes, are decimal numbers. So nothing that was signed passes for anything else, under another key or on another
-partition. The 64 bytes of the signature are the value of the header "signature"; of several such headers one has to be
-right, by one of the keys that are trusted, which is what a change of keys needs.
+KIND is what the record is, "policies", "checkpoints" or "controls", whatever its topic is called; PARTITION and LENGTH,
+that of the key in bytes, are decimal numbers. So nothing that was signed passes for anything else, under another key or
+on another partition. The 64 bytes of the signature are the value of the header "signature"; of several such headers one
+has to be right, by one of the keys that are trusted, which is what a change of keys needs.
 
 Keys are PEM, as OpenSSL writes them (private ones PKCS #8, unencrypted; public ones SubjectPublicKeyInfo). This needs
 the package `cryptography`: `pip install "groundswell[signatures]"`.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 HEADER: Final = "signature"
-Kind = Literal["policies", "checkpoints"]
+Kind = Literal["policies", "checkpoints", "controls"]
 """What records are signed. Whatever is signed later has a name of its own here."""
 Headers = Iterable[tuple[str, bytes | None]]
 """Of a record, as clients give them."""

@@ -14,8 +14,8 @@ COMMANDS: Final = "groundswell.commands"
 """The group of entry points: each names a function, which becomes a command, or a group of commands."""
 HELP: Final = "Infers what people meant from what they did, and learns a policy from it."
 ORDER: Final = (
-    "demo", "kafka", "worker", "doctor", "dead-letters", "replay", "redecode", "adopt-topics", "worth", "simulate",
-    "evaluate", "chaos", "topics", "keys", "policy", "bench",
+    "demo", "kafka", "worker", "serve", "doctor", "dead-letters", "replay", "export-dsjson", "redecode", "adopt-topics",
+    "worth", "simulate", "evaluate", "chaos", "hash-token", "topics", "keys", "policy", "control", "bench",
 )  # fmt: skip
 """Of the help, groups after single commands; what others add comes after it by name."""
 

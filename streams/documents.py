@@ -1,4 +1,4 @@
-"""The documents that are made from the code: wire schemas, AsyncAPI, configuration, metrics, conditions, rooms.
+"""The documents that are made from the code: schemas, AsyncAPI, OpenAPI, configuration, metrics, conditions, rooms.
 
 `make docs` writes them into docs/; a test fails when they are stale.
 """
@@ -17,13 +17,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from groundswell.chunks import Manifest
+from groundswell.controls import Control
 from groundswell.events import Feedback, Impression, Interaction, Reward, Watermark
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
 from streams.observing.conditions import KINDS
-from streams.observing.metrics import Metrics
+from streams.observing.metrics import Declared, Metrics, ServeMetrics
 from streams.room_map import architecture
+from streams.serve.openapi import openapi
 from streams.settings import Settings, TopicSettings
+from streams.words import tidy
 
 DOCS = Path(__file__).parent.parent / "docs"
 WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
@@ -34,6 +37,7 @@ WIRE_TYPES: dict[str, type[msgspec.Struct]] = {
     "reward": Reward,
     "policy": PolicySnapshot,
     "chunked": Manifest,
+    "control": Control,
     "signal-worth": WorthTable,
 }
 """What lies on the topics as JSON, by the name of its schema."""
@@ -44,6 +48,7 @@ CHANNELS: dict[str, tuple[str, str, list[str]]] = {
     "interactions": ("the join writes", "key: model", ["interaction"]),
     "rewards": ("the learner writes", "key: impression_id; on the partition of its interaction", ["reward"]),
     "policies": ("the learner writes, apps read", "key: model; compacted", ["policy", "chunked"]),
+    "controls": ("operators write, apps read", "key: model; compacted", ["control", "policy", "chunked"]),
     "checkpoints": ("the learner writes and reads", "binary, compacted; not for others", []),
     "signal_worth": ("the learner writes", "key: model; compacted", ["signal-worth"]),
     "late_feedback": (
@@ -64,6 +69,7 @@ def documents() -> dict[str, str]:
     """Return the content of every generated document by its path below docs/."""
     made = {f"schemas/{name}.json": _json(schema_of(kind)) for name, kind in WIRE_TYPES.items()}
     made["asyncapi.json"] = _json(asyncapi())
+    made["openapi.json"] = _json(openapi())
     made["configuration.md"] = configuration()
     made["metrics.md"] = metrics()
     made["runbook.md"] = runbook((DOCS / "runbook.md").read_text())
@@ -74,7 +80,7 @@ def documents() -> dict[str, str]:
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a wire type, complete in itself."""
     schema = msgspec.json.schema(kind)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(schema)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tidy(schema)}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -103,20 +109,8 @@ def asyncapi() -> dict[str, Any]:
                 name: {"name": name, "payload": {"$ref": f"#/components/schemas/{kind}"}}
                 for name, kind in names.items()
             },
-            "schemas": _tidy(components),
+            "schemas": tidy(components),
         },
-    }
-
-
-def _tidy(schema: Any) -> Any:
-    """Take the indentation out of the descriptions, which are docstrings; Python 3.13 does so itself."""
-    if isinstance(schema, list):
-        return [_tidy(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        name: inspect.cleandoc(value) if name == "description" and isinstance(value, str) else _tidy(value)
-        for name, value in schema.items()
     }
 
 
@@ -207,13 +201,21 @@ def metrics() -> str:
         "feature that `[segments.NAME]` names, the configured ones or the first few that come; the feature by which a",
         "model tells users apart is refused. A partition's gauges disappear when it goes to another worker.",
         "",
-        "| name | kind | labels | meaning |",
-        "|---|---|---|---|",
+        *_table(Metrics().declared()),
+        "",
+        "## `groundswell serve`",
+        "",
+        "At its own `/metrics`, with a token where there are any.",
+        "",
+        *_table(ServeMetrics().declared()),
+        "",
     ]
-    for declared in Metrics().declared():
-        labels = ", ".join(declared.labels)
-        lines.append(f"| `{declared.name}` | {declared.kind} | {labels} | {declared.meaning} |")
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
+
+
+def _table(metrics: list[Declared]) -> list[str]:
+    rows = [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.meaning} |" for one in metrics]
+    return ["| name | kind | labels | meaning |", "|---|---|---|---|", *rows]
 
 
 CONDITIONS = "<!-- conditions: made by `make docs` from streams/observing/conditions.py -->"

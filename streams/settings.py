@@ -38,6 +38,7 @@ from processors.join.config import JoinConfig
 from processors.models.config import ModelConfig
 from streams.compression import DEFAULT, Compression
 from streams.declared_settings import DeclarationError, Place, explained, line_of, missing_file, read_tables, unknown
+from streams.host_names import ANY, is_loopback
 
 PREFIX: Final = "GROUNDSWELL_"
 BETWEEN: Final = "__"
@@ -173,6 +174,7 @@ class TopicSettings(BaseModel):
     interactions: TopicName = "interactions"
     rewards: TopicName = "rewards"
     policies: TopicName = "policies"
+    controls: TopicName = "controls"
     checkpoints: TopicName = "checkpoints"
     signal_worth: TopicName = "signal-worth"
     late_feedback: TopicName = "late-feedback"
@@ -180,7 +182,7 @@ class TopicSettings(BaseModel):
     event_partitions: int = Field(4, ge=1, description="of impressions and feedback; the join scales by it")
     interaction_partitions: int = Field(4, ge=1, description="of interactions and checkpoints; models spread over it")
     retention_hours: float = Field(
-        168.0, gt=0, description="of all but policies, checkpoints and signal worth, which are compacted"
+        168.0, gt=0, description="of all but policies, controls, checkpoints and signal worth, which are compacted"
     )
 
     @model_validator(mode="after")
@@ -225,6 +227,85 @@ class HttpSettings(BaseModel):
         description="names with a dot under which the pages are answered, such as that of a proxy; addresses, names "
         "without a dot, `localhost`, `.local`, `.internal` and `.svc` always are. `*`: any",
     )
+
+
+class TokenSettings(BaseModel):
+    """Who may ask `groundswell serve`, and about which models. Where there is no such section, anybody may.
+
+    NAME is for people and metrics; the token itself stands nowhere: `groundswell hash-token` makes one and its hash.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hexadecimal digits (`groundswell hash-token`)"
+    )
+    models: tuple[str, ...] = Field(
+        description='models that may be asked about, `["*"]` for any; none: `/metrics` alone, as for Prometheus'
+    )
+
+
+class ServeSettings(BaseModel):
+    """How `groundswell serve` answers apps that ask over HTTP. docs/serving.md has more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to bind; beyond loopback needs tokens")
+    port: int = Field(6080, ge=1, le=65_535, description="of the API, /metrics, /healthz and /readyz")
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host_alone)], ...] = Field(
+        (), description="names with a dot under which it answers; as `http.allowed_hosts`"
+    )
+    certificate_file: FilePath | None = Field(
+        None, description="certificate chain (PEM) to serve HTTPS by; none: HTTP, as behind a proxy"
+    )
+    key_file: FilePath | None = Field(None, description="its private key (PEM), unless certificate_file holds it too")
+    max_body_bytes: int = Field(
+        262_144, ge=1_024, le=700_000, description="of a request; what is larger is answered with 413"
+    )
+    max_terms: int = Field(
+        1_000_000,
+        ge=1_000,
+        le=100_000_000,
+        description="of a decision: features of the context (and their pairs, with `context_crosses`), times actions, "
+        "times features of the action that has the most. A million takes about 10 ms, in which nothing else is done",
+    )
+    max_concurrent: int = Field(
+        16,
+        ge=1,
+        le=10_000,
+        description="requests that wait to be decided at a time; what is beyond gets 429. Each takes less than a "
+        "millisecond of the core, which all behind it wait for. What waits for Kafka is not counted",
+    )
+    requests_per_second: float = Field(
+        1_000.0, gt=0, le=1e6, description="of each token, or without tokens of all; what is beyond gets 429"
+    )
+    max_connections: int = Field(
+        500, ge=8, le=100_000, description="at most; beyond, the one that has been idle for longest makes room"
+    )
+    idle_seconds: float = Field(
+        15.0, gt=0, le=3_600, description="after which a connection without a (whole) request is closed"
+    )
+    write_seconds: float = Field(
+        2.0, ge=0.1, le=60, description="for Kafka to acknowledge an impression or feedback; then the answer is 503"
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, le=600, description="for requests and writes under way, when it is asked to end (SIGTERM)"
+    )
+    keep_folder: DirectoryPath | None = Field(
+        None, description="folder in which the last policies and controls are kept, for a start while Kafka is away"
+    )
+    tokens: dict[str, TokenSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _reached_by_whom_it_may_be(self) -> ServeSettings:
+        if not self.tokens and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} lets others in, and there are no tokens: anybody who reaches it could decide and "
+                "write feedback. Add [serve.tokens.NAME] (`groundswell hash-token`), or bind 127.0.0.1"
+            )
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file without certificate_file: set certificate_file as well")
+        return self
 
 
 class SignatureSettings(BaseModel):
@@ -304,6 +385,7 @@ class Settings(BaseSettings):
     join: JoinConfig = JoinConfig()
     learning: LearningSettings = LearningSettings()
     http: HttpSettings = HttpSettings()
+    serve: ServeSettings = ServeSettings()
     signatures: SignatureSettings = SignatureSettings()
     max_ahead: float | None = Field(
         None,
@@ -355,6 +437,17 @@ class Settings(BaseSettings):
         return f"no model {name!r} is configured; there are {there}: {hint}"
 
     @model_validator(mode="after")
+    def _tokens_are_for_models(self) -> Settings:
+        for name, token in self.serve.tokens.items():
+            for model in token.models:
+                if model not in self.models and model != ANY:
+                    raise ValueError(f"[serve.tokens.{name}] names a model that is none: {self.no_such_model(model)}")
+        hashes = [token.sha256 for token in self.serve.tokens.values()]
+        if len(set(hashes)) < len(hashes):
+            raise ValueError("two sections [serve.tokens.NAME] have the same sha256: leave one out")
+        return self
+
+    @model_validator(mode="after")
     def _no_clock_outruns_the_join(self) -> Settings:
         if self.max_ahead is not None and self.max_ahead > self.join.backward + self.join.grace:
             raise ValueError(
@@ -398,7 +491,7 @@ _NESTED: Final = {
     f"{PREFIX}{table}_{setting}".upper(): f"{PREFIX}{table}{BETWEEN}{setting}".upper()
     for table, kind in (
         ("http", HttpSettings), ("join", JoinConfig), ("kafka", KafkaSettings), ("learning", LearningSettings),
-        ("topics", TopicSettings),
+        ("serve", ServeSettings), ("topics", TopicSettings),
     )
     for setting in kind.model_fields
 }  # fmt: skip

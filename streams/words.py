@@ -1,6 +1,9 @@
-"""Numbers and lengths of time in words."""
+"""Numbers and lengths of time in words, and the words of schemas."""
 
 from __future__ import annotations
+
+import inspect
+from typing import Any
 
 UNITS = (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
 
@@ -16,3 +19,15 @@ def span(ms: float) -> str:
         if ms >= 2 * length:
             return f"{ms / length:,.0f} {unit}" if ms >= 100 * length else f"{ms / length:.3g} {unit}"
     return f"{ms:.0f} ms"
+
+
+def tidy(schema: Any) -> Any:
+    """Return a JSON Schema without the indentation that docstrings have as descriptions; Python 3.13 makes none."""
+    if isinstance(schema, list):
+        return [tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: inspect.cleandoc(value) if name == "description" and isinstance(value, str) else tidy(value)
+        for name, value in schema.items()
+    }

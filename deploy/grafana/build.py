@@ -13,12 +13,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from deploy.grafana.learning_health import learning_health
 from deploy.grafana.pipeline import pipeline
 from deploy.grafana.reward_states import reward_states
+from deploy.grafana.serving import serving
 
 FOLDER = Path(__file__).parent / "dashboards"
 DASHBOARDS = {
     "reward-states.json": reward_states,
     "learning-health.json": learning_health,
     "pipeline.json": pipeline,
+    "serving.json": serving,
 }
 
 

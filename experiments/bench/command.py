@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from experiments.bench.growth_commands import bench_latency, bench_pending, bench_scale, bench_soak
+from experiments.bench.growth_commands import bench_latency, bench_pending, bench_scale, bench_serve, bench_soak
 from experiments.bench.peer_commands import bench_decide, bench_join, bench_learner, bench_pipeline
 from streams.command_line import command_group
 
@@ -21,6 +21,7 @@ def stopped_like_ctrl_c(context: typer.Context) -> None:
 
 bench.command("learner")(bench_learner)
 bench.command("decide")(bench_decide)
+bench.command("serve")(bench_serve)
 bench.command("join")(bench_join)
 bench.command("pipeline")(bench_pipeline)
 bench.command("scale")(bench_scale)

@@ -1,4 +1,4 @@
-"""The commands that measure what load and time do: `groundswell bench scale`, `latency`, `soak` and `pending`."""
+"""The commands that measure what load and time do: `groundswell bench scale`, `latency`, `serve`, `soak` …"""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def bench_latency(
     from experiments.bench.latency import bench_latency as run_bench  # noqa: PLC0415
 
     raise typer.Exit(run_bench(out, impressions, runs, seconds, rate))
+
+
+def bench_serve(
+    out: Annotated[Path, typer.Option(help="Folder for results.json and the log.")] = Path("out/bench-serve"),
+    seconds: Annotated[float, typer.Option(min=1, help="That each lasts.")] = 20.0,
+    runs: Runs = 3,
+) -> None:
+    """Measure how soon decisions over HTTP are there, and what a flood of them does (extra "serve", Java 17)."""
+    from experiments.bench.serve import bench_serve as run_bench  # noqa: PLC0415
+
+    raise typer.Exit(run_bench(out, seconds, runs))
 
 
 def bench_soak(

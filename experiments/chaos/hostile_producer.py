@@ -21,9 +21,8 @@ import numpy as np
 import typer
 from kafka import KafkaProducer
 
-from experiments.chaos.input_logs import CONNECTED, PATIENCE, Line
+from experiments.chaos.input_logs import CONNECTED, PATIENCE, Line, Stream
 from experiments.chaos.join_definition import HOSTILE, REFUSED
-from experiments.people.app_sessions import Stream
 from experiments.people.hostile import FAMILIES
 from groundswell.events import MAX_FEATURES, Interaction
 from streams.kafka.acknowledged_producer import AcknowledgedProducer

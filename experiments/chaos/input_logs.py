@@ -7,17 +7,20 @@ logs hold what real delivery brings: repeats, disorder, feedback that comes earl
 from __future__ import annotations
 
 import heapq
+import random
 import time
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
 
-from experiments.people.app_sessions import AppSessions, Message, Mishaps, Stream
+from experiments.people.app_sessions import Answer, AppSessions, Decide, Mishaps, Showing, deciding_by
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import SCHEMA_VERSION, Watermark
+from groundswell.client.decisions import Decision, impression_of
+from groundswell.events import SCHEMA_VERSION, Feedback, Impression, Watermark
 from groundswell.policy import Policy
 from processors.join.config import JoinConfig
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
@@ -34,6 +37,13 @@ USERS, ACTIONS, P_DISLIKE = 5, 5, 0.2
 MISHAPS = Mishaps(repeated_impression=0.01, repeated_feedback=0.05, held=0.05, early=0.05, late=0.05)
 
 
+class Stream(StrEnum):
+    """The two topics that apps write."""
+
+    IMPRESSIONS = "impressions"
+    FEEDBACK = "feedback"
+
+
 class Line(msgspec.Struct, array_like=True):
     """One message of a file; without a key it goes to every partition. `due` is in ms since the beginning."""
 
@@ -48,7 +58,6 @@ def write_input(folder: Path, impressions: int, models: Sequence[str], seed: int
     sessions = [
         AppSessions(
             ThreeStateUsers(USERS, ACTIONS, P_DISLIKE, seed + number),
-            model=model,
             run=model,
             seed=seed + number,
             wait=wait,
@@ -57,30 +66,59 @@ def write_input(folder: Path, impressions: int, models: Sequence[str], seed: int
         )
         for number, model in enumerate(models)
     ]
+    decide = [deciding_by(model, Policy.uniform(), random.Random(f"what {model} shows, {seed}")) for model in models]
     last = BEGINNING
     with (folder / "impressions.jsonl").open("wb") as shown, (folder / "feedback.jsonl").open("wb") as seen:
-        files = {Stream.IMPRESSIONS: shown, Stream.FEEDBACK: seen}
-        for message in _in_order(sessions, impressions):
-            last = message.due
-            line = Line(message.due - BEGINNING, message.key.decode(), message.value.decode())
-            files[message.stream].write(msgspec.json.encode(line) + b"\n")
+        files = _LogFiles(shown, seen)
+        for message in _in_order(sessions, decide, impressions):
+            last = files.due = message.due
+            message.write_to(files)
         closing = last + wait + grace + round(join.backward * 1000) + 1000
         marker = msgspec.json.encode(Watermark(schema_version=SCHEMA_VERSION, watermark=closing)).decode()
-        for file in files.values():
+        for file in (shown, seen):
             file.write(msgspec.json.encode(Line(last - BEGINNING, None, marker)) + b"\n")
     return (last - BEGINNING) / 1000
 
 
-def _in_order(sessions: Sequence[AppSessions], impressions: int) -> Iterator[Message]:
+class _LogFiles:
+    """The two files as a log: each message is a line, due when `due` says."""
+
+    def __init__(self, impressions: BinaryIO, feedback: BinaryIO) -> None:
+        self.due = BEGINNING
+        self._impressions, self._feedback = impressions, feedback
+
+    def shown(self, decision: Decision, *, occurred_at: int) -> None:
+        self._write(self._impressions, impression_of(decision, occurred_at))
+
+    def feedback(self, impression_id: str, signal: str, *, feedback_id: str, occurred_at: int) -> None:
+        self._write(
+            self._feedback,
+            Feedback(
+                schema_version=SCHEMA_VERSION,
+                impression_id=impression_id,
+                feedback_id=feedback_id,
+                occurred_at=occurred_at,
+                signal=signal,
+            ),
+        )
+
+    def _write(self, file: BinaryIO, event: Impression | Feedback) -> None:
+        line = Line(self.due - BEGINNING, event.impression_id, msgspec.json.encode(event).decode())
+        file.write(msgspec.json.encode(line) + b"\n")
+
+
+def _in_order(
+    sessions: Sequence[AppSessions], decide: Sequence[Decide], impressions: int
+) -> Iterator[Showing | Answer]:
     """Yield all messages in the order in which they are due."""
-    policy = Policy.uniform()
-    due: list[tuple[int, int, Message]] = []
+    due: list[tuple[int, int, Showing | Answer]] = []
     order = 0
     for number in range(impressions):
         now = BEGINNING + number * 1000 // RATE
         while due and due[0][0] < now:
             yield heapq.heappop(due)[2]
-        for message in sessions[number % len(sessions)].show(now, policy):
+        turn = number % len(sessions)
+        for message in sessions[turn].show(now, decide[turn]):
             heapq.heappush(due, (message.due, order, message))
             order += 1
     while due:

@@ -125,6 +125,7 @@ class _Demo:
             "--impressions-topic", settings.topics.impressions,
             "--feedback-topic", settings.topics.feedback,
             "--policies-topic", settings.topics.policies,
+            "--controls-topic", settings.topics.controls,
             "--truth", str(truth), *options,
         ]  # fmt: skip
         with ChildProcess("simulated apps", command, log=self.out / "apps.log") as apps:

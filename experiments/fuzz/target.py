@@ -15,6 +15,7 @@ GUIDES: Final[Mapping[str, Sequence[str]]] = {
     "changelog": ("processors", "state", "streams.worker"),
     "policies": ("groundswell", "streams.inspection", "streams.worker"),
     "signatures": ("groundswell", "streams.kafka"),
+    "controls": ("groundswell", "streams.inspection"),
     "mappings": ("streams.replay", "streams.declared_settings"),
     "dsjson": ("streams.replay", "streams.declared_settings"),
     "pages": ("streams.http", "aiohttp.http_parser", "aiohttp.web_protocol", "aiohttp.web_request"),

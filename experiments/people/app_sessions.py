@@ -1,22 +1,23 @@
-"""What simulated apps write when people use them: impressions, feedback and the mishaps of real delivery.
+"""What simulated apps log when people use them: impressions, feedback and the mishaps of real delivery.
 
-Pure: the time is passed in, randomness is seeded, and messages come out with the moment at which each is due
-to be sent. `simulated_apps` sends them.
+Pure: the time and what decides are passed in, randomness is seeded, and messages come out with the moment at which
+each is due to be logged. `simulated_apps` logs them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from experiments.people.app_faults import NO_FAULTS, Faults
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import NONE_SIGNAL, SCHEMA_VERSION, Action, Features, FeatureValue, Feedback, Impression
+from groundswell.client.decisions import Decision
+from groundswell.events import NONE_SIGNAL, Action, Features, FeatureValue
+from groundswell.exploration import draw
 
 
 def known_context(user: int) -> Features:
@@ -43,21 +44,69 @@ class ActingPolicy(Protocol):
         """Return the same without exploration, what is ranked first equally sharing it."""
 
 
-class Stream(StrEnum):
-    """The two topics that apps write."""
+Decide = Callable[[Mapping[str, FeatureValue], Sequence[Action], str], Decision]
+"""From a context, actions and the id of an impression to a decision, as `groundswell.client.Policies.decide` does."""
 
-    IMPRESSIONS = "impressions"
-    FEEDBACK = "feedback"
+
+def deciding_by(model: str, policy: ActingPolicy, chance: random.Random) -> Decide:
+    """Return what decides by one policy with this chance: the same seed makes the same decisions."""
+
+    def decide(context: Mapping[str, FeatureValue], actions: Sequence[Action], impression_id: str) -> Decision:
+        probabilities = list(policy.probabilities(context, actions))
+        return Decision(
+            model=model,
+            impression_id=impression_id,
+            context=context,
+            actions=actions,
+            index=draw(probabilities, chance.random()),
+            probabilities=probabilities,
+            policy_version=policy.version or None,
+            basis="policy" if policy.version else "uniform",
+        )
+
+    return decide
+
+
+class Log(Protocol):
+    """Where apps log, as `groundswell.client.EventLog` is one."""
+
+    def shown(self, decision: Decision, *, occurred_at: int) -> object:
+        """Log what was shown."""
+
+    def feedback(self, impression_id: str, signal: str, *, feedback_id: str, occurred_at: int) -> object:
+        """Log what came back."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message and the time (milliseconds) at which it is due to be sent."""
+    """One message: when it is due to be logged, and when it occurred, both in milliseconds."""
 
     due: int
-    stream: Stream
-    key: bytes
-    value: bytes
+    occurred_at: int
+
+
+@dataclass(frozen=True)
+class Showing(Message):
+    """Something was shown."""
+
+    decision: Decision
+
+    def write_to(self, log: Log) -> None:
+        """Log it."""
+        log.shown(self.decision, occurred_at=self.occurred_at)
+
+
+@dataclass(frozen=True)
+class Answer(Message):
+    """Somebody answered what was shown, or it did so by itself."""
+
+    impression_id: str
+    signal: str
+
+    def write_to(self, log: Log) -> None:
+        """Log it; a repeat has the same id."""
+        name = f"{self.impression_id}-{self.signal}"
+        log.feedback(self.impression_id, self.signal, feedback_id=name, occurred_at=self.occurred_at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +142,6 @@ AUTOPLAYED = 0.5
 STARTS = (0.0, 0.1)
 """When it starts, as parts of the join's wait."""
 
-_ENCODER = msgspec.json.Encoder()
-
 
 class AppSessions:
     """The sessions of all simulated people with all simulated apps.
@@ -110,7 +157,6 @@ class AppSessions:
         self,
         users: ThreeStateUsers,
         *,
-        model: str,
         run: str,
         seed: int,
         wait: int,
@@ -124,7 +170,6 @@ class AppSessions:
         self.produced = Produced()
         self.last_occurred_at = 0
         """The latest event time of anything made so far, in milliseconds."""
-        self._model = model
         self._run = run
         self._random = random.Random(seed)
         self._wait = wait
@@ -135,30 +180,20 @@ class AppSessions:
         self._autoplaying = autoplaying
         self._actions = offered_actions(users.actions)
 
-    def show(self, now: int, policy: ActingPolicy) -> list[Message]:
+    def show(self, now: int, decide: Decide) -> list[Showing | Answer]:
         """Show the next person one action at time `now` and return all messages that come of it."""
         faults = self._faults if self.produced.impressions >= self._faults.after else NO_FAULTS
         user = self.users.arrive()
-        context = self.context(user)
-        probabilities = policy.probabilities(context, self._actions)
-        [chosen] = self._random.choices(range(len(self._actions)), weights=probabilities)
-        impression = Impression(
-            schema_version=SCHEMA_VERSION,
-            impression_id=f"{self._run}-{self.produced.impressions}",
-            occurred_at=now,
-            model=self._model,
-            context=context,
-            actions=self._actions,
-            chosen=chosen,
-            probabilities=faults.logged(probabilities),
-            policy_version=policy.version,
-        )
+        decision = decide(self.context(user), self._actions, f"{self._run}-{self.produced.impressions}")
+        chosen = decision.index
         self.produced.impressions += 1
         honest = self.users.signal(user, chosen)
         signal = faults.seen(honest, self.users.state(user, chosen), user, self.users.users)
-        messages = self._deliver(impression, signal, faults.feedback_delay)
+        logged = msgspec.structs.replace(decision, probabilities=faults.logged(decision.probabilities))
+        messages = self._deliver(now, logged, signal, faults.feedback_delay)
         if chosen < self._autoplaying and self._happens(AUTOPLAYED):
-            messages += self._answer(impression, AUTOPLAY, now + self._between(*STARTS, self._wait), hold=True)
+            at = now + self._between(*STARTS, self._wait)
+            messages += self._answer(decision.impression_id, AUTOPLAY, at, hold=True)
         return messages
 
     def context(self, user: int) -> Features:
@@ -167,16 +202,15 @@ class AppSessions:
             return known_context(user)
         return {**known_context(user), "platform": f"platform-{user * self._platforms // self.users.users}"}
 
-    def _deliver(self, impression: Impression, signal: str, extra_delay: int) -> list[Message]:
-        shown = impression.occurred_at
+    def _deliver(self, shown: int, decision: Decision, signal: str, extra_delay: int) -> list[Showing | Answer]:
         answered = signal != NONE_SIGNAL
         early = answered and self._happens(self._mishaps.early)
         late = answered and not early and self._happens(self._mishaps.late)
         impression_due = shown + (self._held_back(at_least=0.3) if early else self._maybe_held())
-        messages = [_message(impression_due, Stream.IMPRESSIONS, impression)]
+        messages: list[Showing | Answer] = [Showing(impression_due, shown, decision)]
         if self._happens(self._mishaps.repeated_impression):
             self.produced.repeated_impressions += 1
-            messages.append(_message(impression_due + self._held_back(), Stream.IMPRESSIONS, impression))
+            messages.append(Showing(impression_due + self._held_back(), shown, decision))
         if answered:
             if early:
                 self.produced.early += 1
@@ -186,25 +220,18 @@ class AppSessions:
                 delay = self._wait + self._grace + self._between(0.2, 1.0, self._wait)
             else:
                 delay = self._between(0.0, 0.8, self._wait)
-            messages += self._answer(impression, signal, shown + delay + extra_delay, hold=not early)
+            messages += self._answer(decision.impression_id, signal, shown + delay + extra_delay, hold=not early)
         self.last_occurred_at = max(self.last_occurred_at, shown)
         return messages
 
-    def _answer(self, impression: Impression, signal: str, occurred_at: int, *, hold: bool) -> list[Message]:
-        feedback = Feedback(
-            schema_version=SCHEMA_VERSION,
-            impression_id=impression.impression_id,
-            feedback_id=f"{impression.impression_id}-{signal}",
-            occurred_at=occurred_at,
-            signal=signal,
-        )
+    def _answer(self, impression_id: str, signal: str, occurred_at: int, *, hold: bool) -> list[Showing | Answer]:
         self.produced.feedback += 1
         self.last_occurred_at = max(self.last_occurred_at, occurred_at)
         due = occurred_at + (self._maybe_held() if hold else 0)
-        messages = [_message(due, Stream.FEEDBACK, feedback)]
+        messages: list[Showing | Answer] = [Answer(due, occurred_at, impression_id, signal)]
         if self._happens(self._mishaps.repeated_feedback):
             self.produced.repeated_feedback += 1
-            messages.append(_message(due + self._held_back(), Stream.FEEDBACK, feedback))
+            messages.append(Answer(due + self._held_back(), occurred_at, impression_id, signal))
         return messages
 
     def _maybe_held(self) -> int:
@@ -221,7 +248,3 @@ class AppSessions:
 
     def _between(self, low: float, high: float, milliseconds: int) -> int:
         return round(self._random.uniform(low, high) * milliseconds)
-
-
-def _message(due: int, stream: Stream, body: Impression | Feedback) -> Message:
-    return Message(due, stream, body.impression_id.encode(), _ENCODER.encode(body))

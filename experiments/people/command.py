@@ -31,6 +31,7 @@ def simulate(
     impressions_topic: Annotated[str, typer.Option()] = "impressions",
     feedback_topic: Annotated[str, typer.Option()] = "feedback",
     policies_topic: Annotated[str, typer.Option()] = "policies",
+    controls_topic: Annotated[str, typer.Option()] = "controls",
     p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
     enjoyed: Annotated[int, typer.Option(min=1, help="Actions that each of the people enjoys.")] = 1,
     hated: Annotated[int, typer.Option(min=1, help="Actions that each of them hates.")] = 1,
@@ -65,15 +66,23 @@ def simulate(
 ) -> None:
     """Run the simulated apps against a broker until they have made their number, or are stopped."""
     from experiments.people.app_faults import Faults  # noqa: PLC0415
-    from experiments.people.app_sessions import AppSessions, Stream  # noqa: PLC0415
-    from experiments.people.simulated_apps import KafkaOutbox, SimulatedApps  # noqa: PLC0415
+    from experiments.people.app_sessions import AppSessions  # noqa: PLC0415
+    from experiments.people.simulated_apps import SimulatedApps  # noqa: PLC0415
     from experiments.people.three_state import ThreeStateUsers  # noqa: PLC0415
     from experiments.people.truth_log import TruthWriter  # noqa: PLC0415
-    from groundswell.client import Policies  # noqa: PLC0415
+    from groundswell.client import EventLog, Policies  # noqa: PLC0415
     from streams.kafka.access_check import check_connection  # noqa: PLC0415
+    from streams.kafka.acknowledged_producer import AcknowledgedProducer  # noqa: PLC0415
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
     from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
     from streams.kafka.topics import TopicError  # noqa: PLC0415
+    from streams.kafka.watermarks import mark  # noqa: PLC0415
+
+    def end_input(closed_at: int) -> None:
+        # No app's doing: it is the right of whoever knows that nothing follows.
+        with AcknowledgedProducer(bootstrap_servers, security=security) as producer:
+            topics = impressions_topic, feedback_topic
+            mark(producer, {topic: producer.partitions(topic) for topic in topics}, closed_at)
 
     if enjoyed + hated >= ACTIONS:
         fail(f"--enjoyed {enjoyed} and --hated {hated}: of {ACTIONS} actions one has to be left to be indifferent to")
@@ -88,7 +97,6 @@ def simulate(
     wait_ms, grace_ms = round(wait * 1000), round(grace * 1000)
     sessions = AppSessions(
         ThreeStateUsers(USERS, ACTIONS, p_dislike, seed, enjoyed=enjoyed, hated=hated),
-        model=model,
         run=f"{seed}-{time.time_ns() // 1_000_000}",
         seed=seed,
         wait=wait_ms,
@@ -107,19 +115,24 @@ def simulate(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as stack:
-        outbox = KafkaOutbox(
-            bootstrap_servers, {Stream.IMPRESSIONS: impressions_topic, Stream.FEEDBACK: feedback_topic}, security
+        # Small batches are what costs brokers and consumers: what occurs within 50 ms goes together.
+        log = stack.enter_context(
+            EventLog(
+                bootstrap_servers, impressions=impressions_topic, feedback=feedback_topic, linger_ms=50, **security
+            )
         )
-        stack.callback(outbox.close)
-        policies = stack.enter_context(Policies(bootstrap_servers, model, topic=policies_topic, **security))
+        policies = stack.enter_context(
+            Policies(bootstrap_servers, model, topic=policies_topic, controls=controls_topic, **security)
+        )
         SimulatedApps(
             sessions=sessions,
-            outbox=outbox,
+            decide=policies.decide,
+            log=log,
             newest_policy=lambda: policies.policy,
             truth=stack.enter_context(TruthWriter(truth)),
             rate=rate,
             interactions=interactions,
             closing=wait_ms + grace_ms,
-            end_of_input=end_of_input,
+            end_input=end_input if end_of_input else None,
             pause=stop.wait,
         ).run()

@@ -12,7 +12,7 @@ It reads and writes with kafka-python; nothing else of `groundswell` needs a Kaf
 """
 
 from groundswell.client.decisions import Basis, Decision
-from groundswell.client.event_log import EventLog, EventLogError
-from groundswell.client.policies import Following, Policies
+from groundswell.client.event_log import EventLog, EventLogError, UnfitError
+from groundswell.client.policies import Following, Matches, Policies
 
-__all__ = ["Basis", "Decision", "EventLog", "EventLogError", "Following", "Policies"]
+__all__ = ["Basis", "Decision", "EventLog", "EventLogError", "Following", "Matches", "Policies", "UnfitError"]

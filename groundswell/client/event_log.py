@@ -18,7 +18,7 @@ from kafka import KafkaProducer
 
 from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.closing import close_producer
-from groundswell.client.decisions import Decision
+from groundswell.client.decisions import Decision, impression_of
 from groundswell.client.told import wrong_in
 from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
 
@@ -29,6 +29,10 @@ _LOOK_SECONDS: Final = 0.2
 
 class EventLogError(Exception):
     """A message was not written; the message says why, and what to do."""
+
+
+class UnfitError(EventLogError):
+    """A message that the worker would refuse, or JSON would hide something of; it has not been tried."""
 
 
 class _Message(NamedTuple):
@@ -48,8 +52,9 @@ class EventLog:
     Nothing here blocks or raises because of Kafka or of a message: each call returns a future, done when all replicas
     in sync have the message, or failed with an `EventLogError`. An app may wait for it (`.result()`, in asyncio `await
     asyncio.wrap_future(...)`) or not: what fails is logged and counted as well. One message that is refused takes none
-    with it. `waiting` bounds what is held while Kafka is away. `kafka` are arguments of kafka-python's
-    `KafkaProducer` (security, time-outs).
+    with it; one that could not be taken at all fails with an `UnfitError`. To cancel a future whose message was not yet
+    handed to Kafka takes it back: it is not written. `waiting` bounds what is held while Kafka is away. `kafka` are
+    arguments of kafka-python's `KafkaProducer` (security, time-outs).
 
     Raises:
         TypeError: kafka-python does not know one of these arguments.
@@ -107,20 +112,8 @@ class EventLog:
         """
         if not isinstance(decision, Decision):
             raise TypeError(f"decision is {type(decision).__name__}: give what `Policies.decide` has returned")
-        impression = Impression(
-            schema_version=SCHEMA_VERSION,
-            impression_id=decision.impression_id,
-            occurred_at=_now() if occurred_at is None else occurred_at,
-            model=decision.model,
-            context=dict(decision.context),
-            actions=list(decision.actions),
-            chosen=decision.index,
-            probabilities=decision.probabilities,
-            policy_version=decision.policy_version,
-            weight=weight,
-            deferred=deferred,
-        )
-        return self._take(self._impressions, impression)
+        at = _now() if occurred_at is None else occurred_at
+        return self._take(self._impressions, impression_of(decision, at, weight=weight, deferred=deferred))
 
     def feedback(
         self,
@@ -167,17 +160,19 @@ class EventLog:
             self._fail(written, "the log is closed: make a new one")
             return written
         if (unfit := wrong_in(event)) is not None:
-            self._fail(written, f"the {type(event).__name__.lower()} cannot be taken: {unfit}")
+            self._fail(written, f"the {type(event).__name__.lower()} cannot be taken: {unfit}", UnfitError)
             return written
         try:
             value = msgspec.json.encode(event)
             # What the worker would refuse is told here, where somebody can do something about it.
             found = msgspec.json.decode(value, type=type(event))
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
-            self._fail(written, f"the {type(event).__name__.lower()} {event.impression_id!r} is none: {error}")
+            self._fail(
+                written, f"the {type(event).__name__.lower()} {event.impression_id!r} is none: {error}", UnfitError
+            )
             return written
         if isinstance(found, Impression) and (wrong := contradiction(found)) is not None:
-            self._fail(written, f"the impression {event.impression_id!r} contradicts itself: {wrong[1]}")
+            self._fail(written, f"the impression {event.impression_id!r} contradicts itself: {wrong[1]}", UnfitError)
             return written
         try:
             self._messages.put_nowait(_Message(topic, event.impression_id.encode(), value, written))
@@ -220,6 +215,9 @@ class EventLog:
         return self._messages.empty() or (self._deadline is not None and time.monotonic() > self._deadline)
 
     def _send(self, producer: KafkaProducer, message: _Message) -> None:
+        if not message.written.set_running_or_notify_cancel():
+            return  # taken back
+
         def fail(error: BaseException) -> None:
             self._fail(message.written, f"Kafka has not taken {message.key.decode()!r} on {message.topic}: {error}")
 
@@ -234,15 +232,14 @@ class EventLog:
     def _done(self, written: Future[None]) -> None:
         with self._lock:
             self._written += 1
-        if written.set_running_or_notify_cancel():
-            written.set_result(None)
+        written.set_result(None)
 
-    def _fail(self, written: Future[None], why: str) -> None:
-        with self._lock:
-            self._failed += 1
-        _LOG.warning("not written: %s", why)
-        if written.set_running_or_notify_cancel():
-            written.set_exception(EventLogError(why))
+    def _fail(self, written: Future[None], why: str, kind: type[EventLogError] = EventLogError) -> None:
+        if written.running() or written.set_running_or_notify_cancel():
+            with self._lock:
+                self._failed += 1
+            _LOG.warning("not written: %s", why)
+            written.set_exception(kind(why))
 
 
 def _now() -> int:

@@ -1,4 +1,4 @@
-"""The newest policy of a model, followed on Kafka by a thread of its own, and what an app decides by it."""
+"""The newest policy of a model and its control, followed on Kafka in a thread, and what an app decides by them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from groundswell.chunks import is_chunk
+from groundswell.client.acting import Acting
 from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.decisions import Basis, Decision, decide
-from groundswell.client.kept_snapshot import KeptSnapshot
+from groundswell.client.kept_snapshot import KeptControl, KeptSnapshot
+from groundswell.client.told import Own, check
+from groundswell.controls import Control, Mode, NewestControl
 from groundswell.events import Action, FeatureValue
 from groundswell.newest_snapshot import NewestSnapshot
-from groundswell.policy import Policy
+from groundswell.policy import Policy, PolicySnapshot
 from groundswell.signatures import Verifier
 
 _LOG: Final = logging.getLogger(__name__)
@@ -32,8 +35,17 @@ CLOSE_SECONDS: Final = 5.0
 MOST_NAMES: Final = 5
 
 
+class Matches(NamedTuple):
+    """Of an app's decisions in the mode `apprentice`: how many there were while there was a policy, and of how many the
+    newest policy ranked the same first (of several that are first each counts its share).
+    """
+
+    decisions: int
+    matched: float
+
+
 class Following(NamedTuple):
-    """Of the topic: whether it is read to its end, and goes on to be, and what is wrong, if anything."""
+    """Of the topics: whether it is read to its end, and goes on to be, and what is wrong, if anything."""
 
     up_to_date: bool
     problem: str | None
@@ -46,14 +58,20 @@ class Policies:
             decision = policies.decide({"user": "ann"}, [Action("news"), Action("sport")])
 
     A thread reads the topic from its beginning and then on. A policy that is damaged or older is passed over, and the
-    last good one goes on. Until the first one comes actions are drawn uniformly; `Decision.basis` says so. With
-    `keep`, a file, the last policy is there as well for an app that starts while Kafka is away. With a `verifier` only
-    what one of its keys has signed is believed; the file is the app's own, and is. `kafka` are
-    arguments of kafka-python's `KafkaConsumer` (security, time-outs).
+    last good one goes on. Until the first one comes actions are drawn uniformly; `Decision.basis` says so.
+
+    It follows the topic `controls`, too: a control may have the app decide by a rule of its own (`own`), by the newest
+    policy for some people only, or by an older one (`groundswell/controls.py`). Without one, or where there is no such
+    topic that this client may see, the newest policy decides. Until it is known whether there is one, no policy does.
+
+    With `keep`, a file, the last policy is there as well for an app that starts while Kafka is away, and the last
+    control and its snapshot in two files beside it. With a `verifier` only what one of its keys has signed is believed;
+    the files are the app's own, and are. `kafka` are arguments of kafka-python's `KafkaConsumer` (security, time-outs).
 
     Raises:
         TypeError: kafka-python does not know one of these arguments, or `verifier` is none.
-        ValueError: the model has no name, `bootstrap_servers` are no addresses, or `topic` is no name of one.
+        ValueError: the model has no name, `bootstrap_servers` are no addresses, or `topic` or
+            `controls` is no name of a topic.
     """
 
     def __init__(
@@ -62,21 +80,24 @@ class Policies:
         model: str,
         *,
         topic: str = "policies",
+        controls: str = "controls",
         keep: str | Path | None = None,
         verifier: Verifier | None = None,
         **kafka: Any,
     ) -> None:
-        self._newest = NewestSnapshot(model, verifier)
-        check_topics(topic=topic)
-        self._model, self._topic = model, topic
-        self._arguments = checked(KafkaConsumer, {"bootstrap_servers": bootstrap_servers, **PATIENCE, **kafka})
-        self._kept = None if keep is None else KeptSnapshot(Path(keep), model)
+        self._newest, self._controls = NewestSnapshot(model, verifier), NewestControl(model, verifier)
+        check_topics(topic=topic, controls=controls)
+        self._model, self._topic, self._controls_topic = model, topic, controls
+        # A client that makes topics by asking for them would make `controls` as no `topics create` does.
+        own = {"bootstrap_servers": bootstrap_servers, "allow_auto_create_topics": False}
+        self._arguments = checked(KafkaConsumer, {**own, **PATIENCE, **kafka})
         self._others: set[str] = set()
-        self._policy = Policy.uniform()
         self._following = Following(up_to_date=False, problem=None)
         self._stopping, self._read = threading.Event(), threading.Event()
-        if self._kept is not None and (found := self._kept.read()) is not None:
-            self._policy = Policy(found)
+        self._counting = threading.Lock()
+        self._matches = Matches(0, 0.0)
+        self._kept = None if keep is None else _Kept(Path(keep), model)
+        self._acting = Acting() if self._kept is None else self._kept.read()
         self._thread = threading.Thread(target=self._follow, name=f"policies of {model}", daemon=True)
         self._thread.start()
 
@@ -85,37 +106,78 @@ class Policies:
         context: Mapping[str, FeatureValue],
         actions: Sequence[Action],
         impression_id: str | None = None,
+        *,
+        own: Own | None = None,
     ) -> Decision:
-        """Draw one of the actions by the policy of this moment.
+        """Draw one of the actions by the policy of this moment, or as the control of the model says.
+
+        `own` is what the app's own rule would show: an action, its id, or the probability of each by which it draws (of
+        a rule without chance nothing is learned about what it never shows). It decides where the control says so, and
+        where there is no policy to decide by.
 
         Raises:
-            ValueError: there are no actions, or two of the same id, or a feature is a number that is not finite.
-            TypeError: context, actions or one of their features is nothing that an impression can hold.
+            ValueError: there are no actions, or two of the same id, or a feature is a number that is not finite, or
+                `own` is none of the actions, or no probabilities of them.
+            TypeError: context, actions or one of their features is nothing that an impression can hold, or `own` is
+                something else.
         """
-        policy = self._policy  # once: the thread may put another in its place meanwhile
-        return decide(self._model, policy, self._basis_of(policy), context, actions, impression_id)
+        acting = self._acting  # once: the thread may put another in its place meanwhile
+        if acting.control is not None and acting.control.canary is not None:
+            check(context, actions)  # before it is asked who this is
+        chosen = acting.chosen(context, self._basis_of(acting.newest))
+        decision = decide(
+            self._model,
+            chosen.policy,
+            chosen.basis,
+            context,
+            actions,
+            impression_id,
+            own=own,
+            mode=chosen.mode,
+            side=chosen.side,
+            beside=chosen.beside,
+        )
+        if decision.agreed is not None:
+            with self._counting:
+                self._matches = Matches(self._matches.decisions + 1, self._matches.matched + decision.agreed)
+        return decision
 
     @property
     def basis(self) -> Basis:
-        """What decisions are made by at this moment."""
-        return self._basis_of(self._policy)
+        """What a decision is made by at this moment where the newest policy decides."""
+        return self._basis_of(self._acting.newest)
 
     @property
     def policy(self) -> Policy:
-        """The policy of this moment."""
-        return self._policy
+        """The newest policy of this moment."""
+        return self._acting.newest
+
+    @property
+    def control(self) -> Control | None:
+        """The control of this moment; None where there is none, or it is not known yet."""
+        return self._acting.control
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode of this moment, `online` without a control; None while it is not known whether there is one."""
+        return self._acting.mode
+
+    @property
+    def matches(self) -> Matches:
+        """How often the newest policy agreed with the app's own rule, in the mode `apprentice`."""
+        return self._matches
 
     @property
     def following(self) -> Following:
-        """How it is to follow the topic at this moment."""
+        """How it is to follow the topics at this moment."""
         return self._following
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the topic has been read to its end once, that long at the most; return whether it was."""
+        """Wait until the topics have been read to their end once, that long at the most; return whether they were."""
         return self._read.wait(seconds)
 
     def close(self) -> None:
-        """Stop following; decisions go on by the policy of now. Closing once more changes nothing."""
+        """Stop following; decisions go on by the policy and the control of now. Closing once more changes nothing."""
         if not self._stopping.is_set():
             self._stopping.set()
             self._thread.join(CLOSE_SECONDS)
@@ -146,24 +208,43 @@ class Policies:
                 self._stopping.wait(RETRY_SECONDS)
 
     def _read_on(self, consumer: KafkaConsumer) -> None:
-        """Read from the beginning and then on, until it is to stop. Raises what the client does."""
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
+        """Read from the beginning and then on, until it is to stop, or there are controls where there were none.
+
+        Raises what the client does.
+        """
+        places = self._places(consumer, self._topic)
+        if not places:
             raise KafkaError("there is no such topic, or this client may not see it (`groundswell topics create`)")
-        places = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        controls = self._places(consumer, self._controls_topic)
+        places = [*places, *controls]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
         ends, asked = consumer.end_offsets(places), time.monotonic()
+        known = not controls
         while not self._stopping.is_set():
             for records in consumer.poll(timeout_ms=round(1000 * POLL_SECONDS)).values():
                 for record in records:
-                    self._note_model(record.key)
-                    self._newest.offer(record.key, record.value, record.headers)
-            self._take_newest()
+                    self._take(record)
+            # Controls that have followed one another since are one: nobody acts by those between.
+            known = known or all(consumer.position(one) >= ends[one] for one in controls)
+            if known:
+                self._put_together()
             if all(consumer.position(one) >= ends[one] for one in places):
                 self._at_the_end()
             if time.monotonic() - asked > ASK_SECONDS:
                 ends, asked = consumer.end_offsets(places), time.monotonic()
+                if not controls and self._places(consumer, self._controls_topic):
+                    return
+
+    def _places(self, consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+
+    def _take(self, record: Any) -> None:
+        if record.topic == self._controls_topic:
+            self._controls.offer(record.key, record.value, record.headers)
+        else:
+            self._note_model(record.key)
+            self._newest.offer(record.key, record.value, record.headers)
 
     def _note_model(self, key: bytes | None) -> None:
         # For the message alone: a few names are enough, and what lies in chunks has its name on a record of its own.
@@ -175,17 +256,63 @@ class Policies:
         if self._newest.snapshot is None and self._others and self._model not in self._others:
             there = ", ".join(repr(one) for one in sorted(self._others))
             problem = f"{self._topic} holds no policy of the model {self._model!r}, but of {there}: is that its name?"
+        elif (lacked := self._acting.lacks()) is not None:
+            problem = (
+                f"the control of {self._model!r} names version {lacked}, which is not beside it on "
+                f"{self._controls_topic}: no policy decides where it should. Set it anew (`groundswell control set`)"
+            )
         self._note(Following(up_to_date=True, problem=problem))
         self._read.set()
 
-    def _take_newest(self) -> None:
-        snapshot = self._newest.snapshot
-        if snapshot is not None and snapshot.version != self._policy.version:
-            self._policy = Policy(snapshot)
-            if self._kept is not None:
-                self._kept.write(snapshot)
+    def _put_together(self) -> None:
+        """Let decisions go by what has been read, all of it at once."""
+        before = self._acting
+        snapshot, control, pinned = self._newest.snapshot, self._controls.control, self._controls.pinned
+        newest = before.newest
+        if snapshot is not None and snapshot.version != newest.version:
+            newest = Policy(snapshot)
+        acting = Acting(newest, before.pinned, control or before.control, known=True)
+        if acting.lacks() is not None and pinned is not None and pinned.version == acting.lacks():
+            acting = acting._replace(pinned=Policy(pinned))
+        self._acting = acting
+        if self._kept is not None and acting != before:
+            self._kept.write(before, acting, snapshot, pinned)
 
     def _note(self, following: Following) -> None:
         if following.problem not in (None, self._following.problem):
             _LOG.warning("%s", following.problem)
         self._following = following
+
+
+class _Kept:
+    """What is kept on disk: the newest policy, and beside it the control and its snapshot."""
+
+    def __init__(self, path: Path, model: str) -> None:
+        self._newest = KeptSnapshot(path, model)
+        self._pinned = KeptSnapshot(path.with_name(f"{path.name}.pinned"), model)
+        self._control = KeptControl(path.with_name(f"{path.name}.control"), model)
+        self._version_there: int | None = None
+        self._control_there: Control | None = None
+
+    def read(self) -> Acting:
+        newest, control = self._newest.read(), self._control.read()
+        pinned = None if control is None or control.policy_version is None else self._pinned.read()
+        self._version_there = None if newest is None else newest.version
+        self._control_there = control
+        # A control that is there and cannot be used may be one by which no policy must decide.
+        known = control is not None or (newest is not None and not self._control.is_there)
+        return Acting(Policy(newest), Policy(pinned), control, known=known)
+
+    def write(self, before: Acting, now: Acting, newest: PolicySnapshot | None, pinned: PolicySnapshot | None) -> None:
+        """Write what is not there yet: what the control names before it, and the newest policy, which without a control
+        would decide, after it.
+        """
+        if pinned is not None and now.pinned is not before.pinned:
+            self._pinned.write(pinned)
+        if now.control is not None and now.control != self._control_there:
+            if not self._control.write(now.control):
+                return
+            self._control_there = now.control
+        if newest is not None and newest.version != self._version_there:
+            self._newest.write(newest)
+            self._version_there = newest.version

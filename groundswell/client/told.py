@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from groundswell.events import LATEST, LIKELY_SECONDS, Action, Feedback, Impression
+from groundswell.events import LATEST, LIKELY_SECONDS, Action, Feedback, Impression, bad_probabilities
 
 _PLAIN: Final = frozenset({str, bool, int})
 """Exactly these, and floats: what is derived from them is hashed as one text and written as another, or not at all."""
 _SHOWN: Final = 80
+Own = str | Action | Sequence[float]
+"""What an app's own rule says: an action, or its id, or the probability of each of the actions."""
 
 
 def check(context: Any, actions: Any) -> None:
@@ -31,6 +33,27 @@ def check(context: Any, actions: Any) -> None:
             raise TypeError(f"the id of actions[{place}] is {_shown(action.id)}: it is text, and not empty")
         if action.features:
             _check_features(f"features of the action {action.id!r}", action.features)
+
+
+def own_probabilities(own: Any, actions: Sequence[Action]) -> list[float]:
+    """Return by which probabilities an app's own rule draws.
+
+    Raises:
+        TypeError: it is neither an action nor probabilities.
+        ValueError: it is none of these actions, or no probabilities of so many.
+    """
+    if isinstance(own, str | Action):
+        id = own if isinstance(own, str) else own.id
+        found = [float(action.id == id) for action in actions]
+        if not any(found):
+            raise ValueError(f"own is {_shown(own)}: give one of the actions {_shown([one.id for one in actions])}")
+        return found
+    if not isinstance(own, Sequence) or not all(isinstance(one, int | float) for one in own):
+        raise TypeError(f"own is {_shown(own)}: give an action, its id, or a list with the probability of each action")
+    probabilities = [float(one) for one in own]
+    if wrong := bad_probabilities(probabilities, len(actions)):
+        raise ValueError(f"own is {_shown(own)}: {wrong[1]}")
+    return probabilities
 
 
 def _check_features(of: str, features: Any) -> None:

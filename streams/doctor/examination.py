@@ -19,6 +19,7 @@ from kafka.errors import KafkaError
 
 from groundswell import policy
 from groundswell.chunks import ManifestError, assemble
+from groundswell.controls import NewestControl
 from groundswell.events import Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from groundswell.signatures import SignatureError
@@ -98,7 +99,7 @@ class _Examination:
                 yield from _guarded(f"messages of {topic}", self._messages, topic)
         if {topics.impressions, topics.interactions, topics.late_feedback} <= self._whole:
             yield from _guarded("join", self._join)
-        if {one.name for one in self._layouts} == self._whole:
+        if worker_rights(self._settings.kafka, topics).keys() <= self._whole:
             yield from _guarded("logs", self._logs_known)
         yield from _guarded("group", self._group)
         for partition in range(topics.interaction_partitions):
@@ -106,6 +107,8 @@ class _Examination:
                 yield from _guarded(f"checkpoint {partition}", self._checkpoint, partition)
         if topics.policies in self._whole:
             yield from _guarded("policies", self._policies)
+        if topics.controls in self._whole:
+            yield from _guarded("controls", self._controls)
 
     def _rights(self) -> Iterator[Finding]:
         try:
@@ -118,7 +121,11 @@ class _Examination:
     def _topics(self) -> Iterator[Finding]:
         described = {one["name"]: one for one in self._admin.describe_topics([one.name for one in self._layouts])}
         for layout in self._layouts:
-            finding = findings.of_topic(layout, described.get(layout.name, {}), self._settings.kafka.replication)
+            found = described.get(layout.name, {})
+            if layout.name == self._settings.topics.controls and not found.get("partitions"):
+                yield findings.without_controls(layout.name)
+                continue
+            finding = findings.of_topic(layout, found, self._settings.kafka.replication)
             if finding.status is not findings.Status.FAIL:
                 self._whole.add(layout.name)
             yield finding
@@ -338,6 +345,17 @@ class _Examination:
                 yield failed(check, str(error), "wait for the next one; if it stays, see who else writes the topic")
             else:
                 yield passed(check, f"version {snapshot.version}, {self._age(records[name.encode()]) / 1000:.0f} s old")
+
+    def _controls(self) -> Iterator[Finding]:
+        topic = self._settings.topics.controls
+        newest = {name: NewestControl(name, self._signing.verifier) for name in self._settings.models}
+        first, _ = self._logs.bounds(topic, 1)[0]
+        for record in self._logs.read(topic, 0, first):
+            for one in newest.values():
+                one.offer(record.key, record.value, record.headers)
+        for name, one in newest.items():
+            pinned = None if one.pinned is None else one.pinned.version
+            yield findings.of_control(name, one.control, pinned, one.refused)
 
 
 def _guarded(check: str, look: Callable[..., Iterator[Finding]], *arguments: Any) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 from rich.text import Text
 
+from groundswell.controls import Control
 from processors.join.config import JoinConfig
 from streams.kafka.topics import ADOPT, TopicLayout, partition_remedy
 from streams.observing.conditions import Kind
@@ -300,6 +301,37 @@ def of_propensities(model: str, count: int, wrong: Sequence[tuple[Kind, str | No
     if not wrong:
         return passed(check, f"of the last {counted(count, 'impression')} nothing speaks against them")
     return warned(check, "; ".join(says or "" for _, says in wrong), " ".join(kind.do for kind, _ in wrong))
+
+
+def without_controls(topic: str) -> Finding:
+    """Say that there is no topic of controls, which workers do without and apps take for none."""
+    return warned(
+        f"topic {topic}",
+        "is missing, or this client may not see it: apps act by the newest policy, and cannot be told otherwise",
+        "run `groundswell topics create`, or look with a client that may read it",
+    )
+
+
+def of_control(model: str, control: Control | None, pinned: int | None, refused: int) -> Finding:
+    """Say by what the apps of a model act; `pinned` is the version of the snapshot beside its control."""
+    check = f"control of {model}"
+    if control is None:
+        seen = "none: the newest policy decides"
+    else:
+        seen = f"{control.mode} since version {control.version}, by {control.by}: {control.why}"
+        if control.policy_version not in {None, pinned}:
+            return failed(
+                check,
+                f"{seen}; policy version {control.policy_version} is not beside it, so that no policy decides",
+                "set it anew with `groundswell control set`",
+            )
+    if refused:
+        return warned(
+            check,
+            f"{seen}; {counted(refused, 'record is', 'records are')} passed over",
+            "see who else writes the topic, and whether keys and signatures fit",
+        )
+    return passed(check, seen)
 
 
 def of_group(group: str, members: int) -> Finding:

@@ -2,14 +2,12 @@
 
 A connection that sends nothing, or never ends its headers, is closed after `http.idle_seconds`; where there are
 `http.max_connections`, the one that has been idle for longest makes room for the next, so that health is answered
-however many are held open. A page in a browser may be sent here under a name that somebody else gave this address (DNS
-rebinding): a name that anybody can register has a dot in it, so such names have to be in `http.allowed_hosts`.
+however many are held open. Names under which nothing is answered are told by `streams/host_names.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -20,12 +18,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 from faust.web.drivers.aiohttp import Web
 
+from streams.host_names import is_allowed
 from streams.settings import HttpSettings
 from streams.worker.worker_app import Groundswell
 
-OURS: Final = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
-"""Ends of names that nobody can register."""
-ANY: Final = "*"
 MOST_HEADERS: Final = 64
 LONGEST_LINE: Final = 4_096
 """Bytes of a request line, and of a header."""
@@ -85,24 +81,6 @@ class BoundedServer(web.Server):
             self._connections[leaving].abort()
             leaving.force_close()
         super().connection_made(handler, transport)
-
-
-def is_allowed(host: str | None, allowed: frozenset[str]) -> bool:
-    """Say whether a request under this name (the header `Host`) is answered: an address or a name of our own.
-
-    Probes and Prometheus ask by address, browsers before a tunnel by `localhost`, containers by a name without a dot.
-    """
-    if host is None or ANY in allowed:
-        return True
-    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    name = name.rstrip(".").lower()
-    if name in allowed or name.endswith(OURS) or (name and "." not in name and ":" not in name):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _refusing(settings: HttpSettings) -> Any:

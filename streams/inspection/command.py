@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from streams.command_line import ConfigOption, command_group, console, fail, load_or_fail
-
-if TYPE_CHECKING:
-    from streams.kafka.topic_inspector import TopicInspector
-    from streams.settings import Settings
+from streams.inspection.looking import looking
 
 policy = command_group("Look at the newest policies, as apps read them.")
 
@@ -29,7 +24,7 @@ def show(model: ModelOption = None, as_json: JsonOption = False, config: ConfigO
     from streams.inspection.published_policies import AskedError, chosen, in_words, newest_policies  # noqa: PLC0415
 
     settings = load_or_fail(config)
-    with _looking(settings, settings.topics.policies) as logs:
+    with looking(settings, settings.topics.policies) as logs:
         found = newest_policies(settings, logs)
     try:
         named = list(found.values()) if model is None and found else [chosen(found, model)]
@@ -60,7 +55,7 @@ def ask(
     settings = load_or_fail(config)
     try:
         asked = published_policies.context_of(context or []), published_policies.actions_of(actions)
-        with _looking(settings, settings.topics.policies) as logs:
+        with looking(settings, settings.topics.policies) as logs:
             found = published_policies.chosen(published_policies.newest_policies(settings, logs), model)
     except published_policies.AskedError as error:
         fail(str(error))
@@ -99,7 +94,7 @@ def dead_letters(
     settings = load_or_fail(config)
     topics = settings.topics
     topic = topics.late_feedback if late else topics.dead_letter
-    with _looking(settings, topic) as logs:
+    with looking(settings, topic) as logs:
         records = (
             record
             for partition, (first, _) in logs.bounds(topic, logs.partitions(topic)).items()
@@ -115,21 +110,3 @@ def dead_letters(
     if reason is not None and reason not in found.reasons:
         console.print(found.lacks(reason, late=late), highlight=False, markup=False, soft_wrap=True)
     console.print(f"{topic}: {found.sums()}", highlight=False, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _looking(settings: Settings, topic: str) -> Iterator[TopicInspector]:
-    """Look at a topic; where Kafka lets us not, or there is none, end and say why."""
-    from groundswell.signatures import SignatureError  # noqa: PLC0415
-    from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection  # noqa: PLC0415
-    from streams.kafka.security import SecurityError  # noqa: PLC0415
-    from streams.kafka.topic_inspector import TopicInspector  # noqa: PLC0415
-    from streams.kafka.topics import TopicError  # noqa: PLC0415
-
-    try:
-        check_connection(settings.kafka, PATIENCE_OF_A_READER)
-        with TopicInspector(settings.kafka) as logs:
-            logs.require(topic)
-            yield logs
-    except (SecurityError, SignatureError, TimeoutError, TopicError) as error:
-        fail(str(error))

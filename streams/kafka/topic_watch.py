@@ -29,7 +29,7 @@ from aiokafka.protocol.types import (
 
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.security import security_arguments
-from streams.kafka.topics import NO_ID, refuse_another, refuse_partitions, topic_layouts
+from streams.kafka.topics import NO_ID, refuse_another, refuse_partitions, worker_layouts
 from streams.settings import KafkaSettings, TopicSettings
 
 PATIENCE = 3.0
@@ -178,7 +178,7 @@ def refuse_changed(
 
     `known` are their ids as it began. A topic that is gone is not refused: it may be on its way.
     """
-    refuse_partitions(topic_layouts(kafka, topics), {name: topic.partitions for name, topic in seen.items()})
+    refuse_partitions(worker_layouts(kafka, topics), {name: topic.partitions for name, topic in seen.items()})
     for name in (topics.impressions, topics.feedback, topics.interactions, changelog_topic(kafka)):
         if name in seen:
             refuse_another(name, known.get(name, NO_ID), seen[name].id)

@@ -87,7 +87,7 @@ class CleanupError(TopicError):
 
 
 def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
-    """Return every topic. Logs are deleted by age; the changelog, policies, checkpoints and signal
+    """Return every topic. Logs are deleted by age; the changelog, policies, controls, checkpoints and signal
     worth are compacted by key.
 
     Records are stamped by the broker, so that neither retention nor the check for event times in the future
@@ -109,11 +109,17 @@ def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayo
         TopicLayout(topics.interactions, topics.interaction_partitions, log, interactions),
         TopicLayout(topics.rewards, topics.interaction_partitions, log, interactions),
         TopicLayout(topics.policies, 1, compacted),
+        TopicLayout(topics.controls, 1, compacted),
         TopicLayout(topics.checkpoints, topics.interaction_partitions, compacted, interactions),
         TopicLayout(topics.signal_worth, 1, compacted),
         TopicLayout(topics.late_feedback, topics.event_partitions, log, events),
         TopicLayout(topics.dead_letter, 1, log),
     ]
+
+
+def worker_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayout]:
+    """Return the topics that a worker reads or writes: all but controls, which are between operators and apps."""
+    return [layout for layout in topic_layouts(kafka, topics) if layout.name in worker_rights(kafka, topics)]
 
 
 def create_topics(kafka: KafkaSettings, topics: TopicSettings) -> list[str]:
@@ -179,12 +185,12 @@ def id_of(described: Mapping[str, Any]) -> str:
 
 
 def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> dict[str, str]:
-    """Check that every topic is there with the right number of partitions, and that a worker may use it; return ids.
+    """Check that every topic of a worker is there with the right number of partitions, and may be used; return ids.
 
     How topics are configured is checked where this client may ask (with `DescribeConfigs`). Raises `TopicError` and
     `SecurityError` with what is missing and what to do.
     """
-    layouts = topic_layouts(kafka, topics)
+    layouts = worker_layouts(kafka, topics)
     with _administration(kafka, "groundswell-check") as admin:
         check_rights(admin, kafka, worker_rights(kafka, topics))
         _check_partitions(admin, layouts)

@@ -7,8 +7,9 @@ beyond the first `MAX_SIGNALS` of a model are counted as "other".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import product
 from typing import NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -31,6 +32,7 @@ LATENCY_BUCKETS = (
     0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0,
     300.0, 3600.0,
 )  # fmt: skip
+REQUEST_BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 DELAY_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
@@ -310,16 +312,7 @@ class Metrics:
 
     def declared(self) -> list[Declared]:
         """Return every metric as it appears on `/metrics`, in the order of declaration."""
-        return [
-            Declared(
-                metric._name + ("_total" if isinstance(metric, Counter) else ""),
-                metric._type,
-                tuple(metric._labelnames),
-                metric._documentation,
-            )
-            for metric in vars(self).values()
-            if isinstance(metric, Counter | Gauge | Histogram)
-        ]
+        return _declared(vars(self).values())
 
     def signal_label(self, model: str, signal: str) -> str:
         """Return the label under which a signal is counted."""
@@ -403,3 +396,82 @@ def samples(metric: Counter | Gauge) -> Iterator[tuple[Mapping[str, str], float]
         for sample in family.samples:
             if not sample.name.endswith("_created"):
                 yield sample.labels, sample.value
+
+
+class ServeMetrics:
+    """The metrics of one `groundswell serve`, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        self.started = gauge("groundswell_serve_started_timestamp_seconds", "when this server started")
+        self.answers = counter(
+            "groundswell_serve_answers", "answers, by what was asked and HTTP status", ["operation", "status"]
+        )
+        self.seconds = Histogram(
+            "groundswell_serve_seconds",
+            "time from a request's headers to its answer, of those that were answered with 200",
+            ["operation"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.decisions = counter(
+            "groundswell_serve_decisions",
+            "decisions, by what they were made by: policy (the newest), last_known (Kafka does not answer), pinned "
+            "(the one that a control names), own (the app's own rule) or uniform (chance, where there is none of them)",
+            ["model", "basis"],
+        )
+        self.policy_version = gauge(
+            "groundswell_serve_policy_version", "interactions included in the newest policy that has come", ["model"]
+        )
+        self.following = gauge(
+            "groundswell_serve_following", "1 where the policy is known to be the newest, else 0", ["model"]
+        )
+        self.under_way = gauge(
+            "groundswell_serve_under_way", "requests that are being answered, or wait for Kafka to acknowledge them"
+        )
+        self.messages = counter(
+            "groundswell_serve_messages",
+            "impressions and feedback, by when they were to be written (acknowledged: before the answer, or later) and "
+            "whether Kafka has them (written, or failed)",
+            ["write", "outcome"],
+        )
+        self._counted: dict[tuple[str, str], int] = {}
+        self.started.set_to_current_time()
+
+    def expect(self, operations: Iterable[str], models: Iterable[str], bases: Iterable[str]) -> None:
+        """Let there be a 0 of what alarms and panels ask for: of what begins at 1, Prometheus sees no increase."""
+        for operation in operations:
+            for status in ("200", "429", "500", "503"):
+                self.answers.labels(operation, status)
+        for model, basis in product(models, bases):
+            self.decisions.labels(model, basis)
+
+    def answered(self, operation: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self.answers.labels(operation, str(status)).inc()
+        if status == 200:
+            self.seconds.labels(operation).observe(seconds)
+
+    def wrote(self, write: str, outcome: str, in_all: int) -> None:
+        """Take in how many messages had an outcome in all."""
+        before = self._counted.get((write, outcome), 0)
+        self._counted[write, outcome] = in_all
+        self.messages.labels(write, outcome).inc(in_all - before)
+
+    def declared(self) -> list[Declared]:
+        """Return every metric as it appears on `/metrics`, in the order of declaration."""
+        return _declared(vars(self).values())
+
+
+def _declared(metrics: Iterable[object]) -> list[Declared]:
+    return [
+        Declared(
+            metric._name + ("_total" if isinstance(metric, Counter) else ""),
+            metric._type,
+            tuple(metric._labelnames),
+            metric._documentation,
+        )
+        for metric in metrics
+        if isinstance(metric, Counter | Gauge | Histogram)
+    ]

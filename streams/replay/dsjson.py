@@ -59,13 +59,15 @@ class SignalRule(Declaration):
 class DsjsonMapping(Declaration):
     """The declaration for a log of VowpalWabbit's decision-service JSON (`format = "dsjson"`).
 
-    `action_id` is the dotted name of the feature that identifies an action. Observations that are text or
+    `action_id` is the dotted name of the feature that identifies an action, which is one of its features unless
+    `id_as_feature` is false. Observations that are text or
     objects name their signals; numbers are told apart by `signals`, and one that fits no rule is no feedback.
     """
 
     format: Literal["dsjson"]
     model: Name
     action_id: str
+    id_as_feature: bool = True
     signals: tuple[SignalRule, ...] = ()
     delay_ms: int = Field(default=0, ge=0)
     bad_rows: Literal["stop", "skip"] = "stop"
@@ -193,7 +195,7 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
     context = _context(record)
     try:
         decision = msgspec.convert(record, _Decision)
-        actions = [_action(features, mapping.action_id) for features in context["_multi"]]
+        actions = [_action(features, mapping) for features in context["_multi"]]
         features = _flat(context)
     except msgspec.ValidationError as error:
         found = re.search(r"at `\$\.(\w+)", str(error))
@@ -290,9 +292,12 @@ def _choice(decision: _Decision, count: int) -> tuple[int, list[float]]:
     return chosen, probabilities
 
 
-def _action(namespaces: dict[str, Any], identifier: str) -> Action:
+def _action(namespaces: dict[str, Any], mapping: DsjsonMapping) -> Action:
     features = _flat(namespaces)
-    return Action(_identity(features, identifier), features)
+    found = _identity(features, mapping.action_id)
+    if not mapping.id_as_feature:
+        features.pop(mapping.action_id, None)
+    return Action(found, features)
 
 
 def _identity(features: Lookup[str, FeatureValue], identifier: str) -> str:

@@ -23,8 +23,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from groundswell.events import Impression, Watermark
+from groundswell.events import Impression
 from streams.kafka.acknowledged_producer import AcknowledgedProducer
+from streams.kafka.watermarks import mark
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.event_time_pace import Pace, in_event_time
 from streams.replay.examination import ReadableLog, ReplayError, beside, examine, found_good, readable_log, summed_up
@@ -104,11 +105,11 @@ def replay(
                 if isinstance(message, Impression):
                     progress.advance(shown)
                 if number % MESSAGES_PER_WATERMARK == 0:
-                    _mark(producer, partitions, message.occurred_at)
+                    mark(producer, partitions, message.occurred_at)
             # Not in the future, where it would be refused: then the last windows close by the clock.
             newest = found.newest
             watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
-            _mark(producer, partitions, watermark)
+            mark(producer, partitions, watermark)
             producer.wait_for_acknowledgements()
     return replace(summary, watermark=watermark, seconds=time.monotonic() - started)
 
@@ -151,14 +152,6 @@ def _refuse_beside_newer(oldest: int | None, there: int | None, late_after_ms: i
         f"join.grace ({late_after_ms / 1000:g} s) would be set aside as late_impression and not be learned. Replay "
         "into fresh topics, or the older log first; --anyway sends it all the same"
     )
-
-
-def _mark(producer: AcknowledgedProducer, partitions: Lookup[str, Sequence[int]], reached: int) -> None:
-    """Tell every partition how far event time is: where feedback is rare, its log alone would not say."""
-    marker = msgspec.json.encode(Watermark(schema_version=1, watermark=reached))
-    for topic, numbers in partitions.items():
-        for partition in numbers:
-            producer.send(topic, marker, partition=partition)
 
 
 def _progress(console: Console) -> Progress:

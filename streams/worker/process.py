@@ -20,7 +20,7 @@ from processors.learners.learner_choice import warm_up
 from processors.learners.stock_models import EstimatorError
 from streams.kafka.security import SecurityError
 from streams.kafka.topic_watch import TopicWatch, refuse_changed
-from streams.kafka.topics import TopicError, check_topics, topic_layouts
+from streams.kafka.topics import TopicError, check_topics, worker_layouts
 from streams.observing.logs import get_log, set_up_logs
 from streams.settings import HttpSettings
 from streams.worker.first_words import say_what_starts
@@ -124,10 +124,11 @@ class WorkerOfFaust(PunctualWorker):
 
 async def changed_topics(app: Groundswell) -> TopicError | None:
     """Return what is wrong with the topics now: what failed may only follow from their being other ones."""
-    watch = TopicWatch(app.settings.kafka, [one.name for one in topic_layouts(app.settings.kafka, app.settings.topics)])
+    kafka, topics = app.settings.kafka, app.settings.topics
+    watch = TopicWatch(kafka, [one.name for one in worker_layouts(kafka, topics)])
     try:
         seen = await asyncio.wait_for(watch.look(), ANSWER_SECONDS)
-        refuse_changed(app.settings.kafka, app.settings.topics, app.topic_ids, seen)
+        refuse_changed(kafka, topics, app.topic_ids, seen)
     except TopicError as changed:
         return changed
     except (AIOKafkaError, SecurityError, TimeoutError):

@@ -15,7 +15,7 @@ from processors.admission.event_records import Reason
 from processors.join.entries import Outcome
 from streams.kafka.record_batch_app import CoordinationEndedError
 from streams.kafka.topic_watch import TopicWatch, refuse_changed
-from streams.kafka.topics import TopicError, topic_layouts
+from streams.kafka.topics import TopicError, worker_layouts
 from streams.observing.conditions import (
     FEEDBACK_NOT_JOINED,
     KAFKA_AWAY,
@@ -76,7 +76,7 @@ class ConditionLooks:
     def __init__(self, app: Groundswell, clock: Callable[[], float] = time.time) -> None:
         self._app = app
         self._clock = clock
-        self._layouts = topic_layouts(app.settings.kafka, app.settings.topics)
+        self._layouts = worker_layouts(app.settings.kafka, app.settings.topics)
         self._watch = TopicWatch(app.settings.kafka, [one.name for one in self._layouts])
         self.begin()
         self._received = 0.0

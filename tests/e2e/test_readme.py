@@ -98,6 +98,8 @@ def test_the_first_steps_lead_to_a_policy_that_knows_what_ann_likes(
         told = terminals.paste("\n".join(looks))
         assert "pass  join" in told or "pass join" in told, told
         assert "dead-letter: none" in told
+        for asked_over_http in ("serve --demo", "curl"):  # pasted by tests/integration/serve
+            terminals.block(asked_over_http)
         told = terminals.paste(terminals.block("groundswell replay"))
         assert told.count("3 rows = 3 impressions") == 2
         port, worker = free_port(), terminals.block("--config replay.toml").strip()

@@ -2,8 +2,9 @@
 
 Every service runs its own command with its own environment and mounted files. Replaced are: addresses and ports (all on
 the loopback, free ones), the folder of Prometheus's series, its finding workers by name, the pace of the simulated
-people. Apache's image is stood in for by the project's own script with the image's settings. Grafana has no server to
-be had here: what its panels ask is asked of Prometheus.
+people. Apache's image is stood in for by the project's own script with the image's settings. Beside it, as it would be
+where apps ask over HTTP, `groundswell serve` runs with the worker's configuration. Grafana has no server to be had
+here: what its panels ask is asked of Prometheus.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx2
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -52,6 +55,7 @@ class Cluster(NamedTuple):
     """The running cluster, once it has learned enough."""
 
     worker: str
+    serve: str
     prometheus: PrometheusServer
 
 
@@ -79,10 +83,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         until(lambda: running.exit_code is not None or get(f"{page}/readyz"), "the worker to be ready")
         assert running.exit_code is None, running.tail()
         _run([sys.executable, *worker.healthcheck[1:]], {})
-        prometheus = stack.enter_context(_prometheus(directory, compose.service("prometheus"), port))
+        serve_port = str(free_port())
+        serve = f"http://127.0.0.1:{serve_port}"
+        stack.enter_context(_started("serve", _serve(worker, serve_port), directory))
+        until(lambda: get(f"{serve}/readyz"), "what serves apps to be ready")
+        jobs = {"groundswell": port, "groundswell-serve": serve_port}
+        prometheus = stack.enter_context(_prometheus(directory, compose.service("prometheus"), jobs))
         stack.enter_context(_started("simulate", compose.service("simulate", places), directory))
         until(lambda: _learned(page) >= EVENTS, f"{EVENTS} interactions to be learned", 240)
-        yield Cluster(page, prometheus)
+        yield Cluster(page, serve, prometheus)
 
 
 def _kafka(directory: Path, service: Service) -> ApacheKafka:
@@ -103,16 +112,20 @@ def _started(name: str, service: Service, directory: Path) -> ChildProcess:
     return ChildProcess(name, [*GROUNDSWELL, *service.command], log=log, environment=service.environment)
 
 
-def _prometheus(directory: Path, service: Service, worker_port: str) -> PrometheusServer:
+def _serve(worker: Service, port: str) -> Service:
+    return replace(worker, command=["serve"], environment={**worker.environment, "GROUNDSWELL_SERVE__PORT": port})
+
+
+def _prometheus(directory: Path, service: Service, ports: dict[str, str]) -> PrometheusServer:
     flags = dict(flag.removeprefix("--").split("=", 1) for flag in service.command)
     configuration = yaml.safe_load(Path(flags.pop("config.file")).read_text())
     del flags["storage.tsdb.path"]
     (rules,) = configuration["rule_files"]
     folder, _, pattern = rules.partition("/")
     configuration["rule_files"] = [f"{service.mounts[f'/etc/prometheus/{folder}']}/{pattern}"]
-    for job in configuration["scrape_configs"]:
-        if job.pop("dns_sd_configs", None):
-            job["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
+    known = [job for job in configuration["scrape_configs"] if not job.pop("dns_sd_configs", None)]
+    found = [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in ports.items()]
+    configuration["scrape_configs"] = [*known, *found]
     path = directory / "prometheus.yml"
     path.write_text(yaml.safe_dump(configuration))
     return PrometheusServer(directory, path, [f"--{name}={value}" for name, value in flags.items()])
@@ -154,7 +167,11 @@ MARKS = [
 
 
 def test_every_panel_and_every_mark_has_something_to_show(cluster: Cluster) -> None:
+    ask = {"model": CHOSEN["$model"], "context": {"user": "ann"}, "actions": [{"id": "news"}, {"id": "sport"}]}
+
     def empty() -> list[str]:
+        for write in ("acknowledged", "later"):
+            assert httpx2.post(f"{cluster.serve}/v1/rank?write={write}", json=ask, timeout=60).status_code == 200
         return [name for name, query in QUERIES + MARKS if not _shown(cluster.prometheus, query)]
 
     try:

@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell import Action
-from groundswell.client import EventLog, EventLogError, Policies
+from groundswell.client import EventLog, EventLogError, Policies, UnfitError
 from groundswell.client.decisions import Decision, decide
 from groundswell.events import Feedback, Impression
 from groundswell.policy import Policy, encode
@@ -138,9 +138,10 @@ def test_one_refused_record_takes_no_other_with_it(servers: str) -> None:
         never = log.shown(msgspec.structs.replace(decision("n"), context={"": "no name"}))
         fine = log.shown(decision("fine"))
         fine.result(PATIENCE)
-        for failed in (large, unfit, never):
-            with pytest.raises(EventLogError):
+        for failed, kind in ((large, EventLogError), (unfit, UnfitError), (never, UnfitError)):
+            with pytest.raises(EventLogError) as told:
                 failed.result(PATIENCE)
+            assert type(told.value) is kind
     assert [record.key for record in read_all(servers, "impressions")] == [b"fine"]
     assert (log.written, log.failed) == (1, 3)
 

@@ -96,7 +96,7 @@ def test_who_may_not_make_topics_is_told_which(kafka: ApacheKafka, tmp_path: Pat
     command = CommandLine(tmp_path, kafka.bootstrap_servers)
     status, output = command.run("topics", "create", settings=settings("app"))
     assert status == 2
-    assert "does not allow user 'app' to: Create topic checkpoints; Create topic dead-letter; " in output
+    assert "does not allow user 'app' to: Create topic checkpoints; Create topic controls; " in output
     assert "Traceback" not in output
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from experiments.chaos.hostile_producer import LONGEST_STRETCH, MOST_AHEAD_MS, SPOILT, Hostile, HostileApp
+from experiments.chaos.input_logs import Stream
 from experiments.chaos.join_definition import HOSTILE, Entry, read_definition
 from experiments.chaos.run import LIVE_JOIN, chaos_settings
-from experiments.people.app_sessions import Stream
 from experiments.people.hostile import FAMILIES
 from experiments.servers.embedded_broker import EmbeddedBroker
 from processors.admission.event_records import Admission, Refusal

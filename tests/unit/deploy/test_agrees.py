@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from experiments.servers.kafka_distribution import PROJECT
-from streams.observing.metrics import Metrics
+from streams.observing.metrics import Metrics, ServeMetrics
 from streams.settings import Settings, load_settings
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
@@ -67,7 +67,7 @@ def test_the_worker_has_a_model_and_the_simulated_apps_use_it(monkeypatch: pytes
 )
 def test_only_declared_metrics_are_asked_for(path: Path) -> None:
     declared = set()
-    for family in Metrics().registry.collect():
+    for family in (*Metrics().registry.collect(), *ServeMetrics().registry.collect()):
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(family.type, [""])
         declared |= {family.name + suffix for suffix in suffixes}
     asked = set(re.findall(r"(?<![:\w-])groundswell_\w+(?!:)\b", path.read_text()))

@@ -98,7 +98,7 @@ def test_both_carry_one_version_and_ask_for_just_that_of_each_other() -> None:
     assert apps["optional-dependencies"] == {
         "signatures": [one for one in worker["dependencies"] if one.startswith("cryptography")],
         "worker": [f"groundswell-worker=={version}"],
-        **{extra: [f"groundswell-worker[{extra}]=={version}"] for extra in ("replay", "demo", "bench")},
+        **{extra: [f"groundswell-worker[{extra}]=={version}"] for extra in ("replay", "serve", "demo", "bench")},
     }
 
 

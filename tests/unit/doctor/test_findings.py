@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from groundswell.controls import Control, decode
 from processors.join.config import JoinConfig
 from streams.doctor import findings
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
@@ -41,6 +42,31 @@ def check(finding: Finding, expected: str, word: str) -> None:
 )
 def test_security(settings: dict[str, Any], expected: str, word: str) -> None:
     check(findings.of_security(KafkaSettings(**settings)), expected, word)
+
+
+def control(**changes: Any) -> Control:
+    given = {"schema_version": 1, "model": "feed", "version": 3, "mode": "online", "by": "ann", "at": 5, "why": "so"}
+    return decode(json.dumps({**given, **changes}).encode())
+
+
+@pytest.mark.parametrize(
+    ("given", "pinned", "refused", "expected", "word"),
+    [
+        (None, None, 0, PASS, "newest policy decides"),
+        (control(), None, 0, PASS, "online since version 3, by ann: so"),
+        (control(mode="frozen", policy_version=7), 7, 0, PASS, "frozen"),
+        (control(mode="frozen", policy_version=7), 8, 0, FAIL, "control set"),
+        (control(mode="frozen", policy_version=7), None, 0, FAIL, "version 7 is not beside it"),
+        (control(), 8, 2, WARN, "2 records are passed over"),
+        (None, None, 1, WARN, "1 record is passed over"),
+    ],
+)
+def test_controls(given: Control | None, pinned: int | None, refused: int, expected: str, word: str) -> None:
+    check(findings.of_control("feed", given, pinned, refused), expected, word)
+
+
+def test_without_a_topic_of_controls_all_else_works() -> None:
+    check(findings.without_controls("controls"), WARN, "topics create")
 
 
 def partition(leader: int = 1, replicas: int = 1, in_sync: int | None = None) -> dict[str, Any]:

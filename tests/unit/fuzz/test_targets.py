@@ -16,6 +16,7 @@ from experiments.fuzz import (
     admission,
     changelog,
     checkpoints,
+    controls,
     interactions,
     pages,
     policies,
@@ -28,8 +29,11 @@ from experiments.fuzz.mutation import mutated_json, mutated_tree
 from experiments.fuzz.replayed import mapping_text
 from experiments.fuzz.target import NAMES, Target, ViolationError, find
 from groundswell import chunks
+from groundswell import controls as controls_of_apps
+from groundswell.client.acting import Acting, Chosen
 from groundswell.events import Feedback, Impression, Interaction, Watermark
 from groundswell.exploration import Exploration
+from groundswell.policy import Policy
 from groundswell.signatures import Verifier
 from processors.admission import event_records
 from processors.learners.learner import Learner
@@ -39,6 +43,7 @@ from state.join_journal import JoinJournal
 from streams.http.live_page import LivePage
 from streams.kafka.whole_batches import WholeBatch
 from streams.replay.dsjson import DecisionLog
+from tests.unit.groundswell.test_newest_snapshot import snapshot
 
 SMALL = 64_000
 """Bytes of all inputs that are kept."""
@@ -106,6 +111,8 @@ def _raise(*_: Any, **__: Any) -> Any:
         (interactions.TARGET, Learner, "learn_stretch", _raise),
         (policies.TARGET, Exploration, "impossible", lambda _: "it is of no use"),
         (policies.TARGET, chunks, "_read", _raise),
+        (controls.TARGET, Acting, "chosen", lambda *_: Chosen(Policy(snapshot(99)), "pinned", "frozen")),
+        (controls.TARGET, controls_of_apps, "contradiction", lambda _: "it is of no use"),
         (checkpoints.TARGET, packed_arrays, "_made", _raise),
         (changelog.TARGET, segment_table, "_decode_segment", _raise),
         (changelog.TARGET, JoinJournal, "_restored", lambda journal, _: journal._mark),

@@ -137,6 +137,8 @@ def test_names_that_no_topic_can_have_are_told_at_once(topic: Any) -> None:
         EventLog("localhost:9092", feedback=topic)
     with pytest.raises(ValueError, match=r"topic is .*: give the name of a topic"):
         Policies("localhost:9092", "feed", topic=topic)
+    with pytest.raises(ValueError, match=r"controls is .*: give the name of a topic"):
+        Policies("localhost:9092", "feed", controls=topic)
 
 
 @pytest.mark.parametrize("waiting", [None, 0, -1, "5", 1.5])

@@ -145,3 +145,26 @@ def test_a_producer_whose_kafka_went_away_is_closed_all_the_same(monkeypatch: py
     with EventLog("localhost:9092") as log:
         log.feedback("i", "click").result(HOUR)
     assert (There.closed, told) == ([0], [])
+
+
+def test_a_message_that_is_taken_back_before_kafka_has_it_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    answers = threading.Event()
+
+    class Late(There):
+        def __init__(self, **_: Any) -> None:
+            answers.wait()
+
+        def send(self, topic: str, key: bytes, value: bytes) -> There:
+            sent.append(key)
+            return self
+
+    monkeypatch.setattr(event_log, "KafkaProducer", Late)
+    with EventLog("localhost:9092") as log:
+        taken_back, kept = log.feedback("taken-back", "click"), log.feedback("kept", "click")
+        assert taken_back.cancel()
+        answers.set()
+        kept.result(HOUR)
+        assert not kept.cancel()  # too late
+    assert sent == [b"kept"]
+    assert (log.written, log.failed) == (1, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.fuzz import pages
-from streams.http.limits import is_allowed
+from streams.host_names import is_allowed
 
 ALLOWED = frozenset({"groundswell.example.com"})
 

@@ -73,6 +73,12 @@ def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatc
     assert "feedback has 3 partitions, expected 4. Raise the number with `kafka-topics" in str(refused.value)
 
 
+def test_a_worker_does_without_the_topic_of_controls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "PATIENCE", 0.0)
+    check(monkeypatch, controls=0)
+    check(monkeypatch, controls=2)
+
+
 def test_a_topic_with_too_few_partitions_is_raised_and_not_sent_back_to_the_command_that_found_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

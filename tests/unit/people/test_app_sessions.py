@@ -1,17 +1,18 @@
-"""What simulated apps write: what the contract demands, and mishaps as often as they should happen."""
+"""What simulated apps log: what the contract demands, and mishaps as often as they should happen."""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import msgspec
 import pytest
 
 from experiments.people.app_faults import NO_FAULTS, Faults
-from experiments.people.app_sessions import AUTOPLAY, AppSessions, Message, Mishaps, Stream
+from experiments.people.app_sessions import AUTOPLAY, Answer, AppSessions, Decide, Mishaps, Showing, deciding_by
 from experiments.people.three_state import ThreeStateUsers
-from groundswell.events import NONE_SIGNAL, Action, FeatureValue, Feedback, Impression, contradiction
+from groundswell.client.decisions import impression_of
+from groundswell.events import NONE_SIGNAL, Action, FeatureValue, Impression, contradiction
 
 WAIT, GRACE, NOW = 1000, 500, 1_700_000_000_000
 SMOOTH = Mishaps(repeated_impression=0, repeated_feedback=0, held=0, early=0, late=0)
@@ -33,28 +34,55 @@ class Always:
         return [float(index == self.favourite) for index in range(len(actions))]
 
 
+def always(favourite: int) -> Decide:
+    return deciding_by("m", Always(favourite), random.Random(favourite))
+
+
 def sessions(mishaps: Mishaps = SMOOTH, faults: Faults = NO_FAULTS, users: int = 5) -> AppSessions:
     people = ThreeStateUsers(users, 11, 0.2, seed=3)
-    return AppSessions(people, model="m", run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, faults=faults)
+    return AppSessions(people, run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, faults=faults)
 
 
-def shown(apps: AppSessions, count: int = 3000) -> list[Message]:
-    return [message for _ in range(count) for message in apps.show(NOW, Always(4))]
+def shown(apps: AppSessions, count: int = 3000) -> list[Showing | Answer]:
+    decide = always(4)
+    return [message for _ in range(count) for message in apps.show(NOW, decide)]
 
 
-def impressions(messages: list[Message]) -> list[Impression]:
-    return [msgspec.json.decode(one.value, type=Impression) for one in messages if one.stream is Stream.IMPRESSIONS]
+def shown_all(apps: AppSessions, actions: Sequence[int], count: int) -> list[Showing | Answer]:
+    """Return what comes of showing each of these actions nearly `count` times."""
+    deciding = [decide for action in actions for decide in [always(action)] * count]
+    return [message for decide in deciding for message in apps.show(NOW, decide)]
 
 
-def feedback(messages: list[Message]) -> list[Feedback]:
-    return [msgspec.json.decode(one.value, type=Feedback) for one in messages if one.stream is Stream.FEEDBACK]
+def impressions(messages: list[Showing | Answer]) -> list[Impression]:
+    return [impression_of(one.decision, one.occurred_at) for one in messages if isinstance(one, Showing)]
 
 
-def test_every_message_keeps_the_contract() -> None:
-    messages = shown(sessions(Mishaps()))
-    assert all(contradiction(impression) is None for impression in impressions(messages))
-    for message in messages:
-        assert message.key == msgspec.json.decode(message.value)["impression_id"].encode()
+def feedback(messages: list[Showing | Answer]) -> list[Answer]:
+    return [one for one in messages if isinstance(one, Answer)]
+
+
+def test_every_impression_keeps_the_contract() -> None:
+    made = impressions(shown(sessions(Mishaps())))
+    assert all(contradiction(impression) is None for impression in made)
+    assert {one.model for one in made} == {"m"}
+
+
+def test_feedback_is_of_what_was_shown_and_its_repeats_have_one_id() -> None:
+    logged: list[tuple[str, str]] = []
+
+    class Log:
+        def shown(self, decision: object, *, occurred_at: int) -> None: ...
+
+        def feedback(self, impression_id: str, signal: str, *, feedback_id: str, occurred_at: int) -> None:
+            logged.append((impression_id, feedback_id))
+
+    apps = sessions(Mishaps(repeated_feedback=0.5))
+    messages = shown(apps, 300)
+    for one in messages:
+        one.write_to(Log())
+    assert {impression for impression, _ in logged} <= {one.impression_id for one in impressions(messages)}
+    assert len(set(logged)) == apps.produced.feedback < len(logged)
 
 
 def test_actions_are_shown_as_often_as_the_logged_probabilities_say() -> None:
@@ -77,14 +105,15 @@ def test_signals_are_those_of_the_users() -> None:
 
 def test_without_mishaps_everything_is_sent_when_it_occurs_and_within_the_wait() -> None:
     for message in shown(sessions()):
-        occurred_at = msgspec.json.decode(message.value)["occurred_at"]
-        assert message.due == occurred_at
-        assert NOW <= occurred_at <= NOW + WAIT
+        assert message.due == message.occurred_at
+        assert NOW <= message.occurred_at <= NOW + WAIT
 
 
-def test_repeated_messages_are_the_same_bytes() -> None:
+def test_repeated_messages_say_the_same() -> None:
     apps = sessions(Mishaps(repeated_impression=0.1, repeated_feedback=0.1, held=0, early=0, late=0))
-    counted = Counter(message.value for message in shown(apps))
+    messages = shown(apps)
+    counted: Counter[object] = Counter(one.impression_id for one in impressions(messages))
+    counted.update((one.impression_id, one.signal, one.occurred_at) for one in feedback(messages))
     assert sum(count == 2 for count in counted.values()) == (
         apps.produced.repeated_impressions + apps.produced.repeated_feedback
     )
@@ -94,16 +123,16 @@ def test_repeated_messages_are_the_same_bytes() -> None:
 
 def test_held_messages_are_sent_within_the_grace() -> None:
     apps = sessions(Mishaps(repeated_impression=0, repeated_feedback=0, held=0.2, early=0, late=0))
-    delays = [one.due - msgspec.json.decode(one.value)["occurred_at"] for one in shown(apps)]
+    delays = [one.due - one.occurred_at for one in shown(apps)]
     assert sum(delay > 0 for delay in delays) == apps.produced.held > 0
     assert max(delays) < GRACE
 
 
 def test_early_feedback_is_sent_before_its_impression() -> None:
     apps = sessions(Mishaps(repeated_impression=0, repeated_feedback=0, held=0, early=0.2, late=0))
-    due = {(one.stream, one.key): one.due for one in shown(apps)}
-    early = [key for stream, key in due if stream is Stream.FEEDBACK]
-    overtaking = [key for key in early if due[Stream.FEEDBACK, key] < due[Stream.IMPRESSIONS, key]]
+    messages = shown(apps)
+    due = {one.decision.impression_id: one.due for one in messages if isinstance(one, Showing)}
+    overtaking = [one for one in feedback(messages) if one.due < due[one.impression_id]]
     assert len(overtaking) == apps.produced.early > 0
 
 
@@ -117,7 +146,7 @@ def test_late_feedback_comes_when_the_join_has_stopped_waiting() -> None:
 def test_sarcastic_users_like_what_they_hate_and_the_others_do_not() -> None:
     apps = sessions(faults=Faults(sarcastic=0.4))
     states_of_likes: dict[bool, set[int]] = {True: set(), False: set()}
-    messages = [message for action in range(11) for _ in range(300) for message in apps.show(NOW, Always(action))]
+    messages = shown_all(apps, range(11), 300)
     shown_to = {one.impression_id: one for one in impressions(messages)}
     for one in feedback(messages):
         impression = shown_to[one.impression_id]
@@ -128,21 +157,19 @@ def test_sarcastic_users_like_what_they_hate_and_the_others_do_not() -> None:
 
 
 def test_people_come_by_platforms_the_sarcastic_ones_by_the_first() -> None:
-    apps = AppSessions(
-        ThreeStateUsers(5, 11, 0.2, seed=3), model="m", run="run", seed=3, wait=WAIT, grace=GRACE, platforms=2
-    )
+    apps = AppSessions(ThreeStateUsers(5, 11, 0.2, seed=3), run="run", seed=3, wait=WAIT, grace=GRACE, platforms=2)
     contexts = {tuple(one.context.values()) for one in impressions(shown(apps, 200))}
     assert contexts == {(f"user-{user}", f"platform-{int(user >= 0.6 * 5)}") for user in range(5)}
 
 
 def autoplaying(mishaps: Mishaps = SMOOTH) -> AppSessions:
     people = ThreeStateUsers(5, 11, 0.2, seed=3, enjoyed=3, hated=3)
-    return AppSessions(people, model="m", run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, autoplaying=2)
+    return AppSessions(people, run="run", seed=3, wait=WAIT, grace=GRACE, mishaps=mishaps, autoplaying=2)
 
 
 def test_what_plays_by_itself_says_so_in_half_of_its_impressions_whatever_people_think_of_it() -> None:
     apps = autoplaying()
-    messages = [message for action in range(11) for _ in range(500) for message in apps.show(NOW, Always(action))]
+    messages = shown_all(apps, range(11), 500)
     played = {one.impression_id for one in feedback(messages) if one.signal == AUTOPLAY}
     shares: dict[tuple[bool, int], list[bool]] = {}
     for one in impressions(messages):
@@ -156,14 +183,14 @@ def test_what_plays_by_itself_says_so_in_half_of_its_impressions_whatever_people
 
 def test_what_plays_by_itself_comes_beside_what_people_answer() -> None:
     apps = autoplaying()
-    messages = [message for action in (0, 1) for _ in range(1000) for message in apps.show(NOW, Always(action))]
-    by_impression: dict[str, list[Feedback]] = {}
+    messages = shown_all(apps, (0, 1), 1000)
+    by_impression: dict[str, list[Answer]] = {}
     for one in feedback(messages):
         by_impression.setdefault(one.impression_id, []).append(one)
     both = [given for given in by_impression.values() if len(given) == 2]
     assert both
     assert all({one.signal for one in given} >= {AUTOPLAY} for given in both)
-    assert len({one.feedback_id for one in feedback(messages)}) == apps.produced.feedback
+    assert len({(one.impression_id, one.signal) for one in feedback(messages)}) == apps.produced.feedback
 
 
 def test_people_enjoy_and_hate_as_many_actions_as_asked_for() -> None:

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from experiments.people.app_sessions import ActingPolicy, AppSessions, Stream
-from experiments.people.simulated_apps import SLACK, SimulatedApps
+from experiments.people.app_sessions import ActingPolicy, AppSessions, deciding_by
+from experiments.people.simulated_apps import SLACK, SimulatedApps, UnwrittenError
 from experiments.people.three_state import ThreeStateUsers
 from experiments.people.truth_log import Finished, PolicyTruth, TruthReader, TruthWriter, World
-from groundswell.events import Impression, Watermark
+from groundswell.client.decisions import Decision
+from groundswell.events import Action, FeatureValue
 from tests.unit.people.test_app_sessions import GRACE, WAIT, Always
 
 
 @dataclass
 class Sent:
-    """A message as the broker gets it, with the time."""
+    """A message as it is logged, with the time; of an impression with what was decided."""
 
     at: float
-    stream: Stream
-    key: bytes | None
-    value: bytes
-    partition: int | None
+    impression_id: str
+    occurred_at: int
+    decision: Decision | None = None
 
 
 @dataclass
 class FakeWorld:
-    """A clock that moves when the loop pauses, and an outbox that keeps what is sent."""
+    """A clock that moves when the loop pauses, and a log that keeps what it is told until it is closed."""
 
     now: float = 1_700_000_000.0
     stop_at: float = float("inf")
     sent: list[Sent] = field(default_factory=list)
-    unacknowledged: int = 0
+    ends: list[int] = field(default_factory=list)
+    closed: bool = False
+    refuses: int = 0
     policy: ActingPolicy = field(default_factory=lambda: Always(0))
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     def seconds(self) -> float:
         return self.now
@@ -48,26 +51,37 @@ class FakeWorld:
     def newest_policy(self) -> ActingPolicy:
         return self.policy
 
-    def send(self, stream: Stream, key: bytes | None, value: bytes, partition: int | None = None) -> None:
-        if key is None:
-            assert self.unacknowledged == 0 or self.sent[-1].key is None, "a marker may overtake a message"
-        self.unacknowledged += 1
-        self.sent.append(Sent(self.now, stream, key, value, partition))
+    def decide(self, context: Mapping[str, FeatureValue], actions: Sequence[Action], impression_id: str) -> Decision:
+        return deciding_by("m", self.newest_policy(), self.chance)(context, actions, impression_id)
 
-    def partitions(self, stream: Stream) -> Iterable[int]:
-        return range(3)
+    @property
+    def written(self) -> int:
+        return len(self.sent) - self.refuses if self.closed else 0
 
-    def flush(self) -> None:
-        self.unacknowledged = 0
+    def shown(self, decision: Decision, *, occurred_at: int) -> None:
+        assert not self.closed
+        self.sent.append(Sent(self.now, decision.impression_id, occurred_at, decision))
+
+    def feedback(self, impression_id: str, signal: str, *, feedback_id: str, occurred_at: int) -> None:
+        assert not self.closed
+        self.sent.append(Sent(self.now, impression_id, occurred_at))
+
+    def close(self, seconds: float) -> None:
+        self.closed = True
+
+    def end_input(self, closed_at: int) -> None:
+        assert self.closed, "a marker may overtake a message"
+        self.ends.append(closed_at)
 
 
 def run(world: FakeWorld, truth: Path | None = None, **options: object) -> AppSessions:
-    sessions = AppSessions(ThreeStateUsers(5, 11, 0.2, seed=1), model="m", run="r", seed=1, wait=WAIT, grace=GRACE)
-    arguments: dict[str, object] = {"rate": 200.0, "interactions": 400, "closing": 1500, "end_of_input": True}
+    sessions = AppSessions(ThreeStateUsers(5, 11, 0.2, seed=1), run="r", seed=1, wait=WAIT, grace=GRACE)
+    arguments: dict[str, object] = {"rate": 200.0, "interactions": 400, "closing": 1500, "end_input": world.end_input}
     with TruthWriter(truth) as writer:
         SimulatedApps(
             sessions=sessions,
-            outbox=world,
+            decide=world.decide,
+            log=world,
             newest_policy=world.newest_policy,
             truth=writer,
             seconds=world.seconds,
@@ -82,38 +96,38 @@ def test_it_keeps_the_pace_and_ends_by_itself() -> None:
     started = world.now
     sessions = run(world)
     assert sessions.produced.impressions == 400
-    firsts = {one.key: one.at for one in reversed(world.sent) if one.stream is Stream.IMPRESSIONS and one.key}
+    firsts = {one.impression_id: one.at for one in reversed(world.sent) if one.decision is not None}
     assert len(firsts) == 400
     assert max(firsts.values()) - started == pytest.approx(2.0, abs=0.5)
 
 
-def test_nothing_is_sent_before_it_occurs() -> None:
+def test_nothing_is_logged_before_it_occurs() -> None:
     world = FakeWorld()
     run(world)
-    for one in world.sent:
-        if one.key is not None:
-            assert msgspec.json.decode(one.value)["occurred_at"] <= one.at * 1000 + 1
+    assert all(one.occurred_at <= one.at * 1000 + 1 for one in world.sent)
 
 
-def test_every_partition_of_both_topics_is_closed_after_everything_else() -> None:
+def test_the_input_is_ended_after_everything_else() -> None:
     world = FakeWorld()
     sessions = run(world)
-    markers = world.sent[-6:]
-    assert {(one.stream, one.partition) for one in markers} == {(s, p) for s in Stream for p in range(3)}
-    expected = Watermark(schema_version=1, watermark=sessions.last_occurred_at + 1500 + SLACK)
-    for one in markers:
-        assert one.key is None
-        assert msgspec.json.decode(one.value, type=Watermark) == expected
-    assert world.unacknowledged == 0
+    assert world.ends == [sessions.last_occurred_at + 1500 + SLACK]
 
 
-def test_a_stream_without_end_stops_when_told_and_closes_nothing() -> None:
+def test_a_message_that_was_not_written_is_told_and_the_input_not_ended(tmp_path: Path) -> None:
+    world = FakeWorld(refuses=1)
+    with pytest.raises(UnwrittenError, match=r"1 of \d+ messages were not written"):
+        run(world, tmp_path / "truth")
+    assert world.ends == []
+    assert not any(isinstance(one, Finished) for one in TruthReader(tmp_path / "truth").new())
+
+
+def test_a_stream_without_end_stops_when_told_and_ends_nothing() -> None:
     world = FakeWorld()
     world.stop_at = world.now + 3
-    run(world, interactions=None, end_of_input=False)
+    run(world, interactions=None, end_input=None)
     assert len(world.sent) > 500
-    assert all(one.key is not None for one in world.sent)
-    assert world.unacknowledged == 0
+    assert world.closed
+    assert world.ends == []
 
 
 def test_it_acts_by_the_newest_policy_and_tells_its_true_value(tmp_path: Path) -> None:
@@ -128,11 +142,7 @@ def test_it_acts_by_the_newest_policy_and_tells_its_true_value(tmp_path: Path) -
 
     world.newest_policy = newest  # type: ignore[method-assign]  # a fake's method
     sessions = run(world, tmp_path / "truth")
-    versions = [
-        (one.at, msgspec.json.decode(one.value, type=Impression).policy_version)
-        for one in world.sent
-        if one.stream is Stream.IMPRESSIONS and one.key
-    ]
+    versions = [(one.at, one.decision.policy_version) for one in world.sent if one.decision is not None]
     assert {version for at, version in versions if at < change} == {7}
     assert {version for at, version in versions if at > change + 0.5} == {8}
     truths = list(TruthReader(tmp_path / "truth").new())

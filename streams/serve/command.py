@@ -1,0 +1,92 @@
+"""`groundswell serve` and `groundswell hash-token`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from importlib.metadata import entry_points
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from streams.command_line import ConfigOption, console, fail, load_or_fail
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+DEMO_CLUSTER: Final = "groundswell.demo_cluster"
+"""The group of entry points that names what runs a broker with topics and a worker: of no use but to look at it."""
+
+
+def serve(
+    config: ConfigOption = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Begin with a broker, topics, a model and a worker of its own.")
+    ] = False,
+) -> None:
+    """Answer apps that ask over HTTP: an action with its propensity, and what came back."""
+    from groundswell.signatures import SignatureError  # noqa: PLC0415
+    from streams.kafka.security import SecurityError  # noqa: PLC0415
+    from streams.serve.server import ServeError, serve  # noqa: PLC0415
+
+    try:
+        with ExitStack() as running:
+            settings = _demo_settings(running) if demo else load_or_fail(config)
+            if not settings.models:
+                fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
+            _set_up_logs(settings)
+            _say_where(settings)
+            serve(settings)
+    except (SecurityError, ServeError, SignatureError) as error:
+        fail(str(error))
+
+
+def hash_token(
+    given: Annotated[bool, typer.Option("--given", help="Hash the token on standard input, and make none.")] = False,
+) -> None:
+    """Make a token by which an app may ask `groundswell serve`, and its hash for the configuration."""
+    from streams.serve.tokens import LEAST_LENGTH, hash_of, new_token  # noqa: PLC0415
+
+    token = sys.stdin.read().strip() if given else new_token()
+    if len(token) < LEAST_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
+        fail(f"a token has {LEAST_LENGTH} characters or more, ASCII without spaces: make one without --given")
+    if not given:
+        typer.echo(f"token, for the app alone:  {token}")
+        typer.echo("for the configuration, with the name and the models of your choice:\n")
+    typer.echo(f'[serve.tokens.app]\nsha256 = "{hash_of(token)}"\nmodels = ["*"]')
+
+
+def _demo_settings(running: ExitStack) -> Settings:
+    """Start what the demo runs on; return its settings."""
+    for found in entry_points(group=DEMO_CLUSTER):
+        folder = Path(running.enter_context(TemporaryDirectory(prefix="groundswell-serve-")))
+        console.print("starting a broker and a worker: a moment", highlight=False)
+        try:
+            settings: Settings = running.enter_context(found.load()(folder, folder / "worker.log")).settings
+        except ModuleNotFoundError:
+            raise  # told with the extra that it takes
+        except Exception as error:  # of rooms that are not known here, and in words
+            fail(str(error))
+        return settings
+    fail("--demo needs what is not installed: run `make install`")
+
+
+def _set_up_logs(settings: Settings) -> None:
+    from streams.observing.logs import set_up_logs  # noqa: PLC0415
+
+    set_up_logs(settings.log_level, settings.log_format, "stderr")
+
+
+def _say_where(settings: Settings) -> None:
+    scheme = "http" if settings.serve.certificate_file is None else "https"
+    place = f"{scheme}://{settings.serve.host}:{settings.serve.port}"
+    model = next(iter(settings.models))
+    asked = f'{{"model": "{model}", "context": {{"user": "ann"}}, "actions": [{{"id": "news"}}, {{"id": "sport"}}]}}'
+    token = " -H 'Authorization: Bearer TOKEN'" if settings.serve.tokens else ""
+    console.print(
+        f"{place}/v1/rank, /v1/feedback, /v1/activate, /v1/models; /openapi.json has what to ask, for example\n"
+        f"  curl{token} -H 'Content-Type: application/json' {place}/v1/rank -d '{asked}'",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""A follower of the newest policy and the control of each model, and what is too much to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, Protocol, Self
+from urllib.parse import quote
+
+from groundswell.client import Basis, Following, Policies
+from groundswell.client.decisions import Decision
+from groundswell.client.told import Own
+from groundswell.controls import Mode
+from groundswell.events import Action, FeatureValue
+from groundswell.policy import Policy
+from groundswell.signatures import Verifier
+from streams.serve.messages import Model, RankRequest
+from streams.serve.refused import RefusedError
+from streams.settings import Settings
+
+
+class Follower(Protocol):
+    """What is needed of `Policies`."""
+
+    @property
+    def basis(self) -> Basis: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def mode(self) -> Mode | None: ...
+
+    @property
+    def following(self) -> Following: ...
+
+    def decide(
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        impression_id: str | None = None,
+        *,
+        own: Own | None = None,
+    ) -> Decision: ...
+
+    def wait(self, seconds: float) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Deciders:
+    """Decides for each model that is configured, by what follows its newest policy and its control."""
+
+    def __init__(self, settings: Settings, policies: Mapping[str, Follower]) -> None:
+        self._settings, self._policies = settings, policies
+
+    @classmethod
+    def following(cls, settings: Settings, verifier: Verifier | None, kafka: Mapping[str, Any]) -> Self:
+        """Return what follows the policies and controls of all models; `kafka` are arguments of clients."""
+        folder = settings.serve.keep_folder
+        return cls(
+            settings,
+            {
+                name: Policies(
+                    model=name,
+                    topic=settings.topics.policies,
+                    controls=settings.topics.controls,
+                    keep=None if folder is None else folder / f"{quote(name, safe='')}.json",
+                    verifier=verifier,
+                    **kafka,
+                )
+                for name in settings.models
+            },
+        )
+
+    def decide(self, asked: RankRequest) -> Decision:
+        """Return a decision. Raises `RefusedError` where there is no such model, or nothing that could be decided."""
+        policies = self._policies.get(asked.model)
+        if policies is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, self._settings.no_such_model(asked.model))
+        crosses = self._settings.models[asked.model].context_crosses
+        terms, most = terms_of(asked.context, asked.actions, crosses=crosses), self._settings.serve.max_terms
+        if terms > most:
+            raise RefusedError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"{terms:,} terms to add up are more than {most:,}: send fewer actions or features, or raise "
+                "serve.max_terms",
+            )
+        try:
+            return policies.decide(asked.context, asked.actions, asked.impression_id, own=asked.own)
+        except (TypeError, ValueError) as error:
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+
+    def known(self, model: str) -> None:
+        """Raise `RefusedError` where there is no such model."""
+        if model not in self._policies:
+            raise RefusedError(HTTPStatus.NOT_FOUND, self._settings.no_such_model(model))
+
+    def models(self) -> list[Model]:
+        """Return all models as they are at this moment."""
+        return [
+            Model(
+                model=name,
+                mode=policies.mode,
+                basis=policies.basis,
+                policy_version=policies.policy.version or None,
+                problem=policies.following.problem,
+            )
+            for name, policies in self._policies.items()
+        ]
+
+    def not_ready(self) -> str | None:
+        """Return why not to ask yet: of a model it is not known whether there is a policy. None where all is well."""
+        for name, policies in self._policies.items():
+            if policies.basis == "uniform" and not policies.wait(0):
+                return f"the policies of {name} are not read yet: {policies.following.problem or 'it has just begun'}"
+        return None
+
+    def close(self) -> None:
+        """Stop following, all at the same time: each may wait for a broker that is away."""
+        with ThreadPoolExecutor(max(1, len(self._policies))) as closing:
+            for policies in self._policies.values():
+                closing.submit(policies.close)
+
+
+def terms_of(context: Mapping[str, FeatureValue], actions: Sequence[Action], *, crosses: bool) -> int:
+    """Return how many terms the scores of these actions have in this context, at the most."""
+    singles = len(context)
+    features = 1 + singles + (singles * (singles - 1) // 2 if crosses else 0)
+    return features * len(actions) * (1 + max(len(action.features) for action in actions))

@@ -1,0 +1,194 @@
+"""In which order policies and controls are taken in: nobody acts by what must not act, however records come."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from groundswell import Action
+from groundswell.client import Policies, kept_snapshot, policies
+from groundswell.controls import Control, encode, pinned_key
+from groundswell.policy import encode as encode_policy
+from tests.unit.groundswell.test_newest_snapshot import snapshot
+
+ACTIONS = [Action("a"), Action("b")]
+PATIENCE = 60.0
+
+
+class Record(NamedTuple):
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Scripted:
+    """A consumer of two topics whose records come when the test lets them."""
+
+    DEFAULT_CONFIG = KafkaConsumer.DEFAULT_CONFIG
+    ends: ClassVar[dict[str, int]]
+    coming: ClassVar[queue.Queue[list[Record]]]
+
+    def __init__(self, **_: Any) -> None:
+        self._read = dict.fromkeys(self.ends, 0)
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return {0} if topic in self.ends else None
+
+    def assign(self, places: list[TopicPartition]) -> None: ...
+
+    def seek_to_beginning(self, *places: TopicPartition) -> None: ...
+
+    def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {one: self.ends[one.topic] for one in places}
+
+    def position(self, place: TopicPartition) -> int:
+        return self._read[place.topic]
+
+    def poll(self, timeout_ms: int) -> dict[str, list[Record]]:
+        try:
+            records = self.coming.get(timeout=0.01)
+        except queue.Empty:
+            return {}
+        for one in records:
+            self._read[one.topic] += 1
+        self.coming.task_done()
+        return {"": records}
+
+    def close(self) -> None: ...
+
+
+def control(version: int, mode: Any, policy_version: int | None = None) -> Record:
+    made = Control(
+        schema_version=1,
+        model="feed",
+        version=version,
+        mode=mode,
+        by="ann",
+        at=5,
+        why="so",
+        policy_version=policy_version,
+    )
+    return Record("controls", b"feed", encode(made))
+
+
+def published(version: int) -> Record:
+    return Record("policies", b"feed", encode_policy(snapshot(version)))
+
+
+def pinned(version: int) -> Record:
+    return Record("controls", pinned_key("feed"), encode_policy(snapshot(version)))
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
+    monkeypatch.setattr(Scripted, "coming", queue.Queue(), raising=False)
+    monkeypatch.setattr(Scripted, "ends", {"policies": 1, "controls": 3}, raising=False)
+    monkeypatch.setattr(policies, "KafkaConsumer", Scripted)
+    return Scripted
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_no_policy_decides_before_the_controls_have_been_read_to_their_end(scripted: type[Scripted]) -> None:
+    with Policies("localhost:9092", "feed") as following:
+        for records in ([published(200)], [control(1, "online")], [pinned(100)], []):
+            scripted.coming.put(records)
+            until(lambda: scripted.coming.unfinished_tasks == 0)
+            found = following.decide({}, ACTIONS, own="b")
+            assert (found.mode, found.basis, found.policy_version) == (None, "own", None)
+        scripted.coming.put([control(2, "frozen", 100)])
+        until(lambda: following.decide({}, ACTIONS).mode is not None)
+        found = following.decide({}, ACTIONS)
+        assert (found.mode, found.basis, found.policy_version) == ("frozen", "pinned", 100)
+
+
+def test_the_snapshot_of_a_control_to_come_does_not_take_the_place_of_the_one_in_force(
+    scripted: type[Scripted],
+) -> None:
+    with Policies("localhost:9092", "feed") as following:
+        scripted.coming.put([published(300), pinned(100), pinned(100), control(1, "frozen", 100)])
+        until(lambda: following.wait(PATIENCE))
+        seen = set()
+        for records in ([pinned(200)], [], [control(2, "frozen", 200)]):
+            scripted.coming.put(records)
+            until(lambda: scripted.coming.unfinished_tasks == 0)
+            seen.add(following.decide({}, ACTIONS).policy_version)
+        until(lambda: following.decide({}, ACTIONS).policy_version == 200)
+        assert seen <= {100, 200}
+
+
+@pytest.mark.parametrize(
+    ("control_kept", "mode", "version"),
+    [(None, "online", 200), (control(1, "log-only").value, "log-only", None), (b"{", None, None)],
+)
+def test_where_a_control_is_kept_that_cannot_be_used_no_policy_decides_before_the_topic_is_read(
+    scripted: type[Scripted], tmp_path: Path, control_kept: bytes | None, mode: str | None, version: int | None
+) -> None:
+    (tmp_path / "kept.json").write_bytes(published(200).value)
+    if control_kept is not None:
+        (tmp_path / "kept.json.control").write_bytes(control_kept)
+    with Policies("localhost:9092", "feed", keep=tmp_path / "kept.json") as following:
+        found = following.decide({}, ACTIONS)
+        assert (following.mode, found.mode, found.policy_version) == (mode, mode, version)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_killed_while_it_keeps_what_came_first_it_leaves_nothing_by_which_the_wrong_policy_decides(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: int
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    put, left, killed = kept_snapshot._put, iter(range(written)), threading.Event()
+
+    def puts(path: Path, content: bytes, what: str) -> bool:
+        if next(left, None) is None:
+            killed.set()
+            raise KilledError
+        return put(path, content, what)
+
+    keep = tmp_path / "kept.json"
+    with monkeypatch.context() as patch, Policies("localhost:9092", "feed", keep=keep) as following:
+        patch.setattr(kept_snapshot, "_put", puts)
+        scripted.coming.put([published(200), pinned(100), pinned(100), control(1, "frozen", 100)])
+        until(lambda: killed.is_set() or (written == 3 and keep.exists()))
+        assert following.decide({}, ACTIONS).policy_version == 100
+    assert len(list(tmp_path.iterdir())) == written
+    with Policies("localhost:9092", "feed", keep=keep) as again:
+        assert again.decide({}, ACTIONS).policy_version in {None, 100}
+
+
+def test_a_policy_is_kept_once_its_control_can_be(scripted: type[Scripted], tmp_path: Path) -> None:
+    keep, in_the_way = tmp_path / "kept.json", tmp_path / "kept.json.control"
+    in_the_way.mkdir()
+    with Policies("localhost:9092", "feed", keep=keep) as following:
+        scripted.coming.put([published(200), pinned(100), pinned(100), control(1, "log-only")])
+        assert following.wait(PATIENCE)
+        assert not keep.exists()
+        in_the_way.rmdir()
+        scripted.coming.put([control(2, "log-only")])
+        until(keep.exists)
+    assert in_the_way.is_file()
+
+
+def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripted, "ends", {"policies": 1})
+    with Policies("localhost:9092", "feed") as following:
+        scripted.coming.put([published(200)])
+        until(lambda: following.decide({}, ACTIONS).policy_version == 200)
+        assert following.decide({}, ACTIONS).mode == "online"
