@@ -22,7 +22,7 @@ PEERS = {
 }
 """Of each peer the module, and how many records it writes for an impression and for feedback."""
 
-NEWER = {"signal_worth"}
+NEWER = {"signal_worth", "controls"}
 """Topics that older builds do not know, and so refuse to be told of: all runs have the same ones."""
 
 
