@@ -52,7 +52,7 @@ class NewestSnapshot:
         if value is not None and self._verifier is not None:
             why = self._verifier.refusal("policies", 0, key, value, headers)
             if why is not None:
-                self._pass_over(why)
+                self.pass_over(why)
                 return False
         self._records[key] = value
         if key != self._key:
@@ -60,14 +60,15 @@ class NewestSnapshot:
         try:
             snapshot = self._read()
         except (ManifestError, PolicyError) as error:
-            self._pass_over(error)
+            self.pass_over(error)
             return False
         if snapshot is None or (self.snapshot is not None and snapshot.version <= self.snapshot.version):
             return False
         self.snapshot = snapshot
         return True
 
-    def _pass_over(self, why: object) -> None:
+    def pass_over(self, why: object) -> None:
+        """Tell and count that something was not taken in; for whoever reads, of what does not get as far as `offer`."""
         self.refused += 1
         _LOG.warning("passed over a policy: %s", why)
 

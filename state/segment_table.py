@@ -233,7 +233,7 @@ class SegmentTable(faust.Table[Key, bytes]):
             key = as_key(event.key)
             if key is not None and key[0] == event.message.partition and isinstance(event.value, bytes | None):
                 kept.append(event)
-            else:
+            elif event.key is not None or event.value is not None:  # or it stands for what cannot be read
                 self.disbelieved += 1
         super().apply_changelog_batch(kept)
 

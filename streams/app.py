@@ -19,6 +19,7 @@ from streams.http.endpoints import add_pages
 from streams.kafka.bounded_unpacking import bound_unpacking
 from streams.kafka.faust_security import remove_unsafe_codecs
 from streams.kafka.patient_clients import make_clients_patient
+from streams.kafka.readable_records import UnreadableLog, pass_over_unreadable
 from streams.kafka.zstd_level import compress_quickly
 from streams.settings import Settings, load_settings
 from streams.worker.agents import add_agents, add_clock
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> Groundswell:
     compress_quickly()
     bound_unpacking(settings.kafka.max_unpacked_bytes)
     app = Groundswell(settings, Worker=WorkerOfFaust)
+    pass_over_unreadable(settings.kafka.max_unpacked_bytes, UnreadableLog(app.learning.disbelieved))
     add_agents(app)
     add_clock(app)
     add_shard_exchange(app)

@@ -19,6 +19,7 @@ from groundswell.client.acting import Acting
 from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptControl, KeptSnapshot
+from groundswell.client.readable_records import pass_over_unreadable
 from groundswell.client.told import Own, check
 from groundswell.controls import Control, Mode, NewestControl
 from groundswell.events import Action, FeatureValue
@@ -57,8 +58,9 @@ class Policies:
         with Policies("localhost:9092", "feed", keep="feed-policy.json") as policies:
             decision = policies.decide({"user": "ann"}, [Action("news"), Action("sport")])
 
-    A thread reads the topic from its beginning and then on. A policy that is damaged or older is passed over, and the
-    last good one goes on. Until the first one comes actions are drawn uniformly; `Decision.basis` says so.
+    A thread reads the topic from its beginning and then on. A policy that is damaged or older is passed over, and so is
+    what no client can read; the last good one goes on. Until the first one comes actions are drawn uniformly;
+    `Decision.basis` says so.
 
     It follows the topic `controls`, too: a control may have the app decide by a rule of its own (`own`), by the newest
     policy for some people only, or by an older one (`groundswell/controls.py`). Without one, or where there is no such
@@ -172,6 +174,11 @@ class Policies:
         """How it is to follow the topics at this moment."""
         return self._following
 
+    @property
+    def refused(self) -> int:
+        """How often what lies on the topic was passed over: damaged, not signed, or nothing that can be read."""
+        return self._newest.refused
+
     def wait(self, seconds: float) -> bool:
         """Wait until the topics have been read to their end once, that long at the most; return whether they were."""
         return self._read.wait(seconds)
@@ -199,7 +206,7 @@ class Policies:
         while not self._stopping.is_set():
             try:
                 with closing(KafkaConsumer(**self._arguments, group_id=None, enable_auto_commit=False)) as consumer:
-                    self._read_on(consumer)
+                    self._read_on(pass_over_unreadable(consumer, self._newest.pass_over))
             except Exception as error:  # whatever it is: decisions go on, and it is tried again
                 if self._stopping.is_set():
                     break

@@ -13,7 +13,7 @@ from streams.settings import KafkaSettings
 async def read_newest(
     kafka: KafkaSettings, topic: str, partition: int, wanted: Callable[[ConsumerRecord], bool] = lambda record: True
 ) -> dict[bytes, bytes | None]:
-    """Return the newest wanted record of each key as of now."""
+    """Return the newest wanted record of each key as of now. What has no key, or cannot be read, is passed over."""
     consumer = AIOKafkaConsumer(**connection_arguments(kafka), enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -24,7 +24,7 @@ async def read_newest(
         newest: dict[bytes, bytes | None] = {}
         while await consumer.position(tp) < end:
             for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, ()):
-                if wanted(record):
+                if record.key is not None and wanted(record):
                     newest[record.key] = record.value
         return newest
     finally:

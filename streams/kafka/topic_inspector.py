@@ -10,10 +10,13 @@ from typing import Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
+from groundswell.client.readable_records import pass_over_unreadable
 from streams.kafka.security import connection_arguments
 from streams.kafka.topics import TopicError
+from streams.observing.logs import get_log
 from streams.settings import KafkaSettings
 
+LOG = get_log(__name__)
 PATIENCE = 15.0
 """Seconds for one partition."""
 
@@ -22,7 +25,7 @@ class TopicInspector:
     """`with TopicInspector(kafka) as logs:` looks; it commits nothing and joins no group."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._consumer = KafkaConsumer(
+        consumer = KafkaConsumer(
             **connection_arguments(kafka),
             group_id=None,
             enable_auto_commit=False,
@@ -30,6 +33,7 @@ class TopicInspector:
             isolation_level="read_committed",
             allow_auto_create_topics=False,
         )
+        self._consumer = pass_over_unreadable(consumer, LOG.warning)
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has, 0 where there is none, or none that may be seen."""

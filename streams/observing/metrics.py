@@ -172,7 +172,7 @@ class Metrics:
         self.disbelieved = counter(
             "groundswell_disbelieved",
             "records of checkpoints, policies and the changelog, or parts of them, that were not believed: they are "
-            "not what a worker writes",
+            "not what a worker writes, or nothing that can be read (counted each time they are met)",
             ["topic"],
         )
         self.reward_delay = bulk_histogram(

@@ -75,7 +75,9 @@ class ShardExchange:
         records = await consumer.getmany(timeout_ms=round(1000 * LOOK_SECONDS))
         for tp, stretch in records.items():
             believes = self._beliefs[tp.partition]
-            self._newest[tp.partition].update({record.key: record.value for record in stretch if believes(record)})
+            self._newest[tp.partition].update(
+                {record.key: record.value for record in stretch if record.key is not None and believes(record)}
+            )
         self._changed.update(tp.partition for tp in records)
         if not self._app.flowing or time.monotonic() < self._next:
             return

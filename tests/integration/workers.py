@@ -20,6 +20,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 
 from experiments.servers.embedded_broker import free_port
+from groundswell.client.readable_records import pass_over_unreadable
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
 from tests.factories import encode
@@ -53,6 +54,19 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -
             raise AssertionError(f"waited {patience:.0f} s in vain for {what}")
         time.sleep(0.05)
     return result
+
+
+class NoText(str):
+    """A header's name that is no UTF-8 on the wire: brokers take any bytes."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"\xff\xfe"
+
+
+UNREADABLE = [(NoText("x"), b"")]
+"""The headers of a record that clients cannot read."""
 
 
 class RunningWorker:
@@ -235,6 +249,7 @@ def read_all(servers: str, topic: str) -> list[ConsumerRecord]:
 
 def _records(servers: str, topic: str) -> Iterator[ConsumerRecord]:
     with closing(KafkaConsumer(bootstrap_servers=servers, max_poll_records=5_000)) as consumer:
+        pass_over_unreadable(consumer, lambda what: None)
         partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
         for partition, end in consumer.end_offsets(partitions).items():
             consumer.assign([partition])

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from experiments.servers.embedded_broker import EmbeddedBroker
 from tests.integration.days import Day, learned
-from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, with_topics
+from tests.integration.workers import TOPICS, UNREADABLE, Apps, RunningWorker, read_all, with_topics
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -40,15 +40,6 @@ async def send_bombs(servers: str) -> None:
                         again.close()
                         again._buffer = bytearray(packed)
                         await (await producer.send_batch(again, topic, partition=partition))
-
-
-class NoText(str):
-    """A header's name that is no UTF-8 on the wire: brokers take any bytes."""
-
-    __slots__ = ()
-
-    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        return b"\xff\xfe"
 
 
 def largest_resident(pid: int) -> int:
@@ -86,7 +77,7 @@ def test_batches_that_nobody_can_read_are_passed_over_and_what_lies_beside_them_
         }
         for topic, partitions in topics.items():
             for partition in range(partitions):
-                hostile.send_bytes(topic, b"k", b"v", partition=partition, headers=[(NoText("x"), b"")])
+                hostile.send_bytes(topic, b"k", b"v", partition=partition, headers=UNREADABLE)
                 hostile.flush()
         hostile.close()
         with RunningWorker(tmp_path, servers) as worker:

@@ -9,11 +9,16 @@ import cramjam
 import msgspec
 import pytest
 
+from groundswell.client import Policies
 from groundswell.signatures import Kind, Signer, Verifier, new_key_pair
 from state.learner_checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
+from streams.inspection.published_policies import newest_policies
+from streams.kafka.topic_inspector import TopicInspector
+from streams.settings import KafkaSettings
 from tests.factories import impression
 from tests.integration.days import Day, learned
-from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all
+from tests.integration.workers import TOPICS, UNREADABLE, Apps, RunningWorker, read_all
+from tests.unit.stand_ins import worker_settings
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -108,6 +113,40 @@ def test_what_no_worker_can_have_written_on_the_changelog_ends_no_worker(tmp_pat
         day.goes_on(20)
         day.ends()
         worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+
+
+def test_what_no_client_can_read_on_topics_of_state_ends_no_worker_and_no_reader(tmp_path: Path, servers: str) -> None:
+    apps, day, changelog = Apps(servers), Day(servers), "groundswell-pending-changelog"
+    state = {
+        TOPICS.policies: 1,
+        TOPICS.checkpoints: TOPICS.interaction_partitions,
+        changelog: TOPICS.event_partitions,
+    }
+
+    def write_what_nobody_can_read() -> None:
+        for topic, partitions in state.items():
+            for partition in range(partitions):
+                apps.send_bytes(topic, b"feed", b"v", partition=partition, headers=UNREADABLE)
+        apps.flush()
+
+    write_what_nobody_can_read()
+    with RunningWorker(tmp_path, servers) as worker, Policies(servers, "feed") as policies:
+        day.goes_on(200)
+        worker.until(lambda: worker.metric("groundswell_join_pending") > 0, "something that waits")
+        write_what_nobody_can_read()
+        worker.kill()
+        worker.start()  # what waits lies between such records, and one is the last of each topic
+        assert worker.metric("groundswell_disbelieved_total", topic=TOPICS.policies) == 2
+        assert worker.metric("groundswell_disbelieved_total", topic=changelog) == 2 * TOPICS.event_partitions
+        assert "what nobody can read is passed over" in worker.said()
+        day.goes_on(200)
+        day.ends()
+        worker.until(lambda: learned(servers) == set(day.expected), "everything to be learned")
+        worker.until(lambda: policies.policy.version == len(day.expected), "the last policy to get to an app")
+        assert policies.refused == 2
+        assert worker.stop()[0] == 0
+    with TopicInspector(KafkaSettings(bootstrap_servers=servers)) as logs:
+        assert newest_policies(worker_settings(), logs)["feed"].snapshot.version == len(day.expected)
 
 
 def test_a_worker_refuses_a_forged_mark_and_says_which(tmp_path: Path, servers: str) -> None:
