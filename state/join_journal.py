@@ -3,29 +3,43 @@
 A step of the join counts as done when its outputs and its segments are acknowledged and then the mark is; only
 then may offsets be committed and segments of forgotten windows be deleted. What lies beyond the mark is ignored
 on restore, and its input is read again.
+
+Segments live until all in them is forgotten. Where they take more than they may, what waits no longer is taken out of
+them, as of a mark and once a commit has been taken after it, as with what is deleted.
 """
 
 from __future__ import annotations
 
 import secrets
 import struct
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from operator import itemgetter
-from struct import Struct
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 
 from processors.admission.event_records import readmit_feedback, readmit_impression
 from processors.join.config import JoinConfig
-from processors.join.entries import BEFORE_TIME, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
+from processors.join.entries import BEFORE_TIME, NEVER, Kept, ObservedFeedback, Payload, ShownImpression, logged_at
 from processors.join.fold import Join
 from processors.join.timed_entries import TimedEntries
 from processors.wire.plain_state import MOST_COUNTED
-from state.segment_table import MARK_WINDOW, JournalError, Key, Mark, Rows, Segment, SegmentStore, unpacked
+from state.segment_table import (
+    HOLDER,
+    MARK_WINDOW,
+    JournalError,
+    Key,
+    Mark,
+    Rows,
+    Segment,
+    SegmentStore,
+    packed,
+    unpacked,
+)
 from state.spill import Spill
+from state.thinned_segments import thinned
 
 MAX_SEGMENT_BYTES = 500_000
 """Of values, beyond which a segment is cut. One may be larger, and still fits the 1 MB that brokers take by default."""
@@ -34,8 +48,12 @@ MAX_OFFSETS = 50_000
 SMALL_SEGMENT = 256
 """Entries below which a segment takes in the next window's as well."""
 
-HOLDER = Struct("<q")
-"""Of an impression, before the value of feedback that it holds."""
+LOOKED_AT: Final = 32
+"""Segments of a step that are looked into for what waits no longer, each of which takes a millisecond or two."""
+WORTH_WRITING: Final = 0.75
+"""Of the bytes of a segment, what may be left for it to be written once more."""
+AGAIN_BEYOND: Final = 1.25
+"""Of the bytes that are left when all segments have been looked into, how many there are when they are once more."""
 
 T = TypeVar("T")
 
@@ -55,9 +73,14 @@ class JoinJournal:
         window_ms: int,
         spill: Spill | None = None,
         topics: tuple[str, str] = ("", ""),
+        most_bytes: int = MOST_COUNTED,
     ) -> None:
-        """`topics` are the ids of impressions and feedback: a mark that names none is of these."""
+        """`topics` are the ids of impressions and feedback: a mark that names none is of these.
+
+        Beyond `most_bytes` of segments, and what waiting feedback takes, they are thinned.
+        """
         self._topics = topics
+        self._most_bytes = most_bytes
         self._spill = spill
         self._table = table
         self._partition = partition
@@ -67,7 +90,16 @@ class JoinJournal:
         self._mark = Mark(0, 0, 0, BEFORE_TIME, BEFORE_TIME, BEFORE_TIME, {})
         self._writer = ""
         self._number = 0
-        self._windows: defaultdict[int, list[Key]] = defaultdict(list)
+        self._windows: defaultdict[int, dict[Key, int]] = defaultdict(dict)
+        """The segments of each window, and the bytes that each takes, or will when it has been thinned."""
+        self.bytes = 0
+        """The bytes that all segments take, packed."""
+        self._thinned: dict[Key, bytes] = {}
+        """What is to be written in the place of segments when a commit has been taken."""
+        self._bare: set[Key] = set()
+        """Segments in which nothing waits any more."""
+        self._to_look_into: deque[Key] = deque()
+        self._look_beyond = 0
         self._superseded: list[str] = []
         self._forgotten_before: int | None = None
 
@@ -92,6 +124,7 @@ class JoinJournal:
         mark.source_topic = mark.source_topic or mark.impressions_topic
         join.restore_times(mark.impressions_time, mark.feedback_time, mark.watermark)
         impressions: list[tuple[int, int, bytes | Payload]] = []
+        gone: list[tuple[int, int, int, bytes]] = []
         feedback: list[tuple[int, int, bytes]] = []
         held: list[tuple[int, int, bytes]] = []
         early: list[tuple[int, int, bytes]] = []
@@ -99,20 +132,26 @@ class JoinJournal:
         spent: set[int] = set()
         put_aside: Callable[[bytes], bytes | Payload] = bytes if self._spill is None else self._spill.put
         for key, value in self._segments:
-            _, window, writer, number = key
-            self._windows[window].append(key)
+            _, _, writer, number = key
+            self._hold(key, len(value))
             if number < mark.writers.get(writer, 0):
                 segment = unpacked(key, value)
+                if segment.is_bare():
+                    self._bare.add(key)
                 impressions += [(offset, at, put_aside(shown)) for offset, at, shown in segment.impressions]
                 feedback += segment.feedback
                 held += segment.held
                 early += segment.early
                 evicted.update(zip(segment.evicted, segment.waited_since, strict=True))
                 spent.update(segment.spent)
+                gone += [(offset, since, since, name) for offset, since, name in segment.closed]
+                gone += [(offset, NEVER, since, name) for offset, since, name in segment.late]
         impressions.sort(key=itemgetter(0))
-        join.restore_impressions(
+        shown = (
             (_readmitted(value, offset), effective, evicted.get(offset)) for offset, effective, value in impressions
         )
+        ids_alone = [(_known_alone(name, offset), effective, since) for offset, effective, since, name in sorted(gone)]
+        join.restore_impressions(merge(shown, ids_alone, key=_place) if gone else shown)
         held_by = [_with_holder(*one) for one in sorted(held)]
         join.restore_held(held_by)
         waiting = {one[0] for one in early} - spent
@@ -175,8 +214,15 @@ class JoinJournal:
     def _put(self, window: int, segment: Segment) -> None:
         key = (self._partition, window, self._writer, self._number)
         self._number += 1
-        self._table.put_segment(key, segment)
-        self._windows[window].append(key)
+        value = packed(segment)
+        self._table.put_segment(key, value)
+        self._hold(key, len(value))
+
+    def _hold(self, key: Key, size: int) -> None:
+        """Take notice of what a segment takes, or will take."""
+        window = self._windows[key[1]]
+        self.bytes += size - window.get(key, 0)
+        window[key] = size
 
     async def mark(
         self, join: Join, impressions_offset: int, feedback_offset: int, reached_at: tuple[int, int] = (0, 0)
@@ -195,6 +241,37 @@ class JoinJournal:
         self._table.put_mark(self._partition, self._writer, mark)
         await self._table.acknowledged(self._partition)
         self._forgotten_before = join.forgotten_before
+        self._thin(join)
+
+    def _thin(self, join: Join) -> None:
+        """Look into some segments for what waits no longer, where all take more than they may.
+
+        The join has to be that of the mark: what waits no longer then is not needed whatever comes.
+        """
+        most = self._most_bytes + join.early_bytes
+        if self.bytes <= most:
+            return
+        if not self._to_look_into and self.bytes > self._look_beyond:
+            keys = (key for window in self._windows.values() for key in window if key not in self._bare)
+            self._to_look_into.extend(sorted(keys))
+        looked_at, vouched = 0, self._mark.writers
+        while self._to_look_into and looked_at < LOOKED_AT and self.bytes > most:
+            key = self._to_look_into.popleft()
+            _, window, writer, number = key
+            size = self._windows[window].get(key) if window in self._windows else None
+            if size is None or number >= vouched.get(writer, 0):
+                continue  # it is gone meanwhile, or of one that had lost the partition, and nobody looks into it
+            looked_at += 1
+            value = self._thinned.get(key) or self._table.segment(key)
+            segment = thinned(unpacked(key, value), join)
+            left = b"" if segment == Segment() else packed(segment)
+            if segment.is_bare():
+                self._bare.add(key)
+            if len(left) <= WORTH_WRITING * size:
+                self._thinned[key] = left
+                self._hold(key, len(left))
+            if not self._to_look_into:
+                self._look_beyond = round(AGAIN_BEYOND * self.bytes)
 
     async def begin_anew(self, impressions_offset: int, feedback_offset: int, source_topic: str) -> None:
         """Let what is restored next be an empty join that reads on from there, in the topics of this journal.
@@ -209,10 +286,12 @@ class JoinJournal:
     @property
     def can_forget(self) -> bool:
         """Whether there is anything that the mark makes needless."""
-        return self._forgotten_before is not None and bool(self._superseded or self._needless_windows())
+        return self._forgotten_before is not None and bool(
+            self._superseded or self._thinned or self._needless_windows()
+        )
 
     def forget(self) -> None:
-        """Delete the segments of windows that the mark has left behind, and the marks it supersedes.
+        """Delete the segments of windows that the mark has left behind, what was thinned, and the marks it supersedes.
 
         Call it when the broker has taken a commit: it takes none of a worker that has lost its partition, which
         would delete what the partition's new owner still needs.
@@ -220,8 +299,19 @@ class JoinJournal:
         if self._forgotten_before is None:
             return
         for window in self._needless_windows():
-            for key in self._windows.pop(window):
+            for key, size in self._windows.pop(window).items():
+                self._thinned.pop(key, None)
+                self._bare.discard(key)
+                self.bytes -= size
                 del self._table[key]
+        for key, left in self._thinned.items():
+            if left:
+                self._table.put_segment(key, left)
+            else:
+                self._bare.discard(key)
+                del self._windows[key[1]][key]
+                del self._table[key]
+        self._thinned = {}
         for writer in self._superseded:
             del self._table[self._partition, MARK_WINDOW, writer, 0]
         self._superseded = []
@@ -238,6 +328,15 @@ def _readmitted(value: bytes | Payload, offset: int) -> ShownImpression:
     impression = readmit_impression(bytes(value), offset)
     impression.value = value
     return impression
+
+
+def _known_alone(name: bytes, offset: int) -> ShownImpression:
+    """Return an impression of which no more is known than its id; it does not wait."""
+    return ShownImpression(name.decode(), BEFORE_TIME, "", offset, b"")
+
+
+def _place(shown: tuple[ShownImpression, int, int | None]) -> int:
+    return shown[0].offset
 
 
 def _chunks(entries: list[T]) -> Iterator[list[T]]:

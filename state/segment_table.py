@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from struct import Struct
 from typing import Annotated, Any, Final, Protocol
 
 import cramjam
@@ -34,6 +35,8 @@ MOST_UNPACKED: Final = 64 << 20
 """Bytes of a segment: thirty times what a worker puts in one."""
 MOST_OFFSETS: Final = 1 << 20
 """Of what was given up in a segment, twenty times as many as a worker puts in one: a byte may take 40 in memory."""
+HOLDER: Final = Struct("<q")
+"""Of an impression, before the value of feedback that it holds."""
 Time = Annotated[int, Meta(ge=BEFORE_TIME, le=MOST_COUNTED)]
 
 ZSTD_LEVEL = -2
@@ -51,6 +54,11 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
     times: bytes = b""
     lengths: bytes = b""
     values: bytes = b""
+
+    @classmethod
+    def of(cls, offsets: list[int], times: list[int], values: list[bytes]) -> Rows:
+        """Return all of these records as columns."""
+        return next(cls.parts(offsets, times, values, sum(map(len, values))), cls())
 
     @classmethod
     def parts(cls, offsets: list[int], times: list[int], values: list[bytes], most_bytes: int) -> Iterator[Rows]:
@@ -98,7 +106,8 @@ class Segment(msgspec.Struct, array_like=True):
     The times of impressions are those from which they count, those of feedback its log times. Before each value of
     `held` stand 8 bytes: the offset of the impression that has it. `evicted` are the offsets of impressions that were
     given up or late, and `waited_since` the times since when each had waited; `spent` are the offsets of early feedback
-    that waits no longer.
+    that waits no longer. `closed` are impressions that wait no longer, and `late` those that never did: of these their
+    ids alone were kept, as values, and since when they had waited, as times.
     """
 
     impressions: Rows = Rows()
@@ -108,6 +117,12 @@ class Segment(msgspec.Struct, array_like=True):
     evicted: Annotated[list[Count], Meta(max_length=MOST_OFFSETS)] = []
     waited_since: Annotated[list[Time], Meta(max_length=MOST_OFFSETS)] = []
     spent: Annotated[list[Count], Meta(max_length=MOST_OFFSETS)] = []
+    closed: Rows = Rows()
+    late: Rows = Rows()
+
+    def is_bare(self) -> bool:
+        """Say whether it holds nothing that could be taken out of it."""
+        return not (self.impressions.offsets or self.feedback.offsets or self.held.offsets or self.early.offsets)
 
 
 class Mark(msgspec.Struct):
@@ -142,8 +157,11 @@ class SegmentStore(Protocol):
     def segments(self, partition: int) -> Iterator[tuple[Key, bytes]]:
         """Return the segments that a partition has now, in no order, packed: `unpacked` is for those that count."""
 
-    def put_segment(self, key: Key, segment: Segment) -> None:
-        """Write a segment."""
+    def segment(self, key: Key) -> bytes:
+        """Return the segment under a key, packed."""
+
+    def put_segment(self, key: Key, value: bytes) -> None:
+        """Write a segment, packed."""
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         """Write a writer's mark."""
@@ -170,7 +188,7 @@ def unpacked(key: Key, value: bytes) -> Segment:
         segment = _decode_segment(unpacked_zstd(value, MOST_UNPACKED))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, UnpackError) as error:
         raise JournalError(_not_kept(key, error)) from error
-    rows = (segment.impressions, segment.feedback, segment.held, segment.early)
+    rows = (segment.impressions, segment.feedback, segment.held, segment.early, segment.closed, segment.late)
     if not all(one.fit() for one in rows) or len(segment.evicted) != len(segment.waited_since):
         raise JournalError(_not_kept(key, "its columns do not fit"))
     return segment
@@ -251,9 +269,13 @@ class SegmentTable(faust.Table[Key, bytes]):
         """Wait until the broker has acknowledged every change of a partition so far. Raises what sending raised."""
         await asyncio.gather(*self._unacknowledged.pop(partition, ()))
 
-    def put_segment(self, key: Key, segment: Segment) -> None:
-        """Write a segment."""
-        self[key] = packed(segment)
+    def segment(self, key: Key) -> bytes:
+        """Return the segment under a key, packed."""
+        return self.data[key]
+
+    def put_segment(self, key: Key, value: bytes) -> None:
+        """Write a segment, packed."""
+        self[key] = value
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         """Write a writer's mark."""

@@ -21,7 +21,7 @@ from processors.join.config import JoinConfig
 from processors.join.entries import ShownImpression
 from processors.join.fold import Join
 from state.join_journal import JoinJournal
-from state.segment_table import MARK_WINDOW, Key, Mark, Segment, packed
+from state.segment_table import MARK_WINDOW, Key, Mark
 
 STRETCH: Final = 4_000
 """Records of one topic that are folded at once: what a worker reads when there is much to read."""
@@ -44,9 +44,13 @@ class PackedSegments:
         """Return the segments, packed."""
         return iter(self.kept.items())
 
-    def put_segment(self, key: Key, segment: Segment) -> None:
-        """Keep a segment."""
-        self.kept[key] = packed(segment)
+    def segment(self, key: Key) -> bytes:
+        """Return the segment under a key, packed."""
+        return self.kept[key]
+
+    def put_segment(self, key: Key, value: bytes) -> None:
+        """Write a segment, packed."""
+        self.kept[key] = value
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         """Keep a mark."""

@@ -55,7 +55,8 @@ class JoinConfig(BaseModel):
         1_000_000_000,
         gt=0,
         description="bytes of memory that they and their feedback take, at 600 each beside their own, beyond which the "
-        "oldest are evicted; what lies in `spill_folder` does not count",
+        "oldest are evicted; what lies in `spill_folder` does not count. What is kept, packed, of what came is thinned "
+        "beyond it, too",
     )
     max_early: int = Field(
         1_000_000,

@@ -123,6 +123,15 @@ class Join:
         """The lowest offset of a pending impression; None when nothing is pending."""
         return self._offsets[0] if self._offsets else None
 
+    def known(self, impression_id: str) -> Pending | int | None:
+        """Return the impression of an id that waits, or since when (ms) the last one had that waits no longer."""
+        return self._known.get(impression_id)
+
+    def awaits_impression(self, feedback: ObservedFeedback) -> bool:
+        """Say whether the feedback of this offset came early, and waits still."""
+        waiting = self._early.waiting.get(feedback.impression_id, ())
+        return any(one.offset == feedback.offset for one in waiting)
+
     @property
     def forgotten_before(self) -> int:
         """Nothing kept of what waits since this time (ms), or longer, is needed any more."""

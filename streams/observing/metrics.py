@@ -119,6 +119,12 @@ class Metrics:
             "memory that they and their feedback take, roughly: evicted beyond join.max_pending_bytes",
             ["partition"],
         )
+        self.segment_bytes = gauge(
+            "groundswell_join_segment_bytes",
+            "what is kept of a partition's join, packed, on the changelog and in the worker's memory: beyond "
+            "join.max_pending_bytes no more is kept of what waits no longer than that it is known",
+            ["partition"],
+        )
         self.early = gauge(
             "groundswell_join_early_feedback", "pieces of feedback that wait for their impression", ["partition"]
         )
@@ -329,7 +335,14 @@ class Metrics:
 
     def drop_event_partition(self, partition: int) -> None:
         """Forget the gauges of a partition of the join that has gone to another worker."""
-        for gauge in (self.pending, self.pending_bytes, self.early, self.early_bytes, self.watermark):
+        for gauge in (
+            self.pending,
+            self.pending_bytes,
+            self.segment_bytes,
+            self.early,
+            self.early_bytes,
+            self.watermark,
+        ):
             _drop(gauge, str(partition))
 
     def drop_interaction_partition(self, partition: int) -> None:

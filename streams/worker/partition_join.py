@@ -118,7 +118,8 @@ class PartitionJoin:
         self._join = Join(self._config, values_aside=self._spill_folder is not None)
         spill = None if self._spill_folder is None else Spill(self._spill_folder)
         window_ms = max(1000, round(self._config.wait * 1000 / WINDOWS_PER_WAIT))
-        self._journal = JoinJournal(self._table, self.partition, window_ms, spill, self._ids)
+        most_bytes = self._config.max_pending_bytes
+        self._journal = JoinJournal(self._table, self.partition, window_ms, spill, self._ids, most_bytes)
 
     def restore(self) -> None:
         """Fold again what is durable; nothing else comes before. It takes long, and may be in a thread of its own.
@@ -352,6 +353,7 @@ class PartitionJoin:
         partition = str(self.partition)
         self._metrics.pending.labels(partition).set(len(self._join))
         self._metrics.pending_bytes.labels(partition).set(self._join.pending_bytes)
+        self._metrics.segment_bytes.labels(partition).set(self._journal.bytes)
         self._metrics.early.labels(partition).set(self._join.early)
         self._metrics.early_bytes.labels(partition).set(self._join.early_bytes)
         if self._join.watermark > BEFORE_TIME:

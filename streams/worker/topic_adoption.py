@@ -32,7 +32,7 @@ from processors.join.fold import Join
 from state import learner_checkpoints
 from state.join_journal import JoinJournal
 from state.learner_checkpoints import CHECKPOINT_KEY, Checkpoint, Stored
-from state.segment_table import MARK_WINDOW, Key, Mark, Segment, as_key, decode_mark, encode_mark, packed
+from state.segment_table import MARK_WINDOW, Key, Mark, as_key, decode_mark, encode_mark
 from streams.kafka.access_rights import changelog_topic
 from streams.kafka.batch_writer import BatchWriter
 from streams.kafka.security import connection_arguments
@@ -103,9 +103,13 @@ class ChangelogSegments:
             [(key, value) for key, value in self._values.items() if key[0] == partition and key[1] != MARK_WINDOW]
         )
 
-    def put_segment(self, key: Key, segment: Segment) -> None:
-        """Write a segment."""
-        self._put(key, packed(segment))
+    def segment(self, key: Key) -> bytes:
+        """Return the segment under a key, packed."""
+        return self._values[key]
+
+    def put_segment(self, key: Key, value: bytes) -> None:
+        """Write a segment, packed."""
+        self._put(key, value)
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         """Write a writer's mark."""

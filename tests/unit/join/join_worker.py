@@ -16,6 +16,7 @@ from processors.join.fold import Join
 from processors.join.written_interactions import encode_interaction, floor_of
 from processors.learners.ledger import Ledger
 from processors.wire.envelopes import decode_interaction
+from processors.wire.plain_state import MOST_COUNTED
 from state.join_journal import JoinJournal
 from tests.factories import encode, feedback, impression
 from tests.unit.join.memory_segments import Changelog, MemorySegments
@@ -100,10 +101,12 @@ class Emitted:
 class Worker:
     """One worker's join over a changelog, as `streams.worker.partition_join` drives it."""
 
-    def __init__(self, changelog: Changelog, logs: Logs, config: JoinConfig = CONFIG) -> None:
+    def __init__(
+        self, changelog: Changelog, logs: Logs, config: JoinConfig = CONFIG, most_bytes: int = MOST_COUNTED
+    ) -> None:
         self.table = MemorySegments(changelog)
         self.join = Join(config)
-        self.journal = JoinJournal(self.table, PARTITION, WINDOW)
+        self.journal = JoinJournal(self.table, PARTITION, WINDOW, most_bytes=most_bytes)
         mark = self.journal.restore(self.join)
         self.logs = logs
         self.at = [mark.impressions_offset, mark.feedback_offset]
@@ -141,6 +144,7 @@ class Worker:
 
     def mark(self) -> None:
         asyncio.run(self.journal.mark(self.join, self.at[0], self.at[1]))
+        self.journal._look_beyond = 0  # where segments are thinned, all are looked into again at the next mark
 
     def step(self, topic: int, count: int, emitted: Emitted) -> None:
         steps = self.read(topic, count)

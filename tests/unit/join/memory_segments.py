@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from state.segment_table import MARK_WINDOW, Key, Mark, Segment, decode_mark, packed
+from state.segment_table import MARK_WINDOW, Key, Mark, decode_mark
 
 Changelog = dict[Key, bytes]
 
@@ -37,9 +37,12 @@ class MemorySegments:
             if key[0] == partition and key[1] != MARK_WINDOW:
                 yield key, value
 
-    def put_segment(self, key: Key, segment: Segment) -> None:
+    def segment(self, key: Key) -> bytes:
+        return self._local[key]
+
+    def put_segment(self, key: Key, value: bytes) -> None:
         self.happened.append("segment")
-        self._put(key, packed(segment))
+        self._put(key, value)
 
     def put_mark(self, partition: int, writer: str, mark: Mark) -> None:
         self.happened.append("mark")

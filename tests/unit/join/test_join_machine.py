@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from processors.wire.plain_state import MOST_COUNTED
 from tests.unit.join.join_oracle import truth
 from tests.unit.join.join_worker import CONFIG, Emitted, Logs, Worker, logs
 from tests.unit.join.memory_segments import Changelog
@@ -16,8 +17,13 @@ EXAMPLES = (settings.default or settings()).max_examples
 class CrashingJoin(RuleBasedStateMachine):
     """A partition whose workers crash and take over from one another, while those that lost it may write on."""
 
-    @initialize(logs=logs(), max_pending=st.sampled_from([CONFIG.max_pending, CONFIG.max_pending, 2]))
-    def begin(self, logs: Logs, max_pending: int) -> None:
+    @initialize(
+        logs=logs(),
+        max_pending=st.sampled_from([CONFIG.max_pending, CONFIG.max_pending, 2]),
+        most_bytes=st.sampled_from([MOST_COUNTED, 0]),
+    )
+    def begin(self, logs: Logs, max_pending: int, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
         self.logs = logs
         self.config = CONFIG.model_copy(update={"max_pending": max_pending})
         self.changelog: Changelog = {}
@@ -65,7 +71,7 @@ class CrashingJoin(RuleBasedStateMachine):
         self.owner = self._worker()
 
     def _worker(self) -> Worker:
-        return Worker(self.changelog, self.logs, self.config)
+        return Worker(self.changelog, self.logs, self.config, self.most_bytes)
 
     def teardown(self) -> None:
         if not hasattr(self, "owner"):
