@@ -271,7 +271,8 @@ class SegmentTable(faust.Table[Key, bytes]):
 
     def segment(self, key: Key) -> bytes:
         """Return the segment under a key, packed."""
-        return self.data[key]
+        value: bytes = self.data[key]
+        return value
 
     def put_segment(self, key: Key, value: bytes) -> None:
         """Write a segment, packed."""

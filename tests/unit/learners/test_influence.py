@@ -181,6 +181,15 @@ def test_the_weights_of_the_models_own_exploration_are_not_cut() -> None:
         assert influence.cut_weight(totals, weight) == weight
 
 
+def test_sixty_lies_in_a_row_do_not_let_each_other_in() -> None:
+    totals = np.zeros(learner_for(DEFAULT).totals)
+    for _ in range(150):
+        influence.cut_weight(totals, 1.0)
+    lies = [influence.cut_weight(totals, 1e9) for _ in range(60)]
+    assert lies == sorted(lies), "a log that goes on so is believed in the end"
+    assert lies[-1] < 5 * lies[0]
+
+
 @pytest.mark.parametrize("value", [1e4, -1e9])
 def test_a_number_far_beyond_all_others_leaves_those_their_say(value: float) -> None:
     """Who likes what depends on a number alone; some impressions have it a million times as large."""
