@@ -31,7 +31,7 @@ POWER: Final = 1.0 / 3.0
 MOST_TIMES_WEIGHT: Final = 2.0
 """Of n^(1/3) times the mean: a log of one epsilon, .02, has a mean of .6 after 3,000 interactions, .95 after 12,000."""
 RAISED_BY: Final = 0.625
-"""Of the largest weight that is not cut, what one may add to the sum of which the mean is taken: 1.25 n^(1/3) times it."""
+"""Of the largest weight that is not cut, what one may add to the sum that the mean is of: 1.25 n^(1/3) times it."""
 MOST_TIMES_TOUCHED: Final = 2.0 / TRUSTED**POWER
 """Twice 1 / epsilon_t of a problem of a hundred context features times actions: steps are for good, sums are not."""
 
