@@ -21,7 +21,9 @@ def set_control(
     model: ModelArgument,
     mode: Annotated[str, typer.Option(help="log-only, apprentice, canary, online or frozen.")],
     why: Annotated[str, typer.Option(help="For whoever asks later.")],
-    percent: Annotated[float | None, typer.Option(help="Of a canary: for how many the newest policy decides.")] = None,
+    percent: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Of a canary: for how many the newest policy decides.")
+    ] = None,
     feature: Annotated[
         str | None, typer.Option(help="Of a canary: the feature of the context that tells people apart.")
     ] = None,
@@ -35,11 +37,14 @@ def set_control(
     """Set by what the apps of a model act from now on. What is learned goes on, whatever they act by."""
     from groundswell.signatures import SignatureError  # noqa: PLC0415
     from streams.inspection import model_controls  # noqa: PLC0415
+    from streams.inspection.published_policies import newest_policies  # noqa: PLC0415
     from streams.kafka.acknowledged_producer import SendError  # noqa: PLC0415
 
     settings = load_or_fail(config)
     if settings.models and model not in settings.models:
         fail(settings.no_such_model(model))
+    if not why.strip():
+        fail("--why is empty: say it for whoever asks later")
     now = round(time.time() * 1000)
     asked = model_controls.Asked(
         mode=mode, by=by or _user(), at=now, why=why, feature=feature, percent=percent, version=policy_version
@@ -50,6 +55,7 @@ def set_control(
             before = model_controls.read_control(settings, logs, model)
             versions = model_controls.published_versions(settings, logs, model, before.newest.pinned)
             made, snapshot = model_controls.new_control(model, asked, before, versions)
+            others = [] if settings.models or versions else sorted(newest_policies(settings, logs))
             model_controls.write_control(settings, made, snapshot, before.slot)
             found = model_controls.read_control(settings, logs, model)
     except (model_controls.NoControlError, SendError, SignatureError) as error:
@@ -57,6 +63,9 @@ def set_control(
     if found.newest.control != made:
         fail(f"another control of {model!r} came meanwhile: see `groundswell control show {model}`")
     console.print(model_controls.in_words(model, made, now), highlight=False, markup=False, soft_wrap=True)
+    if others:
+        there = f"no policy of {model!r} has been published, but of {', '.join(others)}: is that its name?"
+        console.print(there, highlight=False, markup=False, soft_wrap=True)
 
 
 @control.command("show")

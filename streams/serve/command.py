@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,8 +38,7 @@ def serve(
             if not settings.models:
                 fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
             _set_up_logs(settings)
-            _say_where(settings)
-            serve(settings)
+            serve(settings, partial(_say_where, settings))
     except (SecurityError, ServeError, SignatureError) as error:
         fail(str(error))
 

@@ -17,6 +17,10 @@ Written = Literal["acknowledged", "later"]
 """All replicas in sync have it; or, as was asked for by `?write=later`, it is yet to be written and may be lost."""
 
 
+class OfferedAction(Action, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
+    """One of the actions to choose from, with its features."""
+
+
 class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which of these actions to show, in this context.
 
@@ -28,7 +32,7 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """
 
     model: Name
-    actions: Annotated[list[Action], Meta(min_length=1, max_length=MAX_ACTIONS)]
+    actions: Annotated[list[OfferedAction], Meta(min_length=1, max_length=MAX_ACTIONS)]
     context: Features = {}
     impression_id: Identifier | None = None
     defer: bool = False

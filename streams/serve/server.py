@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
@@ -50,10 +50,15 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings) -> None:
-    """Answer until stopped. Raises `ServeError`, `SecurityError` and `SignatureError` where it cannot start."""
+def serve(settings: Settings, say_where: Callable[[], None]) -> None:
+    """Answer until stopped; `say_where` is called once the address is this server's.
+
+    Raises `ServeError`, `SecurityError` and `SignatureError` where it cannot start.
+    """
     with _listening(settings.serve) as listener, running_api(settings) as api:
-        server_of(settings.serve, api).run(sockets=[listener])
+        server = server_of(settings.serve, api)
+        say_where()
+        server.run(sockets=[listener])
 
 
 @contextmanager

@@ -95,13 +95,22 @@ def test_what_cannot_be_set_is_told_and_changes_nothing(servers: str) -> None:
         ("offline", [], "must be one of log-only, apprentice, canary, online, frozen"),
         ("canary", [], "a canary needs --percent, and --feature"),
         ("canary", ["--percent", "5"], "a canary needs --percent, and --feature"),
-        ("canary", ["--percent", "101", "--feature", "user"], "not a control of schema 1"),
+        ("canary", ["--percent", "101", "--feature", "user"], "less than or equal to 100"),
+        ("canary", ["--percent", "-5", "--feature", "user"], "greater than or equal to 0"),
+        ("online", ["--why", " "], "--why is empty"),
         ("online", ["--percent", "5"], "are a canary's: leave them out in the mode online"),
         ("online", ["--version", "100"], "is a frozen model's or a canary's"),
         ("frozen", ["--version", "50"], "of that version nothing is left on the topic"),
     ]:
         assert said in set_mode(mode, *more, status=2), mode
     assert told("show", "feed", "--history").endswith("0 controls so far")
+
+
+def test_a_control_of_a_model_without_a_policy_says_so_where_others_have_one(servers: str) -> None:
+    assert "is that its name?" not in set_mode("log-only"), "a new model begins so"
+    publish(servers, 100)
+    asked = told("set", "fed", "--mode", "apprentice", "--by", "ann", "--why", "a test")
+    assert "no policy of 'fed' has been published, but of feed: is that its name?" in asked
 
 
 def test_an_older_policy_may_be_pinned_again_as_long_as_something_is_left_of_it(servers: str) -> None:

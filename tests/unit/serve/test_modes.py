@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from groundswell import Action
 from groundswell.client import policies
 from groundswell.client.decisions import impression_of
 from streams.serve.deciders import Deciders
-from streams.serve.messages import RankRequest
+from streams.serve.messages import OfferedAction, RankRequest
 from streams.settings import Settings, TopicSettings
 from tests.factories import models
 from tests.unit.groundswell import test_controls as controls
@@ -89,6 +88,6 @@ def test_policies_and_controls_are_read_from_the_topics_that_are_configured(monk
     with closing(Deciders.following(settings, None, {"bootstrap_servers": "localhost:9092"})) as deciders:
         until(lambda: deciders.not_ready() is None)
         [told] = deciders.models()
-        made = deciders.decide(RankRequest(model="feed", actions=[Action("a"), Action("b")]))
+        made = deciders.decide(RankRequest(model="feed", actions=[OfferedAction("a"), OfferedAction("b")]))
     assert (told.mode, told.policy_version) == ("frozen", 200)
     assert (made.mode, made.basis, made.policy_version) == ("frozen", "pinned", 100)
