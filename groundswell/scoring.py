@@ -19,6 +19,8 @@ from groundswell.features import Feature, Hashes, action_features, crossed_all, 
 
 Columns = tuple[Hashes, NDArray[np.float64] | None]
 """Hashes and values, of the shape (features, actions); no values where all are 1."""
+_Table = tuple[NDArray[np.int64] | None, NDArray[np.float64]]
+"""Indices in order, and their weights; without indices each has the place of its index."""
 _BLOCK: Final = 1 << 16
 """Of so many crosses at once, so that no context takes memory without bound."""
 _REMEMBERED: Final = 64
@@ -37,15 +39,15 @@ class WeightTable:
         # Of long lists twice as fast as `array`.
         listed = np.fromiter(indices, np.int64, len(indices))
         weights = np.fromiter(values, np.float64, len(values))
-        # After the listed ones one for whatever is not listed.
-        self._listed: NDArray[np.int64] | None = np.append(listed, 1 << bits)
-        self._weights = np.append(weights, 0.0)
+        # After the listed ones one for whatever is not listed. Both change at once: several threads may ask.
+        self._table: _Table = np.append(listed, 1 << bits), np.append(weights, 0.0)
 
     def scores(self, context: Sequence[Feature], actions: Sequence[Action]) -> list[float]:
         """Return the score of each action in a context of these features."""
-        self._asked += 1
-        if self._asked == _OFTEN and self._bits <= _DENSE_BITS:
-            self._spread_out()
+        if self._asked < _OFTEN:
+            self._asked += 1
+        elif self._table[0] is not None and self._bits <= _DENSE_BITS:
+            self._table = None, self._spread_out(*self._table)
         hashes, of_actions = _columns_of(actions)
         height, width = hashes.shape
         flat = hashes.ravel()
@@ -65,19 +67,21 @@ class WeightTable:
         scores: list[float] = total.tolist()
         return scores
 
-    def _spread_out(self) -> None:
-        """Give each index a place of its own."""
-        assert self._listed is not None
+    def _spread_out(self, listed: NDArray[np.int64] | None, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weights with a place for each index; another thread may have spread them out already."""
+        if listed is None:
+            return weights
         everywhere = np.zeros(1 << self._bits)
-        everywhere[self._listed[:-1]] = self._weights[:-1]
-        self._weights, self._listed = everywhere, None
+        everywhere[listed[:-1]] = weights[:-1]
+        return everywhere
 
     def _of(self, crosses: Hashes) -> NDArray[np.float64]:
         crosses &= self._mask
-        if self._listed is None:
-            return self._weights.take(crosses)
-        place = np.searchsorted(self._listed, crosses)
-        return np.where(self._listed[place] == crosses, self._weights[place], 0.0)
+        listed, weights = self._table
+        if listed is None:
+            return weights.take(crosses)
+        place = np.searchsorted(listed, crosses)
+        return np.where(listed[place] == crosses, weights[place], 0.0)
 
 
 def _columns_of(actions: Sequence[Action]) -> Columns:

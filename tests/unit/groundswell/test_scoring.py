@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +51,26 @@ def test_terms_are_added_from_left_to_right_however_many_are_computed_at_once(
         patch.setattr(scoring, "_BLOCK", block)
         table = WeightTable([*weights], [*weights.values()], bits)
         assert [score.hex() for score in table.scores(context, actions)] == [score.hex() for score in expected]
+        for _ in range(scoring._OFTEN):
+            again = table.scores(context, actions)
+        assert [score.hex() for score in again] == [score.hex() for score in expected], "of a table that is asked often"
+
+
+def test_a_thread_may_score_while_another_spreads_the_weights_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    context, actions = context_features({"user": "ann"}, crosses=False), [Action("a"), Action("b")]
+    table = WeightTable(range(16), np.random.default_rng(0).normal(size=16).tolist(), 4)
+    expected = table.scores(context, actions)
+    find, meanwhile = np.searchsorted, list[list[float]]()
+
+    def found(*arguments: Any) -> Any:
+        while len(meanwhile) < 2 * scoring._OFTEN:
+            meanwhile.append([])
+            meanwhile[-1] += table.scores(context, actions)  # as another thread would, at this very moment
+        return find(*arguments)
+
+    monkeypatch.setattr(np, "searchsorted", found)
+    assert table.scores(context, actions) == expected
+    assert meanwhile == [expected] * (2 * scoring._OFTEN)
 
 
 def test_what_is_offered_beside_an_action_does_not_change_its_score() -> None:
