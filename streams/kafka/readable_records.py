@@ -16,11 +16,9 @@ from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
 
 from processors.wire.log_records import LogRecord, UnreadRecords
+from streams.kafka.record_batch_app import LOG_APPEND_TIME
 from streams.kafka.whole_batches import WholeBatch, WholeBatches
 from streams.observing.logs import get_log
-
-LOG_APPEND_TIME: Final = 1
-
 
 SILENCE: Final = 60.0
 """Seconds between two lines of one topic: a log must not grow as fast as such batches are written."""
