@@ -1,4 +1,4 @@
-"""What compiled code asks of memory and numpy has no words for."""
+"""What compiled code asks of memory and numpy has no words for, and texts compared by it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,26 @@ def bytes_below(bit):
     """Return how many bytes of a word lie below the lowest one whose highest bit is set, and a mask of them."""
     mask = ((bit & (~bit + np.uint64(1))) >> np.uint64(7)) - np.uint64(1)
     return np.int64(((mask & np.uint64(_LOW_BITS)) * np.uint64(_LOW_BITS)) >> np.uint64(56)), mask
+
+
+@borrowing
+def last_word(whole, begin, end):
+    """Return what is left of a text of which fewer than eight bytes are left, the rest zeros."""
+    if begin == end:
+        return np.uint64(0)
+    return word_at(whole, begin) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * (end - begin)))
+
+
+@borrowing
+def same(whole, begin, end, texts, text_begin, text_end):
+    """Return whether two texts are the same."""
+    if end - begin != text_end - text_begin:
+        return False
+    while end - begin >= WORD:
+        if word_at(whole, begin) != word_at(texts, text_begin):
+            return False
+        begin, text_begin = begin + WORD, text_begin + WORD
+    return last_word(whole, begin, end) == last_word(texts, text_begin, text_end)
 
 
 @intrinsic

@@ -9,48 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from itertools import chain
 from sys import intern
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
-from numpy.typing import NDArray
 
 from groundswell.events import (
-    LARGEST_WEIGHT,
-    LEAST_PROPENSITY,
-    LEAST_WEIGHT,
     LIKELY_SECONDS,
     MAX_ACTIONS,
     Feedback,
     Impression,
     Watermark,
-    bad_propensity,
     contradiction,
 )
 from processors.admission.as_meant import as_meant
-from processors.admission.repeated_names import may_repeat, repeated_names
-from processors.features.action_set_texts import ActionSetTexts, Candidate
-from processors.features.cross_counts import count_crosses, count_crosses_of
-from processors.features.nesting import NESTING_TO_SPARE, odd_ones, opened_by
+from processors.admission.bounds import FEW, MAX_CONTEXT_FEATURES, MAX_CROSSES, MAX_FEEDBACK_BYTES, MAX_IMPRESSION_BYTES
+from processors.admission.surely_fine import FineFeedback, FineImpressions
+from processors.features.action_set_texts import Candidate
+from processors.features.cross_counts import count_crosses
+from processors.features.nesting import NESTING_TO_SPARE, opened_by
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire.envelopes import UNREADABLE
 from processors.wire.evidence import NO_EVIDENCE, in_words
-from processors.wire.laid_out import laid_out
 from processors.wire.log_records import LogRecord, UnreadRecords, parts
-
-MAX_IMPRESSION_BYTES = 600_000
-MAX_FEEDBACK_BYTES = 4_096
-"""The largest values let in. An interaction carries an impression with all its feedback
-(`join.MAX_FEEDBACK` pieces), and must stay below the 1 MB that brokers take by default."""
-MAX_CONTEXT_FEATURES, MAX_CROSSES = 2_000, 2_000_000
-"""The most that is learned from one impression: a few tens of milliseconds' work."""
-FEW = 14
-"""With so many context features, crossed with one another, and so many actions that have all the features they may, an
-impression is within these bounds still."""
+from processors.wire.repeated_names import repeated_names
 
 
 class Refusal(Struct, frozen=True):
@@ -135,26 +120,10 @@ class _Applicant(Impression, frozen=True, kw_only=True, gc=False):
     actions: Annotated[list[Candidate], Meta(min_length=1, max_length=MAX_ACTIONS)]  # type: ignore[assignment]
 
 
-class _Envelope(Impression, frozen=True, kw_only=True, gc=False):
-    """An impression whose actions are as they came."""
-
-    actions: msgspec.Raw  # type: ignore[assignment]
-
-
-class _Part(NamedTuple):
-    """Records that are looked into together, and of each what was found out of all of them at once."""
-
-    records: Sequence[LogRecord]
-    values: Sequence[bytes]
-    odd: Sequence[bool]
-    may_repeat: NDArray[np.bool_]
-
-
 T = TypeVar("T")
 
 _MEMBER: Final = re.compile(r"(?:\$\.|required field `)(\w+)")
 _impression = msgspec.json.Decoder(_Applicant)
-_envelope = msgspec.json.Decoder(_Envelope)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
 _outline = msgspec.json.Decoder(_Outline)
@@ -172,94 +141,38 @@ class Admission:
     def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
         self._models = models
         self._max_ahead_ms = max_ahead_ms
-        self._offered = ActionSetTexts()
+        self._fine_impressions = FineImpressions(models, max_ahead_ms)
+        self._fine_feedback = FineFeedback(max_ahead_ms)
 
     def impressions(self, records: Sequence[LogRecord]) -> list[ShownImpression | Watermark | Refusal]:
-        """Return what each record of a stretch of the impressions topic is.
-
-        Which ones are surely fine is found out of many at once. Only the others have all their actions decoded.
-        """
-        return list(
-            chain.from_iterable(self._each(self._impressions, self._impression, part) for part in parts(records))
-        )
-
-    def _impressions(self, part: _Part) -> list[ShownImpression | Watermark | Refusal]:
-        opened = _opened(_envelope, part, MAX_IMPRESSION_BYTES)
-        counts = zip(*self._offered.count([one.actions for one in opened if one is not None]), strict=True)
-        return [
-            _shown(one, record.offset, value, one.occurred_at - record.timestamp)
-            if one is not None and self._surely_fine(record, one, *next(counts)) and not repeats
-            else self._impression(record)
-            for record, value, one, repeats in zip(
-                part.records, part.values, opened, part.may_repeat.tolist(), strict=True
-            )
-        ]
+        """Return what each record of a stretch of the impressions topic is."""
+        return self._each(self._fine_impressions, self._impression, records)
 
     def feedback(self, records: Sequence[LogRecord]) -> list[ObservedFeedback | Watermark | Refusal]:
         """Return what each record of a stretch of the feedback topic is."""
-        return self._each(self._feedback, self._one_of_feedback, records)
+        return self._each(self._fine_feedback, self._one_of_feedback, records)
 
+    @staticmethod
     def _each(
-        self,
-        together: Callable[[_Part], list[T]],
-        alone: Callable[[LogRecord], T],
-        records: Sequence[LogRecord],
-    ) -> list[T | Refusal]:
-        """Return what records are, looked into together, or one by one where that raises.
+        surely: FineImpressions | FineFeedback, look_into: Callable[[LogRecord], T], records: Sequence[LogRecord]
+    ) -> list[Any | T | Refusal]:
+        """Return what records are: which ones are surely fine is found out of many at once, the others one by one.
 
         One in which a name has two values is refused.
         """
-        values = [record.value or b"" for record in records]
-        laid = laid_out(values)
-        part = _Part(records, values, odd_ones(laid), may_repeat(laid))
-        judged: list[T | Refusal]
-        try:
-            judged = [*together(part)]
-        except NO_EVIDENCE:
-            raise
-        except Exception:
-            self._offered = ActionSetTexts()  # it may have been left halfway
-            judged = [_alone(alone, record) for record in records]
-        for place, wrong in repeated_names(values, part.may_repeat).items():
-            one = judged[place]
-            if not isinstance(one, Refusal) or one.reason not in {Reason.TOO_LARGE, Reason.POISON}:
-                judged[place] = Refusal(Reason.SCHEMA, wrong)
+        judged: list[Any | T | Refusal] = []
+        for part in parts(records):
+            found = surely.find(part)
+            made: list[Any | T | Refusal] = [*found.made]
+            doubtful = np.flatnonzero(~found.fine).tolist()
+            for place in doubtful:
+                made[place] = _alone(look_into, part[place])
+            for place, wrong in repeated_names([part[place].value or b"" for place in doubtful]).items():
+                one = made[doubtful[place]]
+                if not isinstance(one, Refusal) or one.reason not in {Reason.TOO_LARGE, Reason.POISON}:
+                    made[doubtful[place]] = Refusal(Reason.SCHEMA, wrong)
+            judged += made
         return judged
-
-    def _feedback(self, part: _Part) -> list[ObservedFeedback | Watermark | Refusal]:
-        opened = _opened(_feedback, part, MAX_FEEDBACK_BYTES)
-        return [
-            _observed(one, record.offset, value, ahead)
-            if one is not None
-            and record.key == one.impression_id.encode()
-            and (ahead := one.occurred_at - record.timestamp) <= self._max_ahead_ms
-            and one.occurred_at not in LIKELY_SECONDS
-            else self._one_of_feedback(record)
-            for record, value, one in zip(part.records, part.values, opened, strict=True)
-        ]
-
-    def _surely_fine(self, record: LogRecord, opened: _Envelope, actions: int, described: int) -> bool:
-        """Say whether nothing is wrong with an impression of well-formed actions that have `described` features.
-
-        That its members fit their types was seen when it was opened.
-        """
-        model = self._models.get(opened.model)
-        return (
-            model is not None
-            and opened.chosen < actions
-            and record.key == opened.impression_id.encode()
-            and opened.occurred_at - record.timestamp <= self._max_ahead_ms
-            and opened.occurred_at not in LIKELY_SECONDS
-            and LEAST_WEIGHT <= opened.weight <= LARGEST_WEIGHT
-            and (
-                (opened.probabilities is None and LEAST_PROPENSITY <= (opened.propensity or 0.0) <= 1.0)
-                or bad_propensity(opened.probabilities, opened.propensity, opened.chosen, actions) is None
-            )
-            and (
-                (len(opened.context) <= FEW and actions <= FEW)  # whatever features the actions have
-                or _bounded(len(opened.context), actions, described, model)
-            )
-        )
 
     def _impression(self, record: LogRecord) -> ShownImpression | Watermark | Refusal:
         """Return what a record is that is not surely a good impression."""
@@ -355,26 +268,6 @@ def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Re
     return None if wrong is None else Refusal(*wrong)
 
 
-def _bounded(context: int, actions: int, described: int, model: ModelConfig) -> bool:
-    """Say whether learning from so many features takes no longer than it may."""
-    contexts, crosses = count_crosses_of(context, actions, described, model.context_crosses)
-    return contexts <= MAX_CONTEXT_FEATURES and crosses <= MAX_CROSSES
-
-
-def _opened(decoder: msgspec.json.Decoder[T], part: _Part, max_bytes: int) -> list[T | None]:
-    """Return what is in each record that has a key, or None where it cannot be read on its own or is too large."""
-    decode, opened = decoder.decode, list[T | None]()
-    for record, value, odd in zip(part.records, part.values, part.odd, strict=True):
-        try:
-            decoded = decode(value) if len(value) <= max_bytes and record.key is not None else None
-            if odd:
-                _check_what_is_skipped(value)
-        except UNREADABLE:
-            decoded = None
-        opened.append(decoded)
-    return opened
-
-
 def _too_many_features(impression: Impression, model: ModelConfig) -> tuple[str, str] | None:
     """Return (reason, detail) if learning from the impression would take too long, else None."""
     if len(impression.context) <= FEW and len(impression.actions) <= FEW:
@@ -442,7 +335,7 @@ def _of_the_other(decoder: msgspec.json.Decoder[T], value: bytes) -> str | None:
     try:
         if decoder is _impression and _feedback.decode(value):
             return "; it is feedback: write it to the topic of feedback"
-        if decoder is _feedback and _envelope.decode(value):
+        if decoder is _feedback and _impression.decode(value):
             return "; it is an impression: write it to the topic of impressions"
     except UNREADABLE:
         pass  # it would do nowhere

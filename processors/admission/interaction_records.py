@@ -24,7 +24,8 @@ from groundswell.events import (
     Source,
     bad_propensity,
 )
-from processors.admission.event_records import MAX_CONTEXT_FEATURES, MAX_CROSSES, Reason, Refusal, poison, unlearnable
+from processors.admission.bounds import MAX_CONTEXT_FEATURES, MAX_CROSSES
+from processors.admission.event_records import Reason, Refusal, poison, unlearnable
 from processors.features.action_set_features import ActionSetFeatures
 from processors.features.action_set_texts import Offered
 from processors.features.context_features import ContextFeatures, ContextRows

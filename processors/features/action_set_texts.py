@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getsizeof
 from typing import Final, NamedTuple
 
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from groundswell.events import MAX_ACTIONS, Features, Identifier
 from processors.compiled import borrowing
-from processors.features.known_texts import KnownTexts
+from processors.features.known_texts import Found, KnownTexts
+from processors.features.nesting import NESTING_TO_SPARE, opened_by
 from processors.features.ragged_rows import Column
 from processors.wire.envelopes import UNREADABLE
+from processors.wire.laid_out import laid_out
+from processors.wire.repeated_names import may_repeat
 
 MALFORMED: Final = -1
 UNSEEN: Final = -2
@@ -60,8 +63,10 @@ class ActionSetTexts:
         self._id, self._features = Column("q", np.int64), Column("q", np.int64)
         self._met: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
-    def count(self, texts: Sequence[bytes | Raw]) -> tuple[list[int], list[int]]:
-        """Return how many actions each array has, and how many features these have together.
+    def count(
+        self, whole: NDArray[np.uint8], begin: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many actions each array has that lies between these places, and how many features these have.
 
         No actions where the array is not surely well-formed with actions of different ids: a decoder has to tell.
         Where most actions are new, as with a score among their features, that is faster, and it is left to the decoder
@@ -69,25 +74,25 @@ class ActionSetTexts:
         """
         if self._rests:
             self._rests -= 1
-            return [0] * len(texts), [0] * len(texts)
-        offered = self.find(texts)
+            return np.zeros(len(begin), dtype=np.int64), np.zeros(len(begin), dtype=np.int64)
+        offered = self._found(lambda: self._pieces.find_between(whole, begin, end), len(begin))
         if 2 * self._new > len(offered.numbers):
             self._rests = RESTS
-        return offered.actions.tolist(), offered.features.tolist()
+        return offered.actions, offered.features
 
     def find(self, texts: Sequence[bytes | Raw]) -> Offered:
         """Return the actions in each array."""
+        return self._found(lambda: self._pieces.find(texts), len(texts))
+
+    def _found(self, find: Callable[[], Found], count: int) -> Offered:
         if self._pieces.trim(self._beside):
             self._forget()
         known = len(self._pieces)
-        found = self._pieces.find(texts)
+        found = find()
         self._new = len(self._pieces) - known
         self._take_note(known)
         offered = Offered(
-            found.start,
-            found.numbers[: found.start[-1]],
-            np.zeros(len(texts), dtype=np.int64),
-            np.zeros(len(texts), dtype=np.int64),
+            found.start, found.numbers[: found.start[-1]], np.zeros(count, np.int64), np.zeros(count, np.int64)
         )
         if not self._count_well_formed(offered):
             for row in np.flatnonzero(offered.actions == UNSEEN).tolist():
@@ -102,7 +107,8 @@ class ActionSetTexts:
 
     def _take_note(self, known: int) -> None:
         """Take note of new pieces, those from number `known` on."""
-        self._id.new.extend([UNSEEN] * self._new)
+        repeats = may_repeat(laid_out([b"{%b}" % piece for piece in self._pieces.texts(known)]))
+        self._id.new.extend(np.where(repeats, MALFORMED, UNSEEN).tolist())
         self._features.new.extend([0] * self._new)
 
     def _count_well_formed(self, offered: Offered) -> bool:
@@ -125,6 +131,8 @@ class ActionSetTexts:
 
     def _look_into(self, piece: bytes) -> tuple[int, int]:
         """Return the number of an action's id, and how many features it has."""
+        if opened_by(piece) > NESTING_TO_SPARE:
+            return MALFORMED, 0
         try:
             action = _candidate.decode(b"{%b}" % piece)
         except UNREADABLE:

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from processors.compiled import borrowing, compiled
 from processors.features.ragged_rows import grown
-from processors.memory_access import WORD, bytes_below, word_at, zeros_in
+from processors.memory_access import WORD, bytes_below, last_word, same, word_at, zeros_in
 
 MOST_BYTES: Final = 32_000_000
 """What the pieces that are known may take, with what finds them and what is known of them."""
 _BYTES_EACH: Final = 160
 """What a piece takes beside its text, roughly: half of it here, half of it with whoever looks into it."""
 _FEWEST: Final = 1024
-_QUOTE, _SPACE, _OPEN, _CLOSE, _BEGIN, _END = b'" {}[]'
+_QUOTE, _COMMA, _SPACE, _OPEN, _CLOSE, _BEGIN, _END = b'", {}[]'
 _COMMAS = 0x2C2C2C2C2C2C2C2C
 
 
@@ -96,15 +96,20 @@ class KnownTexts:
     def find(self, texts: Sequence[bytes | Raw]) -> Found:
         """Cut each text, and return the numbers of its pieces; those that were not known get the next ones."""
         whole = b"\0".join([*texts, bytes(WORD)])
-        start = self._begins(whole, texts)
-        most = min(len(texts) + whole.count(b"," if self._members else b"{"), len(texts) * self._most)
-        self._make_room(len(whole), most)
+        begins = self._begins(whole, texts)
+        return self.find_between(np.frombuffer(whole, dtype=np.uint8), begins[:-1], begins[1:] - 1)
+
+    def find_between(self, whole: NDArray[np.uint8], begin: NDArray[np.int64], end: NDArray[np.int64]) -> Found:
+        """Do the same with texts that lie between these places; where they begin before the first there is none."""
+        parted = int(np.count_nonzero(whole == (_COMMA if self._members else _OPEN)))
+        most = min(len(begin) + parted, len(begin) * self._most)
+        self._make_room(int((end - begin).sum()), most)
         found = Found(
-            np.empty(len(texts) + 1, dtype=np.int64), np.empty(most, dtype=np.int64), np.empty(len(texts), np.bool_)
+            np.empty(len(begin) + 1, dtype=np.int64), np.empty(most, dtype=np.int64), np.empty(len(begin), np.bool_)
         )
         self._count = find(
-            np.frombuffer(whole, dtype=np.uint8), start, self._members, self._most, self._key, self._slots,
-            self._hashes, self._texts, self._ends, self._count, *found,
+            whole, begin, end, self._members, self._most, self._key, self._slots, self._hashes, self._texts,
+            self._ends, self._count, *found,
         )  # fmt: skip
         return found
 
@@ -146,13 +151,13 @@ def find_begins(whole, start):
 
 
 @borrowing
-def find(whole, start, members, most, key, slots, hashes, texts, ends, count, found_start, numbers, cut):
-    """Do what `KnownTexts.find` says; return how many pieces are known."""
+def find(whole, begins, ends_at, members, most, key, slots, hashes, texts, ends, count, found_start, numbers, cut):
+    """Do what `KnownTexts.find_between` says; return how many pieces are known."""
     filled = 0
-    for i in range(len(start) - 1):
+    for i in range(len(begins)):
         found_start[i] = filled
-        begin, end = start[i], start[i + 1] - 1
-        cut[i] = looks_cut(whole, begin, end, members)
+        begin, end = begins[i], ends_at[i]
+        cut[i] = begin >= 0 and looks_cut(whole, begin, end, members)
         if not cut[i]:
             continue
         margin = 1 if members else 2  # within `{}` or `[{}]`
@@ -171,7 +176,7 @@ def find(whole, start, members, most, key, slots, hashes, texts, ends, count, fo
                 cut[i], filled = False, found_start[i]
                 break
             begin = next_begin
-    found_start[len(start) - 1] = filled
+    found_start[len(begins)] = filled
     return count
 
 
@@ -238,14 +243,6 @@ def look_up(whole, begin, end, key, slots, hashes, texts, ends, count):
 
 
 @borrowing
-def last_word(whole, begin, end):
-    """Return what is left of a text of which fewer than eight bytes are left, the rest zeros."""
-    if begin == end:
-        return np.uint64(0)
-    return word_at(whole, begin) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * (end - begin)))
-
-
-@borrowing
 def hash_of(whole, begin, end, key):
     """Return SipHash-1-3 of a text (Aumasson & Bernstein 2012): who does not know the key can choose no collisions."""
     v0, v1 = key[0] ^ np.uint64(0x736F6D6570736575), key[1] ^ np.uint64(0x646F72616E646F6D)
@@ -279,18 +276,6 @@ def sip_round(v0, v1, v2, v3):
 def turned(word, bits):
     """Return a word of 64 bits with its bits turned to the left."""
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
-
-
-@borrowing
-def same(whole, begin, end, texts, text_begin, text_end):
-    """Return whether two texts are the same."""
-    if end - begin != text_end - text_begin:
-        return False
-    while end - begin >= WORD:
-        if word_at(whole, begin) != word_at(texts, text_begin):
-            return False
-        begin, text_begin = begin + WORD, text_begin + WORD
-    return last_word(whole, begin, end) == last_word(texts, text_begin, text_end)
 
 
 @borrowing

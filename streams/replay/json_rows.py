@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from processors.admission.repeated_names import RepeatedNameError, object_once
+from processors.wire.repeated_names import RepeatedNameError, object_once
 from streams.replay.cell_values import shortened
 from streams.replay.file_lines import lines_of
 from streams.replay.left_out import RowError

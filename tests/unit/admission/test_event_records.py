@@ -20,11 +20,8 @@ from groundswell.events import (
     Impression,
     Watermark,
 )
+from processors.admission.bounds import FEW, MAX_CONTEXT_FEATURES, MAX_CROSSES, MAX_IMPRESSION_BYTES
 from processors.admission.event_records import (
-    FEW,
-    MAX_CONTEXT_FEATURES,
-    MAX_CROSSES,
-    MAX_IMPRESSION_BYTES,
     Admission,
     Reason,
     Refusal,

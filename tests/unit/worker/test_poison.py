@@ -10,7 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from groundswell import policy
-from processors.admission import event_records, interaction_records
+from processors.admission import event_records, interaction_records, surely_fine
 from processors.admission.event_records import Admission, unlearnable
 from processors.features.action_set_texts import ActionSetTexts
 from processors.join import fold, written_interactions
@@ -72,8 +72,18 @@ def test_a_record_that_raises_in_admission_is_set_aside_as_poison_and_its_neighb
         look(offset)
         return observed_as(decoded, offset, *others)
 
+    def raising_shown_together(id: str, at: int, model: str, offset: int, *others: Any) -> ShownImpression:
+        look(offset)
+        return ShownImpression(id, at, model, offset, *others)
+
+    def raising_observed_together(*members: Any) -> ObservedFeedback:
+        look(members[4])
+        return ObservedFeedback(*members)
+
     monkeypatch.setattr(event_records, "_shown", raising_shown)
     monkeypatch.setattr(event_records, "_observed", raising_observed)
+    monkeypatch.setattr(surely_fine, "ShownImpression", raising_shown_together)
+    monkeypatch.setattr(surely_fine, "ObservedFeedback", raising_observed_together)
     joined = Joined()
     records = [shown(0, "a"), shown(1, "b"), shown(2, "c"), end_of("impressions", 3, FAR)]
     joined.shows(*records)
@@ -112,7 +122,7 @@ def test_an_error_of_the_machine_is_no_evidence_against_a_record(monkeypatch: Pa
     def raising(*_: Any) -> ShownImpression:
         raise error
 
-    monkeypatch.setattr(event_records, "_shown", raising)
+    monkeypatch.setattr(surely_fine, "ShownImpression", raising)
     joined = Joined()
     with pytest.raises(type(error)):
         joined.shows(shown(0, "a"))

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from groundswell.events import Watermark
 from processors.admission.event_records import Admission, Refusal
-from processors.admission.repeated_names import DEEPEST, MOST_NAMES, may_repeat, repeated_names
 from processors.join.entries import ObservedFeedback, ShownImpression
-from processors.wire.laid_out import laid_out
+from processors.wire.repeated_names import DEEPEST, MOST_NAMES, repeated_names
 from tests.factories import MODEL, admitted, encode, feedback, impression, models
 
 NOW = 2_000_000
@@ -42,7 +41,7 @@ VALUES = st.recursive(
 
 def repeated(values: list[bytes]) -> dict[int, str]:
     """Return what is wrong with those in which a name has two values."""
-    return repeated_names(values, may_repeat(laid_out(values)))
+    return repeated_names(values)
 
 
 def differ(value: Any) -> bool:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from processors.compiled import borrowing
 from processors.memory_access import WORD, bytes_below, word_at, zeros_in
-from processors.wire.laid_out import LaidOut
+from processors.wire.laid_out import LaidOut, laid_out
+from processors.wire.object_members import is_among
 
 MOST_NAMES: Final = 256
 DEEPEST: Final = 128
@@ -45,12 +46,13 @@ def object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def repeated_names(values: Sequence[bytes], may: NDArray[np.bool_]) -> dict[int, str]:
+def repeated_names(values: Sequence[bytes]) -> dict[int, str]:
     """Return, by their places, what is wrong with records in which a name has two values, in words.
 
-    `may` is what `may_repeat` says of them. Nothing is said of what is no JSON.
+    Nothing is said of what is no JSON.
     """
-    found = {place: _repeated_in(values[place]) for place in np.flatnonzero(may).tolist()}
+    may = np.flatnonzero(may_repeat(laid_out(values))).tolist() if values else []
+    found = {place: _repeated_in(values[place]) for place in may}
     return {place: wrong for place, wrong in found.items() if wrong is not None}
 
 
@@ -138,15 +140,6 @@ def read_name(whole, at, end):
         number = (number ^ (word & before)) * np.uint64(_SPREAD) ^ np.uint64(at - begin)
         return number, at + 1, (escapes & before) != 0
     return number, end, False
-
-
-@borrowing
-def is_among(names, first, count, name):
-    """Say whether a name is among those of its object."""
-    found = False
-    for j in range(first, count):
-        found |= names[j] == name
-    return found
 
 
 def _repeated_in(value: bytes) -> str | None:
