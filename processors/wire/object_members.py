@@ -293,7 +293,7 @@ def escape_end(whole, at):
         return -1
     if kind != _SMALL_U:
         return at + 2 if is_among(_ESCAPED, 0, len(_ESCAPED), kind) else -1
-    number = 0
+    number = np.int64(0)
     for j in range(at + 2, at + 6):
         letter = np.int64(whole[j]) | _SMALL_LETTER
         if _ZERO <= whole[j] <= _NINE:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from groundswell.events import Feedback, Impression
 from processors.admission.event_records import Admission, Refusal
 from processors.admission.surely_fine import FEEDBACK, IMPRESSION, FineFeedback, FineImpressions, Found
 from processors.models.config import ModelConfig
+from processors.wire.log_records import LogRecord
 from tests.factories import MODEL, Record, encode, feedback, impression, models
 
 NOW, MAX_AHEAD = 2_000_000, 300_000
@@ -23,19 +25,17 @@ ADMISSION = Admission(MODELS, MAX_AHEAD)
 IMPRESSIONS, PIECES = FineImpressions(MODELS, MAX_AHEAD), FineFeedback(MAX_AHEAD)
 
 
-class Unsure(FineImpressions, FineFeedback):
+class Unsure:
     """Is sure of nothing, so that the decoder tells."""
 
-    def __init__(self) -> None:
-        pass
-
-    def find(self, records: Any) -> Found[Any]:
+    @staticmethod
+    def find(records: Sequence[LogRecord]) -> Found[Any]:
         """Return that nothing is known."""
-        return Found(IMPRESSIONS.find([Record(None, None, 0, 0)] * len(records)).fine, [None] * len(records))
+        return Found(np.zeros(len(records), dtype=np.bool_), [None] * len(records))
 
 
-DECODER = Admission(MODELS, MAX_AHEAD)
-DECODER._fine_impressions = DECODER._fine_feedback = Unsure()
+DECODER: Any = Admission(MODELS, MAX_AHEAD)
+DECODER._fine_impressions = DECODER._fine_feedback = Unsure
 
 
 def test_members_are_those_of_the_contract() -> None:
@@ -83,7 +83,7 @@ def test_feedback_that_producers_write_is_surely_fine(changes: dict[str, Any]) -
     assert DECODER.feedback([Record(b"i1", value, 3, NOW)]) == found.made
 
 
-odd = st.sampled_from([
+odd: st.SearchStrategy[Any] = st.sampled_from([
     None, True, 0, 1, 2, 3, -1, 0.5, 1.0, 1e-10, 2.5e9, 1e300, 10**20, 1_000_000_000, 10**14, "", "a", "i1", MODEL, "é",
     "x" * 128, "x" * 129, "é" * 128, "x" * 300, "\ud800", [], {}, [0.25, 0.75], [0.5, 0.5, 0.1], [0.5, None, 0.5],
     [{"id": "a"}], [{"id": "a"}, {"id": "a"}], [{"id": ""}], [{}], [[{}]], {"user": None}, {"user": {}}, {"": 1},
