@@ -16,6 +16,7 @@ from processors.features.context_rows import context_rows
 from processors.features.cross_counts import pair_count
 from processors.features.known_texts import Found, KnownTexts
 from processors.features.ragged_rows import Column
+from processors.features.text_members import NOT_PLAIN, text_members
 from processors.wire.envelopes import UNREADABLE
 
 MOST_NAMES: Final = 10_000
@@ -70,17 +71,23 @@ class ContextFeatures:
         return self._assembled(found, crosses, features, fine)
 
     def _look_into_new_ones(self, known: int) -> None:
-        new = _all_looked_into(self._pieces.texts(known))
-        if not new:
+        if known == len(self._pieces):
             return
-        names, texts, values = zip(*new, strict=True)
-        numbers = self._name_numbers
-        self._names.new.extend([self._number_of(name) for name in names])
-        self._hashes.new.extend(hashed_all(texts).tolist())
-        self._values.new.extend(values)
-        if len(numbers) > len(self._ranks):
-            self._ranks = np.empty(len(numbers), dtype=np.int64)
-            self._ranks[[numbers[name] for name in sorted(numbers)]] = np.arange(len(numbers))
+        found = text_members(*self._pieces.laid_out(known))
+        numbers = np.array([*map(self._number_of, found.names), -1], dtype=np.int64)[found.which]
+        hashes, values = found.hashes, np.ones(len(numbers))
+        others = np.flatnonzero(found.which == NOT_PLAIN)
+        if len(others):
+            pieces = [self._pieces.text(known + place) for place in others.tolist()]
+            names, texts, values[others] = zip(*_all_looked_into(pieces), strict=True)
+            numbers[others], hashes[others] = [self._number_of(name) for name in names], hashed_all(texts)
+        self._names.new.frombytes(numbers.tobytes())
+        self._hashes.new.frombytes(hashes.tobytes())
+        self._values.new.frombytes(values.tobytes())
+        of = self._name_numbers
+        if len(of) > len(self._ranks):
+            self._ranks = np.empty(len(of), dtype=np.int64)
+            self._ranks[[of[name] for name in sorted(of)]] = np.arange(len(of))
 
     def _number_of(self, name: str) -> int:
         """Return the number of a feature's name, -1 where there is none, or so many names that it has no number."""

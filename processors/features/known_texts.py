@@ -76,9 +76,14 @@ class KnownTexts:
 
     def texts(self, begin: int) -> list[bytes]:
         """Return the texts of the pieces from number `begin` on."""
-        ends = self._ends[begin : self._count + 1].tolist()
-        together = self._texts[ends[0] : ends[-1]].tobytes()
-        return [together[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
+        together, ends = self.laid_out(begin)
+        first = int(ends[0])
+        copied = together[first : ends[-1]].tobytes()
+        return [copied[start - first : end - first] for start, end in pairwise(ends.tolist())]
+
+    def laid_out(self, begin: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return the texts of all, and where those from number `begin` on lie: between two each of these places."""
+        return self._texts, self._ends[begin : self._count + 1]
 
     def trim(self, beside: int = 0) -> bool:
         """Forget everything if there is too much of it; say whether that was so.
