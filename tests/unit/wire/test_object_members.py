@@ -156,6 +156,17 @@ def test_two_halves_of_an_object_are_no_objects(at: int) -> None:
     assert sure(whole[:at], whole[at:], whole) == [False, False, True]
 
 
+def array_of_objects(value: bytes) -> bool:
+    """Say whether that is what lies where the actions are said to, if there are any."""
+    laid = laid_out([value])
+    places = MEMBERS.find(laid)
+    begin, end = (int(one[MEMBERS.rows["actions"], 0]) for one in (places.begin, places.end))
+    try:
+        return begin < 0 or bool(msgspec.json.decode(bytes(laid.whole[begin:end]), type=list[dict[str, Any]]))
+    except msgspec.DecodeError:
+        return False
+
+
 written = st.one_of(
     st.none(),
     st.booleans(),
@@ -188,17 +199,17 @@ def test_what_is_sure_decodes_to_just_that(
     if data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(value) - 1))
         value = value[:at] + data.draw(st.binary(max_size=2)) + value[at + data.draw(st.integers(0, 1)) :]
-    if not sure(value)[0]:
+    if not sure(value)[0] or not array_of_objects(value):
         return
     decoded = msgspec.json.decode(value, type=Message)
-    found = read(value) if b'"actions"' not in value else {}
-    for name in found:
-        assert found[name] == getattr(decoded, name)
+    for name, found in read(value).items():
+        expected = json.loads(bytes(decoded.actions)) if name == "actions" else getattr(decoded, name)
+        assert (float(found) if name == "rate" else found) == expected
 
 
 @given(st.lists(messages, max_size=5))
 def test_columns_hold_what_a_decoder_reads(some: list[dict[str, Any]]) -> None:
-    values = [msgspec.json.encode(one) for one in some]
+    values = [value for value in map(msgspec.json.encode, some) if array_of_objects(value)]
     laid = laid_out(values)
     places = MEMBERS.find(laid)
 
