@@ -24,12 +24,15 @@ from groundswell.events import (
     LEAST_WEIGHT,
     LIKELY_SECONDS,
     MAX_ACTIONS,
+    NONE_IS_NO_FEEDBACK,
+    NONE_SIGNAL,
     Feedback,
     Impression,
     Watermark,
     bad_propensity,
     contradiction,
 )
+from groundswell.misfits import named
 from processors.admission.as_meant import as_meant
 from processors.admission.repeated_names import may_repeat, repeated_names
 from processors.features.action_set_texts import ActionSetTexts, Candidate
@@ -153,6 +156,7 @@ class _Part(NamedTuple):
 T = TypeVar("T")
 
 _MEMBER: Final = re.compile(r"(?:\$\.|required field `)(\w+)")
+_UNKNOWN_FEATURE: Final = re.compile(r"got `null` - at `\$\.(context|actions\[\d+\]\.features)\[")
 _impression = msgspec.json.Decoder(_Applicant)
 _envelope = msgspec.json.Decoder(_Envelope)
 _feedback = msgspec.json.Decoder(Feedback)
@@ -234,6 +238,7 @@ class Admission:
             and record.key == one.impression_id.encode()
             and (ahead := one.occurred_at - record.timestamp) <= self._max_ahead_ms
             and one.occurred_at not in LIKELY_SECONDS
+            and one.signal != NONE_SIGNAL
             else self._one_of_feedback(record)
             for record, value, one in zip(part.records, part.values, opened, strict=True)
         ]
@@ -291,6 +296,8 @@ class Admission:
         refusal = self._refusal(record, decoded)
         if refusal is not None:
             return refusal
+        if decoded.signal == NONE_SIGNAL:
+            return Refusal(Reason.SCHEMA, NONE_IS_NO_FEEDBACK)
         return _observed(decoded, record.offset, record.value or b"", decoded.occurred_at - record.timestamp)
 
     def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
@@ -431,7 +438,8 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
-        return Refusal(Reason.SCHEMA, f"{error}{_of_the_other(decoder, value) or _example(str(error))}")
+        said = named(error, value)
+        return Refusal(Reason.SCHEMA, f"{said}{_of_the_other(decoder, value) or _example(said)}")
     except UNREADABLE as error:
         return Refusal(Reason.NOT_JSON, f"{error}; write JSON in UTF-8, {{…}}; it begins with {value[:60]!r}")
     return decoded
@@ -455,7 +463,7 @@ def _example(complaint: str) -> str:
     if member is None and complaint.startswith("Expected `object`, got"):
         nested = "JSON within JSON: encode it once" if complaint.endswith("`str`") else "one record is one message, {…}"
         return f"; {nested}"
-    if complaint.endswith("got `null` - at `$.context[...]`"):
+    if _UNKNOWN_FEATURE.search(complaint):
         return "; leave out what is not known"
     if member is None or member[1] not in EXAMPLES:
         return ""
