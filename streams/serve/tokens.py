@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from difflib import get_close_matches
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -35,10 +36,13 @@ class Holder(NamedTuple):
     def check(self, model: str) -> None:
         """Raise `RefusedError` where this model may not be asked about, whether there is one of that name or not."""
         if not self.may(model):
+            close = get_close_matches(model, self.models, n=1)
+            remedy = f"use that of the model, or have it added to [serve.tokens.{self.name}]"
             raise RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"this token has no rights for the model {model!r}: use that of the model, or have it added to "
-                f"[serve.tokens.{self.name}]",
+                f"this token has no rights for the model {model!r}; it has them for "
+                f"{', '.join(sorted(self.models)) or 'no model'}: "
+                + (f"did you mean {close[0]!r}? Else {remedy}" if close else remedy),
             )
 
     def check_metrics(self) -> None:
