@@ -8,12 +8,15 @@ command, so what takes long to import is imported where it is used.
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
+import click
 import typer
+from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 DISTRIBUTION: Final = "groundswell-worker"
+CONFIGURED: Final = re.compile(
+    r"`(groundswell (?:adopt-topics|control|dead-letters|doctor|export-dsjson|policy|redecode|replay|serve|topics"
+    r"|worker|worth)\b[^`]*)`"
+)
+"""Commands that have a configuration, as messages advise them."""
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", envvar="GROUNDSWELL_CONFIG", help="TOML file with the settings.")
@@ -86,8 +94,26 @@ def unusable(error: OSError) -> str:
 def fail(message: str) -> NoReturn:
     """End with the message and exit code 2."""
     # Messages speak of [sections], which are not markup; broken lines could not be searched for.
-    Console(stderr=True).print(f"[bold red]groundswell:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    told = escape(pasteable(message))
+    Console(stderr=True).print(f"[bold red]groundswell:[/] {told}", highlight=False, soft_wrap=True)
     raise typer.Exit(2)
+
+
+def say(line: str) -> None:
+    """Print a line of the answer: as it is, whatever it holds, and without breaking it."""
+    console.print(pasteable(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def pasteable(advice: str) -> str:
+    """Return an advice with the --config of this command in the commands that it names, so that they can be pasted."""
+    context = click.get_current_context(silent=True)
+    config = None if context is None else context.params.get("config")
+    if context is None or config is None or context.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
+        return advice  # of the environment, as the pasted one will be
+    return CONFIGURED.sub(
+        lambda found: found[0] if "--config" in found[0] else f"`{found[1]} --config {shlex.quote(str(config))}`",
+        advice,
+    )
 
 
 def extra_with(module: str) -> str | None:
