@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import pytest
+from aiokafka.errors import SaslAuthenticationFailed
 
 from experiments.servers.embedded_broker import free_port
 from streams.kafka import access_check
@@ -35,7 +36,7 @@ class Connection:
     def close(self) -> None: ...
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, brokers: dict[str, Named | Exception | None]) -> None:
+def answering(monkeypatch: pytest.MonkeyPatch, brokers: Mapping[str, Named | Exception | None]) -> None:
     """Let these brokers say where brokers are, fail, or never answer."""
 
     async def connect(host: str, port: int, **_: Any) -> Connection:
@@ -79,7 +80,7 @@ def test_all_are_asked_at_the_same_time_and_each_is_told(monkeypatch: pytest.Mon
 
 def test_a_refusal_is_final_though_others_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_check, "ATTEMPT_SECONDS", 3600.0)
-    answering(monkeypatch, {"silent": None, "strict": access_check.SaslAuthenticationFailed()})
+    answering(monkeypatch, {"silent": None, "strict": SaslAuthenticationFailed()})
     with pytest.raises(SecurityError, match="strict:9092 refuses user"):
         asked("silent", "strict", patience=3600.0)
 
