@@ -123,6 +123,17 @@ EXAMPLES: Final = {
 """Each member as it may be written."""
 
 
+MEANT: Final = {
+    "occurred_at": "in milliseconds since 1970",
+    "context": "text, numbers, true and false under names",
+    "chosen": "the index of the action that was shown, from 0",
+    "probabilities": "one for each of the actions, in their order",
+    "signal": "one in each message",
+    "watermark": "in milliseconds since 1970",
+}
+"""What an example does not say by itself."""
+
+
 class _Outline(Struct, gc=False):
     """Of an impression that was let in before, what the join needs."""
 
@@ -439,7 +450,7 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
         said = named(error, value)
-        return Refusal(Reason.SCHEMA, f"{said}{_of_the_other(decoder, value) or _example(said)}")
+        return Refusal(Reason.SCHEMA, f"{said}{_of_the_other(decoder, value) or example_of(said)}")
     except UNREADABLE as error:
         return Refusal(Reason.NOT_JSON, f"{error}; write JSON in UTF-8, {{…}}; it begins with {value[:60]!r}")
     return decoded
@@ -457,8 +468,8 @@ def _of_the_other(decoder: msgspec.json.Decoder[T], value: bytes) -> str | None:
     return None
 
 
-def _example(complaint: str) -> str:
-    """Return how the member that is complained of may be written."""
+def example_of(complaint: str) -> str:
+    """Return how the member that is complained of may be written, to be added to what msgspec says; it may be empty."""
     member = _MEMBER.search(complaint)
     if member is None and complaint.startswith("Expected `object`, got"):
         nested = "JSON within JSON: encode it once" if complaint.endswith("`str`") else "one record is one message, {…}"
@@ -469,7 +480,8 @@ def _example(complaint: str) -> str:
         return ""
     if member[1] == "occurred_at" and "<=" in complaint:
         return f"; it looks like microseconds or nanoseconds: write milliseconds, as {EXAMPLES['occurred_at']}"
-    return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}'
+    meant = f", {MEANT[member[1]]}" if member[1] in MEANT else ""
+    return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}{meant}'
 
 
 def _check_what_is_skipped(value: bytes) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import time
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.command_line import ConfigOption, command_group, fail, load_or_fail, say
 from streams.inspection.looking import looking
+from streams.words import nearest
 
 if TYPE_CHECKING:
     from streams.kafka.topic_inspector import TopicInspector
@@ -72,6 +72,9 @@ def set_control(
     say(model_controls.in_words(model, made, now))
     if made.canary is not None and sides is not None:
         say(sides.in_words(model, made.canary))
+    if made.canary is not None and 0 < made.canary.percent < 1:
+        share = made.canary.percent
+        say(f"  of a thousand that is {10 * share:g}: for {share:.0%} say --percent {100 * share:g}")
     if others:
         there = f"no policy of {model!r} has been published, but of {', '.join(others)}: is that its name?"
         say(there)
@@ -145,9 +148,9 @@ def _check_model(settings: Settings, logs: TopicInspector, model: str) -> None:
     there = {*newest_policies(settings, logs), *model_controls.controlled_models(settings, logs)}
     if model in there:
         return
-    close = get_close_matches(model, there, n=1)
+    close = nearest(model, there)
     others = f"but of {', '.join(sorted(there))}" if there else "nor of any other model"
-    hint = f"did you mean {close[0]!r}?" if close else "name the file with its section [models.NAME] by --config"
+    hint = f"did you mean {close!r}?" if close else "name the file with its section [models.NAME] by --config"
     fail(f"of the model {model!r} there is neither a control nor a policy, {others}: {hint}")
 
 

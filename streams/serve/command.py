@@ -72,9 +72,12 @@ def _demo_settings(running: ExitStack, own: Settings) -> Settings:
             raise  # told with the extra that it takes
         except Exception as error:  # of rooms that are not known here, and in words
             fail(str(error))
+        topics = cluster.settings.topics
         console.print(
             f"the worker's page: {cluster.page}/\n"
-            f"the broker, for other commands: export KAFKA_BOOTSTRAP_SERVERS={cluster.bootstrap_servers}",
+            f"the broker, for other commands: export KAFKA_BOOTSTRAP_SERVERS={cluster.bootstrap_servers} "
+            f"GROUNDSWELL_TOPICS__EVENT_PARTITIONS={topics.event_partitions} "
+            f"GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS={topics.interaction_partitions}",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
         settings: Settings = cluster.settings

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
 from groundswell.misfits import named
+from processors.admission.event_records import example_of
 from streams.serve.operations import ACTIVATE, FEEDBACK, MODELS, OPERATIONS, RANK, Operation
+from streams.words import nearest
 
 SERVED: Final = ("/openapi.json", "/metrics", "/healthz", "/readyz")
 """Paths beside those of the operations, all of them asked by GET."""
@@ -54,7 +55,8 @@ def misfit(error: msgspec.ValidationError, content: bytes, kind: type[msgspec.St
     """Return what is wrong with a body that was to be of this kind, and what to do."""
     unknown = _UNKNOWN.search(str(error))
     if unknown is None:
-        return f"{named(error, content)}: /openapi.json has what is asked for"
+        said = named(error, content)
+        return f"{said}{example_of(said) or '; /openapi.json has what is asked for'}"
     name, path = unknown[1][:LONGEST], unknown[2]
     there = list(_members(kind, path or "$"))
     where = f" in `{path}`" if path else ""
@@ -74,12 +76,10 @@ def elsewhere(path: str) -> str:
 
 
 def _nearest(name: str, there: Collection[str], called: Mapping[str, str]) -> str | None:
-    lower = name.lower()
     # A name that others use says more than letters that are alike.
-    if (by_name := called.get(lower)) in there:
+    if (by_name := called.get(name.lower())) in there:
         return by_name
-    close = get_close_matches(lower, there, n=1)
-    return close[0] if close else None
+    return nearest(name, there)
 
 
 def _members(kind: type[msgspec.Struct], path: str) -> Iterator[str]:

@@ -480,7 +480,8 @@ MANY = {f"f{n}": 1 for n in range(1_000)}
         (encode(impression(context={"user": None})), b"i1", "schema", "leave out what is not known"),
         (encode(impression(context={"user": ["ann"]})), b"i1", "schema", 'for example "context"'),
         (GOOD_FEEDBACK, b"i1", "schema", "it is feedback: write it to"),
-        (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", 'for example "occurred_at": 1795310400000'),
+        (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", '1795310400000, in milliseconds since 1970'),
+        (encode(impression() | {"chosen": "a"}), b"i1", "schema", '0, the index of the action that was shown, from 0'),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_told_with_what_to_do(value: bytes, key: bytes, reason: str, remedy: str) -> None:

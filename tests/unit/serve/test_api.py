@@ -180,6 +180,8 @@ def changed(body: dict[str, Any], **changes: Any) -> bytes:
         ("rank", changed(RANK, actions=[{"id": "a"}, {"id": "a"}]), 422, "each with an id of its own"),
         ("rank", changed(RANK, actions=[{"id": "a"}, {"id": 5}]), 422, "$.actions[1].id"),
         ("rank", changed(RANK, actions=[{"id": ""}]), 422, "$.actions[0].id"),
+        ("rank", changed(RANK, actions=["a", "b"]), 422, '$.actions[0]`; for example "actions": [{"id":"a"},{"id":"b"'),
+        ("rank", changed(RANK, actions="a,b"), 422, 'got `str` - at `$.actions`; for example "actions": [{"id":"a"}'),
         ("rank", changed(RANK, action=[]), 422, "no member `action`; did you mean `actions`?"),
         (
             "rank",

@@ -71,7 +71,7 @@ def test_the_demo_learns_and_serves_the_models_of_the_configuration_and_says_whe
     assert result.exit_code == 0, result.output
     assert begun == [["shop"], (["shop"], 7)]
     assert "page: http://127.0.0.1:7001/\n" in result.output
-    assert "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:7002\n" in result.output
+    assert "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:7002 GROUNDSWELL_TOPICS__EVENT_PARTITIONS=4 " in result.output
     assert '/v1/rank -d \'{"model": "shop"' in result.output
 
 
