@@ -118,9 +118,18 @@ def side_of(model: str, canary: Canary, context: Mapping[str, FeatureValue]) -> 
     It depends on model, feature and value alone: whoever is in the canary stays there as the percentage grows. Without
     the feature nobody is.
     """
-    value = context.get(canary.feature)
-    place = None if value is None else place_of(model, canary.feature, value)
+    place = _place_in(model, canary, context)
     return "canary" if place is not None and place < canary.percent / 100 else "rest"
+
+
+def is_told_apart(model: str, canary: Canary, context: Mapping[str, FeatureValue]) -> bool:
+    """Say whether a context has a value by which it could be in the canary: if none has, everybody is the rest."""
+    return _place_in(model, canary, context) is not None
+
+
+def _place_in(model: str, canary: Canary, context: Mapping[str, FeatureValue]) -> float | None:
+    value = context.get(canary.feature)
+    return None if value is None else place_of(model, canary.feature, value)
 
 
 def pinned_key(model: str) -> bytes:

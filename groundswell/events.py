@@ -16,6 +16,10 @@ from msgspec import Meta, Struct
 SCHEMA_VERSION: Literal[1] = 1
 NONE_SIGNAL = "none"
 """The signal of an impression for which no feedback came: something to learn from, not a reward of 0."""
+NONE_IS_NO_FEEDBACK = (
+    "signal is 'none', which says that nothing came back: send nothing then, the join writes it itself"
+)
+"""Why no feedback may bear it: beside a click it would say that nothing came, and alone that something did."""
 SHOWN_SIGNAL = "shown"
 """The signal that says when a deferred impression was shown; for other impressions a signal like any other."""
 
@@ -70,7 +74,10 @@ class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False
 
 
 class Feedback(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
-    """One signal that came back for an impression. Whether it is good or bad is not the producer's to say."""
+    """One signal that came back for an impression. Whether it is good or bad is not the producer's to say.
+
+    Where nothing came back nothing is sent: `none` is refused, it is the signal of an impression without feedback.
+    """
 
     schema_version: Literal[1]
     impression_id: Identifier

@@ -8,7 +8,9 @@ command, so what takes long to import is imported where it is used.
 from __future__ import annotations
 
 import re
+import shlex
 import sys
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -17,16 +19,24 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
     from streams.settings import Settings
 
 DISTRIBUTION: Final = "groundswell-worker"
+CONFIGURED: Final = re.compile(
+    r"`(groundswell (?:adopt-topics|control|dead-letters|doctor|export-dsjson|policy|redecode|replay|serve|topics"
+    r"|worker|worth)\b[^`]*)`"
+)
+"""Commands that have a configuration, as messages advise them."""
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", envvar="GROUNDSWELL_CONFIG", help="TOML file with the settings.")
 ]
 console = Console()
+_given: ContextVar[Path | None] = ContextVar("_given", default=None)
+"""The file that --config of the command in progress names."""
 
 
 class CommandGroup(TyperGroup):
@@ -34,10 +44,23 @@ class CommandGroup(TyperGroup):
     not expect it, what Kafka refuses and which file or folder cannot be used.
     """
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as below
+        """Take what stands before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:
+            if re.fullmatch(r"No such option: (--config|-c)", error.message):
+                error.message += f" here; it goes after the command: {ctx.command_path} COMMAND --config FILE"
+            raise
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer has a context class of its own
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except TyperException as error:
+            if given := re.search(r"unexpected extra argument.* \((\S+\.toml)\)", error.message):
+                error.message += f"; did you mean --config {given[1]}?"
+            raise
         except ModuleNotFoundError as error:
             module = (error.name or "").partition(".")[0]
             extra = extra_with(module)
@@ -68,10 +91,11 @@ def load_or_fail(config: Path | None) -> Settings:
     """
     from streams.declared_settings import DeclarationError  # noqa: PLC0415
     from streams.observing.logs import set_up_logs  # noqa: PLC0415
-    from streams.settings import load_settings  # noqa: PLC0415
+    from streams.settings import load_settings, named_by_environment  # noqa: PLC0415
 
     # Clients raise what goes wrong; what they tell of connections beside would hide the one line that helps.
     set_up_logs("WARNING", "auto", "stderr", clients=False)
+    _given.set(None if config == named_by_environment() else config)
     try:
         return load_settings(config)
     except DeclarationError as error:
@@ -86,8 +110,25 @@ def unusable(error: OSError) -> str:
 def fail(message: str) -> NoReturn:
     """End with the message and exit code 2."""
     # Messages speak of [sections], which are not markup; broken lines could not be searched for.
-    Console(stderr=True).print(f"[bold red]groundswell:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    told = escape(pasteable(message))
+    Console(stderr=True).print(f"[bold red]groundswell:[/] {told}", highlight=False, soft_wrap=True)
     raise typer.Exit(2)
+
+
+def say(line: str) -> None:
+    """Print a line of the answer: as it is, whatever it holds, and without breaking it."""
+    console.print(pasteable(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def pasteable(advice: str) -> str:
+    """Return an advice with the --config of this command in the commands that it names, so that they can be pasted."""
+    config = _given.get()
+    if config is None:
+        return advice  # that of the environment, if any, will be that of the pasted one
+    return CONFIGURED.sub(
+        lambda found: found[0] if "--config" in found[0] else f"`{found[1]} --config {shlex.quote(str(config))}`",
+        advice,
+    )
 
 
 def extra_with(module: str) -> str | None:

@@ -39,6 +39,10 @@ EXPECTED: Final = {
     "path_not_file": "must be a file that exists",
 }
 """What to say of kinds of faults for which Pydantic speaks of Python's types."""
+NUMBERS: Final = ("must be a number", "must be a whole number")
+SECONDS: Final = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+SPAN: Final = re.compile(rf"(\d+(?:\.\d+)?) *({'|'.join(SECONDS)})", re.IGNORECASE)
+"""A length of time as people write it elsewhere."""
 ALIKE: Final = 0.7
 """How much alike names of another table must be to be thought of (`difflib`); there are many."""
 BESIDE: Final = re.compile(r"\(at line (\d+), column (\d+)\)$")
@@ -158,6 +162,8 @@ def _expected(fault: ErrorDetails, kind: type[BaseModel]) -> str:
         return f"must be a list, such as [{_as_toml(given)}]"
     if fault["type"] in LISTS and isinstance(given, dict):
         return f"must be a list: put [ ] around its {{ … }}, or write [[{_dotted(place)}]] above it"
+    if expected in NUMBERS and isinstance(given, str) and (span := SPAN.fullmatch(given.strip())):
+        return f"{expected}, and lengths of time are in seconds: {float(span[1]) * SECONDS[span[2].lower()]:g}"
     if expected == A_TABLE and (table := _table(kind, place)) is not None:
         return f"{A_TABLE}, with {', '.join(_names(table))}"
     return expected or re.sub(r"^(Input|\w+) should ", "must ", fault["msg"])

@@ -6,7 +6,6 @@ From strongest to weakest: variables of the environment (`GROUNDSWELL_JOIN__WAIT
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -39,6 +38,7 @@ from processors.models.config import ModelConfig
 from streams.compression import DEFAULT, Compression
 from streams.declared_settings import DeclarationError, Place, explained, line_of, missing_file, read_tables, unknown
 from streams.host_names import ANY, is_loopback
+from streams.words import nearest
 
 PREFIX: Final = "GROUNDSWELL_"
 BETWEEN: Final = "__"
@@ -431,9 +431,9 @@ class Settings(BaseSettings):
                 f"no model is configured: name the file that has [models.{name}] (--config, or GROUNDSWELL_CONFIG), or "
                 "add it"
             )
-        close = difflib.get_close_matches(name, self.models, n=1)
+        close = nearest(name, self.models)
         there = ", ".join(sorted(self.models))
-        hint = f"did you mean {close[0]!r}?" if close else f"name one of those (--config), or add [models.{name}]"
+        hint = f"did you mean {close!r}?" if close else f"name one of those (--config), or add [models.{name}]"
         return f"no model {name!r} is configured; there are {there}: {hint}"
 
     @model_validator(mode="after")
@@ -509,13 +509,18 @@ class Variables(EnvSettingsSource):
             return value
 
 
+def named_by_environment() -> Path | None:
+    """Return the file that holds the settings where no other is named."""
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    return Path(named) if named else None
+
+
 def load_settings(config: Path | None = None) -> Settings:
     """Return the settings, from this file where one is given.
 
     Raises `DeclarationError`, which says of each fault where it was set and which setting it is.
     """
-    named = os.environ.get(f"{PREFIX}CONFIG")
-    path = config or (Path(named) if named else None)
+    path = config or named_by_environment()
     if path is not None and not path.is_file():
         raise DeclarationError(f"no configuration: {missing_file(path)}; name one with --config or {PREFIX}CONFIG")
     text, tables = ("", {}) if path is None else read_tables(path)

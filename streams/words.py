@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 UNITS = (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
@@ -11,6 +13,13 @@ UNITS = (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
 def counted(number: int, one: str, several: str | None = None) -> str:
     """Return how many of something there are: "1 impression", "2,000 impressions", "0 copies"."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of these names that was probably meant by one that is none, in whatever case it is written."""
+    by_letters = {one.lower(): one for one in names}
+    close = get_close_matches(name.lower(), by_letters, n=1)
+    return by_letters[close[0]] if close else None
 
 
 def span(ms: float) -> str:

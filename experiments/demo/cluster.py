@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from kafka import KafkaAdminClient
 from experiments.servers.child_process import ChildProcess
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from experiments.servers.worker_metrics import get
+from processors.models.config import ModelConfig
 from streams.kafka.topics import create_topics
 from streams.settings import Settings, TopicSettings, load_settings
 
@@ -50,14 +52,15 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(directory: Path, log: Path) -> Iterator[Cluster]:
+def running_cluster(directory: Path, log: Path, models: Mapping[str, ModelConfig] | None = None) -> Iterator[Cluster]:
     """Start everything and wait until the worker is ready; end it all with the block.
 
-    With KAFKA_BOOTSTRAP_SERVERS set, that broker is used, with topics of this run's own that are deleted in the
-    end. Raises `DemoError` if the worker does not start.
+    The worker learns these `models`, and the demo's own where there are none. With KAFKA_BOOTSTRAP_SERVERS set, that
+    broker is used, with topics of this run's own that are deleted in the end. Raises `DemoError` if the worker does not
+    start.
     """
     with ExitStack() as stack:
-        environment = {"GROUNDSWELL_CONFIG": str(CONFIG), "GROUNDSWELL_HTTP__PORT": str(free_port())}
+        environment = {"GROUNDSWELL_HTTP__PORT": str(free_port()), **learning(directory, models)}
         given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
         if given:
             prefix = f"groundswell-demo-{time.time_ns() // 1_000_000}"
@@ -80,6 +83,16 @@ def running_cluster(directory: Path, log: Path) -> Iterator[Cluster]:
         cluster = Cluster(settings, worker, f"http://127.0.0.1:{settings.http.port}")
         _wait_until_ready(cluster)
         yield cluster
+
+
+def learning(directory: Path, models: Mapping[str, ModelConfig] | None) -> dict[str, str]:
+    """Return the variables by which the worker of the demo learns these models, or those of the demo."""
+    if not models:
+        return {"GROUNDSWELL_CONFIG": str(CONFIG)}
+    config = directory / CONFIG.name
+    config.write_text(CONFIG.read_text(encoding="utf-8").partition("[models.")[0], encoding="utf-8")
+    given = {name: model.model_dump(mode="json", exclude_defaults=True) for name, model in models.items()}
+    return {"GROUNDSWELL_CONFIG": str(config), "GROUNDSWELL_MODELS": json.dumps(given)}
 
 
 @contextmanager

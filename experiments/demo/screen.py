@@ -98,7 +98,9 @@ class LiveScreen:
 
     def show(self, view: View) -> None:
         """Bring the panel up to date."""
-        self._live.update(panel(view, time.monotonic() - self._started))
+        # The terminal writes ^C where the cursor is: at the end of a line as wide as itself that would take another
+        # line, of which the screen does not know when it is taken away.
+        self._live.update(Group(panel(view, time.monotonic() - self._started), Text()))
 
     def __enter__(self) -> Self:
         self._live.start()

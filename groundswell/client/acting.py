@@ -23,6 +23,18 @@ class Chosen(NamedTuple):
     beside: Policy | None = None
 
 
+class Deciding(NamedTuple):
+    """What decides at one moment; in a canary for those in it, and for the `rest`.
+
+    `uniform` stands for no policy: the app's own rule decides where it is given, and otherwise chance.
+    """
+
+    basis: Basis
+    rest: Basis | None = None
+    pinned_version: int | None = None
+    """Of the policy that the control names."""
+
+
 class Acting(NamedTuple):
     """The newest policy, that of the snapshot which lies beside the control, and the control.
 
@@ -56,6 +68,15 @@ class Acting(NamedTuple):
                 return Chosen(self.newest, of_newest, mode, side)
             return Chosen(self._pinned(control), "pinned", mode, side)
         return Chosen(_NONE, "uniform", mode, beside=self.newest if mode == "apprentice" else None)
+
+    def deciding(self, of_newest: Basis) -> Deciding:
+        """Return what decides, where a decision by the newest policy has the basis `of_newest`."""
+        control, mode = self.control, self.mode
+        if control is None or mode in {None, "online"}:
+            return Deciding("uniform" if mode is None else of_newest)
+        pinned = control.policy_version
+        others: Basis = "own" if pinned is None else "uniform" if self.lacks() is not None else "pinned"
+        return Deciding(others, None, pinned) if control.canary is None else Deciding(of_newest, others, pinned)
 
     def lacks(self) -> int | None:
         """Return the version of the snapshot that the control names, where it is not there."""

@@ -19,8 +19,10 @@ from kafka import KafkaProducer
 from groundswell.client.arguments import PATIENCE, check_topics, checked
 from groundswell.client.closing import close_producer
 from groundswell.client.decisions import Decision, impression_of
+from groundswell.client.reaching import Attempts
 from groundswell.client.told import wrong_in
 from groundswell.events import SCHEMA_VERSION, Feedback, Impression, contradiction
+from groundswell.misfits import named
 
 _LOG: Final = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 1.0
@@ -167,8 +169,9 @@ class EventLog:
             # What the worker would refuse is told here, where somebody can do something about it.
             found = msgspec.json.decode(value, type=type(event))
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            told = named(error, value) if isinstance(error, msgspec.ValidationError) else error
             self._fail(
-                written, f"the {type(event).__name__.lower()} {event.impression_id!r} is none: {error}", UnfitError
+                written, f"the {type(event).__name__.lower()} {event.impression_id!r} is none: {told}", UnfitError
             )
             return written
         if isinstance(found, Impression) and (wrong := contradiction(found)) is not None:
@@ -185,16 +188,16 @@ class EventLog:
 
     def _write(self) -> None:
         producer: KafkaProducer | None = None
+        attempts = Attempts(_LOG, self._arguments)
         while not self._ended():
             if producer is None:
                 try:
-                    producer = KafkaProducer(**self._arguments)
+                    producer = KafkaProducer(**attempts.arguments())
                     self._connected = True
                 except Exception as error:  # whatever it is: the messages wait, and it is tried again
                     if self._ended():
                         break
-                    why, waiting = str(error) or type(error).__name__, self._messages.qsize()
-                    _LOG.warning("Kafka cannot be reached: %s; trying again, %d messages wait", why, waiting)
+                    attempts.failed(error)
                     self._stopping.wait(RETRY_SECONDS)
                     continue
             with suppress(queue.Empty):

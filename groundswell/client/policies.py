@@ -15,10 +15,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from groundswell.chunks import is_chunk
-from groundswell.client.acting import Acting
+from groundswell.client.acting import Acting, Deciding
 from groundswell.client.arguments import PATIENCE, check_topics, checked
+from groundswell.client.canary_watch import CanaryWatch
 from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptControl, KeptSnapshot
+from groundswell.client.reaching import Attempts
 from groundswell.client.readable_records import pass_over_unreadable
 from groundswell.client.told import Own, check
 from groundswell.controls import Control, Mode, NewestControl
@@ -98,6 +100,7 @@ class Policies:
         self._stopping, self._read = threading.Event(), threading.Event()
         self._counting = threading.Lock()
         self._matches = Matches(0, 0.0)
+        self._canary = CanaryWatch()
         self._kept = None if keep is None else _Kept(Path(keep), model)
         self._acting = Acting() if self._kept is None else self._kept.read()
         self._thread = threading.Thread(target=self._follow, name=f"policies of {model}", daemon=True)
@@ -126,6 +129,7 @@ class Policies:
         acting = self._acting  # once: the thread may put another in its place meanwhile
         if acting.control is not None and acting.control.canary is not None:
             check(context, actions)  # before it is asked who this is
+            self._canary.saw(acting.control, context)
         chosen = acting.chosen(context, self._basis_of(acting.newest))
         decision = decide(
             self._model,
@@ -148,6 +152,12 @@ class Policies:
     def basis(self) -> Basis:
         """What a decision is made by at this moment where the newest policy decides."""
         return self._basis_of(self._acting.newest)
+
+    @property
+    def deciding(self) -> Deciding:
+        """What decisions are made by at this moment, as the control of the model has it."""
+        acting = self._acting
+        return acting.deciding(self._basis_of(acting.newest))
 
     @property
     def policy(self) -> Policy:
@@ -203,9 +213,18 @@ class Policies:
         return "policy" if self._following.up_to_date else "last_known"
 
     def _follow(self) -> None:
+        attempts = Attempts(_LOG, self._arguments)
         while not self._stopping.is_set():
             try:
-                with closing(KafkaConsumer(**self._arguments, group_id=None, enable_auto_commit=False)) as consumer:
+                client = KafkaConsumer(**attempts.arguments(), group_id=None, enable_auto_commit=False)
+            except Exception as error:  # as below
+                if not self._stopping.is_set():
+                    self._following = Following(up_to_date=False, problem=attempts.failed(error))
+                    self._stopping.wait(RETRY_SECONDS)
+                continue
+            attempts.succeeded()
+            try:
+                with closing(client) as consumer:
                     self._read_on(pass_over_unreadable(consumer, self._newest.pass_over))
             except Exception as error:  # whatever it is: decisions go on, and it is tried again
                 if self._stopping.is_set():
@@ -268,6 +287,8 @@ class Policies:
                 f"the control of {self._model!r} names version {lacked}, which is not beside it on "
                 f"{self._controls_topic}: no policy decides where it should. Set it anew (`groundswell control set`)"
             )
+        else:
+            problem = self._canary.problem(self._acting.control)
         self._note(Following(up_to_date=True, problem=problem))
         self._read.set()
 

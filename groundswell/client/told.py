@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from groundswell.events import LATEST, LIKELY_SECONDS, Action, Feedback, Impression, bad_probabilities
+from groundswell.events import (
+    LATEST,
+    LIKELY_SECONDS,
+    NONE_IS_NO_FEEDBACK,
+    NONE_SIGNAL,
+    Action,
+    Feedback,
+    Impression,
+    bad_probabilities,
+)
 
 _PLAIN: Final = frozenset({str, bool, int})
 """Exactly these, and floats: what is derived from them is hashed as one text and written as another, or not at all."""
@@ -80,6 +89,8 @@ def wrong_in(event: Impression | Feedback) -> str | None:
         return f"impression_id is {type(given).__name__ if whole else _shown(given)}: {remedy}"
     if (untimely := _wrong_time(event.occurred_at)) is not None:
         return untimely
+    if isinstance(event, Feedback) and event.signal == NONE_SIGNAL:
+        return NONE_IS_NO_FEEDBACK
     # JSON has null for them, and null for nothing given.
     number: Any = event.value if isinstance(event, Feedback) else event.weight
     if isinstance(number, float) and not math.isfinite(number):

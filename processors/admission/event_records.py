@@ -19,11 +19,14 @@ from msgspec import Meta, Struct
 from groundswell.events import (
     LIKELY_SECONDS,
     MAX_ACTIONS,
+    NONE_IS_NO_FEEDBACK,
+    NONE_SIGNAL,
     Feedback,
     Impression,
     Watermark,
     contradiction,
 )
+from groundswell.misfits import named
 from processors.admission.as_meant import as_meant
 from processors.admission.bounds import FEW, MAX_CONTEXT_FEATURES, MAX_CROSSES, MAX_FEEDBACK_BYTES, MAX_IMPRESSION_BYTES
 from processors.admission.surely_fine import FineFeedback, FineImpressions
@@ -105,6 +108,17 @@ EXAMPLES: Final = {
 """Each member as it may be written."""
 
 
+MEANT: Final = {
+    "occurred_at": "in milliseconds since 1970",
+    "context": "text, numbers, true and false under names",
+    "chosen": "the index of the action that was shown, from 0",
+    "probabilities": "one for each of the actions, in their order",
+    "signal": "one in each message",
+    "watermark": "in milliseconds since 1970",
+}
+"""What an example does not say by itself."""
+
+
 class _Outline(Struct, gc=False):
     """Of an impression that was let in before, what the join needs."""
 
@@ -123,6 +137,7 @@ class _Applicant(Impression, frozen=True, kw_only=True, gc=False):
 T = TypeVar("T")
 
 _MEMBER: Final = re.compile(r"(?:\$\.|required field `)(\w+)")
+_UNKNOWN_FEATURE: Final = re.compile(r"got `null` - at `\$\.(context|actions\[\d+\]\.features)\[")
 _impression = msgspec.json.Decoder(_Applicant)
 _feedback = msgspec.json.Decoder(Feedback)
 _watermark = msgspec.json.Decoder(Watermark)
@@ -204,6 +219,8 @@ class Admission:
         refusal = self._refusal(record, decoded)
         if refusal is not None:
             return refusal
+        if decoded.signal == NONE_SIGNAL:
+            return Refusal(Reason.SCHEMA, NONE_IS_NO_FEEDBACK)
         return _observed(decoded, record.offset, record.value or b"", decoded.occurred_at - record.timestamp)
 
     def _refusal(self, record: LogRecord, decoded: Impression | Feedback) -> Refusal | None:
@@ -324,7 +341,8 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, max_bytes: in
         decoded = decoder.decode(value)
         _check_what_is_skipped(value)
     except msgspec.ValidationError as error:
-        return Refusal(Reason.SCHEMA, f"{error}{_of_the_other(decoder, value) or _example(str(error))}")
+        said = named(error, value)
+        return Refusal(Reason.SCHEMA, f"{said}{_of_the_other(decoder, value) or example_of(said)}")
     except UNREADABLE as error:
         return Refusal(Reason.NOT_JSON, f"{error}; write JSON in UTF-8, {{…}}; it begins with {value[:60]!r}")
     return decoded
@@ -342,19 +360,20 @@ def _of_the_other(decoder: msgspec.json.Decoder[T], value: bytes) -> str | None:
     return None
 
 
-def _example(complaint: str) -> str:
-    """Return how the member that is complained of may be written."""
+def example_of(complaint: str) -> str:
+    """Return how the member that is complained of may be written, to be added to what msgspec says; it may be empty."""
     member = _MEMBER.search(complaint)
     if member is None and complaint.startswith("Expected `object`, got"):
         nested = "JSON within JSON: encode it once" if complaint.endswith("`str`") else "one record is one message, {…}"
         return f"; {nested}"
-    if complaint.endswith("got `null` - at `$.context[...]`"):
+    if _UNKNOWN_FEATURE.search(complaint):
         return "; leave out what is not known"
     if member is None or member[1] not in EXAMPLES:
         return ""
     if member[1] == "occurred_at" and "<=" in complaint:
         return f"; it looks like microseconds or nanoseconds: write milliseconds, as {EXAMPLES['occurred_at']}"
-    return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}'
+    meant = f", {MEANT[member[1]]}" if member[1] in MEANT else ""
+    return f'; for example "{member[1]}": {msgspec.json.encode(EXAMPLES[member[1]]).decode()}{meant}'
 
 
 def _check_what_is_skipped(value: bytes) -> None:

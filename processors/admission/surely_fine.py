@@ -19,6 +19,7 @@ from groundswell.events import (
     LEAST_WEIGHT,
     LIKELY_SECONDS,
     MAX_FEATURES,
+    NONE_SIGNAL,
     SCHEMA_VERSION,
     bad_propensity,
 )
@@ -203,18 +204,20 @@ class FineFeedback:
 
     def _find(self, records: Sequence[LogRecord]) -> Found[ObservedFeedback | None]:
         columns = _Columns(records, FEEDBACK, MAX_FEEDBACK_BYTES, self._max_ahead_ms)
+        signals = columns.texts("signal")
+        fine = columns.fine & np.array([signal != NONE_SIGNAL for signal in signals], dtype=np.bool_)
         made = map(
             ObservedFeedback,
             columns.texts("feedback_id"),
             columns.texts("impression_id"),
             columns.occurred_at.tolist(),
-            columns.texts("signal"),
+            signals,
             columns.offsets,
             columns.values,
             repeat(BEFORE_TIME),
             np.maximum(columns.ahead, 0).tolist(),
         )
-        return Found(columns.fine, list(made))
+        return Found(fine, list(made))
 
 
 def _of(rows: NDArray[np.bool_], columns: _Columns) -> Sequence[tuple[int, list[float]]]:

@@ -129,6 +129,9 @@ class _Examination:
             if finding.status is not findings.Status.FAIL:
                 self._whole.add(layout.name)
             yield finding
+        for name in sorted(self._admin.list_topics()):
+            if (meant := findings.misspelt_topic(name, [one.name for one in self._layouts])) is not None:
+                yield meant
 
     def _layout(self, layout: TopicLayout) -> Iterator[Finding]:
         config = self._configs[layout.name] = self._config(layout.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from enum import StrEnum
 from ipaddress import ip_address
 from statistics import median
@@ -25,6 +26,8 @@ SKEW_MS = 1_000
 """How far ahead of the broker a producer's clock may be without a word."""
 OLD_MS = 60_000
 """How old the freshest of a producer's messages may be when it is logged, and an unread record, without a word."""
+ALIKE = 0.9
+"""How much alike the name of a topic and one of ours must be to be taken for misspelt (`difflib`)."""
 MANY = 0.05
 """A share of refused messages that is more than accidents."""
 
@@ -126,6 +129,22 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
             "move it with kafka-reassign-partitions",
         )
     return passed(check, f"{counted(len(partitions), 'partition')}, {counted(copies, 'copy', 'copies')}")
+
+
+def misspelt_topic(name: str, ours: Sequence[str]) -> Finding | None:
+    """Say that a topic is there whose name is all but that of one of ours: brokers make what a producer misspells."""
+    if name in ours:
+        return None
+    for meant in ours:
+        lower, alike = name.lower().replace("_", "-"), meant.lower()
+        near = abs(len(name) - len(meant)) <= 1 and SequenceMatcher(None, lower, alike).ratio() >= ALIKE
+        if near and not name[-1].isdigit():
+            return warned(
+                f"topic {name}",
+                f"is there beside {meant}, and nobody reads it",
+                f"if a producer misspells {meant}, mend its name there, and delete this one",
+            )
+    return None
 
 
 def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:

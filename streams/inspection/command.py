@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import ConfigOption, command_group, console, fail, load_or_fail
+from streams.command_line import ConfigOption, command_group, fail, load_or_fail, say
 from streams.inspection.looking import looking
 
 policy = command_group("Look at the newest policies, as apps read them.")
@@ -36,7 +36,7 @@ def show(model: ModelOption = None, as_json: JsonOption = False, config: ConfigO
             typer.echo(msgspec.json.encode(one.snapshot))
         else:
             for line in in_words(one, now):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                say(line)
 
 
 @policy.command("ask")
@@ -76,7 +76,7 @@ def ask(
             "as the app logs them"
         )
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line)
 
 
 def dead_letters(
@@ -106,7 +106,7 @@ def dead_letters(
         return
     for message in found.messages:
         for line in message.in_words():
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(line)
     if reason is not None and reason not in found.reasons:
-        console.print(found.lacks(reason, late=late), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{topic}: {found.sums()}", highlight=False, markup=False, soft_wrap=True)
+        say(found.lacks(reason, late=late))
+    say(f"{topic}: {found.sums()}")

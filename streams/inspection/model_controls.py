@@ -69,6 +69,14 @@ def read_control(settings: Settings, logs: TopicInspector, model: str) -> ModelC
     return found
 
 
+def controlled_models(settings: Settings, logs: TopicInspector) -> set[str]:
+    """Return the models of which there is a control that is believed."""
+    verifier, topic = Signing.of(settings.signatures).verifier, settings.topics.controls
+    first, _ = logs.bounds(topic, 1)[0]
+    past = (_past(verifier, one.key or b"", one.value or b"", one.headers) for one in logs.read(topic, 0, first))
+    return {one.model for one in past if one is not None}
+
+
 def _past(verifier: Verifier | None, key: bytes, value: bytes, headers: Headers) -> Control | None:
     if b"\0history\0" not in key:
         return None

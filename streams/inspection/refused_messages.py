@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from groundswell.events import CONTRADICTIONS
 from processors.admission.event_records import Reason
 from processors.join.entries import Outcome
 from streams.observing.metrics import MISPLACED_ORPHAN
-from streams.words import counted
+from streams.words import counted, nearest
 
 REFUSED = frozenset({*map(str, Reason), *CONTRADICTIONS})
 """The reasons on dead-letter."""
@@ -64,8 +63,8 @@ class Refused(Struct):
             return f"none is there for the reason {reason!r}"
         if reason in there:
             return f"{reason!r} is a reason on the other topic: {'leave --late out' if late else 'add --late'}"
-        close = difflib.get_close_matches(reason, here, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; reasons are {', '.join(sorted(here))}"
+        close = nearest(reason, here)
+        hint = f"; did you mean {close!r}?" if close else f"; reasons are {', '.join(sorted(here))}"
         return f"there is no reason {reason!r}{hint}"
 
     def sums(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -26,6 +26,8 @@ PATIENCE = 15.0
 PATIENCE_OF_A_READER = 5.0
 """As much where somebody looks at a terminal."""
 ATTEMPT_SECONDS = 5.0
+LEAST_SECONDS = 1.0
+"""What an attempt gets that begins shortly before patience ends."""
 PAUSE_SECONDS = 0.25
 
 LOG = get_log(__name__)
@@ -36,10 +38,10 @@ class UnreachableError(SecurityError):
 
 
 def check_connection(kafka: KafkaSettings, patience: float = PATIENCE) -> None:
-    """Return once a broker has let us in and answered.
+    """Return once a broker has let us in and answered, and one can be reached where Kafka says that its brokers are.
 
     Raises `SecurityError` as soon as one refuses password or certificate, or is refused its own, and
-    `UnreachableError` when for `patience` seconds none has answered.
+    `UnreachableError` when for `patience` seconds none has answered. All are asked at the same time.
     """
     if kafka.security_protocol == "SASL_PLAINTEXT":
         LOG.warning(
@@ -54,19 +56,11 @@ async def _check_connection(kafka: KafkaSettings, patience: float) -> None:
     arguments = security_arguments(kafka)
     deadline = time.monotonic() + patience
     while True:
-        problems = []
-        for host, port, _ in collect_hosts(kafka.bootstrap_servers, randomize=False):
-            try:
-                await _knock(host, port, arguments)
-            except (AIOKafkaError, OSError) as error:
-                address = f"{host}:{port}"
-                # With TLS 1.3 a client hears of its certificate only after the handshake, when it asks for something.
-                told = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
-                if refusal := _refusal(told, address, kafka):
-                    raise SecurityError(refusal) from error
-                problems.append(f"{address} {_problem(error, kafka)}")
-            else:
-                return
+        seconds = max(LEAST_SECONDS, min(ATTEMPT_SECONDS, deadline - time.monotonic()))
+        hosts = [(host, port) for host, port, _ in collect_hosts(kafka.bootstrap_servers, randomize=False)]
+        problems = await _first_fine(_look(host, port, arguments, kafka, seconds) for host, port in hosts)
+        if not problems:
+            return
         if time.monotonic() > deadline:
             raise UnreachableError(
                 f"no Kafka broker answers: {'; '.join(problems)}. Check kafka.bootstrap_servers (or "
@@ -75,11 +69,61 @@ async def _check_connection(kafka: KafkaSettings, patience: float) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _knock(host: str, port: int, arguments: Mapping[str, Any]) -> None:
-    """Connect, prove who we are, and ask for something: only then is it certain that we are let in."""
+async def _first_fine(looks: Iterable[Coroutine[Any, Any, str | None]]) -> list[str]:
+    """Return what all of these say, in their order; nothing as soon as one of them finds nothing wrong."""
+    looking = [asyncio.create_task(one) for one in looks]
+    try:
+        for done in asyncio.as_completed(looking):
+            if await done is None:
+                return []
+        return [told for one in looking if (told := one.result()) is not None]
+    finally:
+        for one in looking:
+            one.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
+
+
+async def _look(host: str, port: int, arguments: Mapping[str, Any], kafka: KafkaSettings, seconds: float) -> str | None:
+    """Return what is wrong with a broker, or None. Raises `SecurityError` where trying again will not mend it."""
+    address = f"{host}:{port}"
+    try:
+        async with asyncio.timeout(seconds):
+            named = await _knock(host, port, arguments)
+    except (AIOKafkaError, OSError) as error:
+        # With TLS 1.3 a client hears of its certificate only after the handshake, when it asks for something.
+        told = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+        if refusal := _refusal(told, address, kafka):
+            raise SecurityError(refusal) from error
+        return f"{address} {_problem(error, kafka)}"
+    elsewhere = await _first_fine(_connect(*one, seconds) for one in named if one != (host, port))
+    if not elsewhere or (host, port) in named:
+        return None
+    return (
+        f"{address} answers, but says that brokers are to be reached at {', '.join(elsewhere)}, where none is from "
+        "here: let its advertised.listeners name an address that apps and this machine can reach"
+    )
+
+
+async def _knock(host: str, port: int, arguments: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Connect, prove who we are, and ask for something: only then is it certain that we are let in.
+
+    Returns where Kafka says that its brokers are.
+    """
     timeout = round(ATTEMPT_SECONDS * 1000)
     with closing(await create_conn(host, port, request_timeout_ms=timeout, **arguments)) as connection:
-        await connection.send(MetadataRequest([]))
+        answer = await connection.send(MetadataRequest([]))
+    return [(str(broker[1]), int(broker[2])) for broker in answer.brokers]
+
+
+async def _connect(host: str, port: int, seconds: float) -> str | None:
+    """Return the address where nobody can be reached there, else None."""
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return f"{host}:{port}"
+    writer.close()
+    return None
 
 
 def _refusal(error: Exception, address: str, kafka: KafkaSettings) -> str | None:

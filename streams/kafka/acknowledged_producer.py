@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from groundswell.client.closing import close_producer
 from streams.compression import DEFAULT, codec
+from streams.observing.logs import get_log
 
 IN_FLIGHT = 20_000
 PATIENCE = 60.0
 """Seconds that a broker may take to acknowledge one message before sending ends with an error, by default."""
+SILENCE = 10.0
+"""Seconds without an acknowledgement that is waited for, after which that is said."""
 
+LOG = get_log(__name__)
 LOOK = "See whether the brokers are up and in reach (`groundswell doctor`)"
 
 
@@ -113,7 +117,15 @@ class AcknowledgedProducer:
             self._acknowledge_oldest()
 
     def _acknowledge_oldest(self) -> None:
+        oldest, patience = self._unacknowledged.popleft(), self._patience
         try:
-            self._unacknowledged.popleft().get(timeout=self._patience)
+            if patience > SILENCE and not oldest.is_done:
+                with suppress(KafkaTimeoutError):
+                    oldest.get(timeout=SILENCE)
+                patience -= SILENCE
+                if not oldest.is_done:
+                    waited = f"{self._servers} has acknowledged nothing for {SILENCE:g} s; giving up in {patience:g} s"
+                    LOG.warning(f"{waited}. {LOOK}")
+            oldest.get(timeout=patience)
         except KafkaError as error:
             raise SendError(f"a message was not acknowledged by {self._servers}: {error}. {LOOK}") from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import ConfigOption, command_group, console, fail, load_or_fail
+from streams.command_line import ConfigOption, command_group, console, fail, load_or_fail, say
 
 topics = command_group("Make and check the topics.")
 keys = command_group("Keys by which workers sign checkpoints and policies.")
@@ -54,11 +54,10 @@ def create_keys(
         fail(f"{error.filename}: cannot be made ({error.strerror}): name a folder that can be written with --out")
     except SignatureError as error:
         fail(str(error))
-    console.print(
+    say(
         f"{private}: for the workers alone (signatures.private_key_file)\n"
-        f"{public}: for workers (signatures.public_key_files) and apps",
-        highlight=False, markup=False, soft_wrap=True,
-    )  # fmt: skip
+        f"{public}: for workers (signatures.public_key_files) and apps"
+    )
 
 
 def _there_already(path: Path | str) -> str:

@@ -52,17 +52,23 @@ def patient(update: MetadataUpdate) -> MetadataUpdate:
 
 
 class OnceInAWhile(logging.Filter):
-    """Lets each message pass once in `SILENCE` seconds."""
+    """Lets each message pass once in so many seconds; those of which `kind` says the same are one message."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        silence: float = SILENCE,
+        kind: Callable[[logging.LogRecord], str] = logging.LogRecord.getMessage,
+    ) -> None:
         super().__init__()
-        self._clock = clock
+        self._clock, self._silence, self._kind = clock, silence, kind
         self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether the record may pass."""
-        message, now = record.getMessage(), self._clock()
-        if now - self._said.get(message, -SILENCE) < SILENCE:
+        message, now = self._kind(record), self._clock()
+        if now - self._said.get(message, -self._silence) < self._silence:
             return False
         if len(self._said) >= _DISTINCT:
             self._said.clear()

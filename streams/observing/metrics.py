@@ -440,6 +440,12 @@ class ServeMetrics:
         self.following = gauge(
             "groundswell_serve_following", "1 where the policy is known to be the newest, else 0", ["model"]
         )
+        self.problem = gauge(
+            "groundswell_serve_problem",
+            "1 where /v1/models and the log name a problem of the model, else 0: Kafka or a topic cannot be read, a "
+            "canary tells nobody apart, a control names what is not there",
+            ["model"],
+        )
         self.under_way = gauge(
             "groundswell_serve_under_way", "requests that are being answered, or wait for Kafka to acknowledge them"
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import ConfigOption, console, fail, load_or_fail
+from streams.command_line import ConfigOption, console, fail, load_or_fail, say
 
 
 def replay(
@@ -24,7 +24,7 @@ def replay(
     config: ConfigOption = None,
 ) -> None:
     """Produce a log as impressions and feedback, as if it happened again."""
-    from streams.kafka.access_check import check_connection  # noqa: PLC0415
+    from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection  # noqa: PLC0415
     from streams.kafka.acknowledged_producer import SendError  # noqa: PLC0415
     from streams.kafka.security import SecurityError, security_arguments  # noqa: PLC0415
     from streams.replay.examination import ReplayError  # noqa: PLC0415
@@ -41,7 +41,7 @@ def replay(
     join = settings.join
     try:
         if not check:
-            check_connection(settings.kafka)
+            check_connection(settings.kafka, PATIENCE_OF_A_READER)
         summary = run_replay(
             path,
             load_mapping(mapping_path(mapping)),
@@ -61,7 +61,7 @@ def replay(
     except (MappingError, ReplayError, SecurityError, SendError, TimeoutError, ValueError) as error:
         fail(str(error))
     for line in summary.in_words():
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line)
 
 
 def _multiple(speed: str) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import ConfigOption, console, fail, load_or_fail
+from streams.command_line import ConfigOption, fail, load_or_fail, say
 from streams.inspection.looking import looking
 
 
@@ -55,4 +55,4 @@ def export_dsjson(
     except (dsjson_export.CostError, MappingError, ReplayError, UnwritableError) as error:
         fail(str(error))
     for line in exported.in_words():
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line)

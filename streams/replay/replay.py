@@ -80,7 +80,7 @@ def replay(
     with _progress(console) as progress:
         known = log.rows - log.duplicates - log.left_out.total()
         total = known if limit is None else min(limit, known)
-        checked = progress.add_task(f"{path.name}, checked", total=total)
+        checked = progress.add_task(f"{path.name}, checked", total=total, unit="rows")
         found = examine(
             log, mapping.model, standards, limit, lambda rows: progress.advance(checked, rows), remarks.observe
         )
@@ -95,7 +95,7 @@ def replay(
             partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
             if newest_there is not None:
                 _refuse_beside_newer(found.oldest, newest_there(partitions), late_after_ms)
-            shown = progress.add_task(f"{path.name}, sent", total=summary.impressions)
+            shown = progress.add_task(f"{path.name}, sent", total=summary.impressions, unit="impressions")
             encode = msgspec.json.Encoder().encode
             messages = in_event_time(found_good(log, found, limit), found.backward_ms)
             for number, message in enumerate(messages, start=1):
@@ -159,7 +159,7 @@ def _progress(console: Console) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("impressions"),
+        TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,

@@ -19,6 +19,7 @@ from streams.replay.left_out import RowError
 from streams.replay.mapped_rows import Interpreted, Told
 from streams.replay.mapping import MappingError
 from streams.settings import Settings
+from streams.words import nearest
 
 BATCH = 500
 T = TypeVar("T")
@@ -73,8 +74,10 @@ class Standards:
         """Raise MappingError where the configuration lacks the model."""
         if self.models is not None and model not in self.models:
             there = ", ".join(sorted(self.models)) or "none"
+            close = nearest(model, self.models)
             raise MappingError(
-                f"model: the configuration has no model {model!r}, it has {there}: add a section [models.{model}] to "
+                f"model: the configuration has no model {model!r}, it has {there}: "
+                f"{'' if close is None else f'did you mean {close!r}? Else '}add a section [models.{model}] to "
                 "it (with --config), or name another in the mapping; the worker would refuse every impression"
             )
 

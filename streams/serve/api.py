@@ -26,6 +26,7 @@ from groundswell.events import SHOWN_SIGNAL
 from streams.host_names import is_allowed
 from streams.observing.metrics import ServeMetrics
 from streams.serve.deciders import Deciders
+from streams.serve.meant import elsewhere, misfit
 from streams.serve.messages import (
     ActivateAnswer,
     ActivateRequest,
@@ -150,7 +151,9 @@ class Api:
         holder.check_metrics()
         for one in self._deciders.models():
             self._metrics.policy_version.labels(one.model).set(one.policy_version or 0)
-            self._metrics.following.labels(one.model).set(one.basis == "policy")
+            self._metrics.problem.labels(one.model).set(one.problem is not None)
+        for model, is_newest in self._deciders.newest_known().items():
+            self._metrics.following.labels(model).set(is_newest)
         for write, (written, failed) in self._writing.counts().items():
             self._metrics.wrote(write, "written", written)
             self._metrics.wrote(write, "failed", failed)
@@ -167,7 +170,7 @@ class Api:
 
     def _writes(self, operation: Operation, kind: type[Asked], begin: Callable[[Asked, Log], Begun]) -> Endpoint:
         """Return the endpoint of an operation that writes: it takes a body, and says whether that is written."""
-        decoded = msgspec.json.Decoder(kind).decode
+        decoder = msgspec.json.Decoder(kind)
 
         async def answer(request: Request, holder: Holder) -> Response:
             later = request.query_params.get(WRITE) == "later"
@@ -177,7 +180,7 @@ class Api:
                 with self._at_a_time.one_more():
                     # All that came at the same time are counted before the first is worked at.
                     await asyncio.sleep(0)
-                    asked = _told(decoded, content)
+                    asked = _told(decoder, content)
                     holder.check(asked.model)
                     begun = begin(asked, self._writing.log(later=later))
                 # Waiting for Kafka takes nothing of the core, and must keep nobody from being answered.
@@ -261,21 +264,26 @@ def _check_query(given: QueryParams, *, writes: bool) -> None:
         )
 
 
-def _told(decoded: Callable[[bytes], Asked], content: bytes) -> Asked:
+def _told(decoder: msgspec.json.Decoder[Asked], content: bytes) -> Asked:
     """Return what the body asks. Raises `RefusedError` where it is nothing that can be asked."""
     try:
-        return decoded(content)
+        return decoder.decode(content)
     except msgspec.ValidationError as error:
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}: /openapi.json has what is asked for") from error
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, misfit(error, content, decoder.type)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"the body is no JSON in UTF-8: {error}") from error
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    detail = f"{request.method} {request.url.path}: {status.phrase.lower()}; /openapi.json has what can be asked"
-    return refusal(status, detail, dict(error.headers or {}))
+    status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
+    asked = f"{request.method[:LONGEST_NAME]} {request.url.path[:LONGEST_NAME]}"
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+        instead = f"ask by {allowed.replace(', ', ' or ')}"
+    else:
+        instead = elsewhere(request.url.path)
+    return refusal(status, f"{asked}: {status.phrase.lower()}; {instead}", headers)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

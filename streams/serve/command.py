@@ -30,15 +30,18 @@ def serve(
     """Answer apps that ask over HTTP: an action with its propensity, and what came back."""
     from groundswell.signatures import SignatureError  # noqa: PLC0415
     from streams.kafka.security import SecurityError  # noqa: PLC0415
-    from streams.serve.server import ServeError, serve  # noqa: PLC0415
+    from streams.serve.server import ServeError, listening, serve  # noqa: PLC0415
 
+    settings = load_or_fail(config)
+    if not settings.models and not demo:
+        fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
     try:
-        with ExitStack() as running:
-            settings = _demo_settings(running) if demo else load_or_fail(config)
-            if not settings.models:
-                fail('no model is configured: add a section [models.NAME] with definitely_negative = ["…"]')
+        # Before anything else: what the demo begins with takes half a minute.
+        with listening(settings.serve) as listener, ExitStack() as running:
+            if demo:
+                settings = _demo_settings(running, settings)
             _set_up_logs(settings)
-            serve(settings, partial(_say_where, settings))
+            serve(settings, listener, partial(_say_where, settings))
     except (SecurityError, ServeError, SignatureError) as error:
         fail(str(error))
 
@@ -58,25 +61,37 @@ def hash_token(
     typer.echo(f'[serve.tokens.app]\nsha256 = "{hash_of(token)}"\nmodels = ["*"]')
 
 
-def _demo_settings(running: ExitStack) -> Settings:
-    """Start what the demo runs on; return its settings."""
+def _demo_settings(running: ExitStack, own: Settings) -> Settings:
+    """Start what the demo runs on; return its settings, with the models and the server of one's own."""
     for found in entry_points(group=DEMO_CLUSTER):
         folder = Path(running.enter_context(TemporaryDirectory(prefix="groundswell-serve-")))
         console.print("starting a broker and a worker: a moment", highlight=False)
         try:
-            settings: Settings = running.enter_context(found.load()(folder, folder / "worker.log")).settings
+            cluster = running.enter_context(found.load()(folder, folder / "worker.log", own.models))
         except ModuleNotFoundError:
             raise  # told with the extra that it takes
         except Exception as error:  # of rooms that are not known here, and in words
             fail(str(error))
-        return settings
+        topics = cluster.settings.topics
+        console.print(
+            f"the worker's page: {cluster.page}/\n"
+            f"the broker, for other commands: export KAFKA_BOOTSTRAP_SERVERS={cluster.bootstrap_servers} "
+            f"GROUNDSWELL_TOPICS__EVENT_PARTITIONS={topics.event_partitions} "
+            f"GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS={topics.interaction_partitions}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+        settings: Settings = cluster.settings
+        return settings.model_copy(update={"serve": own.serve})
     fail("--demo needs what is not installed: run `make install`")
 
 
 def _set_up_logs(settings: Settings) -> None:
     from streams.observing.logs import set_up_logs  # noqa: PLC0415
+    from streams.serve.server import say_seldom  # noqa: PLC0415
 
-    set_up_logs(settings.log_level, settings.log_format, "stderr")
+    # Clients tell of each attempt to connect, hundreds a minute, and not what to do: that is said by what uses them.
+    set_up_logs(settings.log_level, settings.log_format, "stderr", clients=settings.log_level == "DEBUG")
+    say_seldom()
 
 
 def _say_where(settings: Settings) -> None:

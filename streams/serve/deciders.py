@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 from groundswell.client import Basis, Following, Policies
+from groundswell.client.acting import Deciding
 from groundswell.client.decisions import Decision
 from groundswell.client.told import Own
 from groundswell.controls import Mode
@@ -25,6 +26,9 @@ class Follower(Protocol):
 
     @property
     def basis(self) -> Basis: ...
+
+    @property
+    def deciding(self) -> Deciding: ...
 
     @property
     def policy(self) -> Policy: ...
@@ -54,6 +58,8 @@ class Deciders:
 
     def __init__(self, settings: Settings, policies: Mapping[str, Follower]) -> None:
         self._settings, self._policies = settings, policies
+        self.unreached: str | None = None
+        """Why Kafka could not be reached at the start, in more words than the clients have."""
 
     @classmethod
     def following(cls, settings: Settings, verifier: Verifier | None, kafka: Mapping[str, Any]) -> Self:
@@ -103,19 +109,29 @@ class Deciders:
             Model(
                 model=name,
                 mode=policies.mode,
-                basis=policies.basis,
+                basis=deciding.basis,
+                rest=deciding.rest,
                 policy_version=policies.policy.version or None,
-                problem=policies.following.problem,
+                pinned_version=deciding.pinned_version,
+                problem=self._problem(policies),
             )
             for name, policies in self._policies.items()
+            for deciding in (policies.deciding,)
         ]
+
+    def newest_known(self) -> dict[str, bool]:
+        """Return of each model whether its policy is known to be the newest, whatever decides."""
+        return {name: policies.basis == "policy" for name, policies in self._policies.items()}
 
     def not_ready(self) -> str | None:
         """Return why not to ask yet: of a model it is not known whether there is a policy. None where all is well."""
         for name, policies in self._policies.items():
             if policies.basis == "uniform" and not policies.wait(0):
-                return f"the policies of {name} are not read yet: {policies.following.problem or 'it has just begun'}"
+                return f"the policies of {name} are not read yet: {self._problem(policies) or 'it has just begun'}"
         return None
+
+    def _problem(self, policies: Follower) -> str | None:
+        return self.unreached if self.unreached and not policies.wait(0) else policies.following.problem
 
     def close(self) -> None:
         """Stop following, all at the same time: each may wait for a broker that is away."""

@@ -105,13 +105,17 @@ class Model(Struct, frozen=True, kw_only=True):
     """A model that may be asked about, as it is at this moment, and what is wrong, if anything.
 
     `mode` is that of its control, `online` without one, null while it is not known yet whether there is one. `basis`
-    and `policy_version` are those of its newest policy: whether that decides, the mode says.
+    is what decides, as in the answers of `rank`; in a canary for those in it, and `rest` for all others. `uniform` says
+    that there is no policy to decide by: then the app's own rule decides where it is given, and otherwise chance.
+    `policy_version` is that of the newest policy, `pinned_version` that of the one which the control names.
     """
 
     model: Name
     mode: Mode | None
     basis: Basis
+    rest: Basis | None
     policy_version: Annotated[int, Meta(ge=0)] | None
+    pinned_version: Annotated[int, Meta(ge=0)] | None
     problem: str | None
 
 

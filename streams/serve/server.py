@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -15,17 +16,24 @@ from typing import Any, Final, cast
 
 import uvicorn
 
-from streams.kafka.security import connection_arguments
+from groundswell.client import event_log, policies
+from groundswell.client.reaching import SILENCE_SECONDS, UNREACHABLE
+from streams.kafka.access_check import check_connection
+from streams.kafka.patient_clients import OnceInAWhile
+from streams.kafka.security import SecurityError, connection_arguments
 from streams.kafka.signing import Signing
 from streams.serve.api import Api
 from streams.serve.connections import BoundedProtocol, Held
 from streams.serve.deciders import Deciders
 from streams.serve.writing import Writing
-from streams.settings import ServeSettings, Settings
+from streams.settings import KafkaSettings, ServeSettings, Settings
 
+LOG: Final = logging.getLogger(__name__)
 BACKLOG: Final = 1_024
 
 
+PATIENCE_OF_A_START: Final = 2.0
+"""Seconds until it is said that no broker answers; apps are answered meanwhile, and afterwards."""
 OTHER_FILES: Final = 200
 """Open files beside connections: libraries, and a few for each model."""
 
@@ -50,12 +58,12 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings, say_where: Callable[[], None]) -> None:
-    """Answer until stopped; `say_where` is called once the address is this server's.
+def serve(settings: Settings, listener: socket.socket, say_where: Callable[[], None]) -> None:
+    """Answer who asks at a socket until stopped; `say_where` is called once that begins.
 
     Raises `ServeError`, `SecurityError` and `SignatureError` where it cannot start.
     """
-    with _listening(settings.serve) as listener, running_api(settings) as api:
+    with running_api(settings) as api:
         server = server_of(settings.serve, api)
         say_where()
         server.run(sockets=[listener])
@@ -68,10 +76,29 @@ def running_api(settings: Settings) -> Iterator[Api]:
     verifier = Signing.of(settings.signatures).verifier
     with closing(Deciders.following(settings, verifier, kafka)) as deciders:
         writing = Writing.to(settings.topics, settings.serve, kafka)
+        threading.Thread(target=look_for_kafka, args=(settings.kafka, deciders), daemon=True).start()
         try:
             yield Api(settings.serve, deciders, writing)
         finally:
             writing.close(settings.serve.drain_seconds)
+
+
+def look_for_kafka(kafka: KafkaSettings, deciders: Deciders) -> None:
+    """Say why Kafka cannot be reached; the clients, which try on, know neither of passwords nor of certificates."""
+    try:
+        check_connection(kafka, PATIENCE_OF_A_START)
+    except SecurityError as error:
+        deciders.unreached = f"{error}; trying again"
+        LOG.warning(UNREACHABLE, deciders.unreached)
+
+
+def say_seldom() -> None:
+    """Let what the clients of all models say of Kafka be said once in a while."""
+    once = OnceInAWhile(
+        silence=SILENCE_SECONDS, kind=lambda said: UNREACHABLE if said.msg == UNREACHABLE else said.getMessage()
+    )
+    for name in (__name__, policies.__name__, event_log.__name__):
+        logging.getLogger(name).addFilter(once)
 
 
 def server_of(settings: ServeSettings, api: Api) -> Server:
@@ -111,7 +138,7 @@ def server_of(settings: ServeSettings, api: Api) -> Server:
     return Server(config, api)
 
 
-def _listening(settings: ServeSettings) -> socket.socket:
+def listening(settings: ServeSettings) -> socket.socket:
     """Return a socket that listens. Raises `ServeError`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]

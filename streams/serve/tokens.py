@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from streams.host_names import ANY
 from streams.serve.refused import RefusedError
 from streams.settings import TokenSettings
+from streams.words import nearest
 
 LEAST_LENGTH: Final = 32
 """Characters of a token that somebody brings: shorter ones could be guessed by their hash."""
@@ -35,10 +36,13 @@ class Holder(NamedTuple):
     def check(self, model: str) -> None:
         """Raise `RefusedError` where this model may not be asked about, whether there is one of that name or not."""
         if not self.may(model):
+            close = nearest(model, self.models)
+            remedy = f"use that of the model, or have it added to [serve.tokens.{self.name}]"
             raise RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"this token has no rights for the model {model!r}: use that of the model, or have it added to "
-                f"[serve.tokens.{self.name}]",
+                f"this token has no rights for the model {model!r}; it has them for "
+                f"{', '.join(sorted(self.models)) or 'no model'}: "
+                + (f"did you mean {close!r}? Else {remedy}" if close else remedy),
             )
 
     def check_metrics(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streams.command_line import ConfigOption, console, fail, load_or_fail
+from streams.command_line import ConfigOption, console, fail, load_or_fail, say
 
 
 def redecode(
@@ -33,7 +33,7 @@ def redecode(
         check_connection(settings.kafka)
         for found in redecode(settings, model, check=check, stopped=stopped):
             for line in found.in_words():
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                say(line)
     except (
         CheckpointError, EstimatorError, RedecodeError, SecurityError, SendError, SignatureError, TimeoutError,
         TopicError, WorkersRunError,
@@ -92,7 +92,7 @@ def adopt_topics(
     ) as error:  # fmt: skip
         fail(str(error))
     for one in adopted:
-        console.print(one.in_words(), highlight=False, markup=False, soft_wrap=True)
+        say(one.in_words())
     if not adopted:
         console.print("every topic is the one that is known: nothing to do")
     else:

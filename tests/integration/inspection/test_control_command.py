@@ -19,9 +19,10 @@ from experiments.servers.apache_kafka import ApacheKafka
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from groundswell import Action
 from groundswell.chunks import split
-from groundswell.client import Policies
-from groundswell.client.decisions import Decision
-from groundswell.policy import encode
+from groundswell.client import EventLog, Policies
+from groundswell.client.decisions import Decision, decide
+from groundswell.controls import Canary, side_of
+from groundswell.policy import Policy, encode
 from groundswell.signatures import Verifier, new_key_pair
 from streams.inspection.control_command import control
 from tests.factories import impression
@@ -111,6 +112,40 @@ def test_a_control_of_a_model_without_a_policy_says_so_where_others_have_one(ser
     publish(servers, 100)
     asked = told("set", "fed", "--mode", "apprentice", "--by", "ann", "--why", "a test")
     assert "no policy of 'fed' has been published, but of feed: is that its name?" in asked
+
+
+def test_a_model_of_which_nothing_is_known_is_told_those_that_there_are(servers: str, tmp_path: Path) -> None:
+    asked = told("show", "feed", status=2)
+    assert "'feed' there is neither a control nor a policy, nor of any other model: name the file" in asked
+    publish(servers, 100)
+    told("set", "shop", "--mode", "log-only", "--by", "ann", "--why", "a test")
+    assert told("show", "feed") == "feed: no control, the newest policy decides"
+    assert "nor a policy, but of feed, shop: did you mean 'feed'?" in told("show", "fed", status=2)
+    assert "nor a policy, but of feed, shop: name the file" in told("show", "nope", status=2)
+    config = tmp_path / "groundswell.toml"
+    config.write_text('[models.news]\ndefinitely_negative = ["dislike"]\n')
+    assert "no model 'nwes' is configured; there are news: did you mean 'news'?" in told(
+        "show", "nwes", "--config", str(config), status=2
+    )
+    assert told("show", "news", "--config", str(config)) == "news: no control, the newest policy decides"
+
+
+def test_a_canary_by_a_feature_that_nobody_has_is_said_when_it_is_set_and_shown(servers: str) -> None:
+    publish(servers, 100)
+    by_user = ("--percent", "50", "--feature", "user")
+    assert "no impressions of 'feed' are there yet" in set_mode("canary", *by_user)
+    with EventLog(servers) as log:
+        for one in PEOPLE:
+            log.shown(decide("feed", Policy.uniform(), "uniform", one, ACTIONS))
+    inside = sum(side_of("feed", Canary("user", 50), one) == "canary" for one in PEOPLE)
+    said = f"of the last 40 impressions {inside / 40:.1%} are in the canary"
+    assert said in set_mode("canary", *by_user)
+    assert told("show", "feed").endswith(said)
+    nobody = "of the last 40 impressions none has the feature 'usr', by which the canary of 'feed' tells people apart"
+    for asked in (set_mode("canary", "--percent", "50", "--feature", "usr"), told("show", "feed")):
+        assert f"{nobody} (did you mean 'user'?): all are the rest. Set the control anew" in asked
+    sides = json.loads(CliRunner().invoke(control, ["show", "feed", "--json"]).output)["canary"]
+    assert sides == {"impressions": 40, "told_apart": 0, "in_canary": 0, "names": ["user"]}
 
 
 def test_an_older_policy_may_be_pinned_again_as_long_as_something_is_left_of_it(servers: str) -> None:

@@ -198,6 +198,7 @@ def test_a_hostile_impression_is_refused_with_its_reason(case: Hostile) -> None:
         Hostile("an impression on the feedback topic", GOOD, "schema"),
         Hostile("a signal of 10 kB", encode(feedback(signal="s" * 10_000)), "too_large"),
         Hostile("an empty signal", encode(feedback(signal="")), "schema"),
+        Hostile("the signal of no feedback", encode(feedback(signal="none")), "schema"),
         Hostile("a value that is text", encode(feedback(value="much")), "schema"),
         Hostile("a value of NaN", beside(b'"value":NaN', GOOD_FEEDBACK), "not_json"),
         Hostile("invalid UTF-8 in an unknown field", beside(b'"x":"\xff"', GOOD_FEEDBACK), "not_json"),
@@ -449,6 +450,16 @@ MANY = {f"f{n}": 1 for n in range(1_000)}
         (encode(impression(chosen=9)), b"i1", "chosen_out_of_range", "the index of the one that was shown, from 0 to"),
         (encode(impression(actions=[{"id": "a"}] * 3)), b"i1", "duplicate_actions", "give each its own"),
         (encode(impression(weight=0.0)), b"i1", "bad_weight", "leave it out"),
+        (
+            encode(impression(context={"user": "ann", "age": None})),
+            b"i1", "schema", '`null` - at `$.context["age"]`; leave out what is not known',
+        ),
+        (encode(impression(context={"a.b": [1]})), b"i1", "schema", 'got `array` - at `$.context["a.b"]`; for example'),
+        (encode(impression(context={"": 1})), b"i1", "schema", 'of length >= 1 - at `$.context[""]`'),
+        (
+            encode(impression(actions=[{"id": "a"}, {"id": "b", "features": {"x": 1, "p": None}}, {"id": "c"}])),
+            b"i1", "schema", '`null` - at `$.actions[1].features["p"]`; leave out what is not known',
+        ),
         (encode(impression(probabilities=None)), b"i1", "no_propensity", "log the probability by which"),
         (encode(impression(probabilities=[0.5])), b"i1", "probabilities_length", "log one for each, in their order"),
         (encode(impression(probabilities=[1.5] * 3)), b"i1", "bad_probabilities", "as [0.75, 0.25] do"),
@@ -466,7 +477,8 @@ MANY = {f"f{n}": 1 for n in range(1_000)}
         (encode(impression(context={"user": None})), b"i1", "schema", "leave out what is not known"),
         (encode(impression(context={"user": ["ann"]})), b"i1", "schema", 'for example "context"'),
         (GOOD_FEEDBACK, b"i1", "schema", "it is feedback: write it to"),
-        (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", 'for example "occurred_at": 1795310400000'),
+        (encode(impression() | {"occurred_at": "now"}), b"i1", "schema", '1795310400000, in milliseconds since 1970'),
+        (encode(impression() | {"chosen": "a"}), b"i1", "schema", '0, the index of the action that was shown, from 0'),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_told_with_what_to_do(value: bytes, key: bytes, reason: str, remedy: str) -> None:
@@ -475,6 +487,14 @@ def test_what_is_refused_is_told_with_what_to_do(value: bytes, key: bytes, reaso
     assert refusal.reason == reason
     assert remedy in refusal.detail
     assert reason in {*Reason, *CONTRADICTIONS}
+
+
+def test_feedback_that_says_that_there_was_none_is_told_to_be_left_out() -> None:
+    refusal = admitted(ADMISSION.feedback, b"i1", encode(feedback(signal="none")), 0, NOW)
+    assert isinstance(refusal, Refusal)
+    assert "says that nothing came back: send nothing then" in refusal.detail
+    waited = readmit_feedback(encode(feedback(signal="none")), 7, NOW)  # let in by a release that took it
+    assert waited.signal == "none"
 
 
 def test_an_impression_among_feedback_is_told_for_what_it_is() -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from streams import command_line
 from streams.cli import COMMANDS, ORDER, cli, collected
 from streams.command_line import extra_with
+from streams.kafka.topics import TopicError
 
 HEAVY = {"faust", "kafka", "matplotlib", "msgspec", "numba", "numpy", "polars", "pydantic", "river"}
 
@@ -88,6 +89,46 @@ def test_what_kafka_refuses_is_said_without_a_traceback(monkeypatch: pytest.Monk
     assert result.exit_code == 2
     assert result.output.startswith("groundswell: Kafka: ")
     assert "retention is limited to a day" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["worker", "groundswell.toml"], "did you mean --config groundswell.toml?"),
+        (["topics", "create", "groundswell.toml"], "did you mean --config groundswell.toml?"),
+        (["--config", "groundswell.toml", "worker"], "it goes after the command: groundswell COMMAND --config FILE"),
+        (["-c", "groundswell.toml", "worker"], "it goes after the command"),
+        (["topics", "--config", "groundswell.toml", "create"], "topics COMMAND --config FILE"),
+        (["worker", "now"], "unexpected extra argument"),
+        (["--nope"], "No such option"),
+    ],
+)
+def test_a_configuration_in_the_wrong_place_is_told_where_it_goes(
+    command: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = CliRunner().invoke(cli, command, prog_name="groundswell")
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split()), result.output
+    assert ("--config FILE" in result.output) == ("--config FILE" in said or command[0] == "-c")
+
+
+def test_a_command_that_is_advised_can_be_pasted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    advice = (
+        "run `groundswell topics create`, `groundswell keys create` or `groundswell control set feed --mode online`"
+    )
+
+    def refuse(*_: object) -> None:
+        raise TopicError(advice)
+
+    monkeypatch.setattr("streams.kafka.topics.create_topics", refuse)
+    config = tmp_path / "my models.toml"
+    config.write_text("")
+    told = CliRunner().invoke(cli, ["topics", "create", "--config", str(config)]).output
+    assert f"`groundswell topics create --config '{config}'`, `groundswell keys create` or `groundswell control" in told
+    assert f"--mode online --config '{config}'`" in told
+    monkeypatch.setenv("GROUNDSWELL_CONFIG", str(config))
+    assert advice in CliRunner().invoke(cli, ["topics", "create"]).output  # which the pasted one has as well
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,13 @@ def test_lines_are_printed_every_few_seconds_and_when_the_activity_changes() -> 
 def test_only_a_terminal_gets_the_live_screen() -> None:
     assert isinstance(display_for(Console(file=io.StringIO())), PlainLines)
     assert isinstance(display_for(Console(file=io.StringIO(), force_terminal=True)), LiveScreen)
+
+
+def test_ctrl_c_leaves_no_line_of_the_frame_behind() -> None:
+    """The terminal writes ^C where the cursor is; where that is the end of a full line, it takes another line."""
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=80, height=24, _environ={})
+    with LiveScreen(console) as screen:
+        screen.show(view())
+        screen._live.refresh()
+        assert terminal.getvalue().rpartition("\n")[2] == ""

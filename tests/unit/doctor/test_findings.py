@@ -44,6 +44,26 @@ def test_security(settings: dict[str, Any], expected: str, word: str) -> None:
     check(findings.of_security(KafkaSettings(**settings)), expected, word)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("impression", "impressions"),
+        ("Impressions", "impressions"),
+        ("feedbacks", "feedback"),
+        ("dead_letter", "dead-letter"),
+        ("impressions", None),
+        ("impressions2", None),  # of another installation
+        ("shop-impressions", None),
+        ("clicks", None),
+    ],
+)
+def test_a_topic_that_a_producer_misspelt_is_told(name: str, meant: str | None) -> None:
+    found = findings.misspelt_topic(name, ["impressions", "feedback", "dead-letter"])
+    assert (found is not None) == (meant is not None)
+    if found is not None:
+        check(found, WARN, f"is there beside {meant}, and nobody reads it")
+
+
 def control(**changes: Any) -> Control:
     given = {"schema_version": 1, "model": "feed", "version": 3, "mode": "online", "by": "ann", "at": 5, "why": "so"}
     return decode(json.dumps({**given, **changes}).encode())

@@ -83,6 +83,7 @@ SHOWN = decide("feed", Policy.uniform(), "uniform", {"user": "ann"}, ACTIONS, "i
     [
         ({"value": math.nan}, "value is nan: leave it out where there is none"),
         ({"value": -math.inf}, "value is -inf: leave it out"),
+        ({"signal": "none"}, "says that nothing came back: send nothing then"),
         ({"impression_id": SHOWN}, "impression_id is Decision: give its impression_id"),
         ({"impression_id": 7}, "impression_id is 7: give the text"),
         ({"impression_id": None}, "impression_id is None: give the text"),

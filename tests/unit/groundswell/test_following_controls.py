@@ -14,7 +14,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from groundswell import Action
 from groundswell.client import Policies, kept_snapshot, policies
-from groundswell.controls import Control, encode, pinned_key
+from groundswell.client.canary_watch import ENOUGH
+from groundswell.controls import Canary, Control, encode, pinned_key
 from groundswell.policy import encode as encode_policy
 from tests.unit.groundswell.test_newest_snapshot import snapshot
 
@@ -65,7 +66,7 @@ class Scripted:
     def close(self) -> None: ...
 
 
-def control(version: int, mode: Any, policy_version: int | None = None) -> Record:
+def control(version: int, mode: Any, policy_version: int | None = None, canary: Canary | None = None) -> Record:
     made = Control(
         schema_version=1,
         model="feed",
@@ -75,6 +76,7 @@ def control(version: int, mode: Any, policy_version: int | None = None) -> Recor
         at=5,
         why="so",
         policy_version=policy_version,
+        canary=canary,
     )
     return Record("controls", b"feed", encode(made))
 
@@ -192,3 +194,25 @@ def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
         scripted.coming.put([published(200)])
         until(lambda: following.decide({}, ACTIONS).policy_version == 200)
         assert following.decide({}, ACTIONS).mode == "online"
+
+
+def test_a_canary_that_is_nobodys_is_said_once_in_words(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scripted, "ends", {"policies": 1, "controls": 1})
+    with Policies("localhost:9092", "feed") as following:
+        scripted.coming.put([published(200), control(1, "canary", canary=Canary("usr", 50))])
+        assert following.wait(PATIENCE)
+        for _ in range(3 * ENOUGH):
+            assert following.decide({"user": "ann"}, ACTIONS).side == "rest"
+        until(lambda: following.following.problem is not None)
+        for _ in range(3 * ENOUGH):
+            following.decide({"user": "bob"}, ACTIONS)
+        scripted.coming.put([control(2, "canary", canary=Canary("user", 50))])
+        until(lambda: following.following.problem is None)
+    told = [one.getMessage() for one in caplog.records if "canary" in one.getMessage()]
+    assert told == [
+        f"of the last {ENOUGH} decisions none has the feature 'usr', by which the canary of 'feed' tells people apart "
+        "(did you mean 'user'?): all are the rest. Set the control anew with another --feature (`groundswell control "
+        "set`), or give contexts this one"
+    ]

@@ -8,7 +8,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.kafka import acknowledged_producer
-from streams.kafka.acknowledged_producer import AcknowledgedProducer, SendError
+from streams.kafka.acknowledged_producer import PATIENCE, SILENCE, AcknowledgedProducer, SendError
 
 
 class Broker:
@@ -16,6 +16,8 @@ class Broker:
 
     def __init__(self, lost: frozenset[bytes]) -> None:
         self.lost = lost
+        self.slow: frozenset[bytes] = frozenset()
+        self.waited: list[float] = []
         self.outstanding = 0
         self.most_outstanding = 0
         self.closed = self.away = False
@@ -42,8 +44,13 @@ class Acknowledgement:
     def __init__(self, broker: Broker, value: bytes) -> None:
         self.broker = broker
         self.value = value
+        self.is_done = value not in broker.slow
 
     def get(self, timeout: float) -> None:
+        self.broker.waited.append(timeout)
+        if not self.is_done:
+            self.is_done = timeout > SILENCE
+            raise KafkaTimeoutError(f"Timeout after waiting for {timeout} secs.")
         self.broker.outstanding -= 1
         if self.value in self.broker.lost:
             raise KafkaTimeoutError("delivery timed out")
@@ -79,6 +86,18 @@ def test_where_kafka_went_away_that_is_said_and_the_client_is_closed(monkeypatch
     with pytest.raises(SendError, match=r"not acknowledged by broker:9092.*`groundswell doctor`"):
         send_ten(producer)
     assert broker.closed
+
+
+def test_a_broker_that_is_silent_is_said_long_before_it_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker, producer = connected(monkeypatch)
+    broker.slow = frozenset({b"4"})
+    with pytest.raises(SendError, match=r"not acknowledged by broker:9092"):
+        send_ten(producer)
+    assert broker.waited[4:6] == [SILENCE, PATIENCE - SILENCE]
+    [said] = [one.getMessage() for one in caplog.records]
+    assert "broker:9092 has acknowledged nothing for 10 s; giving up in 50 s. See whether the brokers are up" in said
 
 
 def test_leaving_waits_for_all_and_the_outstanding_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from streams.serve.api import Api
 from streams.serve.deciders import Deciders, Follower
 from streams.serve.server import server_of
 from streams.serve.tokens import hash_of
-from streams.serve.writing import Writing
+from streams.serve.writing import Log, Writing
 from streams.settings import ServeSettings, Settings, TokenSettings
 from tests.factories import models
 
@@ -53,6 +53,7 @@ class Stuck:
         self._acting = Acting(Policy(snapshot), Policy(pinned), control, known=read)
         self.policy, self.mode = self._acting.newest, self._acting.mode
         self.basis: Basis = "uniform" if snapshot is None else "policy"
+        self.deciding = self._acting.deciding(self.basis)
         self.following = Following(up_to_date=read, problem=None if read else "Kafka is away")
 
     def decide(
@@ -120,8 +121,8 @@ class KeptLog:
 
 
 def api(
-    prompt: KeptLog | None = None,
-    patient: KeptLog | None = None,
+    prompt: Log | None = None,
+    patient: Log | None = None,
     *,
     feed: Follower | None = None,
     **serve: Any,
@@ -133,7 +134,7 @@ def api(
     return Api(settings.serve, deciders, writing)
 
 
-def client(*logs: KeptLog, token: str | None = None, **given: Any) -> TestClient:
+def client(*logs: Log, token: str | None = None, **given: Any) -> TestClient:
     """Return an app that asks this API, by this token."""
     return client_of(api(*logs, **given), token)
 
@@ -145,7 +146,7 @@ def client_of(served: Api, token: str | None = None) -> TestClient:
 
 
 @contextmanager
-def listening(*logs: KeptLog, **given: Any) -> Iterator[int]:
+def listening(*logs: Log, **given: Any) -> Iterator[int]:
     """Serve this API on the loopback; yield the port."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         server = server_of(ServeSettings(**given), api(*logs, **given))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from experiments.servers.embedded_broker import free_port
 from groundswell import Action
-from groundswell.client import EventLogError
+from groundswell.client import EventLog, EventLogError
 from streams.serve.deciders import terms_of
 from tests.unit.groundswell.test_newest_snapshot import snapshot
 from tests.unit.serve.served import ACTIVATE, FEEDBACK, RANK, TOKENS, KeptLog, Stuck, api, client, client_of
@@ -131,6 +132,19 @@ def test_a_token_has_the_rights_that_are_its_own(
     assert log.written == (status == 200)
 
 
+def test_a_token_is_told_its_own_models_and_which_was_meant() -> None:
+    def told(token: str, model: str) -> str:
+        detail: str = (
+            client(token=token, tokens=TOKENS).post("/v1/rank", json={**RANK, "model": model}).json()["detail"]
+        )
+        return detail
+
+    assert "it has them for feed: did you mean 'feed'? Else" in told("of-feed", "fed")
+    assert "it has them for feed: use that of the model" in told("of-feed", "zzz")
+    assert "did you mean" not in told("of-feed", "othr")  # nor is there a model other for it
+    assert "it has them for no model" in told("of-none", "feed")
+
+
 def test_a_token_sees_its_own_models_alone() -> None:
     served = api(tokens=TOKENS)
     for token, models in (("of-feed", ["feed"]), ("of-all", ["feed", "other"]), ("of-none", [])):
@@ -154,21 +168,39 @@ def changed(body: dict[str, Any], **changes: Any) -> bytes:
         ("rank", b"", 400, "no JSON"),
         ("rank", b"{", 400, "no JSON"),
         ("rank", b'{"model": "\xff"}', 400, "no JSON"),
-        ("rank", b'{"actions": [{"id": "a", "x": ' + b"[" * 100_000, 422, "unknown field `x`"),
+        (
+            "rank",
+            b'{"actions": [{"id": "a", "x": ' + b"[" * 100_000,
+            422,
+            "no member `x` in `$.actions[0]`; there are id, features",
+        ),
         ("rank", b"[]", 422, "Expected `object`"),
         ("rank", changed(RANK, model="fed"), 404, "did you mean 'feed'?"),
         ("rank", changed(RANK, actions=[]), 422, "actions"),
         ("rank", changed(RANK, actions=[{"id": "a"}, {"id": "a"}]), 422, "each with an id of its own"),
         ("rank", changed(RANK, actions=[{"id": "a"}, {"id": 5}]), 422, "$.actions[1].id"),
         ("rank", changed(RANK, actions=[{"id": ""}]), 422, "$.actions[0].id"),
-        ("rank", changed(RANK, action=[]), 422, "unknown field `action`"),
-        ("rank", changed(RANK, actions=[{"id": "a", "featurs": {"x": 1}}]), 422, "unknown field `featurs`"),
-        ("rank", changed(RANK, context={"user": None}), 422, "$.context"),
-        ("rank", changed(RANK, context={"user": ["ann"]}), 422, "$.context"),
-        ("rank", changed(RANK, context={"": "ann"}), 422, "context"),
+        ("rank", changed(RANK, actions=["a", "b"]), 422, '$.actions[0]`; for example "actions": [{"id":"a"},{"id":"b"'),
+        ("rank", changed(RANK, actions="a,b"), 422, 'got `str` - at `$.actions`; for example "actions": [{"id":"a"}'),
+        ("rank", changed(RANK, action=[]), 422, "no member `action`; did you mean `actions`?"),
+        (
+            "rank",
+            changed(RANK, actions=[{"id": "a", "featurs": {"x": 1}}]),
+            422,
+            "no member `featurs` in `$.actions[0]`; did you mean `features`?",
+        ),
+        ("rank", changed(RANK, context={"age": 31, "user": None}), 422, 'got `null` - at `$.context["user"]`'),
+        ("rank", changed(RANK, context={"user": ["ann"]}), 422, '`$.context["user"]`'),
+        ("rank", changed(RANK, context={"": "ann"}), 422, 'of length >= 1 - at `$.context[""]`'),
         ("rank", changed(RANK, context={"age": 1}).replace(b": 1}", b": 1e999}"), 422, "out of range"),
         ("rank", changed(RANK, context={"age": 1}).replace(b": 1}", b": NaN}"), 400, "no JSON"),
         ("rank", changed(RANK, impression_id="i" * 257), 422, "$.impression_id"),
+        ("rank", changed(RANK, actions=[{"id": "a"}, {"id": "b", "features": {"p": None}}]), 422, 'features["p"]`'),
+        ("rank", changed(RANK, contextFeatures=[]), 422, "no member `contextFeatures`; did you mean `context`?"),
+        ("rank", changed(RANK, eventId="e"), 422, "no member `eventId`; did you mean `impression_id`?"),
+        ("rank", changed(RANK, impressionId="e"), 422, "no member `impressionId`; did you mean `impression_id`?"),
+        ("rank", changed(RANK, deferActivation=True), 422, "did you mean `defer`?"),
+        ("rank", changed(RANK, xyz=1), 422, "no member `xyz`; there are model, actions, context, impression_id, defer"),
         ("rank", changed(RANK, own="d"), 422, "own is 'd': give one of the actions"),
         ("rank", changed(RANK, own=""), 422, "$.own"),
         ("rank", changed(RANK, own=2), 422, "$.own"),
@@ -176,6 +208,7 @@ def changed(body: dict[str, Any], **changes: Any) -> bytes:
         ("rank", changed(RANK, own=["a"]), 422, "$.own[0]"),
         ("rank", changed(RANK, own=[0.5, 0.5]), 422, "2 probabilities for 3 actions"),
         ("rank", changed(RANK, own=[0.5, 0.5, 0.5]), 422, "must sum to 1"),
+        ("feedback", changed(FEEDBACK, reward=1), 422, "no member `reward`; did you mean `signal`?"),
         ("feedback", changed(FEEDBACK, signal=""), 422, "$.signal"),
         ("feedback", changed(FEEDBACK, model="fed"), 404, "did you mean 'feed'?"),
         ("feedback", changed(FEEDBACK, occurred_at=-1), 422, "$.occurred_at"),
@@ -194,6 +227,15 @@ def test_what_cannot_be_asked_is_refused_with_where_it_is_wrong(
     assert answer.json()["status"] == status
     assert words in answer.json()["detail"]
     assert log.written == 0
+
+
+@pytest.mark.parametrize("later", ["", "?write=later"])
+def test_feedback_that_says_that_there_was_none_is_told_to_be_left_out(later: str) -> None:
+    with EventLog(f"127.0.0.1:{free_port()}") as prompt, EventLog(f"127.0.0.1:{free_port()}") as patient:
+        app = client(prompt, patient)
+        answer = app.post(f"/v1/feedback{later}", json={**FEEDBACK, "signal": "none"})
+    assert answer.status_code == 422
+    assert "says that nothing came back: send nothing then" in answer.json()["detail"]
 
 
 @each_write
@@ -252,14 +294,39 @@ def test_nothing_is_asked_by_the_query_where_there_is_nothing_to_ask() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [("GET", "/v1/rank", 405), ("GET", "/", 404), ("POST", "/v1/models", 405), ("GET", "/v1/rank/", 404)],
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/rank", "POST"),
+        ("PUT", "/v1/feedback", "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/healthz", "GET, HEAD"),
+    ],
 )
-def test_what_is_not_there_is_told_as_everything_else(method: str, path: str, status: int) -> None:
-    app = client()
-    answer = app.request(method, path, follow_redirects=False)
-    assert answer.status_code == status
-    assert "/openapi.json" in answer.json()["detail"]
+def test_a_method_by_which_nothing_is_asked_names_the_one_to_use(method: str, path: str, allowed: str) -> None:
+    answer = client().request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    assert answer.json()["detail"].endswith(f"ask by {allowed.replace(', ', ' or ')}")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/v1/rank/", "did you mean /v1/rank?"),
+        ("/v1/reward", "did you mean /v1/feedback?"),
+        ("/personalizer/v1.0/events/e1/reward", "did you mean /v1/feedback?"),
+        ("/v1/events/e1/activate", "did you mean /v1/activate?"),
+        ("/v2/ranks", "did you mean /v1/rank?"),
+        ("/model", "did you mean /v1/models?"),
+        ("/health", "did you mean /healthz?"),
+        ("/ready", "did you mean /readyz?"),
+        ("/", "there are /v1/rank, /v1/feedback, /v1/activate, /v1/models, /openapi.json, /metrics, /healthz, /readyz"),
+    ],
+)
+def test_a_path_that_is_none_is_told_which_was_meant(path: str, meant: str) -> None:
+    answer = client().get(path, follow_redirects=False)
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"].endswith(meant)
 
 
 def test_more_than_a_second_bears_is_told_when_to_come_again() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from groundswell.client import policies
+from groundswell.client import Following, policies
 from groundswell.client.decisions import impression_of
 from streams.serve.deciders import Deciders
 from streams.serve.messages import OfferedAction, RankRequest
@@ -65,10 +65,38 @@ def test_who_decides_is_told_and_logged(
     assert f'decisions_total{{basis="{basis}",model="feed"}} 1.0' in app.get("/metrics").text
 
 
-def test_models_tell_the_mode_beside_the_newest_policy() -> None:
-    [feed, other] = client(feed=following(mode="log-only")).get("/v1/models").json()["models"]
-    assert (feed["mode"], feed["basis"], feed["policy_version"]) == ("log-only", "policy", 200)
+@pytest.mark.parametrize(
+    ("said", "basis", "rest", "pinned_version"),
+    [
+        ({"mode": "online"}, "policy", None, None),
+        ({"mode": "log-only"}, "own", None, None),
+        ({"mode": "apprentice"}, "own", None, None),
+        ({"mode": "frozen", "policy_version": 100}, "pinned", None, 100),
+        ({"mode": "frozen", "policy_version": 150}, "uniform", None, 150),
+        ({"mode": "canary", "canary": HALF}, "policy", "own", None),
+        ({"mode": "canary", "canary": HALF, "policy_version": 100}, "policy", "pinned", 100),
+        ({"mode": "canary", "canary": HALF, "policy_version": 150}, "policy", "uniform", 150),
+    ],
+)
+def test_models_tell_what_decides_beside_the_newest_policy(
+    said: dict[str, Any], basis: str, rest: str | None, pinned_version: int | None
+) -> None:
+    app = client(feed=following(**said))
+    [feed, other] = app.get("/v1/models").json()["models"]
+    assert (feed["mode"], feed["policy_version"]) == (said["mode"], 200)
+    assert (feed["basis"], feed["rest"], feed["pinned_version"]) == (basis, rest, pinned_version)
     assert (other["mode"], other["basis"], other["policy_version"]) == ("online", "uniform", None)
+    assert 'following{model="feed"} 1.0' in app.get("/metrics").text  # whatever decides
+
+
+def test_a_model_that_has_a_problem_is_told_by_a_metric() -> None:
+    stuck = Stuck("feed", snapshot(200))
+    stuck.following = Following(up_to_date=True, problem="none has the feature 'usr'")
+    app = client(feed=stuck)
+    assert app.get("/v1/models").json()["models"][0]["problem"] == "none has the feature 'usr'"
+    told = app.get("/metrics").text
+    assert 'groundswell_serve_problem{model="feed"} 1.0' in told
+    assert 'groundswell_serve_problem{model="other"} 0.0' in told
 
 
 def test_until_it_is_known_whether_there_is_a_control_the_mode_is_null_and_own_decides() -> None:
@@ -76,6 +104,7 @@ def test_until_it_is_known_whether_there_is_a_control_the_mode_is_null_and_own_d
     told = app.post("/v1/rank", json={**RANK, "own": "c"}).json()
     assert (told["mode"], told["basis"], told["policy_version"], told["action"]) == (None, "own", None, "c")
     assert app.get("/v1/models").json()["models"][0]["mode"] is None
+    assert app.get("/v1/models").json()["models"][0]["basis"] == "uniform"
 
 
 def test_policies_and_controls_are_read_from_the_topics_that_are_configured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,10 @@ def test_the_variable_that_others_use_stands_above_our_own(
         ("[join]\nidle = 0", "2: `idle` in [join] is 0: must be greater than 0"),
         ("[join]\nwait = 0.0001", "2: `wait` in [join]"),
         ("[join]\nwait = inf", "2: `wait` in [join] is inf: must be a finite number"),
-        ("[join]\nwait = '5 s'", '2: `wait` in [join] is "5 s": must be a number'),
+        (
+            "[join]\nwait = '5 s'",
+            '2: `wait` in [join] is "5 s": must be a number, and lengths of time are in seconds: 5',
+        ),
         ("[join]\nbackward = 1e9", "2: `backward` in [join]"),
         ("[join]\nremember = inf", "2: `remember` in [join]"),
         ("join = 7", "1: `join` is 7: must be a table, with wait, grace, "),
@@ -167,7 +170,10 @@ def test_each_fault_has_a_line_of_its_own(loaded: Callable[[str], Settings]) -> 
     ("variables", "said"),
     [
         ({"GROUNDSWELL_JOIN__WIAT": "5"}, "GROUNDSWELL_JOIN__WIAT: no setting `wiat` in [join]; did you mean `wait`?"),
-        ({"GROUNDSWELL_JOIN__WAIT": "5s"}, 'GROUNDSWELL_JOIN__WAIT: `wait` in [join] is "5s": must be a number'),
+        (
+            {"GROUNDSWELL_JOIN__WAIT": "10m"},
+            'GROUNDSWELL_JOIN__WAIT: `wait` in [join] is "10m": must be a number, and lengths of time are in seconds:',
+        ),
         ({"GROUNDSWELL_JION__WAIT": "5"}, "GROUNDSWELL_JION__WAIT: no table [jion]; did you mean [join]?"),
         ({"GROUNDSWELL_JOIN": "5"}, "GROUNDSWELL_JOIN: `join` is 5: must be a table"),
         (
