@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do $$one -c "" 2> /dev/null && echo $$one && break; done)
 BIN = .venv/bin
 
-.PHONY: help install demo test fuzz nightly test-kafka test-clients check docs corpus experiments screenshot lock clean
+.PHONY: help install demo test fuzz siege nightly test-kafka test-clients check docs corpus experiments screenshot lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -22,6 +22,11 @@ test: install ## the tests that need no Apache Kafka
 FUZZ_SECONDS ?= 120
 fuzz: install ## malformed and hostile input, for FUZZ_SECONDS=120 in all
 	$(BIN)/python -m experiments.fuzz.run --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
+
+# What memory took is printed and in out/siege/results.json. Java 17 and Maven, or EMBEDDED=1 for the embedded broker.
+SIEGE_MINUTES ?= 60
+siege: install ## a worker with 1 GiB besieged by what the fuzzer draws, honest apps beside it (SIEGE_MINUTES=60)
+	$(BIN)/python -m experiments.fuzz.siege --minutes $(SIEGE_MINUTES) $(if $(EMBEDDED),--embedded)
 
 # The properties of the join and of reading files at 10,000 examples each, and what hangs on chance.
 nightly: install ## properties of the join and of replay at 10,000 examples each, what hangs on chance, an hour of fuzzing

@@ -11,16 +11,21 @@ import pytest
 
 from groundswell.client import Policies
 from groundswell.signatures import Kind, Signer, Verifier, new_key_pair
-from state.learner_checkpoints import CHECKPOINT_KEY, MAGIC, VERSION
+from state.learner_checkpoints import CHECKPOINT_KEY, MAGIC, VERSION, decode, encode
 from streams.inspection.published_policies import newest_policies
 from streams.kafka.topic_inspector import TopicInspector
 from streams.settings import KafkaSettings
 from tests.factories import impression
 from tests.integration.days import Day, learned
-from tests.integration.workers import TOPICS, UNREADABLE, Apps, RunningWorker, read_all
+from tests.integration.workers import CONFIGURATION, TOPICS, UNREADABLE, Apps, RunningWorker, read_all
 from tests.unit.stand_ins import worker_settings
 
 pytestmark = pytest.mark.timeout(400)
+
+STOCK = """
+reward = {rule = "iclr", alpha = 0.3}
+bandit = {estimator = {class = "river.linear_model.LinearRegression"}}
+"""
 
 
 def checkpoint(**contents: object) -> bytes:
@@ -54,6 +59,32 @@ def test_line_14_a_worker_refuses_a_forged_checkpoint_and_says_what_and_where(
     assert "The worker ends: partition 0: checkpoint has a valid checksum, but not the expected contents" in last
     assert says in last
     assert "Delete its records from the checkpoints topic" in last
+
+
+def test_line_15_the_state_of_a_stock_estimator_may_name_no_class_beyond_rivers_own(
+    tmp_path: Path, servers: str
+) -> None:
+    apps, day = Apps(servers), Day(servers)
+    configuration = f"{CONFIGURATION}{STOCK}"
+    with RunningWorker(tmp_path, servers, configuration=configuration) as worker:
+        day.goes_on(200)
+        day.ends()
+        worker.until(lambda: worker.metric("groundswell_policy_version") == len(day.expected), "all to be learned")
+        assert worker.stop()[0] == 0
+    log = [record for record in read_all(servers, TOPICS.checkpoints) if record.key == CHECKPOINT_KEY]
+    believed, partition = decode(log[-1].value), log[-1].partition
+    _, _, _, attributes = believed.models["feed"]["regressor"]
+    # A name that a module of River has, since it imports it, is none of its classes.
+    attributes.append([["plain", "strange"], ["object", "river.base.ensemble", "UserList", []]])
+    apps.send_bytes(TOPICS.checkpoints, CHECKPOINT_KEY, encode(believed), partition=partition)
+    apps.flush()
+    worker = RunningWorker(tmp_path, servers, configuration=configuration)
+    with pytest.raises(AssertionError, match="the worker ended"):
+        worker.start()
+    assert worker.ended() == 1
+    last = worker.said().strip().splitlines()[-1]
+    assert f"The worker ends: partition {partition}: checkpoint has a valid checksum" in last
+    assert "names river.base.ensemble.UserList: only River's own classes are read" in last
 
 
 def test_interactions_of_impressions_that_nobody_has_logged_are_set_aside_and_end_no_worker(

@@ -102,6 +102,23 @@ def test_impressions_with_many_new_names_hardly_move_the_exploration(model: Mode
     assert attacked.exploration.parameter < 1.1 * left_alone.exploration.parameter
 
 
+@both_kinds
+@pytest.mark.parametrize("of", [10**9, 500], ids=["each new", "the same again"])
+def test_in_a_models_first_stretch_each_impression_lets_one_name_count_until_the_second_one_ends(
+    model: ModelConfig, of: int
+) -> None:
+    liars, people = 66, 3
+    attacked, left_alone = learner_for(model), learner_for(model)
+    attacked.learn([*LOG[:400], *named(liars, 500, of), *LOG[400:1_000]])
+    left_alone.learn(LOG[:1_000])
+    most = ((people + liars) / people) ** (1 / 3) * left_alone.exploration.parameter
+    assert 0.9 * most < attacked.exploration.parameter < most
+    later = uniform_log(1_200, seed=1)
+    attacked.learn(later)
+    left_alone.learn(later)
+    assert attacked.exploration.parameter < 1.1 * left_alone.exploration.parameter
+
+
 def test_names_that_come_in_each_stretch_count_once_for_each_impression_that_brings_one() -> None:
     learner = learner_for(DEFAULT)
     for begin in range(0, 8_000, 1_000):
