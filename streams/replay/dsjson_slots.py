@@ -40,6 +40,8 @@ def decision_of(record: dict[str, Any], number: int) -> SlotDecision:
         raise RowError("c._multi", f"{shortened(actions)}, expected a list with the namespaces of each action")
     if any("_slot_id" in one for one in actions):
         raise RowError("c._multi", "a slate, which is not supported: its reward is that of all slots together")
+    if record.get("o"):
+        raise RowError("o", f"observations of all slots together: whose they are, `{OUTCOMES}` has to say in its `_o`")
     if not isinstance(slots, list) or len(slots) != len(outcomes):
         raise RowError("c._slots", f"{shortened(slots)}, expected {len(outcomes)} slots, as `{OUTCOMES}` has them")
     slot, outcome = slots[number], outcomes[number]

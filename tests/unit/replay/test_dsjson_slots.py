@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from groundswell.events import DecisionSlot
+from groundswell.events import Action, DecisionSlot, FeatureValue, Impression
 from streams.replay.dsjson import FIRST_TIME_MS, DecisionLog, DsjsonMapping
+from streams.replay.dsjson_export import Decided, export
+from streams.replay.dsjson_lines import DsjsonLines
 from tests.unit.replay.reading import complaints, read
 
 MAPPING = DsjsonMapping.model_validate(
@@ -113,6 +119,7 @@ def one_slot(**changes: Any) -> dict[str, Any]:
         ({"c": one_slot(_slots=[5])}, "c._slots: number 0 is 5, expected an object"),
         ({"c": one_slot(_multi=5)}, "c._multi: 5, expected a list"),
         ({"c": 5}, "c._multi: None, expected a list"),
+        ({"o": [{"v": 1.0}]}, "o: observations of all slots together"),
         ({"c": one_slot(slot="top")}, "c: has the feature 'slot' already"),
         ({"c": one_slot(_multi=[{"i": {"id": "mocha"}, "_slot_id": 0}])}, "c._multi: a slate, which is not supported"),
     ],
@@ -123,3 +130,120 @@ def test_a_slot_that_is_wrong_is_named_and_spoils_no_other(
     wrong = coffee("e2", **({"c": one_slot(), "_outcomes": [outcome()]} | changes))
     assert complaint in complaints(log(tmp_path, coffee(), wrong))
     assert [one.impression_id for one, _ in read(log(tmp_path, coffee(), wrong))] == ["e1/0", "e1/1"]
+
+
+def slots(*, decision: str = "d1", shift: int = 0, **changes: Any) -> list[Decided]:
+    """A decision over two slots as it is logged: each with its signals and reward."""
+    context: dict[str, FeatureValue] = {"user": "ann", "User.age": 31}
+    actions = [Action("a", {"Item.price": 2.5}), Action("b"), Action("c")]
+    top = Impression(
+        schema_version=1,
+        impression_id=f"{decision}/0",
+        occurred_at=1_795_310_400_000 + shift,
+        model="shop",
+        context={**context, "slot": "top", "slot.size": "large"},
+        actions=actions,
+        chosen=1,
+        probabilities=[0.25, 0.5, 0.25],
+        weight=2.0,
+        decision=DecisionSlot(decision, 0, 2),
+    )
+    side = msgspec.structs.replace(
+        top,
+        impression_id=f"{decision}/1",
+        context={**context, "slot": "side", "slot.Place.left": True},
+        actions=[actions[0], actions[2]],
+        probabilities=[0.75, 0.25],
+        chosen=0,
+        decision=DecisionSlot(decision, 1, 2),
+    )
+    return [Decided(top, ["click"], 0.5), Decided(msgspec.structs.replace(side, **changes), ["skip"], -0.25)]
+
+
+def exported(folder: Path, decided: list[Decided], lines: DsjsonLines) -> DecisionLog:
+    """Return what `replay` finds in the file that is written of decisions."""
+    written = export(folder / "out.json", lines, iter(decided), None)
+    return DecisionLog(folder / "out.json", DsjsonMapping.model_validate(tomllib.loads(written.mapping.read_text())))
+
+
+def test_a_decision_is_one_line_whatever_comes_between_and_is_read_back_as_it_was(tmp_path: Path) -> None:
+    (top, side), (above, aside) = slots(), slots(decision="d2", shift=1000)
+    lines = DsjsonLines("shop", "Id", definitely_bad={"skip"})
+    opened = exported(tmp_path, [side, above, top, aside], lines)
+    assert (lines.written, lines.left_out) == (2, {})
+    assert [one for one, _ in read(opened)] == [one.impression for one in (top, side, above, aside)]
+    assert [[piece.signal for piece in seen] for _, seen in read(opened)] == [["click"], ["skip"]] * 2
+    first = json.loads((tmp_path / "out.json").read_text().splitlines()[0])
+    assert list(first) == ["Timestamp", "Version", "EventId", "pdrop", "c", "_outcomes"]
+    assert [one["_label_cost"] for one in first["_outcomes"]] == [-0.5, 0.25]
+    assert [one["_a"] for one in first["_outcomes"]] == [[1, 0, 2], [0, 2]]
+    assert first["c"]["_slots"] == [{"_id": "top", "size": "large"}, {"_id": "side", "Place": {"left": True}}]
+
+
+@pytest.mark.parametrize(
+    ("decided", "reason", "count"),
+    [
+        (slots()[:1], "other slots of the decision missing", 1),
+        (slots(context={"user": "ann"}), "a slot that the context does not name", 2),
+        (slots(context={"user": "bob", "slot": "side"}), "another context", 2),
+        (slots(weight=1.0), "another context, weight or actions", 2),
+        (slots(actions=[Action("a"), Action("c")]), "another context, weight or actions", 2),
+        (slots(weight=0.5), "another context, weight or actions", 2),
+        (slots(actions=[Action("c")], probabilities=None, propensity=0.5), "a single action that was not certain", 2),
+    ],
+)
+def test_a_decision_that_no_line_can_say_is_left_out_and_told(
+    tmp_path: Path, decided: list[Decided], reason: str, count: int
+) -> None:
+    lines = DsjsonLines("shop", "Id")
+    exported(tmp_path, decided, lines)
+    [(told, found)] = lines.left_out.items()
+    assert reason in told
+    assert (found, lines.written) == (count, 0)
+
+
+def test_actions_that_repeat_are_written_too(tmp_path: Path) -> None:
+    top, _ = slots()
+    again = msgspec.structs.replace(
+        top.impression,
+        impression_id="d1/1",
+        context={**top.impression.context, "slot": "side"},
+        decision=DecisionSlot("d1", 1, 2),
+    )
+    opened = exported(tmp_path, [top, Decided(again, [], None)], DsjsonLines("shop", "Id"))
+    assert [one for one, _ in read(opened)] == [top.impression, again]
+
+
+VOWPAL = """
+import json, sys
+from vowpalwabbit import Workspace
+
+workspace = Workspace("--dsjson --ccb_explore_adf --epsilon 0.1 --quiet")
+counts = []
+for line in open(sys.argv[1], encoding="utf-8"):
+    examples = workspace.parse(line.rstrip("\\n"))
+    counts.append(len(examples))
+    workspace.learn(examples)
+    workspace.finish_example(examples)
+played = []
+for line in open(sys.argv[1], encoding="utf-8"):
+    examples = workspace.parse(line.rstrip("\\n"))
+    played.append(workspace.predict(examples))
+    workspace.finish_example(examples)
+    break
+print(json.dumps([counts, played]))
+"""
+
+
+def test_vowpal_wabbit_learns_from_it_slot_by_slot(tmp_path: Path) -> None:
+    pytest.importorskip("vowpalwabbit")
+    decided = [one for number in range(300) for one in slots(decision=f"d{number}")]
+    exported(tmp_path, decided, DsjsonLines("shop", "Id"))
+    done = subprocess.run(
+        [sys.executable, "-c", VOWPAL, str(tmp_path / "out.json")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    counts, [(top, side)] = json.loads(done.stdout)
+    assert counts == [6] * 300  # what is shared, three actions, two slots
+    assert top[0][0] == 1  # was good there
+    assert dict(side)[2] > dict(side)[0]  # what was shown there was bad
