@@ -31,7 +31,7 @@ Milliseconds = Annotated[int, Meta(ge=0, le=LATEST, description="milliseconds si
 LIKELY_SECONDS = range(978_307_200, 4_102_444_800)
 """The years 2001 to 2099 in seconds. As milliseconds they lie in early 1970, when there was nobody to log."""
 FeatureValue = str | bool | int | float
-MAX_FEATURES, MAX_ACTIONS = 1_024, 10_000
+MAX_FEATURES, MAX_ACTIONS, MAX_SLOTS = 1_024, 10_000, 100
 Features = Annotated[dict[Name, FeatureValue], Meta(max_length=MAX_FEATURES)]
 
 
@@ -42,13 +42,26 @@ class Action(Struct, frozen=True, omit_defaults=True, gc=False):
     features: Features = {}
 
 
+class DecisionSlot(Struct, frozen=True, gc=False):
+    """Which of the places an impression fills that were decided together: number `slot`, from 0 on, of `slots`.
+
+    `id` is the same for all impressions of the decision. Nothing is learned from it: what is to be learned of a slot
+    stands in the context.
+    """
+
+    id: Identifier
+    slot: Annotated[int, Meta(ge=0, lt=MAX_SLOTS)]
+    slots: Annotated[int, Meta(ge=1, le=MAX_SLOTS)]
+
+
 class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What an app showed, and how likely it was to show just that.
 
     `probabilities` (one per action, summing to 1) or `propensity` (of the chosen action) is given.
     `weight` is the inverse of the rate at which a sub-sampled log was kept. A `deferred` impression was logged
     before it was known whether it would be shown (prefetched, or below the fold): it counts from the feedback `shown`
-    on, and not at all without it.
+    on, and not at all without it. Of a `decision` over several slots there is one impression a slot, whose actions are
+    those that were left for it, and whose probabilities are those given the slots before it.
     """
 
     schema_version: Literal[1]
@@ -63,6 +76,7 @@ class Impression(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False
     policy_version: Annotated[int, Meta(ge=0)] | None = None
     weight: float = 1.0
     deferred: bool = False
+    decision: DecisionSlot | None = None
 
     @property
     def chosen_propensity(self) -> float:

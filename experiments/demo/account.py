@@ -21,8 +21,10 @@ class Check:
 
 def ledger(summary: Summary) -> list[Check]:
     """Return what became of the messages, line by line."""
+    prefetched = Check("asked for ahead", summary.impressions_deferred, None, "counted once activated")
     return [
         Check("impressions produced", summary.impressions_produced, None, "each id counted once"),
+        *([prefetched] if summary.impressions_deferred else []),
         _all("joined with their feedback", summary.interactions_joined, summary.impressions_produced),
         _all("learned from", summary.interactions_learned, summary.impressions_produced),
         _none("lost", summary.lost),

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.events import Doubt, Feedback, Impression, Interaction, Reward
+from groundswell.events import SHOWN_SIGNAL, Doubt, Feedback, Impression, Interaction, Reward
 
 UNKNOWN: Final = -2
 """Stands among states for the unknown one."""
@@ -53,6 +53,7 @@ class Audit:
     dead_letters: Counter[str] = field(default_factory=Counter)
     _shown_to: dict[str, str] = field(default_factory=dict)
     _impressions: Ids = field(default_factory=Ids)
+    _deferred: set[str] = field(default_factory=set)
     _joined: Ids = field(default_factory=Ids)
     _learned: Ids = field(default_factory=Ids)
     _feedback: Ids = field(default_factory=Ids)
@@ -63,15 +64,20 @@ class Audit:
         """Enter one message of the impressions topic."""
         self._impressions.add(impression.impression_id)
         self._shown_to[impression.impression_id] = str(impression.context["user"])
+        if impression.deferred:
+            self._deferred.add(impression.impression_id)
 
     def add_feedback(self, feedback: Feedback) -> None:
-        """Enter one message of the feedback topic."""
-        self._feedback.add(feedback.feedback_id)
+        """Enter one message of the feedback topic; an activation is none, and tells by its impression being joined."""
+        if feedback.signal != SHOWN_SIGNAL:
+            self._feedback.add(feedback.feedback_id)
 
     def add_interaction(self, interaction: Interaction) -> None:
         """Enter one message of the interactions topic."""
         self._joined.add(interaction.impression.impression_id)
         for feedback in interaction.feedback:
+            if feedback.signal == SHOWN_SIGNAL:
+                continue
             self._feedback_joined.add(feedback.feedback_id)
 
     def add_reward(self, reward: Reward) -> None:
@@ -106,6 +112,7 @@ class Audit:
         return {
             "impressions_produced": len(self._impressions.seen),
             "impressions_repeated": self._impressions.repeated,
+            "impressions_deferred": len(self._deferred),
             "feedback_produced": len(self._feedback.seen),
             "feedback_repeated": self._feedback.repeated,
             "interactions_joined": len(self._joined.seen),

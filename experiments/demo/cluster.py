@@ -1,4 +1,4 @@
-"""What the demo runs on: a broker of its own (or the one that is given), the topics, and one worker."""
+"""What the demo runs on: a broker of its own (or the one that is given), topics, a worker, and perhaps a server."""
 
 from __future__ import annotations
 
@@ -30,12 +30,20 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running broker with topics and a worker."""
+    """A running broker with topics and a worker, and a server where apps ask over HTTP."""
 
     settings: Settings
     worker: ChildProcess
     page: str
     """The worker's own address, with /metrics below it."""
+    server: ChildProcess | None = None
+    server_url: str | None = None
+    """Where apps ask; None where they decide by themselves."""
+
+    @property
+    def processes(self) -> list[ChildProcess]:
+        """All that has to go on running."""
+        return [self.worker] if self.server is None else [self.worker, self.server]
 
     @property
     def bootstrap_servers(self) -> str:
@@ -46,21 +54,21 @@ class Cluster:
         """Return the worker's metrics, or None where it does not answer."""
         return get(f"{self.page}/metrics")
 
-    def is_ready(self) -> bool:
-        """Say whether the worker holds its partitions and reads."""
-        return get(f"{self.page}/readyz") is not None
-
 
 @contextmanager
-def running_cluster(directory: Path, log: Path, models: Mapping[str, ModelConfig] | None = None) -> Iterator[Cluster]:
-    """Start everything and wait until the worker is ready; end it all with the block.
+def running_cluster(
+    directory: Path, log: Path, models: Mapping[str, ModelConfig] | None = None, *, server_log: Path | None = None
+) -> Iterator[Cluster]:
+    """Start everything, also a server where there is a `server_log`, and wait until it is ready; end it with the block.
 
     The worker learns these `models`, and the demo's own where there are none. With KAFKA_BOOTSTRAP_SERVERS set, that
-    broker is used, with topics of this run's own that are deleted in the end. Raises `DemoError` if the worker does not
-    start.
+    broker is used, with topics of this run's own that are deleted in the end. Raises `DemoError` if the worker or the
+    server does not start.
     """
     with ExitStack() as stack:
         environment = {"GROUNDSWELL_HTTP__PORT": str(free_port()), **learning(directory, models)}
+        if server_log is not None:
+            environment["GROUNDSWELL_SERVE__PORT"] = str(free_port())
         given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
         if given:
             prefix = f"groundswell-demo-{time.time_ns() // 1_000_000}"
@@ -80,8 +88,15 @@ def running_cluster(directory: Path, log: Path, models: Mapping[str, ModelConfig
         settings = load_settings()
         create_topics(settings.kafka, settings.topics)
         worker = stack.enter_context(ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log))
-        cluster = Cluster(settings, worker, f"http://127.0.0.1:{settings.http.port}")
-        _wait_until_ready(cluster)
+        page = f"http://127.0.0.1:{settings.http.port}"
+        _wait_until_ready(worker, page)
+        cluster = Cluster(settings, worker, page)
+        if server_log is not None:
+            command = [sys.executable, "-m", "streams.cli", "serve"]
+            server = stack.enter_context(ChildProcess("server", command, log=server_log))
+            url = f"http://127.0.0.1:{settings.serve.port}"
+            _wait_until_ready(server, url)
+            cluster = Cluster(settings, worker, page, server, url)
         yield cluster
 
 
@@ -107,15 +122,15 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _wait_until_ready(cluster: Cluster) -> None:
+def _wait_until_ready(process: ChildProcess, url: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not cluster.is_ready():
-        if cluster.worker.exit_code is not None:
-            raise DemoError(f"the worker did not start; its log says:\n{cluster.worker.tail()}")
+    while get(f"{url}/readyz") is None:
+        if process.exit_code is not None:
+            raise DemoError(f"the {process.name} did not start; its log says:\n{process.tail()}")
         if time.monotonic() > deadline:
             raise DemoError(
-                f"the worker was not ready within {READY_SECONDS:.0f} s: is the machine busy? Try again. It says:\n"
-                f"{cluster.worker.tail()}"
+                f"the {process.name} was not ready within {READY_SECONDS:.0f} s: is the machine busy? Try again. It "
+                f"says:\n{process.tail()}"
             )
         time.sleep(0.1)
 

@@ -34,6 +34,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     impressions_produced: int
     impressions_repeated: int
+    impressions_deferred: int
     feedback_produced: int
     feedback_repeated: int
     interactions_joined: int

@@ -47,13 +47,15 @@ def run_demo(
     out: Path = Path("out/demo"),
     *,
     serve: bool = False,
+    serve_http: bool = False,
     rate: float = 400.0,
     console: Console | None = None,
 ) -> int:
     """Run the demo and return its exit status: 0 if everything arrived once, 1 if not, 130 if interrupted.
 
     Writes `summary.json`, `report.html` and the logs of worker and apps to `out`. With `serve`, the loop then
-    goes on with an endless stream of people until Ctrl-C.
+    goes on with an endless stream of people until Ctrl-C. With `serve_http`, the apps ask a server over HTTP, and
+    hold no Kafka client.
     """
     console = console or Console()
     out.mkdir(parents=True, exist_ok=True)
@@ -63,6 +65,7 @@ def run_demo(
                 interactions=interactions,
                 seed=seed,
                 out=out,
+                serve_http=serve_http,
                 rate=rate,
                 console=console,
                 directory=Path(directory),
@@ -83,6 +86,7 @@ class _Demo:
     interactions: int
     seed: int
     out: Path
+    serve_http: bool
     rate: float
     console: Console
     directory: Path
@@ -90,8 +94,9 @@ class _Demo:
     def run(self, serve: bool) -> int:
         """Run it to its end."""
         started = time.monotonic()
-        self.console.print("Starting broker and worker …")
-        with running_cluster(self.directory, self.out / "worker.log") as cluster:
+        self.console.print(f"Starting broker{', server' if self.serve_http else ''} and worker …")
+        server_log = self.out / "server.log" if self.serve_http else None
+        with running_cluster(self.directory, self.out / "worker.log", server_log=server_log) as cluster:
             audit = Audit()
             view = View(target=self.interactions)
             truth = self.directory / "truth.jsonl"
@@ -128,6 +133,8 @@ class _Demo:
             "--controls-topic", settings.topics.controls,
             "--truth", str(truth), *options,
         ]  # fmt: skip
+        if cluster.server_url is not None:
+            command += ["--serve-url", cluster.server_url]
         with ChildProcess("simulated apps", command, log=self.out / "apps.log") as apps:
             yield apps
 
@@ -173,7 +180,10 @@ class _Demo:
         path = self.out / "summary.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
         report = self.out / "report.html"
-        write_report(result, report, f"groundswell demo --interactions {self.interactions} --seed {self.seed}")
+        over_http = " --serve-http" if self.serve_http else ""
+        write_report(
+            result, report, f"groundswell demo --interactions {self.interactions} --seed {self.seed}{over_http}"
+        )
         self.console.print(summary_table(summary))
         lines = [*found(summary), f"Report:  {report}", f"Summary: {path}"]
         self.console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
@@ -184,10 +194,14 @@ class _Demo:
         time.sleep(max(0.0, closed_at / 1000 - time.time()))  # nothing may occur before what was promised
         view = View(target=None, activity="serving, Ctrl-C ends it")
         truth = self.directory / "truth-serving.jsonl"
-        self.console.print(
-            f"Page:    {cluster.page}/\nMetrics: {cluster.page}/metrics\nBroker:  {cluster.bootstrap_servers}",
-            highlight=False,
-        )
+        lines = [
+            f"Page:    {cluster.page}/",
+            f"Metrics: {cluster.page}/metrics",
+            f"Broker:  {cluster.bootstrap_servers}",
+        ]
+        if cluster.server_url is not None:
+            lines.append(f"Server:  {cluster.server_url}")
+        self.console.print("\n".join(lines), highlight=False)
         try:
             with (
                 DemoWatch(cluster, MODEL, truth, view, None) as watch,
@@ -198,7 +212,7 @@ class _Demo:
                     watch.update()
                     time.sleep(UPDATE_SECONDS)
                     display.show(view)
-                    for process in (cluster.worker, apps):
+                    for process in (*cluster.processes, apps):
                         if process.exit_code is not None:
                             raise _failure(f"the {process.name} has ended with {process.exit_code}", [], process)
         except KeyboardInterrupt:
@@ -221,8 +235,9 @@ def _follow(watch: DemoWatch, apps: ChildProcess, cluster: Cluster, display: Dis
         display.show(view)
         if progress != (view.produced, view.learned, view.policies_published):
             last_change, progress = time.monotonic(), (view.produced, view.learned, view.policies_published)
-        if cluster.worker.exit_code is not None:
-            raise _failure(f"the worker has ended with {cluster.worker.exit_code}", missing, cluster.worker)
+        for process in cluster.processes:
+            if process.exit_code is not None:
+                raise _failure(f"the {process.name} has ended with {process.exit_code}", missing, process)
         if apps.exit_code not in {None, 0}:
             raise _failure(f"the simulated apps have ended with {apps.exit_code}", missing, apps)
     time.sleep(SETTLE_SECONDS)

@@ -21,6 +21,7 @@ WORDS: Final = (
     "_label_ca", "VWState", "DeferredAction", "ActionTaken", "_text", "_tag", "_aux", "_inc", "id", "dish",
     "dish=soup", "v=skip", 0.5, 1, 2, 3, [1, 2, 3], [0, 1, 2], [0.5, 0.25, 0.25], [{"v": 1.0}], {"id": "x"}, "x",
     "like",
+    "_a", "_p", "_o", "_id", "_slot_id", "slot",
 )  # fmt: skip
 MAPPING: Final = {
     "format": "dsjson",
@@ -49,6 +50,16 @@ def _line(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def _slots(number: int, **changes: Any) -> dict[str, Any]:
+    context = {**_line(number)["c"], "_slots": [{"_id": "top", "s": {"size": "large"}}, {}]}
+    outcomes = [
+        {"_label_cost": -1.0, "_id": "top", "_a": [1, 0, 2], "_p": [0.5, 0.25, 0.25], "_o": [{"v": 1.0}]},
+        {"_label_cost": 0.0, "_id": "side", "_a": [0, 2], "_p": [0.75, 0.25], "_o": [0]},
+    ]
+    line = {name: one for name, one in _line(number).items() if name in {"Timestamp", "EventId", "pdrop"}}
+    return {**line, "c": context, "_outcomes": outcomes, **changes}
+
+
 def check(data: bytes) -> None:
     """Read the log, or refuse it."""
     first, _, log = data.partition(b"\n")
@@ -70,6 +81,7 @@ def seeds() -> Iterable[bytes]:
         ],
         [{"c": _line(0)["c"], "a": [0, 1, 2], "p": [0.5, 0.25, 0.25], "o": [{"v": {"v=like": 1}}], "_labelIndex": 1}]
         * 2,
+        [_slots(0), _slots(1, EventId="e0"), _line(2)],
     ]
     for log in logs:
         yield b"\n".join(map(msgspec.json.encode, [MAPPING, *log]))

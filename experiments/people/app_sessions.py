@@ -78,6 +78,21 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """Somebody to whom one of the actions is to be shown; `number` counts arrivals from 0 on."""
+
+    number: int
+    user: int
+    context: Features
+    actions: Sequence[Action]
+    impression_id: str
+
+    def decided(self, decide: Decide) -> Decision:
+        """Return what is decided for them."""
+        return decide(self.context, self.actions, self.impression_id)
+
+
+@dataclass(frozen=True)
 class Message:
     """One message: when it is due to be logged, and when it occurred, both in milliseconds."""
 
@@ -182,11 +197,19 @@ class AppSessions:
 
     def show(self, now: int, decide: Decide) -> list[Showing | Answer]:
         """Show the next person one action at time `now` and return all messages that come of it."""
-        faults = self._faults if self.produced.impressions >= self._faults.after else NO_FAULTS
-        user = self.users.arrive()
-        decision = decide(self.context(user), self._actions, f"{self._run}-{self.produced.impressions}")
-        chosen = decision.index
+        arrival = self.arrive()
+        return self.shown(now, arrival, arrival.decided(decide))
+
+    def arrive(self) -> Arrival:
+        """Return the next person."""
+        user, number = self.users.arrive(), self.produced.impressions
         self.produced.impressions += 1
+        return Arrival(number, user, self.context(user), self._actions, f"{self._run}-{number}")
+
+    def shown(self, now: int, arrival: Arrival, decision: Decision) -> list[Showing | Answer]:
+        """Return all messages that come of showing somebody what was decided, at time `now`."""
+        faults = self._faults if arrival.number >= self._faults.after else NO_FAULTS
+        user, chosen = arrival.user, decision.index
         honest = self.users.signal(user, chosen)
         signal = faults.seen(honest, self.users.state(user, chosen), user, self.users.users)
         logged = msgspec.structs.replace(decision, probabilities=faults.logged(decision.probabilities))

@@ -32,6 +32,10 @@ def simulate(
     feedback_topic: Annotated[str, typer.Option()] = "feedback",
     policies_topic: Annotated[str, typer.Option()] = "policies",
     controls_topic: Annotated[str, typer.Option()] = "controls",
+    serve_url: Annotated[
+        str | None,
+        typer.Option(help="Ask `groundswell serve` here (http://host:port), instead of deciding in this process."),
+    ] = None,
     p_dislike: Annotated[float, typer.Option(min=0, max=1, help="How often what is hated is disliked.")] = 0.2,
     enjoyed: Annotated[int, typer.Option(min=1, help="Actions that each of the people enjoys.")] = 1,
     hated: Annotated[int, typer.Option(min=1, help="Actions that each of them hates.")] = 1,
@@ -66,8 +70,9 @@ def simulate(
 ) -> None:
     """Run the simulated apps against a broker until they have made their number, or are stopped."""
     from experiments.people.app_faults import Faults  # noqa: PLC0415
-    from experiments.people.app_sessions import AppSessions  # noqa: PLC0415
-    from experiments.people.simulated_apps import SimulatedApps  # noqa: PLC0415
+    from experiments.people.app_sessions import AppSessions, Decide  # noqa: PLC0415
+    from experiments.people.asking_apps import AskingApps  # noqa: PLC0415
+    from experiments.people.simulated_apps import AppLog, SimulatedApps  # noqa: PLC0415
     from experiments.people.three_state import ThreeStateUsers  # noqa: PLC0415
     from experiments.people.truth_log import TruthWriter  # noqa: PLC0415
     from groundswell.client import EventLog, Policies  # noqa: PLC0415
@@ -86,6 +91,8 @@ def simulate(
 
     if enjoyed + hated >= ACTIONS:
         fail(f"--enjoyed {enjoyed} and --hated {hated}: of {ACTIONS} actions one has to be left to be indifferent to")
+    if serve_url is not None and uniform_propensities:
+        fail("--uniform-propensities and --serve-url: over HTTP the server logs what it decided by, and not the apps")
     kafka = load_or_fail(None).kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
     try:
         check_connection(kafka)
@@ -115,18 +122,28 @@ def simulate(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as stack:
-        # Small batches are what costs brokers and consumers: what occurs within 50 ms goes together.
-        log = stack.enter_context(
-            EventLog(
-                bootstrap_servers, impressions=impressions_topic, feedback=feedback_topic, linger_ms=50, **security
-            )
-        )
         policies = stack.enter_context(
             Policies(bootstrap_servers, model, topic=policies_topic, controls=controls_topic, **security)
         )
+        log: AppLog
+        if serve_url is None:
+            decide: Decide = policies.decide
+            at_once = None
+            # Small batches are what costs brokers and consumers: what occurs within 50 ms goes together.
+            log = stack.enter_context(
+                EventLog(
+                    bootstrap_servers, impressions=impressions_topic, feedback=feedback_topic, linger_ms=50, **security
+                )
+            )
+        else:
+            try:
+                log = asking = stack.enter_context(AskingApps(serve_url, model, seed))
+            except ValueError as error:
+                fail(str(error))
+            decide, at_once = asking.decide, asking.at_once
         SimulatedApps(
             sessions=sessions,
-            decide=policies.decide,
+            decide=decide,
             log=log,
             newest_policy=lambda: policies.policy,
             truth=stack.enter_context(TruthWriter(truth)),
@@ -134,5 +151,6 @@ def simulate(
             interactions=interactions,
             closing=wait_ms + grace_ms,
             end_input=end_input if end_of_input else None,
+            at_once=at_once,
             pause=stop.wait,
         ).run()

@@ -9,17 +9,21 @@ import heapq
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from experiments.people.app_sessions import ActingPolicy, Answer, AppSessions, Decide, Log, Showing
+from experiments.people.app_sessions import ActingPolicy, Answer, AppSessions, Arrival, Decide, Log, Showing
 from experiments.people.true_value import true_worth
 from experiments.people.truth_log import Finished, Progress, TruthWriter, World
+from groundswell.client.decisions import Decision
 
 POLICY_CHECK_SECONDS = 0.1
 PROGRESS_SECONDS = 0.25
 CLOSING_SECONDS = 30.0
 """How long the last messages may take to be acknowledged."""
+TOGETHER = 16
+"""Of so many people at the most it is decided at the same time."""
 SLACK = 1000
 """Milliseconds by which the end-of-input marker lies beyond the last window."""
 
@@ -46,8 +50,9 @@ class SimulatedApps:
     `rate` is impressions per second; `interactions` the number after which to end, or None to go on until
     `stop`. In the end `end_input`, where it is given, is told the event time before which nothing follows, `closing`
     milliseconds after the last occurrence; only a sole producer may promise that. `newest_policy` is asked for what the
-    policy of the moment is truly worth, which is written to `truth`. `seconds` is a clock (epoch), `pause` sleeps
-    and returns True when it is time to stop.
+    policy of the moment is truly worth, which is written to `truth`. By `at_once`, where it is given, it is decided at
+    the same time for those who come at the same time. `seconds` is a clock (epoch), `pause` sleeps and returns True
+    when it is time to stop.
     """
 
     sessions: AppSessions
@@ -59,6 +64,7 @@ class SimulatedApps:
     interactions: int | None
     closing: int
     end_input: Callable[[int], None] | None
+    at_once: ThreadPoolExecutor | None = None
     seconds: Callable[[], float] = time.time
     pause: Callable[[float], bool] = threading.Event().wait
     _due: list[tuple[int, int, Showing | Answer]] = field(default_factory=list)
@@ -84,19 +90,31 @@ class SimulatedApps:
             if now >= next_progress:
                 next_progress = now + PROGRESS_SECONDS
                 self.truth.write(Progress(self.sessions.produced))
-            self._show(round((now - started) * self.rate), round(now * 1000))
-            self._log_due(round(now * 1000))
+            self._show(round((now - started) * self.rate))
+            self._log_due(self._now())
             if self._complete() or self.pause(0.005):
                 break
         self._finish()
 
-    def _show(self, target: int, now: int) -> None:
+    def _now(self) -> int:
+        return round(self.seconds() * 1000)
+
+    def _show(self, target: int) -> None:
         if self.interactions is not None:
             target = min(target, self.interactions)
-        while self.sessions.produced.impressions < target:
-            for message in self.sessions.show(now, self.decide):
+        if self.at_once is not None:
+            # The others come next: what has come back meanwhile must not wait for a whole crowd.
+            target = min(target, self.sessions.produced.impressions + TOGETHER)
+        arrivals = (self.sessions.arrive() for _ in range(target - self.sessions.produced.impressions))
+        decided = (map if self.at_once is None else self.at_once.map)(self._decided, arrivals)
+        for arrival, decision in decided:
+            # By a clock that is read when it is decided: nobody reacts to what has not been shown yet.
+            for message in self.sessions.shown(self._now(), arrival, decision):
                 heapq.heappush(self._due, (message.due, self._sequence, message))
                 self._sequence += 1
+
+    def _decided(self, arrival: Arrival) -> tuple[Arrival, Decision]:
+        return arrival, arrival.decided(self.decide)
 
     def _log_due(self, now: int) -> None:
         while self._due and self._due[0][0] <= now:

@@ -14,5 +14,6 @@ It reads and writes with kafka-python; nothing else of `groundswell` needs a Kaf
 from groundswell.client.decisions import Basis, Decision
 from groundswell.client.event_log import EventLog, EventLogError, UnfitError
 from groundswell.client.policies import Following, Matches, Policies
+from groundswell.client.slots import Slot
 
-__all__ = ["Basis", "Decision", "EventLog", "EventLogError", "Following", "Matches", "Policies", "UnfitError"]
+__all__ = ["Basis", "Decision", "EventLog", "EventLogError", "Following", "Matches", "Policies", "Slot", "UnfitError"]

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from groundswell.client.told import Own, check, own_probabilities
 from groundswell.controls import Mode, Side
-from groundswell.events import SCHEMA_VERSION, Action, FeatureValue, Impression
+from groundswell.events import SCHEMA_VERSION, Action, DecisionSlot, FeatureValue, Impression
 from groundswell.exploration import draw
 from groundswell.policy import Policy
 
@@ -31,7 +31,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     `probabilities` has one entry for each of `actions` and sums to 1. `policy_version` is None where no policy decided.
     `mode` is that of the model's control, `online` without one, None while it is not known yet whether there is one;
     `side` is that of a canary. In the mode `apprentice` `agreed` is the share of the newest policy's first rank that
-    the action has: 1 where it alone would be shown, but for exploring.
+    the action has: 1 where it alone would be shown, but for exploring. Where slots were decided together, `slot` says
+    which of them this is.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     mode: Mode | None = "online"
     side: Side | None = None
     agreed: float | None = None
+    slot: DecisionSlot | None = None
 
     @property
     def action(self) -> Action:
@@ -69,6 +71,7 @@ def decide(
     mode: Mode | None = "online",
     side: Side | None = None,
     beside: Policy | None = None,
+    slot: DecisionSlot | None = None,
 ) -> Decision:
     """Draw one of the actions by the policy, which is of that basis. Without an `impression_id` it gets one of its own.
 
@@ -106,6 +109,7 @@ def decide(
         mode=mode,
         side=side,
         agreed=beside.greedy(context, actions)[index] if beside is not None and beside.version else None,
+        slot=slot,
     )
 
 
@@ -135,4 +139,5 @@ def impression_of(decision: Decision, occurred_at: int, *, weight: float = 1.0, 
         deferred=deferred,
         mode=None if decision.mode == "online" else decision.mode,
         side=decision.side,
+        decision=decision.slot,
     )

@@ -22,6 +22,7 @@ from groundswell.client.decisions import Basis, Decision, decide
 from groundswell.client.kept_snapshot import KeptControl, KeptSnapshot
 from groundswell.client.reaching import Attempts
 from groundswell.client.readable_records import pass_over_unreadable
+from groundswell.client.slots import Slot, decide_slots
 from groundswell.client.told import Own, check
 from groundswell.controls import Control, Mode, NewestControl
 from groundswell.events import Action, FeatureValue
@@ -143,10 +144,43 @@ class Policies:
             side=chosen.side,
             beside=chosen.beside,
         )
+        self._count(decision)
+        return decision
+
+    def decide_slots(
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        slots: Sequence[Slot | str],
+        decision_id: str | None = None,
+        *,
+        own: Sequence[str | Action] | None = None,
+        repeats: bool = False,
+    ) -> list[Decision]:
+        """Draw an action for each slot, by what would decide in this context: a decision for each, in their order.
+
+        No action stands in two slots unless it `repeats`: the actions of a decision are those that the slots before it
+        have left, and its probabilities those given what these show. The slot is part of its context, as the feature
+        `slot` (its id) and those of its own, `slot.NAME`. Each is shown and answered by itself, with the impression id
+        DECISION/NUMBER. `own` is what the app's own rule would show: an action, or its id, for each slot.
+
+        Raises what `decide` does, and
+            ValueError: there are no slots or too many, two of the same id, fewer actions than slots where none
+                `repeats`, the context has features of a slot already, or `own` is no action for each slot.
+            TypeError: a slot is neither a `Slot` nor an id.
+        """
+        acting = self._acting
+        check(context, actions)
+        chosen = acting.chosen(context, self._basis_of(acting.newest))
+        decisions = decide_slots(self._model, chosen, context, actions, slots, decision_id, own=own, repeats=repeats)
+        for decision in decisions:
+            self._count(decision)
+        return decisions
+
+    def _count(self, decision: Decision) -> None:
         if decision.agreed is not None:
             with self._counting:
                 self._matches = Matches(self._matches.decisions + 1, self._matches.matched + decision.agreed)
-        return decision
 
     @property
     def basis(self) -> Basis:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from groundswell.events import (
     MAX_FEATURES,
     NONE_SIGNAL,
     SCHEMA_VERSION,
+    DecisionSlot,
     bad_propensity,
 )
 from processors.admission.bounds import MAX_CONTEXT_FEATURES, MAX_CROSSES, MAX_FEEDBACK_BYTES, MAX_IMPRESSION_BYTES
@@ -29,6 +31,7 @@ from processors.features.cross_counts import pair_count
 from processors.join.entries import BEFORE_TIME, ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire import member_columns
+from processors.wire.envelopes import UNREADABLE
 from processors.wire.evidence import NO_EVIDENCE
 from processors.wire.laid_out import LaidOut, laid_out
 from processors.wire.log_records import LogRecord
@@ -36,6 +39,7 @@ from processors.wire.object_members import (
     FEATURES,
     NUMBER,
     NUMBERS,
+    OBJECT,
     OBJECTS,
     TEXT,
     TRUTH,
@@ -59,6 +63,7 @@ IMPRESSION: Final = ObjectMembers([
     Member("policy_version", WHOLE_NUMBER, required=False, may_be_null=True),
     Member("weight", NUMBER, required=False),
     Member("deferred", TRUTH, required=False),
+    Member("decision", OBJECT, 3, required=False, may_be_null=True),
 ])  # fmt: skip
 FEEDBACK: Final = ObjectMembers([
     Member("schema_version", WHOLE_NUMBER),
@@ -71,6 +76,8 @@ FEEDBACK: Final = ObjectMembers([
 """`groundswell.events.Impression` and `Feedback`."""
 
 T = TypeVar("T")
+
+_slot: Final = msgspec.json.Decoder(DecisionSlot)
 
 
 class Found(NamedTuple, Generic[T]):
@@ -115,6 +122,11 @@ class _Columns:
         """Return where a member is there."""
         found: NDArray[np.bool_] = self._places.begin[self._rows[name]] >= 0
         return found
+
+    def value(self, name: str, row: int) -> bytes:
+        """Return the JSON of a member that is there."""
+        whole, begin, end = self.at(name)
+        return whole[begin[row] : end[row]].tobytes()
 
     def texts(self, name: str) -> list[str]:
         """Return the texts of a member."""
@@ -169,6 +181,8 @@ class FineImpressions:
             & (contexts <= MAX_CONTEXT_FEATURES)
             & (contexts * (actions + described) <= MAX_CROSSES)
         )
+        for row in np.flatnonzero(fine & columns.there("decision")).tolist():
+            fine[row] = _is_slot(columns.value("decision", row))
         several = columns.there("probabilities")
         fine &= several | ((propensity >= LEAST_PROPENSITY) & (propensity <= 1))
         for row, probabilities in _of(fine & several, columns):
@@ -225,6 +239,13 @@ def _of(rows: NDArray[np.bool_], columns: _Columns) -> Sequence[tuple[int, list[
     whole, begin, end = columns.at("probabilities")
     some = np.flatnonzero(rows)
     return list(zip(some.tolist(), member_columns.lists_of_numbers(whole, begin[some], end[some]), strict=True))
+
+
+def _is_slot(value: bytes) -> bool:
+    try:
+        return bool(_slot.decode(value))
+    except UNREADABLE:
+        return False
 
 
 def _nothing(records: Sequence[LogRecord]) -> Found[Any]:

@@ -19,9 +19,9 @@ from processors.compiled import borrowing
 from processors.memory_access import WORD, bytes_below, word_at, zeros_in
 from processors.wire.laid_out import LaidOut, beyond_ascii
 
-TEXT, WHOLE_NUMBER, NUMBER, NUMBERS, TRUTH, FEATURES, OBJECTS = range(7)
+TEXT, WHOLE_NUMBER, NUMBER, NUMBERS, TRUTH, FEATURES, OBJECT, OBJECTS = range(8)
 """What a member may be: a text that is not empty, a whole number from 0 on, a number, an array of numbers, true or
-false, an object of texts, numbers and truths, an array of objects."""
+false, an object of texts, numbers and truths, whose members are counted or not, an array of objects."""
 ABSENT: Final = -1
 """Stands where a member is not there, or null."""
 LONGEST_NAME: Final = 2 * WORD
@@ -47,7 +47,7 @@ _HALF, _HALVES = 0xD800, 0x800
 
 
 class Member(NamedTuple):
-    """A member that an object may have. `most` are the bytes of a text, or the members of `FEATURES`."""
+    """A member that an object may have. `most` are the bytes of a text, or the members of an object."""
 
     name: str
     kind: int
@@ -183,8 +183,9 @@ def value_end(whole, at, end, kind, most, room, first):
         at = number_end(whole, at)
     elif kind == TRUTH:
         at = truth_end(whole, at)
-    elif kind == FEATURES:
+    elif kind in (FEATURES, OBJECT):
         count, at = features_end(whole, at, end, room, first, most)
+        count *= kind == FEATURES
     elif kind == NUMBERS:
         at = numbers_end(whole, at, end)
     else:

@@ -3,7 +3,8 @@
 One line per decision: `c` holds the context's namespaces and, in `_multi`, those of each action; `a` ranks the
 actions from 1, the first one shown; `p` are their probabilities in the order of `a`; `o` are the observations.
 VowpalWabbit's own files for interaction-grounded learning list the actions from 0 in `a` without ranking them, say in
-`_labelIndex` which was shown, and have neither ids nor times.
+`_labelIndex` which was shown, and have neither ids nor times. A line over several slots is a decision for each
+(`dsjson_slots.py`).
 Format: VowpalWabbit's `parse_example_json.h` and RLClientLib's interaction log.
 """
 
@@ -17,12 +18,22 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from pydantic import Field, model_validator
 
-from groundswell.events import NONE_SIGNAL, PROBABILITY_TOLERANCE, Action, FeatureValue, Feedback, Impression
+from groundswell.client.slots import SLOT
+from groundswell.events import (
+    NONE_SIGNAL,
+    PROBABILITY_TOLERANCE,
+    Action,
+    DecisionSlot,
+    FeatureValue,
+    Feedback,
+    Impression,
+)
 from streams.declared_settings import missing_file
 from streams.replay.cell_values import name, number, shortened, without_rounding
+from streams.replay.dsjson_slots import OUTCOMES, decision_of, rows_of, slot_features, without_slots
 from streams.replay.event_times import iso_milliseconds
 from streams.replay.file_lines import plain_name
 from streams.replay.json_rows import objects, parsed_object
@@ -84,19 +95,22 @@ class _Decision(Struct):
 
 
 class _Line(Struct):
-    """A decision that is kept. The time (ms) and the id are those of the line, None where it has none."""
+    """A decision that is kept: a line, or one slot of it. The time (ms) and the id are the line's, None without any."""
 
+    row: int
     number: int
     text: bytes
     occurred_at: int | None
     event_id: str | None
+    slot: int | None = None
 
 
 class DecisionLog:
     """The decisions of a DSJSON file, sorted by time: they are logged in the order in which rewards arrived.
 
-    `rows` counts the file's lines, `duplicates` those whose event id came before. `left_out` are lines that are wrong,
-    and those without a decision (a reward whose decision is not known) or of a deferred decision that was never shown.
+    `rows` counts the file's lines, and each slot of one over several; `duplicates` those whose event id came before.
+    `left_out` are lines that are wrong, and those without a decision (a reward whose decision is not known) or of a
+    deferred decision that was never shown.
     A file in which no decision has an id takes them from its name and the lines' numbers; one in which none has a time
     takes the order of its lines. Raises MappingError where the file cannot be read to its end.
     """
@@ -109,28 +123,35 @@ class DecisionLog:
         self.path = path
         self.mapping = mapping
         self.left_out = LeftOut()
-        self.rows = self.duplicates = 0
+        self.duplicates = 0
+        self._numbers: list[int] = []
+        """Of each row the line."""
         self.feedback_files: Lookup[str, FeedbackFile] = {}
         self.side_tables: Iterable[tuple[Path, int, LeftOut]] = ()
         self._lines = self._whole(list(self._read()))
-        self._lines.sort(key=lambda line: (line.occurred_at, line.number))
+        self._lines.sort(key=lambda line: (line.occurred_at, line.row))
+
+    @property
+    def rows(self) -> int:
+        """How many lines there are, each slot of one over several for itself."""
+        return len(self._numbers)
 
     def place(self, number: int) -> Place:
-        """Return where a line of that number stands."""
-        return Place(self.path, "line", number)
+        """Return where the row of that number stands."""
+        return Place(self.path, "line", self._numbers[number])
 
     def outcomes(self, limit: int | None) -> Iterator[tuple[int, Interpreted | RowError]]:
-        """Yield (line number, what it says or what is wrong with it) of the first `limit` in time order."""
+        """Yield (row number, what it says or what is wrong with it) of the first `limit` in time order."""
         for line in self._lines[:limit]:
             try:
-                yield line.number, _interpreted(line, self.mapping)
+                yield line.row, _interpreted(line, self.mapping)
             except RowError as error:
-                yield line.number, error
+                yield line.row, error
 
     def _read(self) -> Iterator[_Line]:
         known: set[str] = set()
-        for row, text, record in objects(self.path):
-            self.rows += 1
+        for place, text, record in objects(self.path):
+            row = self._one_more(place)
             try:
                 if isinstance(record, RowError):
                     raise record
@@ -139,31 +160,44 @@ class DecisionLog:
                 elif record.get("_skipLearn") is True:
                     self.left_out.set_aside(self.place(row), "never shown")
                 else:
-                    line = _Line(row, text, _time(record.get("Timestamp")), _event_id(record.get("EventId")))
-                    if line.event_id is None or line.event_id not in known:
-                        known.add(line.event_id or "")
-                        yield line
-                    else:
-                        self.duplicates += 1
+                    line = _Line(row, place, text, _time(record.get("Timestamp")), _event_id(record.get("EventId")))
+                    repeats = line.event_id is not None and line.event_id in known
+                    known.add(line.event_id or "")
+                    slots = rows_of(record)
+                    for slot in range(slots or 1):
+                        line = structs.replace(
+                            line,
+                            row=row if slot == 0 else self._one_more(place),
+                            slot=None if slots is None else slot,
+                        )
+                        if repeats:
+                            self.duplicates += 1
+                        else:
+                            yield line
             except RowError as error:
                 self.left_out.add(self.place(row), error)
+
+    def _one_more(self, number: int) -> int:
+        """Return the number of one more row, of this line."""
+        self._numbers.append(number)
+        return len(self._numbers) - 1
 
     def _whole(self, lines: Sequence[_Line]) -> list[_Line]:
         """Return the lines that have an id and a time, as all have if none had."""
         identified = any(line.event_id is not None for line in lines)
         timed = any(line.occurred_at is not None for line in lines)
         whole = []
-        for order, line in enumerate(lines):
+        order = -1
+        for line in lines:
+            order += not line.slot  # slots are shown at the same time
             if line.event_id is None and not identified:
                 line.event_id = f"{self.path.name}:{line.number}"
             if line.occurred_at is None and not timed:
                 line.occurred_at = FIRST_TIME_MS + order * BETWEEN_MS
             if line.event_id is None:
-                self.left_out.add(self.place(line.number), RowError("EventId", "missing, though other lines have one"))
+                self.left_out.add(self.place(line.row), RowError("EventId", "missing, though other lines have one"))
             elif line.occurred_at is None:
-                self.left_out.add(
-                    self.place(line.number), RowError("Timestamp", "missing, though other lines have one")
-                )
+                self.left_out.add(self.place(line.row), RowError("Timestamp", "missing, though other lines have one"))
             else:
                 whole.append(line)
         return whole
@@ -192,11 +226,21 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
         raise record
     assert line.event_id is not None  # lines without were left out
     assert line.occurred_at is not None
+    in_slot, impression_id, of = None, line.event_id, None
+    if line.slot is None:
+        without_slots(record)
+    else:
+        in_slot = decision_of(record, line.slot)
+        impression_id = f"{line.event_id}/{line.slot}"
+        of = DecisionSlot(line.event_id, line.slot, len(record[OUTCOMES]))
+        record = in_slot.record
     context = _context(record)
     try:
         decision = msgspec.convert(record, _Decision)
         actions = [_action(features, mapping) for features in context["_multi"]]
         features = _flat(context)
+        if in_slot is not None:
+            features = slot_features(in_slot, features, _flat(in_slot.features, f"{SLOT}."))
     except msgspec.ValidationError as error:
         found = re.search(r"at `\$\.(\w+)", str(error))
         raise RowError(found[1] if found else "line", str(error)) from error
@@ -210,7 +254,7 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
         raise RowError("pdrop", f"{dropped}, expected within [0, 1)")
     impression = Impression(
         schema_version=1,
-        impression_id=line.event_id,
+        impression_id=impression_id,
         occurred_at=line.occurred_at,
         model=mapping.model,
         context=features,
@@ -218,6 +262,7 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
         chosen=chosen,
         probabilities=probabilities,
         weight=1 / (1 - dropped),
+        decision=of,
     )
     signals = dict.fromkeys(s for one in decision.observations or () for s in _signals(one.get("v"), mapping))
     feedback = [
@@ -225,8 +270,8 @@ def _interpreted(line: _Line, mapping: DsjsonMapping) -> Interpreted:
             "o",
             Feedback(
                 schema_version=1,
-                impression_id=line.event_id,
-                feedback_id=f"{line.event_id}/{signal}",
+                impression_id=impression_id,
+                feedback_id=f"{impression_id}/{signal}",
                 occurred_at=line.occurred_at + mapping.delay_ms,
                 signal=signal,
             ),
@@ -245,10 +290,6 @@ def _context(record: dict[str, Any]) -> dict[str, Any]:
     context = record["c"]
     if not isinstance(context, dict):
         raise RowError("c", f"{shortened(context)}, expected the context's namespaces")
-    slots = context.get("_slots") or record.get("_outcomes")
-    if slots:
-        count = len(slots) if isinstance(slots, list) else 1
-        raise RowError("c._slots", f"a decision over {count} slots; decisions over slots are not supported")
     multi = context.get("_multi")
     if "_label_ca" in record or "_ca" in record:
         raise RowError("_label_ca", "a decision over a continuous range, which is not supported; it has no actions")

@@ -16,6 +16,7 @@ from processors.wire.envelopes import UNREADABLE
 from streams.kafka.topic_inspector import TopicInspector
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.dsjson_lines import DsjsonLines
+from streams.replay.dsjson_slot_lines import MISSING, Partial, together
 from streams.replay.examination import examine, found_good, readable_log
 from streams.replay.mapping import Mapping as LogMapping
 from streams.replay.standards import Standards
@@ -77,18 +78,34 @@ class Exported:
 def export(out: Path, lines: DsjsonLines, decided: Iterator[Decided], costs: Mapping[str, float] | None) -> Exported:
     """Write a line for each decision to `out` (compressed where it ends in .gz), and a mapping to read them by.
 
-    What a decision costs is the sum of its signals' `costs`, without any minus the reward that was inferred, 0 where
-    none was. Raises `UnwritableError`.
+    Of a decision over several slots a line has all of them. What each costs is the sum of its signals' `costs`, without
+    any minus the reward that was inferred, 0 where none was. Raises `UnwritableError`.
     """
     exported = Exported(lines, out.with_name(f"{out.name}.toml"))
     with _opened(out) as file:
-        for one in decided:
-            exported.without_reward += costs is None and one.reward is None
-            cost = -(one.reward or 0.0) if costs is None else sum(costs.get(signal, 0.0) for signal in one.signals)
-            if (line := lines.line(one.impression, one.signals, cost + 0.0)) is not None:
+        for found in together(decided):
+            if isinstance(found, Partial):
+                lines.left_out[MISSING] += found.impressions
+                continue
+            exported.without_reward += costs is None and sum(one.reward is None for one in found.parts)
+            cost = [_cost(one, costs) for one in found.parts]
+            first = found.parts[0]
+            line = (
+                lines.line(first.impression, first.signals, cost[0])
+                if first.impression.decision is None
+                else lines.slots_line(
+                    [one.impression for one in found.parts], [one.signals for one in found.parts], cost
+                )
+            )
+            if line is not None:
                 file.write(line)
     exported.mapping.write_text(lines.mapping(), encoding="utf-8")
     return exported
+
+
+def _cost(one: Decided, costs: Mapping[str, float] | None) -> float:
+    cost = -(one.reward or 0.0) if costs is None else sum(costs.get(signal, 0.0) for signal in one.signals)
+    return cost + 0.0  # and not -0.0
 
 
 @contextmanager

@@ -8,6 +8,9 @@ A line has, in this order, for VowpalWabbit passes over a label that stands behi
     c                                                              the context, and in _multi the actions
     o                                                              the signals, each as {"v": {"v=SIGNAL": 1}}
 
+A decision over several slots is one line for all of its impressions: as `dsjson_slots.py` reads it, with the slots in
+`c._slots` and what was shown in each in `_outcomes`, behind the context.
+
 A feature `User.age` lies as `age` in the namespace `User`, unless there is a feature `User` as well, or it does not
 begin with a letter or digit of ASCII; all others lie in VowpalWabbit's default namespace. Names that begin with `_` are
 VowpalWabbit's own. Numbers are written as they are learned from here, cut at 1e9: VowpalWabbit has 24 bits for them,
@@ -27,6 +30,7 @@ import msgspec
 
 from groundswell.events import NONE_SIGNAL, PROBABILITY_TOLERANCE, Action, FeatureValue, Impression
 from groundswell.features import LARGEST_VALUE
+from streams.replay.dsjson_slot_lines import slotted
 
 ACTION_ID: Final = "Action.id"
 MOST_WEIGHT: Final = 1e6
@@ -61,45 +65,73 @@ class DsjsonLines:
         """Return the line of an impression with its end, None where none can say it.
 
         Where only the shown action's probability is known, the others share the rest alike: VowpalWabbit learns by that
-        of the shown one. Raises `UnwritableError`.
+        of the shown one. One of several slots is a part of the decision's: `slots_line`. Raises `UnwritableError`.
         """
-        count, chosen = len(impression.actions), impression.chosen
-        propensity = impression.chosen_propensity
-        if not 1 <= impression.weight <= MOST_WEIGHT:
-            self.left_out[f"a weight that is not from 1 to {MOST_WEIGHT:g}, which pdrop cannot say"] += 1
+        chosen = impression.chosen
+        if (unsayable := _unsayable(impression)) is not None:
+            self.left_out[unsayable] += 1
             return None
-        probabilities = impression.probabilities
+        order, probabilities = self._ranked(impression)
+        record = {
+            "_label_cost": cost,
+            "_label_probability": impression.chosen_propensity,
+            "_label_Action": chosen + 1,
+            "_labelIndex": chosen,
+            **_head(impression, impression.impression_id),
+            "a": [place + 1 for place in order],
+            "p": probabilities,
+            "c": {**self._nested(impression.context), "_multi": [self._action(one) for one in impression.actions]},
+            "o": self._observed(signals),
+        }
+        self.written += 1
+        return msgspec.json.encode(record) + b"\n"
+
+    def slots_line(
+        self, impressions: Sequence[Impression], signals: Sequence[Sequence[str]], costs: Sequence[float]
+    ) -> bytes | None:
+        """Return the line of a decision over several slots, of the impressions of all of them in their order.
+
+        Raises `UnwritableError`.
+        """
+        first, found = impressions[0], slotted(impressions)
+        unsayable = next((why for why in map(_unsayable, impressions) if why is not None), None)
+        if isinstance(found, str) or unsayable is not None:
+            self.left_out[found if isinstance(found, str) else unsayable or ""] += len(impressions)
+            return None
+        assert first.decision is not None, "it is of a decision over slots"
+        places = {one.id: place for place, one in enumerate(found.actions)}
+        outcomes = []
+        for impression, (slot, _), seen, cost in zip(impressions, found.slots, signals, costs, strict=True):
+            order, probabilities = self._ranked(impression)
+            ranking = [places[impression.actions[place].id] for place in order]
+            outcomes.append(
+                {"_label_cost": cost, "_id": slot, "_a": ranking, "_p": probabilities, "_o": self._observed(seen)}
+            )
+        context = {
+            **self._nested(found.context),
+            "_multi": [self._action(one) for one in found.actions],
+            "_slots": [{"_id": slot, **self._nested(features)} for slot, features in found.slots],
+        }
+        self.written += 1
+        return msgspec.json.encode({**_head(first, first.decision.id), "c": context, "_outcomes": outcomes}) + b"\n"
+
+    def _ranked(self, impression: Impression) -> tuple[list[int], list[float]]:
+        """Return the places of the actions, the shown one first, and their probabilities in this order."""
+        count, chosen, probabilities = len(impression.actions), impression.chosen, impression.probabilities
         if probabilities is None:
-            if count == 1 and propensity < 1 - PROBABILITY_TOLERANCE:
-                self.left_out["a single action that was not certain"] += 1
-                return None
+            propensity = impression.chosen_propensity
             rest = (1 - propensity) / max(1, count - 1)
             probabilities = [propensity if place == chosen else rest for place in range(count)]
             self.spread += 1
         order = [chosen, *(place for place in range(count) if place != chosen)]
-        record: dict[str, Any] = {
-            "_label_cost": cost,
-            "_label_probability": propensity,
-            "_label_Action": chosen + 1,
-            "_labelIndex": chosen,
-            "Timestamp": _iso(impression.occurred_at),
-            "Version": "1",
-            "EventId": impression.impression_id,
-        }
-        if impression.weight > 1:
-            record["pdrop"] = 1 - 1 / impression.weight
-        record |= {
-            "a": [place + 1 for place in order],
-            "p": [probabilities[place] for place in order],
-            "c": {**self._nested(impression.context), "_multi": [self._action(one) for one in impression.actions]},
-            "o": [
-                {"v": {f"v={signal}": 1}, "_definitely_bad": signal in self._bad}
-                for signal in dict.fromkeys(signals)
-                if signal != NONE_SIGNAL
-            ],
-        }
-        self.written += 1
-        return msgspec.json.encode(record) + b"\n"
+        return order, [probabilities[place] for place in order]
+
+    def _observed(self, signals: Sequence[str]) -> list[dict[str, Any]]:
+        return [
+            {"v": {f"v={signal}": 1}, "_definitely_bad": signal in self._bad}
+            for signal in dict.fromkeys(signals)
+            if signal != NONE_SIGNAL
+        ]
 
     def mapping(self) -> str:
         """Return the mapping by which `replay` reads the lines back, as TOML."""
@@ -133,6 +165,24 @@ class DsjsonLines:
             else:
                 nested[feature] = value
         return nested
+
+
+def _head(impression: Impression, event_id: str) -> dict[str, Any]:
+    """Return what a line says of the event."""
+    head: dict[str, Any] = {"Timestamp": _iso(impression.occurred_at), "Version": "1", "EventId": event_id}
+    if impression.weight > 1:
+        head["pdrop"] = 1 - 1 / impression.weight
+    return head
+
+
+def _unsayable(impression: Impression) -> str | None:
+    """Return what of an impression no line can say, or None."""
+    if not 1 <= impression.weight <= MOST_WEIGHT:
+        return f"a weight that is not from 1 to {MOST_WEIGHT:g}, which pdrop cannot say"
+    alone = len(impression.actions) == 1 and impression.probabilities is None
+    if alone and impression.chosen_propensity < 1 - PROBABILITY_TOLERANCE:
+        return "a single action that was not certain"
+    return None
 
 
 def _is_namespace(name: str) -> bool:

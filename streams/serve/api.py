@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Final, NamedTuple, TypeVar, get_args
@@ -22,7 +22,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from groundswell.client import Basis
-from groundswell.events import SHOWN_SIGNAL
+from groundswell.client.decisions import Decision
+from groundswell.events import SHOWN_SIGNAL, Action
 from streams.host_names import is_allowed
 from streams.observing.metrics import ServeMetrics
 from streams.serve.deciders import Deciders
@@ -33,9 +34,12 @@ from streams.serve.messages import (
     FeedbackAnswer,
     FeedbackRequest,
     ModelsAnswer,
+    OfferedSlot,
     RankAnswer,
     RankRequest,
     Refusal,
+    SlotAnswer,
+    SlotsAnswer,
     Written,
 )
 from streams.serve.openapi import openapi
@@ -60,9 +64,9 @@ Asked = TypeVar("Asked", RankRequest, FeedbackRequest, ActivateRequest)
 
 
 class Begun(NamedTuple):
-    """What has been worked at and is not written yet: the message on its way to Kafka, and what is answered then."""
+    """What has been worked at and is not written yet: messages on their way to Kafka, and what is answered then."""
 
-    message: Future[None]
+    messages: Sequence[Future[None]]
     answer: Callable[[Written], Struct]
 
 
@@ -103,6 +107,8 @@ class Api:
     # The operations.
 
     def _rank(self, asked: RankRequest, log: Log) -> Begun:
+        if asked.slots is not None:
+            return self._rank_slots(asked, asked.slots, log)
         decision = self._deciders.decide(asked)
 
         def answer(written: Written) -> RankAnswer:
@@ -122,7 +128,28 @@ class Api:
                 written=written,
             )
 
-        return Begun(log.shown(decision, deferred=asked.defer), answer)
+        return Begun([log.shown(decision, deferred=asked.defer)], answer)
+
+    def _rank_slots(self, asked: RankRequest, slots: Sequence[OfferedSlot], log: Log) -> Begun:
+        decisions = self._deciders.decide_slots(asked, slots)
+        first = decisions[0]
+        assert first.slot is not None, "it is of a decision over slots"
+        decision_id = first.slot.id
+
+        def answer(written: Written) -> SlotsAnswer:
+            self._metrics.decisions.labels(asked.model, first.basis).inc(len(decisions))
+            return SlotsAnswer(
+                model=first.model,
+                decision_id=decision_id,
+                slots=[slot_answer(*one, asked.actions) for one in zip(slots, decisions, strict=True)],
+                policy_version=first.policy_version,
+                basis=first.basis,
+                mode=first.mode,
+                side=first.side,
+                written=written,
+            )
+
+        return Begun([log.shown(one, deferred=asked.defer) for one in decisions], answer)
 
     def _feedback(self, asked: FeedbackRequest, log: Log) -> Begun:
         self._deciders.known(asked.model)
@@ -131,14 +158,14 @@ class Api:
             asked.impression_id, asked.signal, asked.value, feedback_id=feedback_id, occurred_at=asked.occurred_at
         )
         return Begun(
-            message,
+            [message],
             lambda written: FeedbackAnswer(impression_id=asked.impression_id, feedback_id=feedback_id, written=written),
         )
 
     def _activate(self, asked: ActivateRequest, log: Log) -> Begun:
         self._deciders.known(asked.model)
         message = log.feedback(asked.impression_id, SHOWN_SIGNAL, feedback_id=SHOWN_ID, occurred_at=asked.occurred_at)
-        return Begun(message, lambda written: ActivateAnswer(impression_id=asked.impression_id, written=written))
+        return Begun([message], lambda written: ActivateAnswer(impression_id=asked.impression_id, written=written))
 
     async def _models(self, request: Request, holder: Holder) -> Response:
         known = [one for one in self._deciders.models() if holder.may(one.model)]
@@ -184,7 +211,7 @@ class Api:
                     holder.check(asked.model)
                     begun = begin(asked, self._writing.log(later=later))
                 # Waiting for Kafka takes nothing of the core, and must keep nobody from being answered.
-                written = await self._writing.written(begun.message, later=later)
+                written = await self._writing.written(begun.messages, later=later)
             return Response(_ENCODED(begun.answer(written)), media_type=JSON)
 
         return self._answering(operation.name, answer, writes=True)
@@ -234,6 +261,21 @@ class Api:
             if len(content) > most:
                 raise _too_large(most)
         return bytes(content)
+
+
+def slot_answer(slot: OfferedSlot, decision: Decision, actions: Sequence[Action]) -> SlotAnswer:
+    """Return what was decided for a slot, by the places of all actions."""
+    left = {one.id: probability for one, probability in zip(decision.actions, decision.probabilities, strict=True)}
+    ids = [one.id for one in actions]
+    return SlotAnswer(
+        slot=slot.id,
+        impression_id=decision.impression_id,
+        action=decision.action.id,
+        index=ids.index(decision.action.id),
+        propensity=decision.propensity,
+        probabilities=[left.get(one, 0.0) for one in ids],
+        agreed=decision.agreed,
+    )
 
 
 def refusal(status: HTTPStatus, detail: str, headers: dict[str, str]) -> Response:

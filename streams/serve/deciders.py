@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
 
-from groundswell.client import Basis, Following, Policies
+from groundswell.client import Basis, Following, Policies, Slot
 from groundswell.client.acting import Deciding
 from groundswell.client.decisions import Decision
 from groundswell.client.told import Own
@@ -16,9 +16,11 @@ from groundswell.controls import Mode
 from groundswell.events import Action, FeatureValue
 from groundswell.policy import Policy
 from groundswell.signatures import Verifier
-from streams.serve.messages import Model, RankRequest
+from streams.serve.messages import Model, OfferedSlot, RankRequest
 from streams.serve.refused import RefusedError
 from streams.settings import Settings
+
+T = TypeVar("T")
 
 
 class Follower(Protocol):
@@ -47,6 +49,17 @@ class Follower(Protocol):
         *,
         own: Own | None = None,
     ) -> Decision: ...
+
+    def decide_slots(
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        slots: Sequence[Slot | str],
+        decision_id: str | None = None,
+        *,
+        own: Sequence[str | Action] | None = None,
+        repeats: bool = False,
+    ) -> list[Decision]: ...
 
     def wait(self, seconds: float) -> bool: ...
 
@@ -82,19 +95,41 @@ class Deciders:
 
     def decide(self, asked: RankRequest) -> Decision:
         """Return a decision. Raises `RefusedError` where there is no such model, or nothing that could be decided."""
+        own: Any = asked.own  # looked at by what decides
+        if asked.repeats:
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "repeats is for slots: leave it out, or give slots")
+        return self._decided(
+            asked, 1, lambda policies: policies.decide(asked.context, asked.actions, asked.impression_id, own=own)
+        )
+
+    def decide_slots(self, asked: RankRequest, slots: Sequence[OfferedSlot]) -> list[Decision]:
+        """Return a decision for each slot. Raises `RefusedError` as `decide` does."""
+        own: Any = asked.own
+        places = [Slot(one.id, one.features) for one in slots]
+        return self._decided(
+            asked,
+            len(slots),
+            lambda policies: policies.decide_slots(
+                asked.context, asked.actions, places, asked.impression_id, own=own, repeats=asked.repeats
+            ),
+        )
+
+    def _decided(self, asked: RankRequest, slots: int, decide: Callable[[Follower], T]) -> T:
         policies = self._policies.get(asked.model)
         if policies is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, self._settings.no_such_model(asked.model))
         crosses = self._settings.models[asked.model].context_crosses
-        terms, most = terms_of(asked.context, asked.actions, crosses=crosses), self._settings.serve.max_terms
+        of_slots = max((1 + len(one.features) for one in asked.slots or ()), default=0)
+        terms = slots * terms_of(len(asked.context) + of_slots, asked.actions, crosses=crosses)
+        most = self._settings.serve.max_terms
         if terms > most:
             raise RefusedError(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"{terms:,} terms to add up are more than {most:,}: send fewer actions or features, or raise "
+                f"{terms:,} terms to add up are more than {most:,}: send fewer actions, features or slots, or raise "
                 "serve.max_terms",
             )
         try:
-            return policies.decide(asked.context, asked.actions, asked.impression_id, own=asked.own)
+            return decide(policies)
         except (TypeError, ValueError) as error:
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
@@ -140,8 +175,7 @@ class Deciders:
                 closing.submit(policies.close)
 
 
-def terms_of(context: Mapping[str, FeatureValue], actions: Sequence[Action], *, crosses: bool) -> int:
-    """Return how many terms the scores of these actions have in this context, at the most."""
-    singles = len(context)
+def terms_of(singles: int, actions: Sequence[Action], *, crosses: bool) -> int:
+    """Return how many terms the scores of these actions have in a context of so many features, at the most."""
     features = 1 + singles + (singles * (singles - 1) // 2 if crosses else 0)
     return features * len(actions) * (1 + max(len(action.features) for action in actions))

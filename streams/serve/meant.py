@@ -86,5 +86,11 @@ def _members(kind: type[msgspec.Struct], path: str) -> Iterator[str]:
     """Yield the members of what stands at a path in a body of this kind."""
     at: Any = inspect.type_info(kind)
     for name in _STEP.findall(path):
-        at = next(one.type for one in at.fields if one.encode_name == name) if name else at.item_type
-    yield from (one.encode_name for one in at.fields)
+        at = next(one.type for one in at.fields if one.encode_name == name) if name else _one(at, "item_type").item_type
+    yield from (one.encode_name for one in _one(at, "fields").fields)
+
+
+def _one(kind: Any, having: str) -> Any:
+    """Return the one of several types that something may be of which has this: lists their items, objects members."""
+    several = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return next(one for one in several if hasattr(one, having))

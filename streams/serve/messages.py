@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from groundswell.client import Basis
 from groundswell.controls import Mode, Side
-from groundswell.events import MAX_ACTIONS, Action, Features, Identifier, Milliseconds, Name
+from groundswell.events import MAX_ACTIONS, MAX_SLOTS, Action, Features, Identifier, Milliseconds, Name
 
 Written = Literal["acknowledged", "later"]
 """All replicas in sync have it; or, as was asked for by `?write=later`, it is yet to be written and may be lost."""
@@ -19,6 +19,13 @@ Written = Literal["acknowledged", "later"]
 
 class OfferedAction(Action, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """One of the actions to choose from, with its features."""
+
+
+class OfferedSlot(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the places to fill: its id, the same in every request, and its features."""
+
+    id: Identifier
+    features: Features = {}
 
 
 class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,6 +36,9 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     the impression counts from its activation on, and not at all without it. `own` is what the app's own rule would
     show: the id of one of the actions, or the probability of each by which it draws, in their order. It decides where
     the control of the model says so, and where there is no policy to decide by.
+
+    With `slots` an action is decided for each of them, in their order, none in two of them unless it `repeats`: the
+    answer has one for each, `impression_id` is that of the decision, and `own` the id of an action for each slot.
     """
 
     model: Name
@@ -36,7 +46,9 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     context: Features = {}
     impression_id: Identifier | None = None
     defer: bool = False
-    own: Identifier | Annotated[list[float], Meta(min_length=1, max_length=MAX_ACTIONS)] | None = None
+    own: Identifier | Annotated[list[float | Identifier], Meta(min_length=1, max_length=MAX_ACTIONS)] | None = None
+    slots: Annotated[list[OfferedSlot], Meta(min_length=1, max_length=MAX_SLOTS)] | None = None
+    repeats: bool = False
 
 
 class RankAnswer(Struct, frozen=True, kw_only=True):
@@ -61,6 +73,34 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
     mode: Mode | None
     side: Side | None
     agreed: Annotated[float, Meta(ge=0, le=1)] | None
+    written: Written
+
+
+class SlotAnswer(Struct, frozen=True, kw_only=True):
+    """The action to show in a slot, and how likely it was to be this one given those of the slots before it.
+
+    `index` and `probabilities` go by the actions as they were asked for: those that were shown before have 0.
+    """
+
+    slot: Identifier
+    impression_id: Identifier
+    action: Identifier
+    index: Annotated[int, Meta(ge=0)]
+    propensity: Annotated[float, Meta(gt=0, le=1)]
+    probabilities: list[float]
+    agreed: Annotated[float, Meta(ge=0, le=1)] | None
+
+
+class SlotsAnswer(Struct, frozen=True, kw_only=True):
+    """The actions to show in the slots, in their order; all of them were decided by the same."""
+
+    model: Name
+    decision_id: Identifier
+    slots: list[SlotAnswer]
+    policy_version: Annotated[int, Meta(ge=0)] | None
+    basis: Basis
+    mode: Mode | None
+    side: Side | None
     written: Written
 
 

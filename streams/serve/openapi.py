@@ -32,7 +32,7 @@ _SCHEMA: Final = "#/components/schemas/{name}"
 
 def openapi() -> dict[str, Any]:
     """Return the document."""
-    types = [kind for one in OPERATIONS for kind in (one.asks, one.gives) if kind is not None]
+    types = [kind for one in OPERATIONS for kind in (one.asks, one.gives, one.or_gives) if kind is not None]
     _, schemas = msgspec.json.schema_components([*types, Refusal], ref_template=_SCHEMA)
     return {
         "openapi": "3.1.0",
@@ -62,7 +62,7 @@ def _operation(one: Operation) -> dict[str, Any]:
         "operationId": one.name,
         "summary": one.summary,
         "responses": {
-            "200": {"description": "The answer.", "content": _content(one.gives, "application/json")},
+            "200": {"description": "The answer.", "content": _content(one.gives, "application/json", one.or_gives)},
             **{status: _refusal(status, why) for status, why in refusals.items()},
         },
     }
@@ -88,5 +88,6 @@ def _refusal(status: str, why: str) -> dict[str, Any]:
     return described
 
 
-def _content(kind: type[msgspec.Struct], media_type: str) -> dict[str, Any]:
-    return {media_type: {"schema": {"$ref": _SCHEMA.format(name=kind.__name__)}}}
+def _content(kind: type[msgspec.Struct], media_type: str, other: type[msgspec.Struct] | None = None) -> dict[str, Any]:
+    referred = [{"$ref": _SCHEMA.format(name=one.__name__)} for one in (kind, other) if one is not None]
+    return {media_type: {"schema": referred[0] if other is None else {"oneOf": referred}}}

@@ -14,11 +14,15 @@ from streams.serve.messages import (
     ModelsAnswer,
     RankAnswer,
     RankRequest,
+    SlotsAnswer,
 )
 
 
 class Operation(NamedTuple):
-    """One thing to ask: what is sent (None: nothing) and what comes back; `summary` says in a line what for."""
+    """One thing to ask: what is sent (None: nothing) and what comes back; `summary` says in a line what for.
+
+    Where that is of several kinds, `or_gives` is the other one.
+    """
 
     name: str
     method: str
@@ -26,10 +30,17 @@ class Operation(NamedTuple):
     asks: type[Struct] | None
     gives: type[Struct]
     summary: str
+    or_gives: type[Struct] | None = None
 
 
 RANK: Final = Operation(
-    "rank", "POST", "/v1/rank", RankRequest, RankAnswer, "Decide which action to show, and log the impression."
+    "rank",
+    "POST",
+    "/v1/rank",
+    RankRequest,
+    RankAnswer,
+    "Decide which action to show, or one for each slot, and log the impression.",
+    SlotsAnswer,
 )
 FEEDBACK: Final = Operation(
     "feedback", "POST", "/v1/feedback", FeedbackRequest, FeedbackAnswer, "Log a signal that came back."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -63,12 +63,15 @@ class Writing:
         """Return the log for what is to be written before the answer, or later."""
         return self._patient if later else self._prompt
 
-    async def written(self, message: Future[None], *, later: bool) -> Written:
-        """Wait until a message is acknowledged, unless it is to be written later. Raises `RefusedError`."""
-        if later and not message.done():
-            return "later"
+    async def written(self, messages: Sequence[Future[None]], *, later: bool) -> Written:
+        """Wait until messages are acknowledged, unless they are to be written later. Raises `RefusedError`.
+
+        Where one of them is not, those that did not leave are taken back.
+        """
+        awaited = [one for one in messages if one.done()] if later else messages
+        waiting = [asyncio.wrap_future(one) for one in awaited]
         try:
-            await asyncio.wait_for(asyncio.wrap_future(message), self._seconds)
+            await asyncio.wait_for(asyncio.gather(*waiting), self._seconds)
         except UnfitError as error:
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         except (EventLogError, TimeoutError) as error:
@@ -79,7 +82,10 @@ class Writing:
                 "lost: try again, or ask with ?write=later"
             )
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, why, retry_seconds=RETRY_SECONDS) from error
-        return "acknowledged"
+        finally:
+            for one in waiting:
+                one.cancel()
+        return "acknowledged" if len(awaited) == len(messages) else "later"
 
     def counts(self) -> dict[Written, tuple[int, int]]:
         """Return how many messages were written, and how many were not."""

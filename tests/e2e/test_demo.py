@@ -55,6 +55,19 @@ def test_everything_that_is_shown_is_learned_once_and_the_policy_gets_better(out
     assert printed.getvalue().splitlines()[-1].startswith("True value of the last policy: ")
 
 
+def test_apps_that_ask_over_http_come_to_the_same(out: Path) -> None:
+    printed = io.StringIO()
+    status = run.run_demo(1500, 11, out, serve_http=True, rate=300, console=Console(file=printed, width=100))
+    assert status == 0, printed.getvalue()
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["impressions_produced"] == summary["interactions_learned"] == summary["policy_version"] == 1500
+    assert 0 < summary["impressions_deferred"] < 1500
+    for never in ("lost", "learned_twice", "joined_twice", "feedback_lost", "dead_letters"):
+        assert summary[never] == 0
+    assert summary["greedy_value"] > 0.3
+    assert "groundswell demo --interactions 1500 --seed 11 --serve-http" in (out / "report.html").read_text()
+
+
 def test_a_lost_and_a_repeated_lesson_are_found(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_reward = Audit.add_reward
 

@@ -1,10 +1,9 @@
 """The local cluster as docker-compose.yml describes it, started service by service without Docker.
 
 Every service runs its own command with its own environment and mounted files. Replaced are: addresses and ports (all on
-the loopback, free ones), the folder of Prometheus's series, its finding workers by name, the pace of the simulated
-people. Apache's image is stood in for by the project's own script with the image's settings. Beside it, as it would be
-where apps ask over HTTP, `groundswell serve` runs with the worker's configuration. Grafana has no server to be had
-here: what its panels ask is asked of Prometheus.
+the loopback, free ones), the folder of Prometheus's series, its finding containers by name, the pace of the simulated
+people. Apache's image is stood in for by the project's own script with the image's settings. Grafana has no server to
+be had here: what its panels ask is asked of Prometheus.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,14 +64,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     compose = ComposeFile(PROJECT / "docker-compose.yml", {"SIMULATE_RATE": "250"})
     with ExitStack() as stack:
         broker = stack.enter_context(_kafka(directory, compose.service("kafka")))
-        port = str(free_port())
-        page = f"http://127.0.0.1:{port}"
+        port, serve_port = str(free_port()), str(free_port())
+        page, url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{serve_port}"
         host, _, broker_port = broker.bootstrap_servers.partition(":")
         places = {
             "kafka:9092": broker.bootstrap_servers,
             "/dev/tcp/kafka/9092": f"/dev/tcp/{host}/{broker_port}",
             "0.0.0.0": host,
             "6066": port,
+            "6080": serve_port,
         }
         _run(compose.service("kafka", places).healthcheck, {})
         topics = compose.service("topics", places)
@@ -83,15 +82,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         until(lambda: running.exit_code is not None or get(f"{page}/readyz"), "the worker to be ready")
         assert running.exit_code is None, running.tail()
         _run([sys.executable, *worker.healthcheck[1:]], {})
-        serve_port = str(free_port())
-        serve = f"http://127.0.0.1:{serve_port}"
-        stack.enter_context(_started("serve", _serve(worker, serve_port), directory))
-        until(lambda: get(f"{serve}/readyz"), "what serves apps to be ready")
+        serve = compose.service("serve", places)
+        asked = stack.enter_context(_started("serve", serve, directory))
+        until(lambda: asked.exit_code is not None or get(f"{url}/readyz"), "what serves apps to be ready")
+        assert asked.exit_code is None, asked.tail()
+        _run([sys.executable, *serve.healthcheck[1:]], {})
         jobs = {"groundswell": port, "groundswell-serve": serve_port}
         prometheus = stack.enter_context(_prometheus(directory, compose.service("prometheus"), jobs))
         stack.enter_context(_started("simulate", compose.service("simulate", places), directory))
         until(lambda: _learned(page) >= EVENTS, f"{EVENTS} interactions to be learned", 240)
-        yield Cluster(page, serve, prometheus)
+        yield Cluster(page, url, prometheus)
 
 
 def _kafka(directory: Path, service: Service) -> ApacheKafka:
@@ -112,10 +112,6 @@ def _started(name: str, service: Service, directory: Path) -> ChildProcess:
     return ChildProcess(name, [*GROUNDSWELL, *service.command], log=log, environment=service.environment)
 
 
-def _serve(worker: Service, port: str) -> Service:
-    return replace(worker, command=["serve"], environment={**worker.environment, "GROUNDSWELL_SERVE__PORT": port})
-
-
 def _prometheus(directory: Path, service: Service, ports: dict[str, str]) -> PrometheusServer:
     flags = dict(flag.removeprefix("--").split("=", 1) for flag in service.command)
     configuration = yaml.safe_load(Path(flags.pop("config.file")).read_text())
@@ -123,9 +119,12 @@ def _prometheus(directory: Path, service: Service, ports: dict[str, str]) -> Pro
     (rules,) = configuration["rule_files"]
     folder, _, pattern = rules.partition("/")
     configuration["rule_files"] = [f"{service.mounts[f'/etc/prometheus/{folder}']}/{pattern}"]
-    known = [job for job in configuration["scrape_configs"] if not job.pop("dns_sd_configs", None)]
-    found = [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in ports.items()]
-    configuration["scrape_configs"] = [*known, *found]
+    for job in configuration["scrape_configs"]:
+        if job.pop("dns_sd_configs", None):
+            job["static_configs"] = [{"targets": [f"127.0.0.1:{ports[job['job_name']]}"]}]
+        if "authorization" in job:
+            token = job["authorization"]["credentials_file"]
+            job["authorization"] = {"credentials_file": str(service.mounts[f"/etc/prometheus/{token}"])}
     path = directory / "prometheus.yml"
     path.write_text(yaml.safe_dump(configuration))
     return PrometheusServer(directory, path, [f"--{name}={value}" for name, value in flags.items()])
@@ -167,11 +166,13 @@ MARKS = [
 
 
 def test_every_panel_and_every_mark_has_something_to_show(cluster: Cluster) -> None:
+    token = {"Authorization": f"Bearer {(PROJECT / 'deploy' / 'serve-token').read_text().strip()}"}
     ask = {"model": CHOSEN["$model"], "context": {"user": "ann"}, "actions": [{"id": "news"}, {"id": "sport"}]}
 
     def empty() -> list[str]:
         for write in ("acknowledged", "later"):
-            assert httpx2.post(f"{cluster.serve}/v1/rank?write={write}", json=ask, timeout=60).status_code == 200
+            asked = httpx2.post(f"{cluster.serve}/v1/rank?write={write}", json=ask, headers=token, timeout=60)
+            assert asked.status_code == 200, asked.text
         return [name for name, query in QUERIES + MARKS if not _shown(cluster.prometheus, query)]
 
     try:

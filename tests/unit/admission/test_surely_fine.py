@@ -59,6 +59,7 @@ def test_members_are_those_of_the_contract() -> None:
         {"actions": [{"id": "a", "features": {"price": 1.5, "kind": "x"}}, {"id": "é"}, {"id": "c\\"}]},
         {"model": "crossed"},
         {"mode": "canary", "side": "rest"},
+        {"decision": {"id": "d", "slot": 0, "slots": 2}},
         {"trace": {"id": "x", "depth": 2}, "tags": ["a", "b"], "note": None},
     ],
     ids=str,
@@ -86,7 +87,8 @@ def test_feedback_that_producers_write_is_surely_fine(changes: dict[str, Any]) -
 odd: st.SearchStrategy[Any] = st.sampled_from([
     None, True, 0, 1, 2, 3, -1, 0.5, 1.0, 1e-10, 2.5e9, 1e300, 10**20, 1_000_000_000, 10**14, "", "a", "i1", MODEL, "é",
     "none", "x" * 128, "x" * 129, "é" * 128, "x" * 300, "\ud800", [], {}, [0.25, 0.75], [0.5, 0.5, 0.1],
-    [0.5, None, 0.5], [{"id": "a"}], [{"id": "a"}, {"id": "a"}], [{"id": ""}], [{}], [[{}]], {"user": None}, {"user": {}},
+    [0.5, None, 0.5], [{"id": "a"}], [{"id": "a"}, {"id": "a"}], [{"id": ""}], [{}], [[{}]], {"user": None},
+    {"id": "d", "slot": 1, "slots": 2}, {"id": "d", "slot": 1}, {"id": "d", "slot": -1, "slots": 2}, {"user": {}},
     {"": 1}, {"a": 1e400}, {str(n): n for n in range(70)}, [{"id": str(n)} for n in range(200)],
 ])  # fmt: skip
 

@@ -81,6 +81,7 @@ def perfect(count: int = 6) -> Audit:
 PERFECT = {
     "impressions_produced": 6,
     "impressions_repeated": 0,
+    "impressions_deferred": 0,
     "feedback_produced": 3,
     "feedback_repeated": 0,
     "interactions_joined": 6,
@@ -115,6 +116,19 @@ def test_one_record_more_is_noticed(add: Callable[[Audit], None], changed: dict[
     audit = perfect()
     add(audit)
     assert audit.counts() == PERFECT | changed
+
+
+def test_what_was_deferred_is_lost_unless_it_is_joined_and_its_activation_is_no_feedback() -> None:
+    audit = perfect()
+    shown = msgspec.structs.replace(feedback(6), signal="shown", feedback_id="shown")
+    deferred = msgspec.structs.replace(impression(6), deferred=True)
+    audit.add_impression(deferred)
+    audit.add_feedback(shown)
+    produced = PERFECT | {"impressions_produced": 7, "impressions_deferred": 1}
+    assert audit.counts() == produced | {"lost": 1}
+    audit.add_interaction(msgspec.structs.replace(interaction(6, shown), impression=deferred, signals=["none"]))
+    audit.add_reward(reward(6))
+    assert audit.counts() == produced | {"interactions_joined": 7, "interactions_learned": 7}
 
 
 def test_late_feedback_is_accounted_for() -> None:

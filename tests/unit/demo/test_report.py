@@ -73,6 +73,7 @@ def result(**changed: int) -> DemoResult:
         "seed": 5,
         "impressions_produced": COUNT,
         "impressions_repeated": 2,
+        "impressions_deferred": 0,
         "feedback_produced": 260,
         "feedback_repeated": 3,
         "interactions_joined": COUNT,

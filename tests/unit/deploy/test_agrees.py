@@ -1,4 +1,4 @@
-"""What the cluster's description says about the worker, the worker understands."""
+"""What the cluster's description says about worker and server, they understand."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 
 from experiments.servers.kafka_distribution import PROJECT
 from streams.observing.metrics import Metrics, ServeMetrics
+from streams.serve.tokens import Tokens
 from streams.settings import Settings, load_settings
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
@@ -41,8 +42,8 @@ def understood(settings: Settings, variable: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize("service", ["topics", "worker"])
-def test_the_worker_reads_every_variable_it_is_given(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("service", ["topics", "worker", "serve"])
+def test_each_reads_every_variable_it_is_given(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = environment(service)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -52,6 +53,22 @@ def test_the_worker_reads_every_variable_it_is_given(service: str, monkeypatch: 
     for name, value in given.items():
         found = understood(settings, name)
         assert found == type(found)(value), name
+
+
+def test_apps_and_prometheus_have_the_tokens_that_the_server_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment("serve").items():
+        monkeypatch.setenv(name, value)
+    tokens = Tokens(load_settings().serve.tokens)
+    apps = tokens.holder(f"Bearer {(PROJECT / 'deploy' / 'serve-token').read_text()}")
+    (scraped,) = (
+        job
+        for job in yaml.safe_load((PROJECT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+        if job["job_name"] == "groundswell-serve"
+    )
+    file = PROJECT / "deploy" / "prometheus" / scraped["authorization"]["credentials_file"]
+    prometheus = tokens.holder(f"Bearer {file.read_text()}")
+    assert (apps.may("three-state"), prometheus.may("three-state")) == (True, False)
+    prometheus.check_metrics()
 
 
 def test_the_worker_has_a_model_and_the_simulated_apps_use_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,8 @@ def test_things_start_when_what_they_need_is_healthy() -> None:
         for needed, how in service.get("depends_on", {}).items():
             wanted = "service_completed_successfully" if needed == "topics" else "service_healthy"
             assert how == {"condition": wanted}, f"{name} -> {needed}"
-    assert set(SERVICES["worker"]["depends_on"]) == {"kafka", "topics"}
+    for name in ("worker", "serve"):
+        assert set(SERVICES[name]["depends_on"]) == {"kafka", "topics"}
 
 
 def test_mounted_files_exist_and_are_read_only() -> None:

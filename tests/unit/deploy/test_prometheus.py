@@ -35,10 +35,24 @@ def test_the_tool_that_is_built_is_of_the_version_that_compose_runs() -> None:
     assert required in (PROJECT / "deploy" / "promtool" / "go.mod").read_text()
 
 
-def test_it_finds_every_worker_that_compose_runs() -> None:
+@pytest.mark.parametrize(
+    ("job", "service", "port"),
+    [
+        ("groundswell", "worker", "GROUNDSWELL_HTTP__PORT"),
+        ("groundswell-serve", "serve", "GROUNDSWELL_SERVE__PORT"),
+    ],
+)
+def test_it_finds_every_container_that_compose_runs(job: str, service: str, port: str) -> None:
     jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
-    (found,) = next(job for job in jobs if job["job_name"] == "groundswell")["dns_sd_configs"]
-    worker = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["worker"]
-    assert found["names"] == ["worker"]
+    (found,) = next(one for one in jobs if one["job_name"] == job)["dns_sd_configs"]
+    described = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"][service]
+    assert found["names"] == [service]
     assert found["type"] == "A"
-    assert str(found["port"]) == worker["environment"]["GROUNDSWELL_HTTP__PORT"]
+    assert str(found["port"]) == described["environment"][port]
+
+
+def test_the_token_of_the_server_lies_where_prometheus_looks() -> None:
+    jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    token = next(one for one in jobs if one["job_name"] == "groundswell-serve")["authorization"]["credentials_file"]
+    mounted = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["prometheus"]["volumes"]
+    assert f"./deploy/prometheus/{token}:/etc/prometheus/{token}:ro" in mounted

@@ -123,7 +123,7 @@ def test_feedback_in_a_second_file_is_told_apart(tmp_path: Path) -> None:
         ("[checkpoint]", "line 2: line: no JSON"),
         (json.dumps(DECISION | {"pdrop": "none"}), "line 2: pdrop"),
         (json.dumps({"EventId": "e2", "Timestamp": "2025-11-22T10:00:00Z", "c": {}, "_label_ca": {}}), "continuous"),
-        (json.dumps(DECISION | {"EventId": "e2", "_outcomes": [{}, {}]}), "a decision over 2 slots"),
+        (json.dumps(DECISION | {"EventId": "e2", "_outcomes": {}, "c": {"_slots": [{}, {}]}}), "a decision over slots"),
         (json.dumps({"EventId": "e9", "RewardValue": 1.0}), "line 2: without a decision"),
         (json.dumps(DECISION | {"EventId": "e2", "_skipLearn": True}), "line 2: never shown"),
     ],

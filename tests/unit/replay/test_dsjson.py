@@ -161,9 +161,11 @@ def test_a_bad_line_is_named(tmp_path: Path, changes: dict[str, Any], complaint:
         ),
         (
             json.dumps(decision("e2", c=decision()["c"] | {"_slots": [{"_id": "top"}, {"_id": "side"}]})),
-            "line 2: c._slots: a decision over 2 slots; decisions over slots are not supported",
+            "line 2: c._slots: a decision over slots without a list `_outcomes`, which says what was shown in each",
         ),
-        (json.dumps(decision("e2", _outcomes=[{"_a": [0]}])), "a decision over 1 slots"),
+        (json.dumps(decision("e2", _outcomes=[{"_a": [0]}])), "line 2: c._slots: None, expected 1 slots"),
+        (json.dumps(decision("e2", _outcomes={"_a": [0]})), "line 2: c._slots: a decision over slots without a list"),
+        (json.dumps(decision("e2", _outcomes=[{}] * 101)), "a list `_outcomes`, of 1 to 100 slots"),
         (json.dumps(decision("e2", o=[{"v": "\ud83d"}])), "line 2: line: '\\ud83d' holds half of a surrogate pair"),
         (json.dumps(decision("e2", a=["\ud83d", 2])), "line 2: line: '\\ud83d' holds half of a surrogate pair"),
         (json.dumps(decision("e2", c={"G": {"x": "\udc00"}, "_multi": decision()["c"]["_multi"]})), "half of a surrog"),

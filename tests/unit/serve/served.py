@@ -11,9 +11,10 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from groundswell.client import Basis, EventLogError, Following
+from groundswell.client import Basis, EventLogError, Following, Slot
 from groundswell.client.acting import Acting
 from groundswell.client.decisions import Decision, decide
+from groundswell.client.slots import decide_slots
 from groundswell.client.told import Own
 from groundswell.controls import Control
 from groundswell.events import Action, FeatureValue
@@ -69,6 +70,19 @@ class Stuck:
             self._model, by.policy, by.basis, context, actions, impression_id,
             own=own, mode=by.mode, side=by.side, beside=by.beside,
         )  # fmt: skip
+
+    def decide_slots(
+        self,
+        context: Mapping[str, FeatureValue],
+        actions: Sequence[Action],
+        slots: Sequence[Slot | str],
+        decision_id: str | None = None,
+        *,
+        own: Sequence[str | Action] | None = None,
+        repeats: bool = False,
+    ) -> list[Decision]:
+        by = self._acting.chosen(context, self.basis)
+        return decide_slots(self._model, by, context, actions, slots, decision_id, own=own, repeats=repeats)
 
     def wait(self, seconds: float) -> bool:
         return self._read

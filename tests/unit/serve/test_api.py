@@ -196,6 +196,12 @@ def changed(body: dict[str, Any], **changes: Any) -> bytes:
         ("rank", changed(RANK, context={"age": 1}).replace(b": 1}", b": NaN}"), 400, "no JSON"),
         ("rank", changed(RANK, impression_id="i" * 257), 422, "$.impression_id"),
         ("rank", changed(RANK, actions=[{"id": "a"}, {"id": "b", "features": {"p": None}}]), 422, 'features["p"]`'),
+        (
+            "rank",
+            changed(RANK, slots=[{"id": "top", "featurs": {}}]),
+            422,
+            "no member `featurs` in `$.slots[0]`; did you mean `features`?",
+        ),
         ("rank", changed(RANK, contextFeatures=[]), 422, "no member `contextFeatures`; did you mean `context`?"),
         ("rank", changed(RANK, eventId="e"), 422, "no member `eventId`; did you mean `impression_id`?"),
         ("rank", changed(RANK, impressionId="e"), 422, "no member `impressionId`; did you mean `impression_id`?"),
@@ -205,7 +211,7 @@ def changed(body: dict[str, Any], **changes: Any) -> bytes:
         ("rank", changed(RANK, own=""), 422, "$.own"),
         ("rank", changed(RANK, own=2), 422, "$.own"),
         ("rank", changed(RANK, own=[]), 422, "$.own"),
-        ("rank", changed(RANK, own=["a"]), 422, "$.own[0]"),
+        ("rank", changed(RANK, own=["a"]), 422, "own is ['a']"),
         ("rank", changed(RANK, own=[0.5, 0.5]), 422, "2 probabilities for 3 actions"),
         ("rank", changed(RANK, own=[0.5, 0.5, 0.5]), 422, "must sum to 1"),
         ("feedback", changed(FEEDBACK, reward=1), 422, "no member `reward`; did you mean `signal`?"),
@@ -256,10 +262,9 @@ def test_what_would_take_long_to_decide_is_refused() -> None:
 
 
 def test_terms_are_those_of_all_features_and_their_pairs() -> None:
-    context = dict.fromkeys("abcd", 1)
     actions = [Action("a"), Action("b", {"x": 1, "y": 2})]
-    assert terms_of(context, actions, crosses=False) == 5 * 2 * 3
-    assert terms_of(context, actions, crosses=True) == (5 + 6) * 2 * 3
+    assert terms_of(4, actions, crosses=False) == 5 * 2 * 3
+    assert terms_of(4, actions, crosses=True) == (5 + 6) * 2 * 3
 
 
 @pytest.mark.parametrize(
