@@ -19,6 +19,7 @@ import httpx2
 import msgspec
 import trustme
 
+from experiments.demo.cluster import CONFIG
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from experiments.servers.kafka_distribution import PROJECT
 from groundswell import Action, Control, Policy
@@ -196,9 +197,11 @@ def test_one_command_brings_all_that_it_takes_and_is_asked_as_the_documents_say(
         try:
             with server.asking() as app:
                 [model] = app.get("/v1/models").json()["models"]
+                assert model["model"] == "feed", "the configuration's, where there is one"
                 for document in ("README.md", "docs/serving.md"):
                     path, body = curled((PROJECT / document).read_text())
-                    told = asked(app, path, body)
+                    assert f"[models.{body['model']}]" in CONFIG.read_text(), "the demo's own"
+                    told = asked(app, path, {**body, "model": model["model"]})
                     assert told["written"] == "acknowledged", document
                 named = {"model": model["model"], "impression_id": told["impression_id"]}
                 asked(app, "feedback", {**named, "signal": "click"})
