@@ -27,7 +27,7 @@ from groundswell.events import (
 )
 from processors.admission.bounds import MAX_CONTEXT_FEATURES, MAX_CROSSES, MAX_FEEDBACK_BYTES, MAX_IMPRESSION_BYTES
 from processors.features.action_set_texts import ActionSetTexts
-from processors.features.cross_counts import pair_count
+from processors.features.cross_counts import count_crosses_of
 from processors.join.entries import BEFORE_TIME, ObservedFeedback, ShownImpression
 from processors.models.config import ModelConfig
 from processors.wire import member_columns
@@ -104,6 +104,7 @@ class _Columns:
             & (self.occurred_at <= LATEST)
             & ((self.occurred_at < LIKELY_SECONDS.start) | (self.occurred_at >= LIKELY_SECONDS.stop))
             & (self.ahead <= max_ahead_ms)
+            & (timestamps >= 0)  # or the difference may be beyond 64 bits
             & member_columns.same_as([record.key or b"" for record in records], *self.at("impression_id"))
         )
         self.offsets = [record.offset for record in records]
@@ -151,7 +152,7 @@ class FineImpressions:
         self._max_ahead_ms = max_ahead_ms
         self._names = [*models, ""]
         self._names_laid_out: LaidOut = laid_out([name.encode() for name in models])
-        self._crossed = np.array([model.context_crosses for model in models.values()] + [False])
+        self._crossed = np.array([*(model.context_crosses for model in models.values()), False], dtype=np.int64)
         self._offered = ActionSetTexts()
 
     def find(self, records: Sequence[LogRecord]) -> Found[ShownImpression | None]:
@@ -170,8 +171,7 @@ class FineImpressions:
         actions, described = self._offered.count(*columns.at("actions"))
         chosen, weight = columns.whole_numbers("chosen"), columns.numbers("weight", 1.0)
         propensity = columns.numbers("propensity", 0.0)
-        contexts = 1 + columns.counts
-        contexts += np.where(self._crossed[model], pair_count(contexts), 0)
+        contexts, crosses = count_crosses_of(columns.counts, actions, described, self._crossed[model])
         fine = (
             columns.fine
             & (model >= 0)
@@ -179,7 +179,7 @@ class FineImpressions:
             & (weight >= LEAST_WEIGHT)
             & (weight <= LARGEST_WEIGHT)
             & (contexts <= MAX_CONTEXT_FEATURES)
-            & (contexts * (actions + described) <= MAX_CROSSES)
+            & (crosses <= MAX_CROSSES)
         )
         for row in np.flatnonzero(fine & columns.there("decision")).tolist():
             fine[row] = _is_slot(columns.value("decision", row))

@@ -22,11 +22,13 @@ def count_crosses(context: Mapping[str, FeatureValue], actions: Sequence[Action]
     return count_crosses_of(len(context), len(actions), sum(described), crosses)
 
 
-def count_crosses_of(context: int, actions: int, described: int, crosses: bool) -> tuple[int, int]:
-    """Return the same, of so many features of a context, so many actions, and as many features of these together."""
+def count_crosses_of(context: Count, actions: Count, described: Count, crosses: Count) -> tuple[Count, Count]:
+    """Return the same, of so many features of a context, so many actions, and as many features of these together.
+
+    `crosses` is 1 where those of the context are crossed with one another, else 0.
+    """
     contexts = 1 + context
-    if crosses:
-        contexts += pair_count(contexts)
+    contexts = contexts + crosses * pair_count(contexts)
     return contexts, contexts * (actions + described)
 
 

@@ -106,7 +106,7 @@ class KnownTexts:
 
     def find_between(self, whole: NDArray[np.uint8], begin: NDArray[np.int64], end: NDArray[np.int64]) -> Found:
         """Do the same with texts that lie between these places; where they begin before the first there is none."""
-        parted = int(np.count_nonzero(whole == (_COMMA if self._members else _OPEN)))
+        parted = count_between(whole, begin, end, _COMMA if self._members else _OPEN)
         most = min(len(begin) + parted, len(begin) * self._most)
         self._make_room(int((end - begin).sum()), most)
         found = Found(
@@ -153,6 +153,16 @@ def find_begins(whole, start):
             place += WORD
         place += bytes_below(zeros)[0] + 1
         start[i] = place
+
+
+@borrowing
+def count_between(whole, begins, ends, byte):
+    """Return how often a byte stands between these places."""
+    count = 0
+    for i in range(len(begins)):
+        for j in range(begins[i], ends[i]):
+            count += whole[j] == byte
+    return count
 
 
 @borrowing

@@ -20,11 +20,14 @@ from processors.memory_access import WORD, bytes_below, word_at, zeros_in
 from processors.wire.laid_out import LaidOut, beyond_ascii
 
 TEXT, WHOLE_NUMBER, NUMBER, NUMBERS, TRUTH, FEATURES, OBJECT, OBJECTS = range(8)
-"""What a member may be: a text that is not empty, a whole number from 0 on, a number, an array of numbers, true or
-false, an object of texts, numbers and truths, whose members are counted or not, an array of objects."""
+"""What a member may be: a text that is not empty and has no escapes, a whole number from 0 on, a number, an array of
+numbers, true or false, an object of texts, numbers and truths (whose members are counted or not), an array of
+objects."""
 ABSENT: Final = -1
 """Stands where a member is not there, or null."""
 LONGEST_NAME: Final = 2 * WORD
+LONGEST_FEATURE_NAME: Final = 128
+"""Bytes of the names of members that are looked for, and of those of features."""
 MOST_UNKNOWN: Final = 16
 """Members that no type names, beside which it is still sure that no name comes twice."""
 MOST_DIGITS: Final = 18
@@ -140,7 +143,7 @@ def find_in_one(
         at = past_spaces(whole, at + 1, end)
         member = member_at(whole, at, member + 1, names, masks, lengths)
         if member < 0:
-            name, at = plain_name(whole, at, end)
+            name, at = plain_end(whole, at, end)
             if at < 0 or unknown == MOST_UNKNOWN or is_among(room, 0, unknown, name):
                 return False
             room[unknown] = name
@@ -174,8 +177,8 @@ def value_end(whole, at, end, kind, most, room, first):
     """Return how many features there are in a value of a kind, and the place after it, which is -1 if not sure."""
     count, begin = 0, at
     if kind == TEXT:
-        at = text_end(whole, at, end)
-        if not 0 < at - begin - 2 <= most:
+        at = plain_end(whole, at, end)[1]
+        if at - begin - 2 > most:
             at = -1
     elif kind == WHOLE_NUMBER:
         at = whole_number_end(whole, at)
@@ -223,8 +226,11 @@ def member_at(whole, at, likely, names, masks, lengths):
 
 
 @borrowing
-def plain_name(whole, at, end):
-    """Return a name between quotes as a number, and the place after it, which is -1 where it is empty or not plain."""
+def plain_end(whole, at, end):
+    """Return a text between quotes as a number, and the place after it, which is -1 where it is empty or not plain.
+
+    What is compared by its bytes must be plain: an escape says the same in other bytes.
+    """
     number = np.uint64(0)
     begin = at = at + 1
     going_on = begin < end and whole[begin - 1] == _QUOTE
@@ -411,8 +417,13 @@ def features_end(whole, at, end, room, first, most):
         return 0, behind + 1
     going_on = True
     while going_on:
-        name, at = plain_name(whole, past_spaces(whole, at + 1, end), end)
-        if at < 0 or count == most or is_among(room, first, first + count, name):
+        begin = past_spaces(whole, at + 1, end)
+        name, at = plain_end(whole, begin, end)
+        if (
+            not 0 <= at - begin <= LONGEST_FEATURE_NAME + 2
+            or count == most
+            or is_among(room, first, first + count, name)
+        ):
             return 0, -1
         room[first + count] = name
         count += 1

@@ -75,7 +75,7 @@ def test_what_producers_write_is_surely_fine(write: Callable[[Any], bytes], chan
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"value": 2.5}, {"value": None}, {"signal": "très\tbien"}, {"by": "app"}], ids=str
+    "changes", [{}, {"value": 2.5}, {"value": None}, {"signal": "très bien"}, {"by": "app"}], ids=str
 )
 def test_feedback_that_producers_write_is_surely_fine(changes: dict[str, Any]) -> None:
     value = encode(feedback(**changes))
@@ -89,7 +89,8 @@ odd: st.SearchStrategy[Any] = st.sampled_from([
     "none", "x" * 128, "x" * 129, "é" * 128, "x" * 300, "\ud800", [], {}, [0.25, 0.75], [0.5, 0.5, 0.1],
     [0.5, None, 0.5], [{"id": "a"}], [{"id": "a"}, {"id": "a"}], [{"id": ""}], [{}], [[{}]], {"user": None},
     {"id": "d", "slot": 1, "slots": 2}, {"id": "d", "slot": 1}, {"id": "d", "slot": -1, "slots": 2}, {"user": {}},
-    {"": 1}, {"a": 1e400}, {str(n): n for n in range(70)}, [{"id": str(n)} for n in range(200)],
+    {"": 1}, {"x" * 128: 1}, {"x" * 129: 1}, {"é" * 65: 1},
+    {"a": 1e400}, {str(n): n for n in range(70)}, [{"id": str(n)} for n in range(200)],
 ])  # fmt: skip
 
 
@@ -109,11 +110,12 @@ def records(draw: st.DrawFn) -> Record:
         at = draw(st.integers(0, len(value) - 1))
         value = value[:at] + draw(st.sampled_from([b"", b'"', b",", b"}", b"0", b"\\", b"\xff"])) + value[at + 1 :]
     key = draw(st.sampled_from([b"i1", str(message.get("impression_id")).encode("utf-8", "surrogatepass"), None]))
-    return Record(key, value, 7, draw(st.sampled_from([NOW, 0, 900_000])))
+    return Record(key, value, 7, draw(st.sampled_from([NOW, 0, 900_000, -1, -(2**63), 2**63 - 1])))
 
 
 @given(st.lists(records(), max_size=4))
 def test_both_ways_lead_to_the_same_and_to_the_same_refusals(some: list[Record]) -> None:
+    ADMISSION._fine_impressions._offered._rests = 0
     assert ADMISSION.impressions(some) == DECODER.impressions(some)
     assert ADMISSION.feedback(some) == DECODER.feedback(some)
 
@@ -122,4 +124,31 @@ def test_both_ways_lead_to_the_same_and_to_the_same_refusals(some: list[Record])
 def test_what_a_decoder_refuses_is_never_surely_fine(one: Record) -> None:
     (told,) = DECODER.impressions([one])
     assume(isinstance(told, Refusal))
+    IMPRESSIONS._offered._rests = 0
     assert IMPRESSIONS.find([one]).fine.tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "timestamp"),
+    [
+        (b"i1", encode(impression(context={"x" * 129: 1})), NOW),
+        (b"i\\u0031", encode(impression()).replace(b'"i1"', b'"i\\u0031"'), NOW),
+        (b"i1", encode(impression()).replace(b'"feed"', b'"a\\nb"'), NOW),
+        (b"i1", encode(impression()), -(2**63)),
+        (b"i1", encode(impression()), -1),
+    ],
+    ids=["long name", "escaped id as key", "escaped name of a model", "stamped before all time", "not stamped"],
+)
+def test_what_only_looks_fine_is_not(key: bytes, value: bytes, timestamp: int) -> None:
+    named = {"a\\nb": CROSSED} | MODELS
+    admission = Admission(named, MAX_AHEAD)
+    record = Record(key, value, 0, timestamp)
+    assert FineImpressions(named, MAX_AHEAD).find([record]).fine.tolist() == [False]
+    (told,) = admission.impressions([record])
+    assert isinstance(told, Refusal)
+
+
+def test_feedback_whose_key_is_its_id_with_escapes_is_refused() -> None:
+    value = encode(feedback()).replace(b'"i1"', b'"i\\n"')
+    (told,) = ADMISSION.feedback([Record(b"i\\n", value, 0, NOW)])
+    assert isinstance(told, Refusal)

@@ -15,6 +15,7 @@ from processors.wire import member_columns
 from processors.wire.laid_out import laid_out
 from processors.wire.object_members import (
     FEATURES,
+    LONGEST_FEATURE_NAME,
     MOST_UNKNOWN,
     NUMBER,
     NUMBERS,
@@ -78,7 +79,7 @@ def read(value: bytes) -> dict[str, Any]:
         b'{"context":{},"id":"a"}',
         b'{"context":{"user":"ann","age":31,"new":true},"id":"a","actions":[{"id":"]"},{"id":"}"}]}',
         b'{"id":"a","trace":{"span":"x","parent":1},"tags":[1,"two",null],"of":null,"twice":[],"thrice":{}}',
-        b'{"id":"\\"\\\\\\/\\n","context":{"name":"Jos\\u00e9 \\ud7FF\\uE000"},"x":"\\t"}',
+        b'{"id":"a","context":{"name":"\\"\\\\\\/\\n Jos\\u00e9 \\ud7FF\\uE000"},"x":"\\t"}',
     ],
 )
 def test_members_are_found_in_any_order_with_spaces_and_beside_unknown_ones(value: bytes) -> None:
@@ -100,12 +101,15 @@ def test_members_are_found_in_any_order_with_spaces_and_beside_unknown_ones(valu
         b'{"id":"a","id":"a"}',
         b'{"id":""}',
         b'{"id":"too long a"}',
-        b'{"id":"a\\x"}',
-        b'{"id":"a\\u12"}',
-        b'{"id":"a\\u12g4"}',
-        b'{"id":"\\ud83d\\ude00"}',
-        b'{"id":"\\udfff"}',
+        b'{"id":"a\\n"}',
         b'{"id":"a\\"}',
+        b'{"id":"a","x":"\\x"}',
+        b'{"id":"a","x":"\\u12"}',
+        b'{"id":"a","x":"\\u12g4"}',
+        b'{"id":"a","x":"\\ud83d\\ude00"}',
+        b'{"id":"a","x":"\\udfff"}',
+        b'{"id":"a","x":"\\"}',
+        b'{"id":"a","context":{"%b":1}}' % (b"x" * (LONGEST_FEATURE_NAME + 1)),
         b'{"i\\u0064":"a"}',
         b'{"id":"a\n"}',
         b'{"id":"\xff"}',
