@@ -6,7 +6,7 @@ they name, `I` and `F` under another one, `w` and `v` without a key on these top
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ from experiments.fuzz.mutation import as_json, from_json, mutated_json, mutated_
 from experiments.fuzz.target import Target, require
 from experiments.fuzz.worker import Joining, check_decides, check_metrics, settings
 from groundswell.events import CONTRADICTIONS, Feedback, Impression, Watermark
+from processors.admission import surely_fine
 from processors.admission.event_records import Admission, Reason, Refusal
+from processors.models.config import ModelConfig
 from streams.observing.metrics import samples
 
 STAMPED: Final = T0 + 100
@@ -29,6 +31,14 @@ REASONS: Final = frozenset(Reason) | CONTRADICTIONS
 END: Final = msgspec.json.encode({"schema_version": 1, "watermark": STAMPED + 60_000})
 MOST_LINES: Final = 40
 HONEST: Final = ("honest-1", "honest-2")
+
+
+class DecodingAdmission(Admission):
+    """Decodes each record: the other way to the same."""
+
+    def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
+        super().__init__(models, max_ahead_ms)
+        self._fine_impressions.find = self._fine_feedback.find = surely_fine.nothing  # type: ignore[method-assign]
 
 
 def record_of(letter: str, value: bytes) -> tuple[bool, bytes | None, bytes | None]:
@@ -65,21 +75,21 @@ def _answer(name: str, offset: int) -> LoggedRecord:
 
 
 def check(data: bytes) -> None:
-    """Each record is let in or refused with a reason, alone as beside others, and none keeps good ones from it."""
+    """Each record is let in or refused with a reason, decoded alone as looked at beside others; good ones are in."""
     shown, answered = _records(data)
     shown = [_good(HONEST[0], 0), *shown, _good(HONEST[1], len(shown) + 1)]
     answered = [*answered, *(_answer(name, len(answered) + place) for place, name in enumerate(HONEST))]
     admission = Admission(settings().models, settings().max_ahead_ms)
     found = admission.impressions(shown), admission.feedback(answered)
     for records, outcomes, alone in (
-        (shown, found[0], Admission.impressions),
-        (answered, found[1], Admission.feedback),
+        (shown, found[0], DecodingAdmission.impressions),
+        (answered, found[1], DecodingAdmission.feedback),
     ):
         require(len(records) == len(outcomes), f"{len(records)} records, {len(outcomes)} outcomes")
-        apart = Admission(settings().models, settings().max_ahead_ms)
+        apart = DecodingAdmission(settings().models, settings().max_ahead_ms)
         for record, outcome in zip(records, outcomes, strict=True):
             (by_itself,) = alone(apart, [record])
-            require(outcome == by_itself, f"together {outcome!r}, alone {by_itself!r}")
+            require(outcome == by_itself, f"together {outcome!r}, decoded alone {by_itself!r}")
             if isinstance(outcome, Refusal):
                 require(outcome.reason in REASONS and bool(outcome.detail), f"refused without a reason: {outcome}")
                 require(outcome.reason != Reason.POISON, f"it raised: {outcome.detail}")

@@ -163,7 +163,7 @@ class FineImpressions:
             raise
         except Exception:
             self._offered = ActionSetTexts()  # it may have been left halfway
-            return _nothing(records)
+            return nothing(records)
 
     def _find(self, records: Sequence[LogRecord]) -> Found[ShownImpression | None]:
         columns = _Columns(records, IMPRESSION, MAX_IMPRESSION_BYTES, self._max_ahead_ms)
@@ -214,7 +214,7 @@ class FineFeedback:
         except NO_EVIDENCE:
             raise
         except Exception:
-            return _nothing(records)
+            return nothing(records)
 
     def _find(self, records: Sequence[LogRecord]) -> Found[ObservedFeedback | None]:
         columns = _Columns(records, FEEDBACK, MAX_FEEDBACK_BYTES, self._max_ahead_ms)
@@ -248,5 +248,6 @@ def _is_slot(value: bytes) -> bool:
         return False
 
 
-def _nothing(records: Sequence[LogRecord]) -> Found[Any]:
+def nothing(records: Sequence[LogRecord]) -> Found[Any]:
+    """Return that of none of the records it is sure."""
     return Found(np.zeros(len(records), dtype=np.bool_), [None] * len(records))

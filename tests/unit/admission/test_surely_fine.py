@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from experiments.fuzz.admission import DecodingAdmission
 from groundswell.events import Feedback, Impression
 from processors.admission.event_records import Admission, Refusal
-from processors.admission.surely_fine import FEEDBACK, IMPRESSION, FineFeedback, FineImpressions, Found
+from processors.admission.surely_fine import FEEDBACK, IMPRESSION, FineFeedback, FineImpressions
 from processors.models.config import ModelConfig
-from processors.wire.log_records import LogRecord
 from tests.factories import MODEL, Record, encode, feedback, impression, models
 
 NOW, MAX_AHEAD = 2_000_000, 300_000
@@ -25,17 +24,7 @@ ADMISSION = Admission(MODELS, MAX_AHEAD)
 IMPRESSIONS, PIECES = FineImpressions(MODELS, MAX_AHEAD), FineFeedback(MAX_AHEAD)
 
 
-class Unsure:
-    """Is sure of nothing, so that the decoder tells."""
-
-    @staticmethod
-    def find(records: Sequence[LogRecord]) -> Found[Any]:
-        """Return that nothing is known."""
-        return Found(np.zeros(len(records), dtype=np.bool_), [None] * len(records))
-
-
-DECODER: Any = Admission(MODELS, MAX_AHEAD)
-DECODER._fine_impressions = DECODER._fine_feedback = Unsure
+DECODER = DecodingAdmission(MODELS, MAX_AHEAD)
 
 
 def test_members_are_those_of_the_contract() -> None:
