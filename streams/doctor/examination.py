@@ -129,9 +129,10 @@ class _Examination:
             if finding.status is not findings.Status.FAIL:
                 self._whole.add(layout.name)
             yield finding
-        for name in sorted(self._admin.list_topics()):
-            if (meant := findings.misspelt_topic(name, [one.name for one in self._layouts])) is not None:
-                yield meant
+        topics, ours = self._settings.topics, [one.name for one in self._layouts]
+        yield from findings.misspelt_topics(
+            sorted(self._admin.list_topics()), ours, [topics.impressions, topics.feedback]
+        )
 
     def _layout(self, layout: TopicLayout) -> Iterator[Finding]:
         config = self._configs[layout.name] = self._config(layout.name)

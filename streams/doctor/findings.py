@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from enum import StrEnum
 from ipaddress import ip_address
@@ -131,20 +131,27 @@ def of_topic(layout: TopicLayout, described: Mapping[str, Any], replication: int
     return passed(check, f"{counted(len(partitions), 'partition')}, {counted(copies, 'copy', 'copies')}")
 
 
-def misspelt_topic(name: str, ours: Sequence[str]) -> Finding | None:
-    """Say that a topic is there whose name is all but that of one of ours: brokers make what a producer misspells."""
-    if name in ours:
-        return None
-    for meant in ours:
-        lower, alike = name.lower().replace("_", "-"), meant.lower()
-        near = abs(len(name) - len(meant)) <= 1 and SequenceMatcher(None, lower, alike).ratio() >= ALIKE
-        if near and not name[-1].isdigit():
-            return warned(
+def misspelt_topics(names: Sequence[str], ours: Sequence[str], logged: Sequence[str]) -> Iterator[Finding]:
+    """Yield which topics have all but the name of one that apps log to: brokers make what a producer misspells.
+
+    Where others of `ours`, which apps do not write, have such a neighbour too, it is of another installation.
+    """
+    others = [name for name in names if name not in ours]
+    if any(_is_near(name, one) for name in others for one in ours if one not in logged):
+        return
+    for name in others:
+        if (meant := next((one for one in logged if _is_near(name, one)), None)) is not None:
+            yield warned(
                 f"topic {name}",
-                f"is there beside {meant}, and nobody reads it",
-                f"if a producer misspells {meant}, mend its name there, and delete this one",
+                f"is there beside {meant}, and is not read by this configuration",
+                f"if a producer misspells {meant}, mend its name there; if it is another installation's, all is well",
             )
-    return None
+
+
+def _is_near(name: str, meant: str) -> bool:
+    lower, alike = name.lower().replace("_", "-"), meant.lower()
+    near = abs(len(name) - len(meant)) <= 1 and SequenceMatcher(None, lower, alike).ratio() >= ALIKE
+    return near and not name[-1].isdigit()
 
 
 def of_layout(layout: TopicLayout, config: Mapping[str, str]) -> Finding:

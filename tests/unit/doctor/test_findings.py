@@ -44,24 +44,33 @@ def test_security(settings: dict[str, Any], expected: str, word: str) -> None:
     check(findings.of_security(KafkaSettings(**settings)), expected, word)
 
 
+OURS = ["dead-letter", "feedback", "impressions", "policies"]
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
         ("impression", "impressions"),
         ("Impressions", "impressions"),
         ("feedbacks", "feedback"),
-        ("dead_letter", "dead-letter"),
         ("impressions", None),
-        ("impressions2", None),  # of another installation
+        ("impressions2", None),
         ("shop-impressions", None),
         ("clicks", None),
     ],
 )
 def test_a_topic_that_a_producer_misspelt_is_told(name: str, meant: str | None) -> None:
-    found = findings.misspelt_topic(name, ["impressions", "feedback", "dead-letter"])
-    assert (found is not None) == (meant is not None)
-    if found is not None:
-        check(found, WARN, f"is there beside {meant}, and nobody reads it")
+    found = list(findings.misspelt_topics(sorted([*OURS, name]), OURS, ["impressions", "feedback"]))
+    assert [one.check for one in found] == ([] if meant is None else [f"topic {name}"])
+    for one in found:
+        check(one, WARN, f"is there beside {meant}")
+        assert "delete" not in one.remedy  # somebody else may read it
+
+
+def test_the_topics_of_another_installation_are_not_taken_for_misspelt_ones() -> None:
+    ours = [f"shop-{name}" for name in OURS]
+    names = sorted([*ours, *(f"shops-{name}" for name in OURS)])
+    assert list(findings.misspelt_topics(names, ours, ["shop-impressions", "shop-feedback"])) == []
 
 
 def control(**changes: Any) -> Control:
