@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from processors.compiled import compiled
+from processors.compiled import borrowing
 from processors.learners.kernel_columns import ACTIONS, CONTEXT
 
 
-@compiled()
+@borrowing
 def crosses_needed(features, interactions):
     """Return the most crosses of a context and its actions that any one of these interactions has."""
     context_start, _, _, set_start, set_rows, action_start, _, _ = features
@@ -20,7 +20,7 @@ def crosses_needed(features, interactions):
     return most
 
 
-@compiled()
+@borrowing
 def actions_needed(features, interactions):
     """Return the most actions of any one of these interactions."""
     set_start = features[3]

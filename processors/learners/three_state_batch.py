@@ -18,9 +18,13 @@ DECIMALS = 1e6
 """Of the probabilities that a reward carries: nobody is surer than that, and more of them would take more room."""
 
 
-@compiled(nogil=True)  # heartbeats go on meanwhile
-def learn_batch(bandit, signals, counted, parameters, features, interactions, weights, watching, doubtful, outputs):
-    """Learn a batch in order.
+@compiled(nogil=True, _nrt=False)  # heartbeats go on meanwhile
+def learn_batch(
+    bandit, signals, counted, parameters, features, interactions, weights, watching, doubtful, scratch, outputs
+):
+    """Learn a batch in order; return how many crosses there is to be room for in `scratch`, indices and values.
+
+    Where there is less nothing has been learned. To allocate it here would have all arrays counted in and out.
 
     `counted` is what has been seen, the running totals and the sums. `watching` is what is known of leaks, the number
     of the first play, and the values that came: those of interaction i are the entries from `starts[i]` to
@@ -30,7 +34,9 @@ def learn_batch(bandit, signals, counted, parameters, features, interactions, we
     leaks, play, starts, numbers, quantiles = watching
     set_start, set_rows, action_start, action_hash = features[3], features[4], features[5], features[6]
     crosses = crosses_needed(features, interactions)
-    index, value = np.empty(crosses, dtype=np.int64), np.empty(crosses)
+    index, value = scratch
+    if crosses > len(index):
+        return crosses
     begin = end = 0
     for i in range(len(interactions)):
         if i + 1 < len(interactions):
@@ -55,6 +61,7 @@ def learn_batch(bandit, signals, counted, parameters, features, interactions, we
         running_totals.tally(sums, negative, weights[i], set_start[row + 1] - first, out, doubt != three_state.SURE)
         for r in range(three_state.MINUS, three_state.PLUS + 1):
             out[r] = np.rint(out[r] * DECIMALS) / DECIMALS
+    return crosses
 
 
 @borrowing

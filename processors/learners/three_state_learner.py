@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 import numpy as np
@@ -28,6 +28,10 @@ from processors.learners.statistics import Assumption
 from processors.models.config import ModelConfig
 from processors.wire.packed_arrays import packed_rows
 
+FIRST_ROOM: Final = 256
+MOST_KEPT: Final = 100_000
+"""Crosses of one interaction, for which there is room from the beginning, and at most from one batch to the next."""
+
 
 class ThreeStateLearner(Learner):
     """Learns P(-1, 0, +1 | context, action) and what each signal says of them, and rewards by the difference of both.
@@ -49,6 +53,7 @@ class ThreeStateLearner(Learner):
     def __init__(self, model: ModelConfig) -> None:
         super().__init__(model)
         self._doubtful = np.zeros((doubtful_contexts.SLOTS, doubtful_contexts.COLUMNS))
+        self._scratch = _room_for(FIRST_ROOM)
 
     @property
     def fewest_actions(self) -> int:
@@ -74,19 +79,25 @@ class ThreeStateLearner(Learner):
     def _learned(
         self, arrays: Arrays, rows: NDArray[np.int64], weights: NDArray[np.float64], read: Read
     ) -> NDArray[np.float64]:
-        outputs = np.empty((len(rows), self.outputs))
-        three_state_batch.learn_batch(
-            *self._tables.values(),
-            (self._seen, self._totals, self._sums),
-            self._parameters,
-            arrays,
-            rows,
-            weights,
-            self._reading.watching(read),
-            self._doubtful,
-            outputs,
-        )
-        return outputs
+        outputs, scratch, watching = np.empty((len(rows), self.outputs)), self._scratch, self._reading.watching(read)
+        while True:
+            crosses = three_state_batch.learn_batch(
+                *self._tables.values(),
+                (self._seen, self._totals, self._sums),
+                self._parameters,
+                arrays,
+                rows,
+                weights,
+                watching,
+                self._doubtful,
+                scratch,
+                outputs,
+            )
+            if crosses <= len(scratch[0]):
+                return outputs
+            scratch = _room_for(crosses)
+            if crosses <= MOST_KEPT:
+                self._scratch = scratch
 
     def _decide(self) -> bool:
         if misled := super()._decide():
@@ -116,7 +127,8 @@ class ThreeStateLearner(Learner):
             scores,
             result,
         )
-        return list(result.tolist())
+        found: list[float] = result.tolist()
+        return found
 
     def snapshot(self, parent: int | None) -> PolicySnapshot:
         """Return the policy of this moment."""
@@ -148,3 +160,7 @@ class ThreeStateLearner(Learner):
         if "doubtful" in state:
             learner._doubtful = doubtful_contexts.restored(state["doubtful"])
         return learner
+
+
+def _room_for(crosses: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    return np.empty(crosses, dtype=np.int64), np.empty(crosses)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from processors.compiled import compiled
+from processors.compiled import borrowing
 from processors.learners import doubtful_contexts, exploration_kernel
 from processors.learners.three_state import SURE, constant_needed, failing
 
 
-@compiled()
+@borrowing
 def action_scores(bandit, features, shared, context_row, set_row, out):
     """Write the score of each action of a set in a context, the constant counted where the rule counts it."""
     exploration_kernel.action_scores(
@@ -15,7 +15,7 @@ def action_scores(bandit, features, shared, context_row, set_row, out):
     )
 
 
-@compiled()
+@borrowing
 def probabilities(bandit, totals, doubtful, features, shared, context_row, set_row, exploration, floor, scores, out):
     """Write the probability of each action; `exploration` is the kind and its parameter."""
     action_scores(bandit, features, shared, context_row, set_row, scores)

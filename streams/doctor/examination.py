@@ -313,7 +313,7 @@ class _Examination:
                 yield passed(check, "none, and no interaction to learn from")
             else:
                 unread = self._unread(topics.interactions, partition, first, None, end)
-                yield findings.of_age(check, "there is none", 0, unread.age, self._patience_ms)
+                yield findings.of_age(check, "there is none", None, unread.age, self._patience_ms)
             return
         try:
             stored = learner_checkpoints.stored(_values(records))

@@ -367,9 +367,10 @@ def of_group(group: str, members: int) -> Finding:
     return passed(f"group {group}", counted(members, "worker runs", "workers run"))
 
 
-def of_age(check: str, seen: str, age_ms: int, unread_ms: int, patience_ms: int) -> Finding:
+def of_age(check: str, seen: str, age_ms: int | None, unread_ms: int, patience_ms: int) -> Finding:
     """Judge a checkpoint or a policy that can be used: old is bad where there is something newer to learn.
 
+    `age_ms` is None where there is none.
     `unread_ms` is the age of the oldest interaction that it does not include, 0 where it includes all.
     """
     if unread_ms > patience_ms:
@@ -378,7 +379,7 @@ def of_age(check: str, seen: str, age_ms: int, unread_ms: int, patience_ms: int)
             f"{seen}, and leaves out interactions that are {span(unread_ms)} old",
             "see whether a worker runs, and what its log says",
         )
-    return passed(check, f"{seen}, {span(age_ms)} old")
+    return passed(check, f"{seen} yet" if age_ms is None else f"{seen}, {span(age_ms)} old")
 
 
 def _list(partitions: Sequence[Unread]) -> str:

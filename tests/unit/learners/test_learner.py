@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from experiments.people.three_state import ThreeStateUsers
 from groundswell.events import Action, Features, Interaction, Reward
 from groundswell.policy import Policy, encode
+from processors.learners import three_state_learner
 from processors.learners.learner import Learner
 from processors.learners.learner_choice import learner_for, restored_learner
 from processors.models.config import InverseKinematicsConfig, ModelConfig
@@ -380,3 +381,18 @@ def test_the_scale_of_a_number_does_not_matter() -> None:
 def test_settings_that_cannot_work_are_refused(given_settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         ModelConfig.model_validate({"name": "feed", **given_settings})
+
+
+@pytest.mark.parametrize("kept", [10, three_state_learner.MOST_KEPT])
+def test_what_is_wider_than_all_before_is_learned_once_and_as_with_room_from_the_beginning(
+    monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    wide = interaction(7, context={f"c{n}": n for n in range(60)}, signals=("dislike",))
+    log = [*LOG[:100], wide, *LOG[100:200], wide]
+    monkeypatch.setattr(three_state_learner, "FIRST_ROOM", 100_000)
+    with_room = learned(log)
+    monkeypatch.setattr(three_state_learner, "FIRST_ROOM", 1)
+    monkeypatch.setattr(three_state_learner, "MOST_KEPT", kept)
+    without = learner_for(MODEL)
+    assert list(without.learn(log)) == list(learner_for(MODEL).learn(log))
+    assert bytes_of(without) == bytes_of(with_room)

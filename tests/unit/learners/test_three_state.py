@@ -52,13 +52,13 @@ def learned(
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     state, parameters, leaks = tables(), kernel_parameters(MODEL), leaking_signals.nothing_known()
     doubtful, no_values = np.zeros((doubtful_contexts.SLOTS, doubtful_contexts.COLUMNS)), np.zeros(0, dtype=np.int64)
-    outputs = np.zeros((len(rows), three_state.OUTPUTS))
+    outputs, scratch = np.zeros((len(rows), three_state.OUTPUTS)), (np.empty(4096, dtype=np.int64), np.empty(4096))
     for begin in range(0, len(rows), size):
         part = slice(begin, begin + size)
         watching = (leaks, begin, no_values, no_values, np.zeros(0))
         three_state_batch.learn_batch(
             *state[:2], state[2:], parameters, world.store.arrays, rows[part], weights[part], watching, doubtful,
-            outputs[part],
+            scratch, outputs[part],
         )  # fmt: skip
     return (*state, doubtful, *leaks), outputs
 
