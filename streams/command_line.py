@@ -107,12 +107,12 @@ def unusable(error: OSError) -> str:
     return f"{error.filename}: cannot be used ({error.strerror}): name a place where files can be read and written"
 
 
-def fail(message: str) -> NoReturn:
-    """End with the message and exit code 2."""
+def fail(message: str, status: int = 2) -> NoReturn:
+    """End with the message and an exit status."""
     # Messages speak of [sections], which are not markup; broken lines could not be searched for.
     told = escape(pasteable(message))
     Console(stderr=True).print(f"[bold red]groundswell:[/] {told}", highlight=False, soft_wrap=True)
-    raise typer.Exit(2)
+    raise typer.Exit(status)
 
 
 def say(line: str) -> None:

@@ -24,6 +24,7 @@ from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
 from processors.wire.log_records import LogRecord
+from streams.kafka.instance_place import InstancePlace, InstanceTakenError
 from streams.kafka.membership_lease import MembershipLease
 from streams.kafka.record_batches import RecordBatch
 from streams.kafka.static_member_assignor import StaticMemberAssignor
@@ -67,6 +68,8 @@ class CommittedRecordsThread(AIOKafkaConsumerThread):
     When it joins the group, and its heartbeats, are followed, for `app.membership`.
     """
 
+    place: InstancePlace | None = None
+
     async def on_start(self) -> None:
         """Connect. The group is joined later, when there is something to subscribe to."""
         await super().on_start()
@@ -74,6 +77,7 @@ class CommittedRecordsThread(AIOKafkaConsumerThread):
         following = cast(RecordBatchApp, self.app).membership.following
         coordinator._do_heartbeat = following(coordinator._do_heartbeat)
         coordinator._do_rejoin_group = following(coordinator._do_rejoin_group)
+        self.place = InstancePlace.watch(coordinator)
 
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -297,11 +301,18 @@ class RecordBatchApp(faust.App):
     def check_coordination(self) -> None:
         """Raise `CoordinationEndedError` where the thread that reads, or the task that coordinates in it, has ended.
 
-        Nobody keeps this worker in its group then, and no partition comes to it any more.
+        Nobody keeps this worker in its group then, and no partition comes to it any more. Raise `InstanceTakenError`
+        where another worker has the place of its instance in the group.
         """
         if self.should_stop or self._consumer_thread is None:
             return
         thread = self._consumer_thread
+        place = cast(CommittedRecordsThread, thread).place
+        if place is not None and place.taken:
+            raise InstanceTakenError(
+                f'another worker has taken the place of `kafka.instance = "{self.conf.consumer_group_instance_id}"`: '
+                "give each worker a name of its own, or start this one again when the other is gone"
+            )
         worker, consumer = thread._thread, thread._consumer
         if worker is None or consumer is None:
             return

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -42,26 +45,46 @@ def replay(
     try:
         if not check:
             check_connection(settings.kafka, PATIENCE_OF_A_READER)
-        summary = run_replay(
-            path,
-            load_mapping(mapping_path(mapping)),
-            bootstrap_servers=settings.kafka.bootstrap_servers,
-            impressions_topic=settings.topics.impressions,
-            feedback_topic=settings.topics.feedback,
-            speed=pace,
-            limit=limit,
-            console=console,
-            standards=Standards.of(settings, configured=not check),
-            check=check,
-            watermark_margin_ms=round((join.wait + join.grace + join.backward) * 1000) + 1,
-            newest_there=None if anyway else partial(newest_events, settings.kafka),
-            late_after_ms=round((join.wait + join.grace) * 1000),
-            security=security_arguments(settings.kafka),
-        )
+        with _ending_in_words():
+            summary = run_replay(
+                path,
+                load_mapping(mapping_path(mapping)),
+                bootstrap_servers=settings.kafka.bootstrap_servers,
+                impressions_topic=settings.topics.impressions,
+                feedback_topic=settings.topics.feedback,
+                speed=pace,
+                limit=limit,
+                console=console,
+                standards=Standards.of(settings, configured=not check),
+                check=check,
+                watermark_margin_ms=round((join.wait + join.grace + join.backward) * 1000) + 1,
+                newest_there=None if anyway else partial(newest_events, settings.kafka),
+                late_after_ms=round((join.wait + join.grace) * 1000),
+                security=security_arguments(settings.kafka),
+            )
     except (MappingError, ReplayError, SecurityError, SendError, TimeoutError, ValueError) as error:
         fail(str(error))
     for line in summary.in_words():
         say(line)
+
+
+@contextmanager
+def _ending_in_words() -> Iterator[None]:
+    """End by SIGTERM or Ctrl-C with one sentence, and the status of a shell for it (143, 130)."""
+    status = 128 + signal.SIGINT
+
+    def terminated(*_: Any) -> NoReturn:
+        nonlocal status
+        status = 128 + signal.SIGTERM
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        fail(str(error) or "interrupted: nothing was sent", status)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _multiple(speed: str) -> float:

@@ -6,7 +6,8 @@ Everything is read and checked before anything is sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,11 @@ from streams.replay.remarks import Remarks
 from streams.replay.standards import Standards
 from streams.replay.summary import ReplaySummary
 from streams.words import counted
+
+
+class InterruptedReplay(KeyboardInterrupt):
+    """A replay was told to end before its end; the message says what was sent, what that means and what to do."""
+
 
 WATERMARK_MARGIN_MS = 3_600_000
 MESSAGES_PER_WATERMARK = 10_000
@@ -67,7 +73,8 @@ def replay(
     is what clients need beyond the address.
 
     Raises MappingError where mapping, log and configuration do not fit, ReplayError for bad rows or none, SendError
-    where the broker does not take a message, ValueError for a speed that is not positive.
+    where the broker does not take a message, ValueError for a speed that is not positive, InterruptedReplay where it is
+    interrupted (KeyboardInterrupt) after something was sent.
     """
     started = time.monotonic()
     pace = Pace(speed)
@@ -94,23 +101,35 @@ def replay(
         with AcknowledgedProducer(bootstrap_servers, security=security) as producer:
             partitions = {topic: producer.partitions(topic) for topic in (impressions_topic, feedback_topic)}
             if newest_there is not None:
-                _refuse_beside_newer(found.oldest, newest_there(partitions), late_after_ms)
+                there = newest_there(partitions)
+                _refuse_beside_newer(found.oldest, there, late_after_ms)
+                summary = replace(summary, remarks=(*summary.remarks, *_beside_others(found.oldest, there)))
             shown = progress.add_task(f"{path.name}, sent", total=summary.impressions, unit="impressions")
             encode = msgspec.json.Encoder().encode
             messages = in_event_time(found_good(log, found, limit), found.backward_ms)
-            for number, message in enumerate(messages, start=1):
-                pace.wait_until(message.occurred_at)
-                topic = impressions_topic if isinstance(message, Impression) else feedback_topic
-                producer.send(topic, encode(message), key=message.impression_id.encode())
-                if isinstance(message, Impression):
-                    progress.advance(shown)
-                if number % MESSAGES_PER_WATERMARK == 0:
-                    mark(producer, partitions, message.occurred_at)
-            # Not in the future, where it would be refused: then the last windows close by the clock.
-            newest = found.newest
-            watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
-            mark(producer, partitions, watermark)
-            producer.wait_for_acknowledgements()
+            sent: Counter[str] = Counter()
+            try:
+                for number, message in enumerate(messages, start=1):
+                    pace.wait_until(message.occurred_at)
+                    topic = impressions_topic if isinstance(message, Impression) else feedback_topic
+                    producer.send(topic, encode(message), key=message.impression_id.encode())
+                    sent[topic] += 1
+                    if isinstance(message, Impression):
+                        progress.advance(shown)
+                    if number % MESSAGES_PER_WATERMARK == 0:
+                        mark(producer, partitions, message.occurred_at)
+                # Not in the future, where it would be refused: then the last windows close by the clock.
+                newest = found.newest
+                watermark = max(newest, min(newest + watermark_margin_ms, int(time.time() * 1_000)))
+                mark(producer, partitions, watermark)
+                producer.wait_for_acknowledgements()
+            except KeyboardInterrupt as error:
+                raise InterruptedReplay(
+                    f"interrupted: {sent[impressions_topic]:,} of {counted(summary.impressions, 'impression')} and "
+                    f"{counted(sent[feedback_topic], 'piece', 'pieces')} of feedback were sent, and no end of input "
+                    "was acknowledged, so that the last windows stay open until newer events come. Start over on fresh "
+                    "topics: what comes again is dropped only as long as the join remembers it"
+                ) from error
     return replace(summary, watermark=watermark, seconds=time.monotonic() - started)
 
 
@@ -152,6 +171,16 @@ def _refuse_beside_newer(oldest: int | None, there: int | None, late_after_ms: i
         f"join.grace ({late_after_ms / 1000:g} s) would be set aside as late_impression and not be learned. Replay "
         "into fresh topics, or the older log first; --anyway sends it all the same"
     )
+
+
+def _beside_others(oldest: int | None, there: int | None) -> Iterator[str]:
+    """Yield what to look at where the topics are as far as the log's begin: perhaps by the same rows."""
+    if oldest is not None and there is not None and there >= oldest:
+        yield (
+            f"the topics held events (or an end of input) of {in_words(there)} before, and the log begins at "
+            f"{in_words(oldest)}: if it was replayed into them already, its impressions are dropped as repeated, as "
+            "long as the join remembers the first; for a replay that counts as a whole, use fresh topics"
+        )
 
 
 def _progress(console: Console) -> Progress:

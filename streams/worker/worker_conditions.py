@@ -13,6 +13,7 @@ from prometheus_client import Counter
 
 from processors.admission.event_records import Reason
 from processors.join.entries import Outcome
+from streams.kafka.instance_place import InstanceTakenError
 from streams.kafka.record_batch_app import CoordinationEndedError
 from streams.kafka.topic_watch import TopicWatch, refuse_changed
 from streams.kafka.topics import TopicError, worker_layouts
@@ -59,7 +60,7 @@ def add_condition_looks(app: Groundswell) -> None:
         async for _ in app.itertimer(LOOK_SECONDS, name="conditions"):
             try:
                 app.check_coordination()
-            except CoordinationEndedError as error:
+            except (CoordinationEndedError, InstanceTakenError) as error:
                 await app.crash(error)
             looks.look()
 

@@ -59,10 +59,15 @@ class Case:
         self.settings: Settings = load_settings(directory / "settings.toml")
         with_topics(self.servers, self.settings.topics)
 
-    def worker(self, module: str = "streams.cli", **environment: str) -> RunningWorker:
+    def worker(self, module: str = "streams.cli", name: str = "worker", **environment: str) -> RunningWorker:
         command = (sys.executable, "-m", module, "worker")
         return RunningWorker(
-            self.directory, self.servers, configuration=CONFIGURATION, environment=environment, command=command
+            self.directory,
+            self.servers,
+            configuration=CONFIGURATION,
+            environment=environment,
+            command=command,
+            name=name,
         )
 
     def send(self, tag: str, count: int) -> None:
@@ -224,6 +229,16 @@ def test_a_static_member_that_comes_back_at_another_address_has_its_partitions_a
             case.send("b", OLD)
             moved.until(lambda: len(case.learned("b")) == OLD, "the others to be learned")
             moved.stop()
+
+
+def test_of_two_workers_with_one_instance_the_first_ends_and_says_why(case: Case) -> None:
+    named = {**MOVED, "GROUNDSWELL_KAFKA__INSTANCE": "w0"}
+    with case.worker(**named) as first, case.worker(name="second", **named) as second:
+        assert first.ended() == 1
+        assert 'another worker has taken the place of `kafka.instance = "w0"`' in last_line(first)
+        case.send("a", OLD)
+        second.until(lambda: len(case.learned("a")) == OLD, "the second to learn")
+        second.stop()
 
 
 def test_a_worker_whose_coordination_has_ended_ends_and_says_so(case: Case) -> None:

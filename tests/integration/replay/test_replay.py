@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -15,10 +16,12 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.partitioner.default import murmur2
 from rich.console import Console
+from typer.testing import CliRunner
 
 from groundswell.events import Feedback, Impression, Watermark
 from processors.models.config import ModelConfig
-from streams.kafka.acknowledged_producer import SendError
+from streams.cli import cli
+from streams.kafka.acknowledged_producer import AcknowledgedProducer, SendError
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.examination import ReplayError
 from streams.replay.mapping import Mapping, MappingError
@@ -32,6 +35,25 @@ from tests.real_logs import real_log
 
 PARTITIONS = 4
 HOUR = 3_600_000
+CONFIGURATION = f"""
+[topics]
+event_partitions = {PARTITIONS}
+[join]
+wait = 600
+[models.news]
+definitely_negative = ["dislike"]
+"""
+MAPPING = """
+model = "news"
+impression_id = "request"
+propensity = "p"
+occurred_at = { column = "at", unit = "s" }
+action = { column = "article" }
+[[feedback]]
+signal = "click"
+column = "clicked"
+delay_ms = 2_500
+"""
 
 
 @pytest.fixture
@@ -235,3 +257,39 @@ def test_kuairand_arrives_with_the_counts_of_its_file(topics: str) -> None:
     assert len(identifiers) == summary.impressions == shown.total() == 91_805
     assert shown == summary.actions
     assert signals == summary.feedback
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_one_that_is_interrupted_says_what_was_sent_and_what_to_do(
+    number: int,
+    status: int,
+    topics: str,
+    small_log: tuple[Path, Mapping],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str] = []
+    send = AcknowledgedProducer.send
+
+    def interrupted(self: AcknowledgedProducer, topic: str, value: bytes | None, **options: Any) -> None:
+        if len(sent) == 20:
+            signal.raise_signal(number)
+        send(self, topic, value, **options)
+        sent.append(topic)
+
+    monkeypatch.setattr(AcknowledgedProducer, "send", interrupted)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", topics)
+    (tmp_path / "groundswell.toml").write_text(CONFIGURATION)
+    (tmp_path / "mapping.toml").write_text(MAPPING)
+    files = [str(small_log[0]), "--mapping", str(tmp_path / "mapping.toml"), "-c", str(tmp_path / "groundswell.toml")]
+    before = signal.getsignal(signal.SIGTERM)
+    ended = CliRunner().invoke(cli, ["replay", *files])
+    assert (ended.exit_code, signal.getsignal(signal.SIGTERM)) == (status, before), ended.output
+    impressions = sent.count("impressions")
+    assert f"interrupted: {impressions} of 200 impressions and {20 - impressions} pieces of feedback" in ended.output
+    assert "no end of input was acknowledged" in ended.output
+    assert "Start over on fresh topics" in ended.output
+    monkeypatch.setattr(AcknowledgedProducer, "send", send)
+    again = CliRunner().invoke(cli, ["replay", *files])
+    assert again.exit_code == 0, again.output
+    assert "look at this: the topics held events" in again.output
