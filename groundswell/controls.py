@@ -79,7 +79,7 @@ def decode(content: bytes) -> Control:
     try:
         control = msgspec.json.decode(content, type=Control)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ControlError(f"not a control of schema 1 ({error}): update the reader, or the topic") from error
+        raise ControlError(f"not a control of schema 1 ({error})") from error
     if why := contradiction(control):
         raise ControlError(why)
     return control
@@ -94,6 +94,11 @@ def contradiction(control: Control) -> str | None:
     if control.mode not in {"canary", "frozen"}:
         return f"mode {control.mode!r} with a policy_version"
     return None if control.policy_version else "policy_version 0, of which there is no snapshot"
+
+
+def how_to_write(model: str) -> str:
+    """Return the command that writes a control of this model."""
+    return f"`groundswell control set {model} --mode MODE --why WHY` (a canary: --percent and --feature as well)"
 
 
 def place_of(model: str, feature: str, value: FeatureValue) -> float | None:
@@ -178,7 +183,11 @@ class NewestControl:
                 self._records[key] = value
                 if key == self._pinned_key:
                     self._take_pinned()
-        except (ControlError, ManifestError, PolicyError) as error:
+        except ControlError as error:
+            self._pass_over(
+                f"{error}: write it by {how_to_write(self._model)}, or update the reader if a newer one wrote it"
+            )
+        except (ManifestError, PolicyError) as error:
             self._pass_over(error)
 
     def _take(self, control: Control) -> None:

@@ -152,14 +152,14 @@ def _in_words(fault: ErrorDetails, kind: type[BaseModel], quoted: Callable[[Plac
     if fault["type"] in {"model_type", "model_attributes_type"} and place[:1] == ("models",) and len(place) == 2:
         return f"{named(place)} stands for a model of that name: settings of one go below [models.NAME]"
     shown = f" is {_as_toml(given)}:" if quoted(place) and isinstance(given, bool | int | float | str) and place else ""
-    return f"{named(place)}{shown} {_expected(fault, kind)}"
+    return f"{named(place)}{shown} {_expected(fault, kind, quoted)}"
 
 
-def _expected(fault: ErrorDetails, kind: type[BaseModel]) -> str:
+def _expected(fault: ErrorDetails, kind: type[BaseModel], quoted: Callable[[Place], bool]) -> str:
     """Return what has to stand in the place of what was given."""
     place, given, expected = fault["loc"], fault.get("input"), EXPECTED.get(fault["type"])
     if fault["type"] in LISTS and isinstance(given, str):
-        return f"must be a list, such as [{_as_toml(given)}]"
+        return f"must be a list, such as [{_as_toml(given)}]" if quoted(place) else "must be a list: put [ ] around it"
     if fault["type"] in LISTS and isinstance(given, dict):
         return f"must be a list: put [ ] around its {{ … }}, or write [[{_dotted(place)}]] above it"
     if expected in NUMBERS and isinstance(given, str) and (span := SPAN.fullmatch(given.strip())):

@@ -229,6 +229,16 @@ class HttpSettings(BaseModel):
     )
 
 
+def _hash_of_token(given: str) -> str:
+    """Return the hash of a token. Raises `ValueError` where it is none: the token itself, perhaps, so not quoted."""
+    if not re.fullmatch("[0-9a-f]{64}", given):
+        raise ValueError(
+            "must be the hash of a token, 64 hexadecimal digits (0-9, a-f), and never the token itself; "
+            "`groundswell hash-token` makes one"
+        )
+    return given
+
+
 class TokenSettings(BaseModel):
     """Who may ask `groundswell serve`, and about which models. Where there is no such section, anybody may.
 
@@ -237,8 +247,8 @@ class TokenSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    sha256: str = Field(
-        pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hexadecimal digits (`groundswell hash-token`)"
+    sha256: Annotated[str, AfterValidator(_hash_of_token)] = Field(
+        description="SHA-256 of the token, in hexadecimal digits (`groundswell hash-token`)"
     )
     models: tuple[str, ...] = Field(
         description='models that may be asked about, `["*"]` for any; none: `/metrics` alone, as for Prometheus'
@@ -487,6 +497,20 @@ class Settings(BaseSettings):
         return self
 
 
+_SECRET: Final[tuple[Place, ...]] = (
+    ("kafka",),
+    ("signatures",),
+    ("serve", "key_file"),
+    ("serve", "tokens", ANY, "sha256"),
+)
+"""Where passwords, keys and tokens stand, or may have been put instead of their file or hash."""
+
+
+def _may_be_shown(place: Place) -> bool:
+    """Say whether faults may quote what was given: not a secret, nor what holds one as a whole, as text of JSON."""
+    return not any(all(own in {ANY, part} for own, part in zip(secret, place, strict=False)) for secret in _SECRET)
+
+
 _NESTED: Final = {
     f"{PREFIX}{table}_{setting}".upper(): f"{PREFIX}{table}{BETWEEN}{setting}".upper()
     for table, kind in (
@@ -554,7 +578,7 @@ def load_settings(config: Path | None = None) -> Settings:
     try:
         return SettingsOfFile(**above)
     except ValidationError as error:
-        raise explained(error, Settings, source, quoted=lambda place: place[:1] != ("kafka",)) from None
+        raise explained(error, Settings, source, quoted=_may_be_shown) from None
     except RecursionError:
         raise DeclarationError(
             f"a variable {PREFIX}… holds JSON that is nested too deep: nothing here needs so many lists or tables"

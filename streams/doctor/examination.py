@@ -31,6 +31,7 @@ from processors.wire.plain_state import MalformedError, StateError
 from state import learner_checkpoints
 from state.learner_checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
+from streams.doctor.action_ids import of_action_ids
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.doctor.joining import JoinSample, of_join
 from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection
@@ -177,10 +178,10 @@ class _Examination:
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
         if topic == settings.topics.impressions:
-            yield from self._propensities([record.value for record in records])
+            yield from self._choices([record.value for record in records])
 
-    def _propensities(self, values: Sequence[bytes | None]) -> Iterator[Finding]:
-        """Say of each model whether its propensities can be right."""
+    def _choices(self, values: Sequence[bytes | None]) -> Iterator[Finding]:
+        """Say of each model whether its propensities can be right, and whether its actions come back."""
         shown: dict[str, list[Impression]] = {model: [] for model in self._settings.models}
         for value in values:
             impression = _impression(value)
@@ -191,6 +192,7 @@ class _Examination:
                 habits = LoggingHabits()
                 habits.observe([len(one.actions) for one in some], [one.chosen_propensity for one in some])
                 yield findings.of_propensities(model, len(some), [one for one in habits.judged() if one[1] is not None])
+                yield of_action_ids(model, some)
 
     def _join(self) -> Iterator[Finding]:
         topics, join = self._settings.topics, self._settings.join

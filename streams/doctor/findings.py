@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from rich.text import Text
 
-from groundswell.controls import Control
+from groundswell.controls import Control, how_to_write
 from processors.join.config import JoinConfig
 from streams.kafka.topics import ADOPT, TopicLayout, partition_remedy
 from streams.observing.conditions import Kind
@@ -355,7 +355,8 @@ def of_control(model: str, control: Control | None, pinned: int | None, refused:
         return warned(
             check,
             f"{seen}; {counted(refused, 'record is', 'records are')} passed over",
-            "see who else writes the topic, and whether keys and signatures fit",
+            f"write it by {how_to_write(model)}; update groundswell here if a newer one wrote it; see who else writes "
+            "the topic, and whether keys and signatures fit",
         )
     return passed(check, seen)
 

@@ -172,6 +172,16 @@ def test_what_producers_do_wrong_is_told(servers: str, apps: Apps) -> None:
     assert found["clocks of producers of feedback"].status == "fail"
 
 
+def test_actions_that_are_new_with_every_impression_are_told(servers: str, apps: Apps) -> None:
+    now = round(time.time() * 1000)
+    for number in range(200):
+        actions = [{"id": f"{number}-{one}"} for one in range(3)]
+        apps.send("impressions", impression(f"i{number}", now, actions=actions))
+    apps.flush()
+    found = examined(servers)["action ids of feed"]
+    assert (found.status, "600 of 600" in found.seen) == ("warn", True)
+
+
 @pytest.mark.parametrize(
     ("value", "word"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections import defaultdict
@@ -21,7 +22,7 @@ from groundswell import Action
 from groundswell.chunks import split
 from groundswell.client import EventLog, Policies
 from groundswell.client.decisions import Decision, decide
-from groundswell.controls import Canary, side_of
+from groundswell.controls import Canary, how_to_write, side_of
 from groundswell.policy import Policy, encode
 from groundswell.signatures import Verifier, new_key_pair
 from streams.inspection.control_command import control
@@ -158,6 +159,13 @@ def test_an_older_policy_may_be_pinned_again_as_long_as_something_is_left_of_it(
             set_mode("frozen", "--version", str(version))
             seen(policies, number)
             assert policies.decide({}, ACTIONS).policy_version == version
+
+
+def test_the_options_that_readers_name_for_one_written_by_hand_are_those_that_there_are(servers: str) -> None:
+    name, *options = re.findall(r"feed|--[a-z]+", how_to_write("feed"))
+    given = {"--mode": "canary", "--why": "a test", "--percent": "5", "--feature": "user"}
+    assert set(options) == given.keys()
+    told("set", name, *(word for option in options for word in (option, given[option])), "--by", "ann")
 
 
 def test_with_keys_only_a_signed_control_is_gone_by(

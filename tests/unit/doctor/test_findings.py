@@ -94,6 +94,12 @@ def test_controls(given: Control | None, pinned: int | None, refused: int, expec
     check(findings.of_control("feed", given, pinned, refused), expected, word)
 
 
+def test_controls_that_are_passed_over_are_told_with_the_command_that_writes_one() -> None:
+    remedy = findings.of_control("feed", None, None, 1).remedy
+    assert "`groundswell control set feed --mode MODE --why WHY`" in remedy
+    assert "update groundswell" in remedy
+
+
 def test_without_a_topic_of_controls_all_else_works() -> None:
     check(findings.without_controls("controls"), WARN, "topics create")
 

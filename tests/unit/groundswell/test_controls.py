@@ -105,6 +105,14 @@ def test_of_a_document_that_is_none_the_last_good_one_is_kept(
     assert newest.control == control(version=4, mode="log-only")
 
 
+def test_of_one_that_was_written_by_hand_the_command_that_writes_one_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        NewestControl("feed").offer(b"feed", b'{"mode":"canary","percent":5,"feature":"user"}')
+    assert "unknown field `percent`" in caplog.text
+    assert "`groundswell control set feed --mode MODE --why WHY` (a canary: --percent and --feature" in caplog.text
+    assert "update the reader" in caplog.text
+
+
 def test_of_two_of_one_version_the_later_counts_for_those_who_saw_both_as_for_those_who_come_later() -> None:
     newest = NewestControl("feed")
     for why in ("first", "second"):

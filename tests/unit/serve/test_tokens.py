@@ -72,6 +72,17 @@ def test_what_cannot_work_is_refused_at_the_start(toml: str, words: str, tmp_pat
         load_settings(path)
 
 
+def test_a_token_in_the_place_of_its_hash_is_told_with_what_to_do_and_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "groundswell.toml"
+    path.write_text('[serve.tokens.shop]\nmodels = ["feed"]\nsha256 = "s3cr3t-token"\n' + MODELS)
+    with pytest.raises(DeclarationError) as refused:
+        load_settings(path)
+    assert str(refused.value) == (
+        f"{path}:3: `sha256` in [serve.tokens.shop]: must be the hash of a token, 64 hexadecimal digits (0-9, a-f), "
+        "and never the token itself; `groundswell hash-token` makes one"
+    )
+
+
 def test_beyond_loopback_it_may_be_bound_with_tokens(tmp_path: Path) -> None:
     path = tmp_path / "groundswell.toml"
     path.write_text(f'[serve]\nhost = "0.0.0.0"\n[serve.tokens.app]\nsha256 = "{SHA}"\nmodels = ["*"]\n{MODELS}')

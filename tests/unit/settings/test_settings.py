@@ -37,6 +37,44 @@ def loaded(tmp_path: Path) -> Callable[[str], Settings]:
     return load
 
 
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        f'[serve.tokens.shop]\nsha256 = "{SECRET}"\nmodels = []\n',
+        f'[serve.tokens]\nshop = "{SECRET}"\n',
+        f'[serve]\ntokens = "{SECRET}"\n',
+        f'[serve]\nkey_file = "{SECRET}"\n',
+        f'[signatures]\nprivate_key_file = "{SECRET}"\n',
+        f'[signatures]\nprivate_key = ["{SECRET}"]\n',
+        f'[signatures]\npublic_key_files = "{SECRET}"\n',
+        f'signatures = "{SECRET}"\n',
+        f'[kafka]\nusername = "u"\npassword = "{SECRET}"\n',
+        f'[kafka]\nkey_password_file = "{SECRET}"\n',
+        f'[kafka]\nreplication = "{SECRET}"\n',
+    ],
+)
+def test_a_secret_is_not_shown_in_what_is_said_of_it(loaded: Callable[[str], Settings], toml: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        loaded(toml + MODELS)
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["SERVE", "SERVE__TOKENS", "SERVE__TOKENS__SHOP", "SIGNATURES", "KAFKA"])
+def test_a_variable_whose_json_is_broken_shows_no_secret(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"GROUNDSWELL_{variable}", f"{{'sha256': '{SECRET}'")
+    with pytest.raises(DeclarationError, match=variable) as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+
+
+def test_what_is_no_secret_beside_one_is_shown(loaded: Callable[[str], Settings]) -> None:
+    with pytest.raises(DeclarationError, match=r'such as \["feed"\]'):
+        loaded(f'[serve.tokens.shop]\nsha256 = "{"0" * 64}"\nmodels = "feed"\n' + MODELS)
+
+
 def test_a_file_sets_what_it_names_and_leaves_the_rest(loaded: Callable[[str], Settings]) -> None:
     settings = loaded("[join]\nwait = 5\n" + MODELS)
     assert (settings.join.wait, settings.join.grace, settings.http.port) == (5, 30, 6066)
