@@ -5,6 +5,7 @@ Of the others nothing is said: a decoder has to tell what is wrong with them, or
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -145,7 +146,28 @@ class _Columns:
         return np.where(there, member_columns.numbers(*self.at(name)), otherwise)
 
 
-class FineImpressions:
+class _Finder(ABC, Generic[T]):
+    """Finds what is surely fine; of nothing it is sure where that raises."""
+
+    def find(self, records: Sequence[LogRecord]) -> Found[T | None]:
+        """Return what the records are."""
+        try:
+            return self._find(records)
+        except NO_EVIDENCE:
+            raise
+        except Exception:
+            self._forget()
+            return nothing(records)
+
+    @abstractmethod
+    def _find(self, records: Sequence[LogRecord]) -> Found[T | None]: ...
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Forget what may have been left halfway."""
+
+
+class FineImpressions(_Finder[ShownImpression]):
     """Finds impressions that are surely fine for these models; `max_ahead_ms` is that of `Admission`."""
 
     def __init__(self, models: Mapping[str, ModelConfig], max_ahead_ms: int) -> None:
@@ -153,17 +175,10 @@ class FineImpressions:
         self._names = [*models, ""]
         self._names_laid_out: LaidOut = laid_out([name.encode() for name in models])
         self._crossed = np.array([*(model.context_crosses for model in models.values()), False], dtype=np.int64)
-        self._offered = ActionSetTexts()
+        self._forget()
 
-    def find(self, records: Sequence[LogRecord]) -> Found[ShownImpression | None]:
-        """Return what the records are; of none it is sure where that raises."""
-        try:
-            return self._find(records)
-        except NO_EVIDENCE:
-            raise
-        except Exception:
-            self._offered = ActionSetTexts()  # it may have been left halfway
-            return nothing(records)
+    def _forget(self) -> None:
+        self._offered = ActionSetTexts()
 
     def _find(self, records: Sequence[LogRecord]) -> Found[ShownImpression | None]:
         columns = _Columns(records, IMPRESSION, MAX_IMPRESSION_BYTES, self._max_ahead_ms)
@@ -201,20 +216,14 @@ class FineImpressions:
         return Found(fine, list(made))
 
 
-class FineFeedback:
+class FineFeedback(_Finder[ObservedFeedback]):
     """Finds feedback that is surely fine; `max_ahead_ms` is that of `Admission`."""
 
     def __init__(self, max_ahead_ms: int) -> None:
         self._max_ahead_ms = max_ahead_ms
 
-    def find(self, records: Sequence[LogRecord]) -> Found[ObservedFeedback | None]:
-        """Return what the records are; of none it is sure where that raises."""
-        try:
-            return self._find(records)
-        except NO_EVIDENCE:
-            raise
-        except Exception:
-            return nothing(records)
+    def _forget(self) -> None:
+        """Do nothing: of feedback nothing is remembered."""
 
     def _find(self, records: Sequence[LogRecord]) -> Found[ObservedFeedback | None]:
         columns = _Columns(records, FEEDBACK, MAX_FEEDBACK_BYTES, self._max_ahead_ms)
