@@ -51,8 +51,8 @@ def decide_slots(
         raise ValueError(f"slots are {ids}: give at least one, at most {MAX_SLOTS}, each with an id of its own")
     if not repeats and len(actions) < len(places):
         raise ValueError(f"{len(places)} slots and {len(actions)} actions: give as many, or let them repeat")
-    if taken := [name for name in context if name == SLOT or name.startswith(f"{SLOT}.")]:
-        raise ValueError(f"the context has {taken[0]!r}: names with {SLOT!r} first are those of the slot's features")
+    if taken := next(filter(is_of_slot, context), None):
+        raise ValueError(f"the context has {taken!r}: names with {SLOT!r} first are those of the slot's features")
     rules: Sequence[str | None] = [None] * len(places)
     if own is not None:
         ruled = _own(own, actions, len(places), repeats)
@@ -80,6 +80,11 @@ def decide_slots(
         if not repeats:
             left = [one for one in left if one is not decisions[-1].action]
     return decisions
+
+
+def is_of_slot(name: str) -> bool:
+    """Say whether a feature of this name tells of the slot, so that a context may not have it of its own."""
+    return name == SLOT or name.startswith(f"{SLOT}.")
 
 
 def _slot(given: Any) -> Slot:

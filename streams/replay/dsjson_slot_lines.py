@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-from groundswell.client.slots import SLOT
+from groundswell.client.slots import SLOT, is_of_slot
 from groundswell.events import Action, FeatureValue, Impression
 
 
@@ -82,5 +82,5 @@ def slotted(impressions: Sequence[Impression]) -> Slotted | str:
 
 def _parted(context: Mapping[str, FeatureValue]) -> tuple[dict[str, FeatureValue], dict[str, FeatureValue]]:
     """Return the features of a context without those of the slot, and these."""
-    of_slot = {name: value for name, value in context.items() if name == SLOT or name.startswith(f"{SLOT}.")}
+    of_slot = {name: value for name, value in context.items() if is_of_slot(name)}
     return {name: value for name, value in context.items() if name not in of_slot}, of_slot

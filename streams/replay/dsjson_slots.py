@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from groundswell.client.slots import SLOT
+from groundswell.client.slots import SLOT, is_of_slot
 from groundswell.events import MAX_SLOTS
 from streams.replay.cell_values import shortened
 from streams.replay.left_out import RowError
@@ -83,6 +83,6 @@ def without_slots(record: dict[str, Any]) -> None:
 
 def slot_features(found: SlotDecision, context: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return a context's features with those of the slot, `own`. Raises RowError where it has such already."""
-    if taken := [name for name in context if name == SLOT or name.startswith(f"{SLOT}.")]:
-        raise RowError("c", f"has the feature {taken[0]!r} already: such names are those of the slot's features")
+    if taken := next(filter(is_of_slot, context), None):
+        raise RowError("c", f"has the feature {taken!r} already: such names are those of the slot's features")
     return {**context, SLOT: found.slot, **own}
