@@ -30,8 +30,10 @@ LEAST_VALUE: Final = 1e-9
 """Numbers are clamped to this size, so that no single feature can overflow a score."""
 _MASK: Final = 0xFFFFFFFF
 
-_GOLDEN, _FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
-_SIXTEEN, _THIRTEEN = np.uint32(16), np.uint32(13)
+# As arrays: numpy makes one of a number whenever it is used, which takes as long as the operation on some hundred.
+_GOLDEN, _FIRST, _SECOND, _SIXTEEN, _THIRTEEN = (
+    np.array(number, dtype=np.uint32) for number in (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 16, 13)
+)
 _REMEMBERED: Final = 4_096
 _LONGEST_REMEMBERED: Final = 64
 """Characters; with as many texts as are remembered, 1 MB at the most."""
@@ -76,7 +78,7 @@ def crossed(left: int, right: int) -> int:
 
 def crossed_all(left: Hashes, right: Hashes) -> Hashes:
     """Return `crossed` of each pair, a table of the shape (left, right)."""
-    return fmix32_all(np.add.outer(left * _GOLDEN, right))
+    return fmix32_all((left * _GOLDEN)[:, None] + right)
 
 
 CONSTANT_HASH: Final = hashed(CONSTANT)

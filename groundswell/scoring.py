@@ -7,6 +7,7 @@ whatever else is offered beside the action.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -35,7 +36,7 @@ class WeightTable:
     """The weights of a policy by their index, of which those that are not listed weigh 0."""
 
     def __init__(self, indices: Sequence[int], values: Sequence[float], bits: int) -> None:
-        self._bits, self._mask, self._asked = bits, np.uint32((1 << bits) - 1), 0
+        self._bits, self._mask, self._asked = bits, np.array((1 << bits) - 1, dtype=np.uint32), 0
         # Of long lists twice as fast as `array`.
         listed = np.fromiter(indices, np.int64, len(indices))
         weights = np.fromiter(values, np.float64, len(values))
@@ -49,18 +50,18 @@ class WeightTable:
         elif self._table[0] is not None and self._bits <= _DENSE_BITS:
             self._table = None, self._spread_out(*self._table)
         hashes, of_actions = _columns_of(actions)
-        height, width = hashes.shape
-        flat = hashes.ravel()
+        flat, width = hashes.ravel(), hashes.shape[1]
         total = np.zeros(width)
         step = max(_BLOCK // flat.size, 1)
         for begin in range(0, len(context), step):
-            keys, values = zip(*context[begin : begin + step], strict=True)
-            terms = self._of(crossed_all(np.array(keys, dtype=np.uint32), flat))
+            block = context[begin : begin + step]
+            terms = self._of(crossed_all(np.frombuffer(array("I", [key for key, _ in block]), np.uint32), flat))
+            values = [value for _, value in block]
             if of_actions is not None:
                 terms *= np.multiply.outer(values, of_actions.ravel())
             elif values.count(1.0) < len(values):
-                terms *= np.array(values)[:, None]
-            rows = terms.reshape(len(keys) * height, width)
+                terms *= np.frombuffer(array("d", values))[:, None]
+            rows = terms.reshape(-1, width)
             rows[0] += total  # at first 0, which makes 0 of a term that is -0
             # Not `sum`, which adds in another order where it is quicker.
             total = np.add.accumulate(rows, out=rows)[-1]
