@@ -27,6 +27,10 @@ from groundswell.misfits import named
 _LOG: Final = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.2
+_FORKED: Final = (
+    "the process was forked after this log was made, and nothing writes in it: make one in each process (gunicorn: in "
+    "`post_fork`)"
+)
 
 
 class EventLogError(Exception):
@@ -139,6 +143,8 @@ class EventLog:
 
     def close(self, seconds: float = 10.0) -> None:
         """Write what waits, that long at the most; what is left then has failed. Closing once more changes nothing."""
+        if self._forked:
+            return  # what waits is written by the process in which it was logged
         if self._deadline is None:
             self._deadline = time.monotonic() + seconds
             self._stopping.set()
@@ -156,10 +162,20 @@ class EventLog:
     ) -> None:
         self.close()
 
+    @property
+    def _forked(self) -> bool:
+        """Whether this is another process than the one that writes: threads do not survive a fork."""
+        return not self._thread.is_alive() and not self._stopping.is_set()
+
     def _take(self, topic: str, event: Impression | Feedback) -> Future[None]:
         written: Future[None] = Future()
         if self._stopping.is_set():
             self._fail(written, "the log is closed: make a new one")
+            return written
+        if self._forked:
+            # Not counted: the lock may have been held in the moment of the fork.
+            _LOG.warning("not written: %s", _FORKED)
+            written.set_exception(EventLogError(_FORKED))
             return written
         if (unfit := wrong_in(event)) is not None:
             self._fail(written, f"the {type(event).__name__.lower()} cannot be taken: {unfit}", UnfitError)

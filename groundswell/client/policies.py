@@ -55,6 +55,13 @@ class Following(NamedTuple):
     problem: str | None
 
 
+_FORKED: Final = Following(
+    up_to_date=False,
+    problem="the process was forked after these policies were made, and nothing follows them in it: make them in each "
+    "process (gunicorn: in `post_fork`)",
+)
+
+
 class Policies:
     """Decides by the newest policy of a model; never waits for Kafka, and never fails because of it.
 
@@ -216,7 +223,10 @@ class Policies:
     @property
     def following(self) -> Following:
         """How it is to follow the topics at this moment."""
-        return self._following
+        if self._thread.is_alive() or self._stopping.is_set():
+            return self._following
+        self._note(_FORKED)  # nothing else ends the thread
+        return _FORKED
 
     @property
     def refused(self) -> int:
@@ -244,7 +254,7 @@ class Policies:
     def _basis_of(self, policy: Policy) -> Basis:
         if policy.version == 0:
             return "uniform"
-        return "policy" if self._following.up_to_date else "last_known"
+        return "policy" if self.following.up_to_date else "last_known"
 
     def _follow(self) -> None:
         attempts = Attempts(_LOG, self._arguments)
