@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
@@ -58,16 +59,20 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except TyperException as error:
-            if given := re.search(r"unexpected extra argument.* \((\S+\.toml)\)", error.message):
+            given = re.search(r"unexpected extra argument.* \(([^\s)]+)", error.message)
+            if given and given[1].endswith(".toml"):
                 error.message += f"; did you mean --config {given[1]}?"
+            elif given and Path(given[1]).exists():
+                error.message += "; give one file to each call, the oldest first"
             raise
         except ModuleNotFoundError as error:
             module = (error.name or "").partition(".")[0]
-            extra = extra_with(module)
+            command = [ctx.info_name] if ctx.parent else []
+            command.append(ctx.invoked_subcommand)
+            extra = extra_with(module, command)
             if extra is None:
                 raise
-            command = f"{ctx.info_name} " if ctx.parent else ""
-            fail(f'{command}{ctx.invoked_subcommand} needs {module}: pip install "groundswell[{extra}]"')
+            fail(f'{" ".join(map(str, command))} needs {module}: pip install "groundswell[{extra}]"')
         except OSError as error:
             if error.filename is None:
                 raise
@@ -131,18 +136,23 @@ def pasteable(advice: str) -> str:
     )
 
 
-def extra_with(module: str) -> str | None:
-    """Return the first extra of the worker that installs what is named like this module, None if there is none."""
+def extra_with(module: str, command: Sequence[str | None] = ()) -> str | None:
+    """Return the extra of the worker to install for a module: the one named as the command is, which has all that it
+    needs, or the first that has what is named like this module; None if none has it.
+    """
     try:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return None
+    extras: dict[str, bool] = {}
     for requirement in requirements:
         required = re.match(r"[\w.-]+", requirement)
         extra = re.search(r"""\bextra *== *["']([\w.-]+)["']""", requirement)
-        if required and extra and _normalised(required[0]) == _normalised(module):
-            return extra[1]
-    return None
+        if required and extra:
+            has = _normalised(required[0]) == _normalised(module)
+            extras[extra[1]] = extras.get(extra[1], False) or has
+    having = [extra for extra, has in extras.items() if has]
+    return next((extra for extra in extras if extra in command), having[0]) if having else None
 
 
 def _normalised(name: str) -> str:

@@ -54,7 +54,11 @@ LATE_CHECKPOINTS = 10
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield findings as they are made; where Kafka cannot be reached, nothing more can be found."""
     if not settings.models:
-        yield warned("models", "none is configured", 'add a section [models.NAME] with definitely_negative = ["…"]')
+        yield warned(
+            "models",
+            "none is configured, so that messages are not looked at",
+            'name the configuration with --config, or add a section [models.NAME] with definitely_negative = ["…"]',
+        )
     yield findings.of_security(settings.kafka)
     try:
         signing = Signing.of(settings.signatures)
@@ -96,7 +100,7 @@ class _Examination:
             if layout.name in self._whole:
                 yield from _guarded(f"layout of {layout.name}", self._layout, layout)
         for topic in (topics.impressions, topics.feedback):
-            if topic in self._whole:
+            if topic in self._whole and self._settings.models:
                 yield from _guarded(f"messages of {topic}", self._messages, topic)
         if {topics.impressions, topics.interactions, topics.late_feedback} <= self._whole:
             yield from _guarded("join", self._join)

@@ -172,6 +172,14 @@ def test_what_producers_do_wrong_is_told(servers: str, apps: Apps) -> None:
     assert found["clocks of producers of feedback"].status == "fail"
 
 
+def test_without_a_configuration_it_asks_for_it_and_blames_no_message(servers: str, apps: Apps) -> None:
+    apps.send("impressions", impression("i0", round(time.time() * 1000)))
+    apps.flush()
+    found = examined(servers, models={})
+    assert "--config" in found["models"].remedy
+    assert not [one for one in found.values() if one.status == "fail"]
+
+
 def test_actions_that_are_new_with_every_impression_are_told(servers: str, apps: Apps) -> None:
     now = round(time.time() * 1000)
     for number in range(200):

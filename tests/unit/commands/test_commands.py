@@ -100,6 +100,7 @@ def test_what_kafka_refuses_is_said_without_a_traceback(monkeypatch: pytest.Monk
         (["-c", "groundswell.toml", "worker"], "it goes after the command"),
         (["topics", "--config", "groundswell.toml", "create"], "topics COMMAND --config FILE"),
         (["worker", "now"], "unexpected extra argument"),
+        (["replay", __file__, __file__, "--mapping", "m"], "; give one file to each call, the oldest first"),
         (["--nope"], "No such option"),
     ],
 )
@@ -210,18 +211,23 @@ def test_a_speed_that_is_none_is_refused(speed: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"),
+    ("module", "command", "extra"),
     [
-        pytest.param("confluent_kafka", "bench", id="a module is spelt with _, its distribution with -"),
-        pytest.param("hypothesis", "dev", id="for whoever works on it"),
-        pytest.param("msgspec", None, id="always installed"),
-        pytest.param("unheard_of", None, id="not ours"),
-        pytest.param("", None, id="no module is named"),
+        pytest.param("confluent_kafka", (), "bench", id="a module is spelt with _, its distribution with -"),
+        pytest.param("matplotlib", ("evaluate",), "demo", id="the first that has it"),
+        pytest.param("matplotlib", ("bench", "learner"), "bench", id="named as the command: it has all of it, at once"),
+        pytest.param("hypothesis", (), "dev", id="for whoever works on it"),
+        pytest.param("msgspec", ("bench",), None, id="always installed"),
+        pytest.param("unheard_of", ("bench",), None, id="not ours"),
+        pytest.param("", (), None, id="no module is named"),
     ],
 )
 def test_the_extra_of_a_module_is_read_from_what_is_installed(
-    module: str, extra: str | None, monkeypatch: pytest.MonkeyPatch
+    module: str, command: tuple[str, ...], extra: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declared = ['confluent-kafka>=2.12; extra == "bench"', "msgspec>=0.19", "hypothesis>=6; extra == 'dev'"]
+    declared = [
+        'matplotlib>=3; extra == "demo"', 'worker[demo]; extra == "bench"', 'confluent-kafka>=2.12; extra == "bench"',
+        "msgspec>=0.19", "hypothesis>=6; extra == 'dev'",
+    ]  # fmt: skip
     monkeypatch.setattr(command_line, "requires", lambda distribution: declared)
-    assert extra_with(module) == extra
+    assert extra_with(module, command) == extra
