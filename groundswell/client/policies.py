@@ -178,6 +178,8 @@ class Policies:
         """
         acting = self._acting
         check(context, actions)
+        if acting.control is not None:
+            self._canary.saw(acting.control, context)
         chosen = acting.chosen(context, self._basis_of(acting.newest))
         decisions = decide_slots(self._model, chosen, context, actions, slots, decision_id, own=own, repeats=repeats)
         for decision in decisions:
@@ -297,9 +299,10 @@ class Policies:
                     self._take(record)
             # Controls that have followed one another since are one: nobody acts by those between.
             known = known or all(consumer.position(one) >= ends[one] for one in controls)
+            at_the_end = all(consumer.position(one) >= ends[one] for one in places)
             if known:
-                self._put_together()
-            if all(consumer.position(one) >= ends[one] for one in places):
+                self._put_together(at_the_end=at_the_end)
+            if at_the_end:
                 self._at_the_end()
             if time.monotonic() - asked > ASK_SECONDS:
                 ends, asked = consumer.end_offsets(places), time.monotonic()
@@ -336,11 +339,14 @@ class Policies:
         self._note(Following(up_to_date=True, problem=problem))
         self._read.set()
 
-    def _put_together(self) -> None:
+    def _put_together(self, *, at_the_end: bool) -> None:
         """Let decisions go by what has been read, all of it at once."""
         before = self._acting
         snapshot, control, pinned = self._newest.snapshot, self._controls.control, self._controls.pinned
         newest = before.newest
+        # A policy that was kept decides until the topic is read to its end: one before it is on the way to the newest.
+        if snapshot is not None and not at_the_end and snapshot.version < newest.version:
+            snapshot = None
         if snapshot is not None and snapshot.version != newest.version:
             newest = Policy(snapshot)
         acting = Acting(newest, before.pinned, control or before.control, known=True)

@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from groundswell import Action
 from groundswell.client import Policies, kept_snapshot, policies
 from groundswell.client.canary_watch import ENOUGH
-from groundswell.controls import Canary, Control, encode, pinned_key
+from groundswell.controls import Canary, Control, Side, encode, pinned_key
 from groundswell.policy import encode as encode_policy
 from tests.unit.groundswell.test_newest_snapshot import snapshot
 
@@ -186,6 +186,25 @@ def test_a_policy_is_kept_once_its_control_can_be(scripted: type[Scripted], tmp_
     assert in_the_way.is_file()
 
 
+@pytest.mark.parametrize("last", [150, 300])
+def test_a_policy_that_was_kept_decides_until_the_topic_is_read_to_its_end(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, last: int
+) -> None:
+    keep = tmp_path / "kept.json"
+    keep.write_bytes(published(200).value)
+    monkeypatch.setattr(scripted, "ends", {"policies": 3, "controls": 1})
+    with Policies("localhost:9092", "feed", keep=keep) as following:
+        for records in ([control(1, "online")], [published(50)], [published(100)], []):
+            scripted.coming.put(records)
+            until(lambda: scripted.coming.unfinished_tasks == 0)
+            assert following.decide({}, ACTIONS).policy_version == 200
+            assert keep.read_bytes() == published(200).value
+        # In the end it is what lies there: another, where the topic was made anew.
+        scripted.coming.put([published(last)])
+        until(lambda: following.decide({}, ACTIONS).policy_version == last)
+        until(lambda: keep.read_bytes() == published(last).value)
+
+
 def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
     scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,18 +215,25 @@ def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
         assert following.decide({}, ACTIONS).mode == "online"
 
 
+@pytest.mark.parametrize("slots", [False, True])
 def test_a_canary_that_is_nobodys_is_said_once_in_words(
-    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, slots: bool
 ) -> None:
     monkeypatch.setattr(scripted, "ends", {"policies": 1, "controls": 1})
     with Policies("localhost:9092", "feed") as following:
+
+        def side_of(user: str) -> Side | None:
+            context = {"user": user}
+            made = following.decide_slots(context, ACTIONS, ["top"]) if slots else [following.decide(context, ACTIONS)]
+            return made[0].side
+
         scripted.coming.put([published(200), control(1, "canary", canary=Canary("usr", 50))])
         assert following.wait(PATIENCE)
         for _ in range(3 * ENOUGH):
-            assert following.decide({"user": "ann"}, ACTIONS).side == "rest"
+            assert side_of("ann") == "rest"
         until(lambda: following.following.problem is not None)
         for _ in range(3 * ENOUGH):
-            following.decide({"user": "bob"}, ACTIONS)
+            side_of("bob")
         scripted.coming.put([control(2, "canary", canary=Canary("user", 50))])
         until(lambda: following.following.problem is None)
     told = [one.getMessage() for one in caplog.records if "canary" in one.getMessage()]
