@@ -89,6 +89,9 @@ def decide(
     if len({action.id for action in actions}) != len(actions) or not actions:
         ids = [action.id for action in actions]
         raise ValueError(f"nothing can be drawn from {ids}: give at least one action, each with an id of its own")
+    # What the app does with its own afterwards, such as using one dictionary for every user, changes no decision.
+    context = dict(context)
+    actions = [Action(one.id, dict(one.features)) if one.features else one for one in actions]
     of_own = None if own is None else own_probabilities(own, actions)
     if policy.version == 0 and of_own is not None:
         probabilities, basis = of_own, "own"

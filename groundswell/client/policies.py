@@ -240,10 +240,13 @@ class Policies:
         return self._read.wait(seconds)
 
     def close(self) -> None:
-        """Stop following; decisions go on by the policy and the control of now. Closing once more changes nothing."""
+        """Stop following; decisions go on by the control and the policy of now, which is then the `last_known`. Closing
+        once more changes nothing.
+        """
         if not self._stopping.is_set():
             self._stopping.set()
             self._thread.join(CLOSE_SECONDS)
+            self._following = Following(up_to_date=False, problem=None)
 
     def __enter__(self) -> Self:
         return self

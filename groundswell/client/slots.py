@@ -78,7 +78,7 @@ def decide_slots(
             )
         )
         if not repeats:
-            left = [one for one in left if one is not decisions[-1].action]
+            left = [one for one in left if one.id != decisions[-1].action.id]
     return decisions
 
 

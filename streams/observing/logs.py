@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import logging.config
 import sys
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -21,6 +21,10 @@ __all__ = ["LogFormat", "bound_contextvars", "get_log", "log_configuration", "se
 
 LogFormat = Literal["auto", "json", "text"]
 Output = Literal["stdout", "stderr"]
+CLIENTS: Final = ("aiokafka", "kafka")
+"""The loggers of Kafka's clients."""
+_MOST_SAID: Final = 1_000
+"""Lines of theirs that are remembered."""
 
 
 def _first_things_first(_: object, __: str, fields: EventDict) -> EventDict:
@@ -60,6 +64,26 @@ class _WithoutServices(logging.Filter):
         return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
 
 
+class _OnceAMinute(logging.Filter):
+    """Passes over what a client of Kafka said within a minute: that a topic is gone, thousands of times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is to be written."""
+        if record.name.partition(".")[0] not in CLIENTS:
+            return True
+        line = f"{record.name} {record.levelno} {record.getMessage()}"
+        if record.created < self._said.get(line, 0.0) + 60:
+            return False
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said[line] = record.created
+        return True
+
+
 def get_log(name: str) -> structlog.stdlib.BoundLogger:
     """Return the log of a module."""
     log: structlog.stdlib.BoundLogger = structlog.get_logger(name)
@@ -96,7 +120,7 @@ def log_configuration(
     }
     handler: dict[str, Any] = {"class": "logging.StreamHandler", "formatter": "line", "stream": f"ext://sys.{output}"}
     if level != "DEBUG":
-        handler["filters"] = ["services"]
+        handler["filters"] = ["services", "once a minute"]
     quieter = {"DEBUG": "INFO", "INFO": "WARNING"}.get(level, level)
     silent = "INFO" if level == "DEBUG" else "ERROR"
     never = "CRITICAL"
@@ -104,12 +128,12 @@ def log_configuration(
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "filters": {"services": {"()": _WithoutServices}},
+        "filters": {"services": {"()": _WithoutServices}, "once a minute": {"()": _OnceAMinute}},
         "handlers": {"output": handler},
         # What clients tell of each connection, and Faust of each of its parts, is of use in a search for errors only.
         "loggers": {
             **{name: {"level": quieter} for name in ("faust", "mode")},
-            **{name: {"level": quieter if clients else never} for name in ("aiokafka", "kafka")},
+            **{name: {"level": quieter if clients else never} for name in CLIENTS},
             # It does not know Faust's groups, and quotes whole descriptions of them.
             "kafka.admin._groups": {"level": "ERROR" if clients else never},
             # Timers of a busy worker overlap, and a buffer is full after a backlog: nothing is amiss.

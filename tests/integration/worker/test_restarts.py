@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.servers.embedded_broker import EmbeddedBroker
+from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from streams.settings import load_settings
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.raising_worker import NOT_FOLDED, NOT_LEARNED
@@ -111,7 +111,8 @@ def test_faust_starts_the_same_worker_which_begins_at_the_earliest_where_there_i
 
 def test_faust_starts_no_worker_that_would_not_find_its_topics(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker") as broker:
-        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+        own = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "GROUNDSWELL_HTTP__PORT": str(free_port())}
+        environment = {**os.environ, **own}
         done = subprocess.run(FAUST, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode != 0
     assert "there are no topics " in done.stderr + done.stdout

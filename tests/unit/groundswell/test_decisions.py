@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell import Action, Policy
-from groundswell.client.decisions import decide
+from groundswell.client.decisions import decide, impression_of
+from groundswell.events import FeatureValue
 from tests.unit.groundswell.test_newest_snapshot import snapshot
 
 ACTIONS = [Action("a"), Action("b"), Action("c")]
@@ -52,3 +53,19 @@ def test_actions_of_one_id_are_refused() -> None:
 
 def test_an_id_of_the_apps_own_is_kept() -> None:
     assert decide("feed", Policy.uniform(), "uniform", {}, ACTIONS, "web-1").impression_id == "web-1"
+
+
+def test_a_decision_stays_as_it_was_made_whatever_the_app_does_with_its_own_afterwards() -> None:
+    context: dict[str, FeatureValue] = {"user": "ann"}
+    length: dict[str, FeatureValue] = {"length": 3.0}
+    actions = [Action("a", length), Action("b"), Action("c")]
+    found = decide("feed", Policy.uniform(), "uniform", context, actions)
+    shown = found.action.id
+    context["user"] = "bob"
+    length["length"] = 9.0
+    actions.reverse()
+    actions.pop()
+    assert found.action.id == shown
+    said = impression_of(found, 0)
+    assert said.context == {"user": "ann"}
+    assert said.actions == [Action("a", {"length": 3.0}), Action("b"), Action("c")]

@@ -195,3 +195,23 @@ def test_the_workers_clock_tells_it_even_while_nothing_flows(
     asyncio.run(timers["clock"]())
     *_, told = (json.loads(line) for line in lines(capsys))
     assert told["untold_since"] == 2
+
+
+def test_what_a_client_repeats_is_said_once_a_minute_and_what_is_ours_each_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("INFO", "json")
+    client = logging.getLogger("aiokafka.cluster")
+
+    def gone(topic: str, at: float) -> None:
+        record = client.makeRecord(client.name, logging.ERROR, "", 1, "Topic %s not found", (topic,), None)
+        record.created = at
+        client.handle(record)
+
+    for second in range(100):
+        gone("impressions", 1_000.0 + second)
+        gone("feedback", 1_000.0 + second)
+        LOG.warning("ours")
+    said = [json.loads(line)["message"] for line in lines(capsys)]
+    assert said.count("Topic impressions not found") == said.count("Topic feedback not found") == 2
+    assert said.count("ours") == 100

@@ -1,4 +1,4 @@
-"""An app that forks after it has made its clients, as gunicorn does that loads the app before: it is told at once."""
+"""Where nothing follows the topics any more, in a forked process and after closing, it is told at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from experiments.servers.embedded_broker import free_port
+from groundswell import Action
+from groundswell.client import Policies
 from groundswell.policy import encode
 from tests.unit.groundswell.test_newest_snapshot import snapshot
 
@@ -16,7 +18,7 @@ from groundswell import Action
 from groundswell.client import EventLog, EventLogError, Policies
 
 logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
-logging.getLogger("kafka").disabled = True
+logging.getLogger("kafka").setLevel("CRITICAL")  # that of its parts too, which log in threads
 servers, kept = sys.argv[1:]
 policies, log = Policies(servers, "feed", keep=kept), EventLog(servers)
 waits = log.feedback("earlier", "click")
@@ -57,3 +59,12 @@ def test_what_was_made_before_a_fork_says_in_the_child_that_it_does_nothing_ther
     assert "'earlier'" not in child
     assert "closed before" not in child, "what waits in the parent is its own to write"
     assert "parent: False" in ran.stdout
+
+
+def test_what_is_closed_no_longer_says_that_its_policy_is_the_newest(tmp_path: Path) -> None:
+    kept = tmp_path / "policy.json"
+    kept.write_bytes(encode(snapshot(7)))
+    policies = Policies(f"127.0.0.1:{free_port()}", "feed", keep=kept)
+    policies.close()
+    decision = policies.decide({"user": "ann"}, [Action("a"), Action("b")])
+    assert (decision.policy_version, decision.basis) == (7, "last_known")
