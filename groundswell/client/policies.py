@@ -99,7 +99,7 @@ class Policies:
     ) -> None:
         self._newest, self._controls = NewestSnapshot(model, verifier), NewestControl(model, verifier)
         check_topics(topic=topic, controls=controls)
-        self._model, self._topic, self._controls_topic = model, topic, controls
+        self._model, self._topic, self._controls_topic, self._verifier = model, topic, controls, verifier
         # A client that makes topics by asking for them would make `controls` as no `topics create` does.
         own = {"bootstrap_servers": bootstrap_servers, "allow_auto_create_topics": False}
         self._arguments = checked(KafkaConsumer, {**own, **PATIENCE, **kafka})
@@ -294,6 +294,8 @@ class Policies:
         places = [*places, *controls]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
+        # By those that were read before, all but the last would be passed over as older ones.
+        self._controls = NewestControl(self._model, self._verifier)
         ends, asked = consumer.end_offsets(places), time.monotonic()
         known = not controls
         while not self._stopping.is_set():

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from groundswell import Action
 from groundswell.client import Policies, kept_snapshot, policies
@@ -184,6 +185,32 @@ def test_a_policy_is_kept_once_its_control_can_be(scripted: type[Scripted], tmp_
         scripted.coming.put([control(2, "log-only")])
         until(keep.exists)
     assert in_the_way.is_file()
+
+
+def test_controls_that_are_read_anew_after_a_failure_are_not_told_to_be_old_ones(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = threading.Event()
+
+    class Failing(Scripted):
+        def poll(self, timeout_ms: int) -> dict[str, list[Record]]:
+            if fails.is_set():
+                fails.clear()
+                raise KafkaError("away")
+            return super().poll(timeout_ms)
+
+    monkeypatch.setattr(policies, "KafkaConsumer", Failing)
+    there = [published(200), pinned(100), control(1, "frozen", 100), control(2, "log-only")]
+    with Policies("localhost:9092", "feed") as following:
+        scripted.coming.put(there)
+        until(lambda: following.mode == "log-only" and following.following.up_to_date)
+        fails.set()
+        until(lambda: not following.following.up_to_date)
+        assert following.mode == "log-only"
+        scripted.coming.put(there)
+        until(lambda: following.following.up_to_date)
+        assert following.mode == "log-only"
+    assert [one.getMessage() for one in caplog.records if "passed over" in one.getMessage()] == []
 
 
 @pytest.mark.parametrize("last", [150, 300])
