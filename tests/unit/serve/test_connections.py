@@ -14,9 +14,10 @@ import pytest
 
 from streams.serve.server import ServeError, server_of
 from streams.settings import ServeSettings
-from tests.unit.serve.served import RANK, KeptLog, api, listening
+from tests.unit.serve.served import ACTIVATE, FEEDBACK, RANK, KeptLog, api, listening
 
 PATIENCE = 60.0
+MANY = 10_000
 SOON = 1.0
 """Seconds in which a request is sent, however busy the machine is."""
 BODY = json.dumps(RANK).encode()
@@ -62,6 +63,34 @@ def test_hundreds_that_are_slow_do_not_stop_the_others(port: int, sent: bytes) -
             slow.enter_context(closing(connected(port, sent)))
         for _ in range(3):
             assert httpx2.post(f"http://127.0.0.1:{port}/v1/rank", json=RANK, timeout=PATIENCE).status_code == 200
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let this process open as many files as it may."""
+    before = soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert most == resource.RLIM_INFINITY or most > MANY + 1_000, f"`ulimit -Hn` is {most}: it takes {MANY + 1_000}"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MANY + 1_000), most))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_ten_thousand_that_are_slow_in_every_way_do_not_stop_the_others() -> None:
+    ways = [b"", b"POST /v1/ra", HEAD % 100, HEAD % 100_000 + b"\r\n" + b"x" * 1_000, b"\r\n", WHOLE[:-1]]
+    asks = [
+        ("rank", RANK),
+        ("rank", {**RANK, "slots": [{"id": "top"}]}),
+        ("feedback", FEEDBACK),
+        ("activate", ACTIVATE),
+    ]
+    with listening(idle_seconds=PATIENCE) as port, ExitStack() as slow:
+        for number in range(MANY):
+            slow.enter_context(closing(connected(port, ways[number % len(ways)])))
+            if number % 100 == 0:  # fewer than may wait to be taken
+                path, body = asks[number // 100 % len(asks)]
+                asked = f"http://127.0.0.1:{port}/v1/{path}"
+                assert httpx2.post(asked, json=body, timeout=PATIENCE).status_code == 200
 
 
 def test_one_that_is_answered_stays_and_is_used_again(port: int) -> None:
