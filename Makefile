@@ -53,6 +53,7 @@ docs: install ## write the documents that are made from the code
 
 corpus: install ## write the golden corpus anew, by which programs in other languages are tested
 	$(BIN)/python -m tests.golden_corpus
+	$(BIN)/python -m tests.golden_controls
 
 # Every experiment on a few seeds, on one page: out/experiments/index.html. Takes half an hour; SEEDS=20 for more.
 SEEDS ?= 5

@@ -33,8 +33,8 @@ MODES: Final = get_args(Mode)
 Side = Literal["canary", "rest"]
 MOST_BYTES: Final = 10_000
 """Of the document: a larger one is not even decoded."""
-LARGEST_WHOLE: Final = 1 << 53
-"""Up to here a whole number is the same in every language."""
+LARGEST_WHOLE: Final = (1 << 53) - 1
+"""Up to here a whole number is the same in every language: a double that is 2^53 may have been 2^53 + 1."""
 Text = Annotated[str, Meta(min_length=1, max_length=1_024)]
 
 
@@ -105,13 +105,13 @@ def place_of(model: str, feature: str, value: FeatureValue) -> float | None:
     """Return where among all values of a feature this one lies, evenly in [0, 1); None where it tells nobody apart.
 
     It is cross(h(model), h(text)) / 2^32 by the hashes of policies, with "feature=value" as the text; of a whole number
-    up to 2^53 the value is in decimal digits. Other numbers tell nobody apart.
+    below 2^53 in size the value is in decimal digits. Other numbers tell nobody apart.
 
     >>> place_of("feed", "user", 7) == place_of("feed", "user", "7") == place_of("feed", "user", 7.0)
     True
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not float(value).is_integer() or abs(value) > LARGEST_WHOLE:
+        if not abs(value) <= LARGEST_WHOLE or not float(value).is_integer():
             return None
         value = str(int(value))
     return crossed(hashed(model), hashed(text_and_value(feature, value)[0])) / (1 << 32)

@@ -25,7 +25,7 @@ from groundswell.exploration import Exploration, draw
 from groundswell.features import CONSTANT_HASH, action_features, context_features, crossed, hashed
 from groundswell.newest_snapshot import NewestSnapshot
 from groundswell.policy import InDoubt, Policy, PolicySnapshot, Weights
-from groundswell.signatures import Signer, Verifier
+from groundswell.signatures import Kind, Signer, Verifier
 
 FOLDER: Final = Path(__file__).parents[1] / "clients" / "corpus"
 ALMOST_ONE: Final = 1 - 2**-53
@@ -278,10 +278,10 @@ def signer(seed: int) -> Signer:
     return Signer(key.private_bytes(*pem))
 
 
-def signed(records: Sequence[Record], by: Signer) -> list[Record]:
+def signed(records: Sequence[Record], by: Signer, kind: Kind = "policies") -> list[Record]:
     """Return the records with signatures."""
     return [
-        (key, value, by.headers("policies", 0, key.encode(), value)[0][1])
+        (key, value, by.headers(kind, 0, key.encode(), value)[0][1])
         for key, value, _ in records
         if key is not None and value is not None
     ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from groundswell.client.decisions import Basis
 from groundswell.controls import Control, Mode, Side, side_of
 from groundswell.events import FeatureValue
-from groundswell.policy import Policy
+from groundswell.policy import Policy, PolicySnapshot
 
 _NONE = Policy.uniform()
 
@@ -52,6 +52,16 @@ class Acting(NamedTuple):
         if not self.known:
             return None
         return "online" if self.control is None else self.control.mode
+
+    def by(self, control: Control | None, beside: PolicySnapshot | None) -> Acting:
+        """Return what decides when this control has been read, and this snapshot beside it; None changes nothing.
+
+        A snapshot counts from when the control names it: it is written first, and until then the one before goes on.
+        """
+        acting = self._replace(control=control or self.control, known=True)
+        if beside is not None and beside.version == acting.lacks():
+            acting = acting._replace(pinned=Policy(beside))
+        return acting
 
     def chosen(self, context: Mapping[str, FeatureValue], of_newest: Basis) -> Chosen:
         """Return what decides in a context, where a decision by the newest policy has the basis `of_newest`."""

@@ -354,10 +354,7 @@ class Policies:
             snapshot = None
         if snapshot is not None and snapshot.version != newest.version:
             newest = Policy(snapshot)
-        acting = Acting(newest, before.pinned, control or before.control, known=True)
-        if acting.lacks() is not None and pinned is not None and pinned.version == acting.lacks():
-            acting = acting._replace(pinned=Policy(pinned))
-        self._acting = acting
+        self._acting = acting = before._replace(newest=newest).by(control, pinned)
         if self._kept is not None and acting != before:
             self._kept.write(before, acting, snapshot, pinned)
 
