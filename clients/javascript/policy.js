@@ -1,3 +1,4 @@
+import { flag, integer, listOf, members, number, orNull, parsed, text } from "./document.js";
 import { actionFeatures, contextFeatures, crossed } from "./features.js";
 import { explored, raised } from "./exploration.js";
 
@@ -54,22 +55,10 @@ export class Policy {
 /** What to act by until there is a policy. */
 Policy.uniform = new Policy(null);
 
-const text = (value) => typeof value === "string";
-const flag = (value) => typeof value === "boolean";
-const integer = (least, most) => (value) => Number.isSafeInteger(value) && value >= least && value <= most;
-const number = (least, most) => (value) => typeof value === "number" && value >= least && value <= most;
-const listOf = (each) => (value) => Array.isArray(value) && value.every(each);
 const ascending = (values) => values.every((value, place) => place === 0 || values[place - 1] < value);
 const hash = integer(0, 2 ** 32 - 1);
 const version = integer(0, Number.MAX_SAFE_INTEGER);
 const RANGES = { "epsilon-greedy": [0, 1], squarecb: [0, 1e100], softmax: [1e-100, 1e100] };
-
-/** Says whether a value is an object of these members and no others. */
-const members = (required, optional = {}) => (value) =>
-  value !== null && typeof value === "object" && !Array.isArray(value) &&
-  Object.keys(required).every((name) => Object.hasOwn(value, name)) &&
-  Object.entries(value).every(([name, held]) =>
-    Object.hasOwn(required, name) ? required[name](held) : Object.hasOwn(optional, name) && optional[name](held));
 
 const weights = members({ indices: listOf(hash), values: listOf(number(-1e100, 1e100)) });
 const wellFormed = members(
@@ -78,14 +67,14 @@ const wellFormed = members(
     kind: (value) => value === "policy",
     model: text,
     version,
-    parent: (value) => value === null || version(value),
+    parent: orNull(version),
     features: text,
     bits: integer(1, 32),
     context_crosses: flag,
     shared_weights: flag,
     exploration: members({ kind: (value) => Object.hasOwn(RANGES, value), parameter: number(-Infinity, Infinity) }),
     bandit: weights,
-    inverse_kinematics: (value) => value === null || weights(value),
+    inverse_kinematics: orNull(weights),
     configuration: text,
     checksum: text,
   },
@@ -100,7 +89,7 @@ const wellFormed = members(
 export async function read(model, content) {
   let document;
   try {
-    document = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content));
+    document = parsed(content);
   } catch (error) {
     throw new PolicyError(`not JSON (${error.message})`);
   }

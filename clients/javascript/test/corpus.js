@@ -1,5 +1,6 @@
 // What of the corpus comes out otherwise here, as texts: nothing, if all is well. Runs in Node and in browsers.
-import { draw, NewestPolicy } from "../index.js";
+import { placeOf } from "../canary.js";
+import { draw, NewestControl, NewestPolicy, Policy } from "../index.js";
 
 const UTF8 = new TextEncoder();
 
@@ -50,6 +51,31 @@ export async function wrongRecords(sequences) {
     const found = await Promise.all(records.map((record) => newest.offer(asRead(record))));
     const [is, expected] = [[found, newest.refused, newest.policy.version], [adopted, refused, version]];
     if (JSON.stringify(is) !== JSON.stringify(expected)) wrong.push(differs(name, is, expected));
+  }
+  return wrong;
+}
+
+export async function wrongControls({ newest, contexts, actions, places, sequences }) {
+  const wrong = [];
+  for (const { model, feature, value, place } of places) {
+    const found = placeOf(model, feature, value);
+    if (found !== place) wrong.push(differs(`the place of ${feature}=${value} in ${model}`, found, place));
+  }
+  const published = new NewestPolicy("feed");
+  await published.offer({ key: UTF8.encode("feed"), value: UTF8.encode(newest) });
+  for (const told of sequences) {
+    const controls = new NewestControl(told.model, { trusted: told.trusted });
+    const policy = told.newest ? published.policy : Policy.uniform;
+    // At once, too.
+    await Promise.all(told.records.map((record) => controls.offer(asRead(record))));
+    if (told.to_the_end) await controls.readToItsEnd();
+    const [is, expected] = [[controls.refused, controls.acting.control?.version ?? null], [told.refused, told.control]];
+    if (JSON.stringify(is) !== JSON.stringify(expected)) wrong.push(differs(told.name, is, expected));
+    for (const one of told.decisions) {
+      const { policy: by, mode, side } = controls.acting.chosen(contexts[one.context], policy);
+      const found = { context: one.context, mode, side, policy_version: by.version, probabilities: by.probabilities(contexts[one.context], actions) };
+      if (JSON.stringify(found) !== JSON.stringify(one)) wrong.push(differs(told.name, found, one));
+    }
   }
   return wrong;
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Policy } from "../index.js";
-import { wrongDecisions, wrongDraws, wrongRecords } from "./corpus.js";
+import { wrongControls, wrongDecisions, wrongDraws, wrongRecords } from "./corpus.js";
 
 const corpus = (name) => JSON.parse(readFileSync(new URL(`../../corpus/${name}.json`, import.meta.url), "utf8"));
 
@@ -18,6 +18,11 @@ test("draws are those of the corpus", () => {
 test("policies are adopted and refused as in the corpus", async (t) => {
   t.mock.method(console, "warn", () => {});
   assert.deepEqual(await wrongRecords(corpus("records")), []);
+});
+
+test("controls are followed as in the corpus", async (t) => {
+  t.mock.method(console, "warn", () => {});
+  assert.deepEqual(await wrongControls(corpus("controls")), []);
 });
 
 test("without a policy all actions are equally likely", () => {

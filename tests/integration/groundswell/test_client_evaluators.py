@@ -31,12 +31,13 @@ TESTS = {
     "go": ["go", "test", "."],
 }
 IN_A_PAGE = """async () => {
-  const { wrongDecisions, wrongDraws, wrongRecords } = await import("/javascript/test/corpus.js");
+  const { wrongControls, wrongDecisions, wrongDraws, wrongRecords } = await import("/javascript/test/corpus.js");
   const read = async (name) => (await fetch(`/corpus/${name}.json`)).json();
   return [
     ...(await wrongDecisions(await read("decisions"))),
     ...wrongDraws(await read("draws")),
     ...(await wrongRecords(await read("records"))),
+    ...(await wrongControls(await read("controls"))),
   ];
 }"""
 
@@ -80,7 +81,7 @@ def test_an_evaluator_does_what_groundswell_does(language: str, clients: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["decisions", "draws", "records"])
+@pytest.mark.parametrize("name", ["decisions", "draws", "records", "controls"])
 def test_javascript_is_told_what_is_otherwise_than_in_the_corpus(name: str, clients: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "clients"
     shutil.copytree(clients, wrong)
@@ -93,6 +94,8 @@ def test_javascript_is_told_what_is_otherwise_than_in_the_corpus(name: str, clie
             file[1]["draws"][0][1] += 1
         case "records":
             file[1]["adopted"] = [False]
+        case "controls":
+            file["sequences"][0]["decisions"][0]["policy_version"] += 1
     path.write_text(json.dumps(file), encoding="utf-8")
     assert run("javascript", wrong).returncode == 1
 
