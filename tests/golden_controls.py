@@ -186,6 +186,7 @@ def sequences() -> dict[str, Told]:
         "a canary of half": Told([half], list(CONTEXTS)),
         "a canary of half, and a policy for the rest": Told([beside(100), by_both], list(CONTEXTS)),
         "a canary of half, and a policy for the rest that is not there": Told([by_both]),
+        "a canary of half, and a policy that nobody names": Told([beside(0), half]),
         "a canary of half, no newest policy": Told([beside(100), by_both], newest=False),
         "a canary that ends where ann is": Told([beside(100), canary(PLACE_OF_ANN)]),
         "a canary that ends behind ann": Told([beside(100), canary(PLACE_OF_ANN + 1e-9)]),

@@ -156,6 +156,85 @@ func TestPoliciesAreAdoptedAndRefusedAsInTheCorpus(t *testing.T) {
 	}
 }
 
+func TestControlsAreFollowedAsInTheCorpus(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	var file struct {
+		Newest   string
+		Contexts map[string]Features
+		Actions  []Action
+		Places   []struct {
+			Model, Feature string
+			Value          any
+			Place          *float64
+		}
+		Sequences []struct {
+			Name, Model string
+			Newest      bool
+			Trusted     []string
+			Records     []record
+			ToTheEnd    bool `json:"to_the_end"`
+			Refused     int
+			Control     *int64
+			Decisions   []struct {
+				Context, Mode, Side string
+				PolicyVersion       *int64 `json:"policy_version"`
+				Probabilities       []float64
+			}
+		}
+	}
+	corpus(t, "controls", &file)
+	for _, one := range file.Places {
+		place, apart := placeOf(one.Model, one.Feature, one.Value)
+		if apart != (one.Place != nil) || (apart && place != *one.Place) {
+			t.Errorf("the place of %s=%v in %s: %v", one.Feature, one.Value, one.Model, place)
+		}
+	}
+	published, err := read("feed", []byte(file.Newest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, told := range file.Sequences {
+		var keys [][]byte
+		for _, key := range told.Trusted {
+			keys = append(keys, []byte(key))
+		}
+		controls, err := NewNewestControl(told.Model, keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range told.Records {
+			controls.Offer(record.asRead(t))
+		}
+		if told.ToTheEnd {
+			controls.ReadToItsEnd()
+		}
+		acting, newest := controls.Acting(), published
+		if !told.Newest {
+			newest = nil
+		}
+		var version *int64
+		if acting.Control != nil {
+			version = &acting.Control.Version
+		}
+		if controls.Refused() != told.Refused || !reflect.DeepEqual(version, told.Control) {
+			t.Errorf("%s: refused %d, in force %+v", told.Name, controls.Refused(), acting.Control)
+		}
+		for _, one := range told.Decisions {
+			found := acting.Chosen(file.Contexts[one.Context], newest)
+			var by *int64
+			if found.Policy != nil {
+				by = &found.Policy.Version
+			}
+			shares, err := found.Policy.Probabilities(file.Contexts[one.Context], file.Actions)
+			if err != nil || found.Mode != one.Mode || found.Side != one.Side ||
+				!reflect.DeepEqual(by, one.PolicyVersion) || !same(shares, one.Probabilities, true) {
+				t.Errorf("%s, %s: %+v with %v (%v)", told.Name, one.Context, found, shares, err)
+			}
+		}
+	}
+}
+
 func TestWithoutAPolicyAllActionsAreEquallyLikely(t *testing.T) {
 	var none *Policy
 	shares, err := none.Probabilities(Features{"user": "ann"}, []Action{{ID: "a"}, {ID: "b"}})
@@ -172,6 +251,20 @@ func TestNumbersOfAnyTypeAreNumbers(t *testing.T) {
 	for _, value := range []any{3, int64(3), uint8(3), float32(3)} {
 		if found, err := named(Features{"n": value}); err != nil || !reflect.DeepEqual(found, expected) {
 			t.Errorf("%T: %v (%v)", value, found, err)
+		}
+	}
+}
+
+func TestWholeNumbersOfAnyTypeLieAtOnePlace(t *testing.T) {
+	expected, _ := placeOf("feed", "user", "7")
+	for _, value := range []any{7, int64(7), uint8(7), float32(7), 7.0} {
+		if place, apart := placeOf("feed", "user", value); !apart || place != expected {
+			t.Errorf("%T: %v", value, place)
+		}
+	}
+	for _, value := range []any{int64(1 << 53), uint64(1 << 63), -1 << 53, math.NaN(), nil, []string{"a"}} {
+		if place, apart := placeOf("feed", "user", value); apart {
+			t.Errorf("%v (%T) lies at %v", value, value, place)
 		}
 	}
 }

@@ -30,7 +30,9 @@ func main() {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), ",")...),
 		// Without a group, from the beginning: each instance of an app reads on its own.
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"policies": {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+			"policies": {0: kgo.NewOffset().AtStart()}, "controls": {0: kgo.NewOffset().AtStart()},
+		}),
 		kgo.ProducerLinger(5*time.Millisecond),
 		// The default is snappy, which whoever else reads these topics would have to know.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
@@ -44,15 +46,21 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	readToItsEnd := make(chan struct{})
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, "policies")
+	controls, err := groundswell.NewNewestControl(model) // by which policy to act is switched there
 	if err != nil {
 		log.Fatal(err)
 	}
-	end, _ := ends.Lookup("policies", 0)
-	go follow(ctx, client, newest, end.Offset, readToItsEnd)
+	readToTheirEnds := make(chan struct{})
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, "policies", "controls")
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	go follow(ctx, client, newest, controls, ends.Offsets(), readToTheirEnds)
 	select {
-	case <-readToItsEnd:
+	case <-readToTheirEnds:
 	case <-time.After(10 * time.Second): // without a policy, apps choose uniformly at random
 	}
 
@@ -72,8 +80,8 @@ func main() {
 	for visits.Scan() {
 		words := strings.Fields(visits.Text())
 		known := groundswell.Features{"user": words[0], "returning": true, "hour": 9}
-		policy := newest.Policy() // it may be a newer one for the next
-		shares, err := policy.Probabilities(known, actions)
+		chosen := controls.Acting().Chosen(known, newest.Policy()) // it may be another for the next
+		shares, err := chosen.Policy.Probabilities(known, actions)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -83,8 +91,14 @@ func main() {
 			"schema_version": 1, "impression_id": id, "occurred_at": now, "model": model, "context": known,
 			"actions": actions, "chosen": groundswell.Draw(shares, rand.Float64()), "probabilities": shares,
 		}
-		if policy != nil {
-			impression["policy_version"] = policy.Version
+		if chosen.Policy != nil {
+			impression["policy_version"] = chosen.Policy.Version
+		}
+		if chosen.Mode != "" && chosen.Mode != "online" {
+			impression["mode"] = chosen.Mode
+		}
+		if chosen.Side != "" {
+			impression["side"] = chosen.Side
 		}
 		send("impressions", id, impression)
 		for _, signal := range words[1:] {
@@ -99,23 +113,33 @@ func main() {
 	}
 }
 
-// follow takes in policies as they come, and closes readToItsEnd when those that were there have been read.
+// follow takes in policies and controls as they come, and closes readToTheirEnds when those that were there have been read.
 func follow(
-	ctx context.Context, client *kgo.Client, newest *groundswell.NewestPolicy, end int64, readToItsEnd chan struct{},
+	ctx context.Context, client *kgo.Client, newest *groundswell.NewestPolicy, controls *groundswell.NewestControl,
+	ends kadm.Offsets, readToTheirEnds chan struct{},
 ) {
-	ready := false
-	for next := int64(0); ; {
-		if !ready && next >= end {
+	next := map[string]int64{}
+	isRead := func(topic string) bool {
+		end, _ := ends.Lookup(topic, 0)
+		return next[topic] >= end.At
+	}
+	for ready := false; ; {
+		if !ready && isRead("policies") && isRead("controls") {
 			ready = true
-			close(readToItsEnd)
+			controls.ReadToItsEnd()
+			close(readToTheirEnds)
 		}
 		fetches := client.PollFetches(ctx)
 		if fetches.IsClientClosed() {
 			return
 		}
 		fetches.EachRecord(func(record *kgo.Record) {
-			next = record.Offset + 1
-			newest.Offer(record.Key, record.Value, nil)
+			next[record.Topic] = record.Offset + 1
+			if record.Topic == "controls" {
+				controls.Offer(record.Key, record.Value, nil)
+			} else {
+				newest.Offer(record.Key, record.Value, nil)
+			}
 		})
 	}
 }
