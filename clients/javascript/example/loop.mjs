@@ -67,7 +67,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   await send("impressions", {
     schema_version: 1, impression_id, occurred_at: now, model: MODEL, context, actions: ACTIONS,
     chosen: draw(probabilities, Math.random()), probabilities, policy_version: policy.version,
-    ...(mode === "online" ? {} : { mode }), ...(side === null ? {} : { side }),
+    ...(mode !== null && mode !== "online" && { mode }), ...(side !== null && { side }),
   });
   for (const signal of signals) {
     const feedback_id = `${impression_id}-${signal}`;

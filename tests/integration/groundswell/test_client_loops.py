@@ -1,4 +1,4 @@
-"""The apps in clients/, each in its language, against Apache Kafka: they act by the newest policy and log it."""
+"""The apps in clients/, each in its language, against Apache Kafka: they act as the control says, and log it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
 from experiments.servers.apache_kafka import ApacheKafka
-from groundswell import policy
+from groundswell import controls, policy
 from groundswell.chunks import CHUNK_BYTES, split
+from groundswell.controls import Canary, Control, Mode, pinned_key
 from groundswell.events import Action, FeatureValue
 from groundswell.exploration import Exploration
 from groundswell.features import CONSTANT_HASH, action_features, context_features, crossed, hashed
@@ -39,6 +40,10 @@ ACTIONS = [Action("news"), Action("sport", {"length": 3}), Action("music")]
 PATIENCE = 60.0
 VERSIONS = itertools.count(1)
 """Of all policies that lie on the topic: what one app has left there is old to the next."""
+CONTROLS = itertools.count(1)
+"""Versions of all controls, as well."""
+HALF = Canary("user", 50)
+"""With b😀b in it, and without ann."""
 
 
 def context_of(user: str) -> dict[str, FeatureValue]:
@@ -152,43 +157,92 @@ class App:
         return self._log.read()
 
 
+class Writer:
+    """Writes policies and controls, with what is to be passed over behind each."""
+
+    def __init__(self, servers: str) -> None:
+        self._producer = KafkaProducer(bootstrap_servers=servers, compression_type="zstd")
+
+    def policy(self, snapshot: PolicySnapshot) -> None:
+        self._write(TOPICS.policies, split(b"feed", policy.encode(snapshot), 0)[0])
+        self._write(TOPICS.policies, [(b"feed", b'{"version": 9}'), (b"other", b"{}")])
+
+    def control(self, mode: Mode, beside: PolicySnapshot | None = None, canary: Canary | None = None) -> None:
+        named = None if beside is None else beside.version
+        told = Control(
+            schema_version=1, model="feed", version=next(CONTROLS), mode=mode, by="ann", at=1, why="so",
+            canary=canary, policy_version=named,
+        )  # fmt: skip
+        if beside is not None:
+            self._write(TOPICS.controls, split(pinned_key("feed"), policy.encode(beside), 0)[0])
+        self._write(TOPICS.controls, [(b"feed", controls.encode(told)), (b"feed", b'{"mode": "online"}')])
+
+    def close(self) -> None:
+        self._write(TOPICS.policies, [(b"feed", None)])
+        self._producer.close()
+
+    def _write(self, topic: str, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        for key, value in records:
+            self._producer.send(topic, key=key, value=value, partition=0)
+        self._producer.flush()
+
+
+def played(message: dict[str, Any], snapshot: PolicySnapshot, *, in_doubt: bool) -> None:
+    """Assert that an impression is played by a policy, with its doubt or without."""
+    decision = snapshot, message["context"], ACTIONS
+    assert message["policy_version"] == snapshot.version
+    assert message["probabilities"] == close_to(probabilities(decision))
+    assert (min(message["probabilities"]) > min(undoubted(decision)) + 0.01) == in_doubt
+
+
+def goes_by_controls(app: App, writer: Writer, newest: PolicySnapshot, older: PolicySnapshot) -> None:
+    """Assert that an app that runs acts by an older policy, and then by the newest for some people only."""
+
+    def visited(user: str, mode: Mode) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        while (impression := app.visit(user)[0]).get("mode") != mode:
+            assert time.monotonic() < deadline, app.said()
+        return impression
+
+    writer.control("frozen", beside=older)
+    played(visited("b😀b", "frozen"), older, in_doubt=True)
+    writer.control("canary", canary=HALF)
+    within, outside = visited("b😀b", "canary"), visited("ann", "canary")
+    assert (within["side"], outside["side"]) == ("canary", "rest")
+    played(within, newest, in_doubt=True)
+    assert outside.get("policy_version") is None
+    assert outside["probabilities"] == [1 / 3] * 3
+
+
 @pytest.mark.parametrize("language", [python, javascript, java, go])
-def test_an_app_follows_policies_and_logs_what_it_plays(language: Any, servers: str, tmp_path: Path) -> None:
+def test_an_app_follows_policies_and_controls_and_logs_what_it_plays(
+    language: Any, servers: str, tmp_path: Path
+) -> None:
     copied = tmp_path / language.__name__
     unwanted = shutil.ignore_patterns("node_modules", "target")
     shutil.copytree(CLIENTS / language.__name__, copied, ignore=unwanted)
     command, folder = language(copied)
-    producer = KafkaProducer(bootstrap_servers=servers, compression_type="zstd")
-
-    def publish(snapshot: PolicySnapshot) -> None:
-        for key, value in split(b"feed", policy.encode(snapshot), 0)[0]:
-            producer.send(TOPICS.policies, key=key, value=value, partition=0)
-        producer.send(TOPICS.policies, key=b"feed", value=b'{"version": 9}', partition=0)  # damaged: passed over
-        producer.send(TOPICS.policies, key=b"other", value=b"{}", partition=0)
-        producer.flush()
-
-    def played(message: dict[str, Any], snapshot: PolicySnapshot) -> None:
-        decision = snapshot, message["context"], ACTIONS
-        assert message["probabilities"] == close_to(probabilities(decision))
-        assert (min(message["probabilities"]) > min(undoubted(decision)) + 0.01) == (snapshot is not last)
-
+    writer = Writer(servers)
     other = InDoubt(0.9, [hashed("user=b😀b")])
     first = published(Exploration("squarecb", 20.0), InDoubt(0.6, [CONSTANT_HASH]))
     large = published(Exploration("softmax", 0.7), other, padding=150_000)
     last = published(Exploration("epsilon-greedy", 0.3), other)  # and ann comes, who is not concerned
     assert len(policy.encode(large)) > CHUNK_BYTES
-    publish(first)
+    writer.policy(first)
+    writer.control("online")
     app = App(command, folder, servers)
     try:
         for snapshot, user in ((first, "ann"), (large, "b😀b"), (last, "ann")):
             if snapshot is not first:  # that was there before the app
-                publish(snapshot)
+                writer.policy(snapshot)
             deadline = time.monotonic() + PATIENCE
             while (messages := app.visit(f"{user} click"))[0].get("policy_version", 0) < snapshot.version:
                 assert time.monotonic() < deadline, app.said()
             impression, feedback = messages
-            played(impression, snapshot)
+            played(impression, snapshot, in_doubt=snapshot is not last)
+            assert "mode" not in impression
             assert (feedback["impression_id"], feedback["signal"]) == (impression["impression_id"], "click")
+        goes_by_controls(app, writer, last, large)
     finally:
         code = app.end()
     assert code == 0, app.said()
@@ -200,5 +254,4 @@ def test_an_app_follows_policies_and_logs_what_it_plays(language: Any, servers: 
             assert isinstance(admitted(admission.impressions, *place), ShownImpression)
         else:
             assert isinstance(admitted(admission.feedback, *place), ObservedFeedback)
-    producer.send(TOPICS.policies, key=b"feed", value=None, partition=0)
-    producer.close()
+    writer.close()

@@ -1,5 +1,7 @@
 import com.fasterxml.jackson.databind.ObjectMapper;
 import groundswell.Action;
+import groundswell.Chosen;
+import groundswell.NewestControl;
 import groundswell.NewestPolicy;
 import groundswell.Policy;
 import java.io.BufferedReader;
@@ -34,13 +36,14 @@ public final class Loop {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private static final NewestPolicy NEWEST = new NewestPolicy(MODEL);
+    private static final NewestControl CONTROLS = new NewestControl(MODEL); // by which policy to act is switched there
 
     public static void main(String[] arguments) throws Exception {
-        var readToItsEnd = new CountDownLatch(1);
-        var follower = new Thread(() -> followPolicies(readToItsEnd));
+        var readToTheirEnds = new CountDownLatch(1);
+        var follower = new Thread(() -> follow(readToTheirEnds));
         follower.setDaemon(true);
         follower.start();
-        readToItsEnd.await(10, TimeUnit.SECONDS); // without a policy, apps choose uniformly at random
+        readToTheirEnds.await(10, TimeUnit.SECONDS); // without a policy, apps choose uniformly at random
 
         Map<String, Object> settings = Map.of("bootstrap.servers", SERVERS, "linger.ms", 5);
         try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
@@ -48,8 +51,8 @@ public final class Loop {
             for (String line; (line = visits.readLine()) != null; ) {
                 String[] words = line.trim().split("\\s+");
                 Map<String, Object> context = Map.of("user", words[0], "returning", true, "hour", 9);
-                Policy policy = NEWEST.policy(); // it may be a newer one for the next
-                double[] probabilities = policy.probabilities(context, ACTIONS);
+                Chosen decides = CONTROLS.acting().chosen(context, NEWEST.policy()); // it may be another for the next
+                double[] probabilities = decides.policy().probabilities(context, ACTIONS);
                 String id = UUID.randomUUID().toString();
                 long now = System.currentTimeMillis();
                 Map<String, Object> impression = message(id, now);
@@ -58,7 +61,13 @@ public final class Loop {
                 impression.put("actions", ACTIONS);
                 impression.put("chosen", Policy.draw(probabilities, Math.random()));
                 impression.put("probabilities", probabilities);
-                impression.put("policy_version", policy.version());
+                impression.put("policy_version", decides.policy().version());
+                if (decides.mode() != null && !decides.mode().equals("online")) {
+                    impression.put("mode", decides.mode());
+                }
+                if (decides.side() != null) {
+                    impression.put("side", decides.side());
+                }
                 send(producer, "impressions", id, impression);
                 for (String signal : List.of(words).subList(1, words.length)) {
                     Map<String, Object> feedback = message(id, now + 1);
@@ -86,20 +95,26 @@ public final class Loop {
         });
     }
 
-    /** Reads the topic from its beginning, and then on; each instance of an app on its own, without a group. */
-    private static void followPolicies(CountDownLatch readToItsEnd) {
+    /** Reads the topics from their beginning, and then on; each instance of an app on its own, without a group. */
+    private static void follow(CountDownLatch readToTheirEnds) {
         Map<String, Object> settings = Map.of("bootstrap.servers", SERVERS, "enable.auto.commit", false);
-        var place = new TopicPartition("policies", 0);
+        var controls = new TopicPartition("controls", 0);
+        var places = List.of(new TopicPartition("policies", 0), controls);
         try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.assign(List.of(place));
-            consumer.seekToBeginning(List.of(place));
-            long end = consumer.endOffsets(List.of(place)).get(place);
+            consumer.assign(places);
+            consumer.seekToBeginning(places);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(places);
             while (true) {
                 for (var record : consumer.poll(Duration.ofMillis(200))) {
-                    NEWEST.offer(record.key(), record.value(), List.of());
+                    if (record.topic().equals(controls.topic())) {
+                        CONTROLS.offer(record.key(), record.value(), List.of());
+                    } else {
+                        NEWEST.offer(record.key(), record.value(), List.of());
+                    }
                 }
-                if (consumer.position(place) >= end) {
-                    readToItsEnd.countDown();
+                if (places.stream().allMatch(place -> consumer.position(place) >= ends.get(place))) {
+                    CONTROLS.readToItsEnd();
+                    readToTheirEnds.countDown();
                 }
             }
         }

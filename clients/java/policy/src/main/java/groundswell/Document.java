@@ -132,7 +132,7 @@ record Document(
     }
 
     /** Returns an object that has to have these members and no others. */
-    private static JsonNode members(JsonNode value, Set<String> required, Set<String> optional) throws PolicyException {
+    static JsonNode members(JsonNode value, Set<String> required, Set<String> optional) throws PolicyException {
         demand(value.isObject() && required.stream().allMatch(value::has), "no object, or members are missing");
         Iterable<String> names = value::fieldNames;
         demand(
@@ -142,13 +142,13 @@ record Document(
         return value;
     }
 
-    private static double number(JsonNode value, double least, double most) throws PolicyException {
+    static double number(JsonNode value, double least, double most) throws PolicyException {
         demand(value.isNumber() && value.asDouble() >= least && value.asDouble() <= most,
             value + " is no number from " + least + " to " + most);
         return value.asDouble();
     }
 
-    private static String text(JsonNode value) throws PolicyException {
+    static String text(JsonNode value) throws PolicyException {
         demand(value.isTextual(), "no text");
         return value.asText();
     }

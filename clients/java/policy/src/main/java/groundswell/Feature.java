@@ -61,7 +61,7 @@ record Feature(int hash, double value) {
         return found;
     }
 
-    private static int hashed(String text) {
+    static int hashed(String text) {
         var crc = new CRC32();
         crc.update(utf8(text));
         return fmix32((int) crc.getValue());

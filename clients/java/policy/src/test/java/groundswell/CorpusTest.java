@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 /** The golden corpus. */
 class CorpusTest {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Logger LOG = Logger.getLogger(NewestPolicy.class.getName());
+    private static final Logger LOG = Logger.getLogger("groundswell");
 
     private static JsonNode corpus(String name) throws IOException {
         return JSON.readTree(Path.of("../../corpus", name + ".json").toFile());
@@ -83,8 +83,50 @@ class CorpusTest {
             String told = one.get("name").asText();
             assertEquals(one.get("adopted"), adopted, told);
             assertEquals(one.get("refused").asLong(), newest.refused(), told);
-            assertEquals(one.get("version").isNull() ? null : one.get("version").asLong(), newest.policy().version(), told);
+            assertEquals(whole(one.get("version")), newest.policy().version(), told);
         }
+    }
+
+    @Test
+    void controlsAreFollowedAsInTheCorpus() throws Exception {
+        LOG.setLevel(Level.OFF);
+        JsonNode file = corpus("controls");
+        for (JsonNode one : file.get("places")) {
+            Object value = JSON.convertValue(one.get("value"), Object.class);
+            Double place = one.get("place").isNull() ? null : one.get("place").asDouble();
+            assertEquals(place, Canary.place(one.get("model").asText(), one.get("feature").asText(), value), one.toString());
+        }
+        var published = new Policy(Document.read("feed", utf8(file.get("newest"))));
+        var actions = JSON.convertValue(file.get("actions"), new TypeReference<List<Action>>() {});
+        for (JsonNode told : file.get("sequences")) {
+            var trusted = JSON.convertValue(told.get("trusted"), new TypeReference<List<String>>() {});
+            var controls = new NewestControl(told.get("model").asText(), trusted);
+            for (JsonNode record : told.get("records")) {
+                controls.offer(utf8(record.get("key")), value(record), signatures(record));
+            }
+            if (told.get("to_the_end").asBoolean()) {
+                controls.readToItsEnd();
+            }
+            Acting acting = controls.acting();
+            String name = told.get("name").asText();
+            assertEquals(told.get("refused").asLong(), controls.refused(), name);
+            assertEquals(whole(told.get("control")), acting.control() == null ? null : acting.control().version(), name);
+            for (JsonNode one : told.get("decisions")) {
+                var context = JSON.convertValue(
+                    file.get("contexts").get(one.get("context").asText()), new TypeReference<Map<String, Object>>() {});
+                Chosen found = acting.chosen(context, told.get("newest").asBoolean() ? published : Policy.UNIFORM);
+                String asked = name + ", " + one;
+                assertEquals(one.get("mode").textValue(), found.mode(), asked);
+                assertEquals(one.get("side").textValue(), found.side(), asked);
+                assertEquals(whole(one.get("policy_version")), found.policy().version(), asked);
+                assertArrayEquals(
+                    numbers(one.get("probabilities")), found.policy().probabilities(context, actions), asked);
+            }
+        }
+    }
+
+    private static Long whole(JsonNode number) {
+        return number.isNull() ? null : number.asLong();
     }
 
     private static byte[] utf8(JsonNode text) {
