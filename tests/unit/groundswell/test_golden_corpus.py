@@ -69,6 +69,40 @@ def test_a_program_by_the_specification_draws_the_same(documented: dict[str, Cal
             assert documented["draw"](one["probabilities"], u) == index, (one["probabilities"], u)
 
 
+def test_a_program_by_the_specification_goes_by_controls(documented: dict[str, Callable[..., Any]]) -> None:
+    file = read("controls.json")
+    for one in file["places"]:
+        assert documented["place"](one["model"], one["feature"], one["value"]) == one["place"], one
+    followed = [one for one in file["sequences"] if one["to_the_end"] and not one["trusted"] and not one["refused"]]
+    for told in followed:
+        key, newest, pinned = told["model"].encode(), json.loads(file["newest"]) if told["newest"] else None, None
+        records: dict[bytes, bytes] = {}
+        for record in told["records"]:
+            if record["key"] and record["value"]:
+                records[record["key"].encode()] = record["value"].encode()
+            control = json.loads(records[key]) if key in records else None
+            beside = documented["whole_value"](key + b"\0pinned", records)
+            if control and beside and documented["checked"](beside)["version"] == control.get("policy_version"):
+                pinned = documented["checked"](beside)
+        for one in told["decisions"]:
+            context = file["contexts"][one["context"]]
+            by, *said = documented["chosen"](control if records else None, context, newest, pinned)
+            assert [by and by["version"], *said] == [one["policy_version"], one["mode"], one["side"]], told["name"]
+            if by is not None:
+                assert bits(documented["probabilities"](by, context, file["actions"])) == bits(one["probabilities"])
+    assert len(followed) > 20
+
+
+def test_controls_are_of_every_mode_and_side() -> None:
+    found = [one for told in read("controls.json")["sequences"] for one in told["decisions"]]
+    assert {(one["mode"], one["side"]) for one in found} == {
+        *((mode, None) for mode in (None, "online", "log-only", "apprentice", "frozen")),
+        ("canary", "canary"),
+        ("canary", "rest"),
+    }
+    assert {one["policy_version"] for one in found} == {None, 100, 200}
+
+
 def test_decisions_are_of_every_kind() -> None:
     decided = read("decisions.json")["decisions"]
     assert {one["policy"] for one in decided} == set(policies())
