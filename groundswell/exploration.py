@@ -98,4 +98,8 @@ def added(numbers: Iterable[float]) -> float:
 
 def _best_and_others(scores: Sequence[float], of_best: float, of_others: float) -> list[float]:
     best = max(scores)
+    if scores.count(best) == 1:  # as good as always, and then it is known where
+        found = [of_others] * len(scores)
+        found[scores.index(best)] = of_best
+        return found
     return [of_best if score == best else of_others for score in scores]

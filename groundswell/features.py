@@ -53,11 +53,12 @@ def fmix32(h: int) -> int:
 
 def fmix32_all(hashes: Hashes) -> Hashes:
     """Return `fmix32` of each number, in their place."""
-    hashes ^= hashes >> _SIXTEEN
+    shifted = hashes >> _SIXTEEN  # its memory is used again below, which takes a fifth of the time away
+    hashes ^= shifted
     hashes *= _FIRST
-    hashes ^= hashes >> _THIRTEEN
+    hashes ^= np.right_shift(hashes, _THIRTEEN, shifted)
     hashes *= _SECOND
-    hashes ^= hashes >> _SIXTEEN
+    hashes ^= np.right_shift(hashes, _SIXTEEN, shifted)
     return hashes
 
 
@@ -76,9 +77,11 @@ def crossed(left: int, right: int) -> int:
     return fmix32((left * 0x9E3779B1 + right) & _MASK)
 
 
-def crossed_all(left: Hashes, right: Hashes) -> Hashes:
-    """Return `crossed` of each pair, a table of the shape (left, right)."""
-    return fmix32_all((left * _GOLDEN)[:, None] + right)
+def crossed_each(left: Hashes, right: Hashes) -> Hashes:
+    """Return `crossed` of each of the left and the one of the right that has its place."""
+    crosses = left * _GOLDEN
+    crosses += right
+    return fmix32_all(crosses)
 
 
 CONSTANT_HASH: Final = hashed(CONSTANT)
@@ -125,4 +128,11 @@ def action_features(action: Action) -> list[Feature]:
 
 
 def _without_zeros(features: Mapping[str, FeatureValue]) -> list[Feature]:
-    return [pair for name in sorted(features) if (pair := feature(name, features[name]))[1]]
+    found = []
+    for name in sorted(features):
+        value = features[name]
+        if value.__class__ is str and len(name) + len(value) <= _LONGEST_REMEMBERED:  # as in `feature`: most are
+            found.append(_of_text(name, value))
+        elif (pair := feature(name, value))[1]:
+            found.append(pair)
+    return found
