@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import time
@@ -20,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from groundswell.client import Basis
 from groundswell.client.decisions import Decision
@@ -87,7 +87,7 @@ class Api:
         self._document = _ENCODED(openapi())
         self.draining = False
 
-    def application(self) -> Starlette:
+    def application(self) -> ASGIApp:
         """Return the application by ASGI."""
         routes = [
             Route(RANK.path, self._writes(RANK, RankRequest, self._rank), methods=[RANK.method]),
@@ -102,7 +102,21 @@ class Api:
         handlers = {HTTPException: _no_such_route, Exception: _failed}
         application = Starlette(routes=routes, exception_handlers=handlers)
         application.router.redirect_slashes = False
-        return application
+        return self._shedding(application)
+
+    def _shedding(self, application: ASGIApp) -> ASGIApp:
+        """Return an application that refuses what is beyond before anything is made of it: in a flood that is most."""
+        names = {one.path: one.name for one in (RANK, FEEDBACK, ACTIVATE)}
+
+        async def shed(scope: Scope, receive: Receive, send: Send) -> None:
+            if self._at_a_time.is_full and (name := names.get(scope.get("path", ""))) is not None:
+                refused = self._at_a_time.refused()
+                self._metrics.answered(name, refused.status, 0.0)
+                await refusal(refused.status, refused.detail, refused.headers)(scope, receive, send)
+            else:
+                await application(scope, receive, send)
+
+        return shed
 
     # The operations.
 
@@ -201,12 +215,9 @@ class Api:
 
         async def answer(request: Request, holder: Holder) -> Response:
             later = request.query_params.get(WRITE) == "later"
-            self._at_a_time.check()  # before anything is read
             content = await self._body(request)
             with self._metrics.under_way.track_inprogress():
-                with self._at_a_time.one_more():
-                    # All that came at the same time are counted before the first is worked at.
-                    await asyncio.sleep(0)
+                async with self._at_a_time.turn():
                     asked = _told(decoder, content)
                     holder.check(asked.model)
                     begun = begin(asked, self._writing.log(later=later))

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Final
 
 from streams.serve.refused import RefusedError
+
+AIM_SECONDS: Final = 0.0015
+"""That a request may wait for its turn, beside bursts."""
+LOOKED_AT_SECONDS: Final = 0.1
+LESS, MORE = 0.9, 1.03
+LEAST_PER_SECOND: Final = 20.0
 
 
 class Paces:
@@ -32,30 +42,64 @@ class Paces:
 
 
 class AtATime:
-    """The requests that wait to be worked at, so many at the most: what is beyond is refused, so that those taken in
-    stay quick.
+    """The requests that wait to be worked at: so many at the most, and no queue of them that stays.
+
+    What is beyond is refused, so that those taken in stay quick. Where for `LOOKED_AT_SECONDS` even the quickest had to
+    wait for its turn for `AIM_SECONDS`, there is a queue that does not go away by itself, as that of a burst does: a
+    tenth fewer are taken a second than were, and where there is none, a little more again. (The least wait of an
+    interval as in CoDel, RFC 8289; less by a share and more in small steps as in TCP, RFC 5681.)
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._now = most, now
         self.count = 0
+        self._per_second, self._left, self._since = math.inf, float(most), now()
+        self._taken, self._least_wait, self._looked_at = 0, math.inf, now()
 
-    def check(self) -> None:
-        """Raise `RefusedError` where there are so many already."""
-        if self.count >= self._most:
-            raise RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"{self._most} requests came at the same time already: try again a little later, or raise "
-                "serve.max_concurrent",
-                retry_seconds=1,
-            )
+    @property
+    def is_full(self) -> bool:
+        """Whether the next one is refused."""
+        return self.count >= self._most or (self._per_second < math.inf and self._filled() < 1)
 
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Count one as long as the block takes. Raises `RefusedError`."""
-        self.check()
+    def refused(self) -> RefusedError:
+        """Return what the next one is told."""
+        return RefusedError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "more would wait for too long: try again a little later, start another server, or see serve.max_concurrent",
+            retry_seconds=1,
+        )
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for its turn, and count one until the block has ended. Raises `RefusedError`."""
+        if self.is_full:
+            raise self.refused()
         self.count += 1
+        self._taken += 1
+        self._left -= 1
         try:
+            came = self._now()
+            # All that came at the same time are counted before the first is worked at.
+            await asyncio.sleep(0)
+            self._note(came, self._now())
             yield
         finally:
             self.count -= 1
+
+    def _filled(self) -> float:
+        """Return how many may come now, by the rate."""
+        now = self._now()
+        most = max(1.0, self._per_second * AIM_SECONDS)
+        self._left, self._since = min(most, self._left + (now - self._since) * self._per_second), now
+        return self._left
+
+    def _note(self, came: float, now: float) -> None:
+        self._least_wait = min(self._least_wait, now - came)
+        passed = now - self._looked_at
+        if passed >= LOOKED_AT_SECONDS:
+            if self._least_wait > AIM_SECONDS:
+                self._per_second = max(LEAST_PER_SECOND, LESS * min(self._per_second, self._taken / passed))
+                self._left, self._since = 0.0, now
+            else:
+                self._per_second *= MORE
+            self._taken, self._least_wait, self._looked_at = 0, math.inf, now

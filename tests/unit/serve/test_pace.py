@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx2
+import numpy as np
 import pytest
 
 from streams.serve.pace import AtATime, Paces
@@ -39,12 +42,80 @@ def test_less_than_one_a_second_says_how_long_to_wait() -> None:
 
 
 def test_what_fails_is_counted_no_longer() -> None:
+    async def fail(at_a_time: AtATime) -> None:
+        async with at_a_time.turn():
+            assert at_a_time.count == 1
+            raise KeyError
+
     at_a_time = AtATime(1)
-    with suppress(KeyError), at_a_time.one_more():
-        assert at_a_time.count == 1
-        raise KeyError
+    with suppress(KeyError):
+        asyncio.run(fail(at_a_time))
     assert at_a_time.count == 0
-    at_a_time.check()
+    assert not at_a_time.is_full
+
+
+REFUSE_SECONDS, DECIDE_SECONDS = 0.0001, 0.0007
+
+
+class Server:
+    """One core on a clock of its own: all that came while it worked at the last ones is its next round."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.at_a_time = AtATime(16, lambda: self.now)
+        self.waited: list[float] = []
+
+    async def run(self, arrivals: Iterator[float], until: float) -> None:
+        """Work at what comes at these moments (s)."""
+        due = next(arrivals)
+        while due < until:
+            self.now = max(self.now, due)
+            async with asyncio.TaskGroup() as group:
+                while due <= self.now:
+                    group.create_task(self._answer(due))
+                    due = next(arrivals)
+
+    async def _answer(self, came: float) -> None:
+        if self.at_a_time.is_full:
+            self.now += REFUSE_SECONDS
+            return
+        async with self.at_a_time.turn():
+            self.now += DECIDE_SECONDS
+            self.waited.append(self.now - came)
+
+
+def evenly(per_second: float, together: int) -> Iterator[float]:
+    return (number // together * together / per_second for number in itertools.count())
+
+
+def test_in_a_flood_those_that_are_taken_are_answered_soon() -> None:
+    server = Server()
+    arrivals = evenly(4_000, 5)
+    asyncio.run(server.run(arrivals, 2.0))
+    server.waited.clear()
+    asyncio.run(server.run(arrivals, 10.0))
+    assert np.percentile(server.waited, 99) < 0.012
+    # Of what is left of the core beside what is refused it takes two thirds.
+    assert len(server.waited) > 8 * 0.66 * (1 - 4_000 * REFUSE_SECONDS) / (DECIDE_SECONDS - REFUSE_SECONDS)
+
+
+@pytest.mark.parametrize(("per_second", "together"), [(500, 10), (1_000, 16), (1_300, 1)])
+def test_where_those_that_come_together_are_soon_answered_nobody_is_refused(per_second: float, together: int) -> None:
+    server = Server()
+    asyncio.run(server.run(evenly(per_second, together), 5.0))
+    assert len(server.waited) == sum(
+        1 for _ in itertools.takewhile(lambda due: due < 5.0, evenly(per_second, together))
+    )
+
+
+def test_after_a_flood_all_are_taken_again() -> None:
+    server = Server()
+    asyncio.run(server.run(evenly(4_000, 5), 2.0))
+    calm = [server.now + one for one in itertools.islice(evenly(500, 1), 5_000)]
+    asyncio.run(server.run(iter(calm), calm[1_000]))  # two seconds
+    server.waited.clear()
+    asyncio.run(server.run(iter(calm[1_000:]), calm[-1]))
+    assert len(server.waited) == len(calm[1_000:-1])
 
 
 def test_of_those_that_come_at_once_so_many_are_answered_and_the_rest_is_told_to_come_again() -> None:
