@@ -24,6 +24,7 @@ from groundswell.events import Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission, Refusal
+from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
 from processors.wire.envelopes import UNREADABLE
@@ -34,6 +35,7 @@ from streams.doctor import findings
 from streams.doctor.action_ids import of_action_ids
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.doctor.joining import JoinSample, of_join
+from streams.doctor.reused_ids import Told, of_reused_ids
 from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
@@ -165,6 +167,7 @@ class _Examination:
         example = ""
         delays: list[int] = []
         misplaced = 0
+        told: list[Told] = []
         records = list(self._last(topic, settings.topics.event_partitions))
         for record, admitted in zip(records, admit(records), strict=True):
             if isinstance(admitted, Watermark):
@@ -177,7 +180,11 @@ class _Examination:
             occurred_at = _event_time(record.value)
             if occurred_at is not None:
                 delays.append(record.timestamp - occurred_at)
+            if not isinstance(admitted, Refusal):
+                told.append(_told(admitted, f"{topic}[{record.partition}]@{record.offset}"))
         yield findings.of_sample(topic, refusals, misplaced, example)
+        if told:
+            yield of_reused_ids(topic, "impression_id" if topic == settings.topics.impressions else "feedback_id", told)
         stamps = self._configs.get(topic, {}).get("message.timestamp.type") == "LogAppendTime"
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
@@ -390,6 +397,12 @@ class _Occurrence(msgspec.Struct):
 
 class _Joined(msgspec.Struct):
     feedback: list[msgspec.Raw]
+
+
+def _told(admitted: ShownImpression | ObservedFeedback, place: str) -> Told:
+    if isinstance(admitted, ObservedFeedback):
+        return Told((admitted.impression_id, admitted.id), admitted.value, place)
+    return Told((admitted.id,), bytes(admitted.value), place)
 
 
 def _impression(value: bytes | None) -> Impression | None:

@@ -123,7 +123,16 @@ FEEDBACK_NOT_JOINED: Final = Kind(
     "See whether both carry the same `impression_id` and are keyed by it with murmur2, whether `occurred_at` are in "
     "milliseconds of one clock, and whether `join.wait` is long enough (FeedbackNotJoined).",
 )
-
+ID_REUSED: Final = Kind(
+    "id_reused",
+    "Messages come under the id of another one. Of impressions with one `impression_id` the first counts: nothing is "
+    "learned of the others, and feedback to any of them passes for feedback to the first. Of the feedback to one "
+    "impression with one `feedback_id` the first piece counts.",
+    "Log an impression with an `impression_id` of its own for each thing that is shown, and send feedback under the id "
+    "of what it is about; `decision` ties together what was shown on one page (docs/clients.md, Several slots). Give "
+    "each piece of feedback a `feedback_id` of its own. A retry sends the same bytes again. `groundswell doctor` shows "
+    "where two of them lie.",
+)
 SIGNAL_TELLS_ACTION: Final = Kind(
     "signal_tells_action",
     "A signal of a model, or the value that comes with it, is foretold by which action was shown, and who saw it adds "
@@ -168,9 +177,9 @@ DEATHS_AT_ONE_PLACE: Final = Kind(
 )
 
 KINDS: Final = (
-    KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, UNKNOWN_MODEL, SINGLE_ACTION, PROPENSITY_ONE,
-    PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW,
-    DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
+    KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, ID_REUSED, UNKNOWN_MODEL, SINGLE_ACTION,
+    PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED,
+    SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
 )  # fmt: skip
 
 

@@ -54,9 +54,13 @@ class RefusalLooks:
 
 
 class TopicRefusals:
-    """What was read of one topic and refused of it, by reason; the more has come since, the less it counts."""
+    """What was read of one topic and refused of it, by reason; the more has come since, the less it counts.
 
-    def __init__(self) -> None:
+    `memory` is of about how many messages, or of those since the last look where these are more.
+    """
+
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._memory = memory
         self._read = 0.0
         self._refused: dict[str, float] = {}
         self._read_in_all = 0
@@ -70,7 +74,7 @@ class TopicRefusals:
         if newly_refused:
             self._refused_at = now
         counted = self._read + new
-        remembered = min(1.0, MEMORY / max(counted, 1.0))
+        remembered = min(1.0, self._memory / max(counted, 1.0))
         self._read = remembered * counted
         reasons = {*self._refused, *newly_refused}
         self._refused = {one: remembered * (self._refused.get(one, 0.0) + newly_refused[one]) for one in reasons}
@@ -80,6 +84,11 @@ class TopicRefusals:
         """The share that is refused, of 1."""
         # A message may be refused long after it was read: where its window had closed, or too many wait.
         return min(1.0, sum(self._refused.values()) / max(self._read, 1.0))
+
+    def lately(self, reason: str, now: float) -> tuple[float, float]:
+        """Return how many were refused for a reason lately, and the share of what was read (of 1)."""
+        number = 0.0 if now - self._refused_at >= SILENCE_SECONDS else self._refused.get(reason, 0.0)
+        return number, min(1.0, number / max(self._read, 1.0))
 
     def commonest(self, now: float) -> str | None:
         """Return the commonest reason where most are refused, else None."""

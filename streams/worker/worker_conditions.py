@@ -29,6 +29,7 @@ from streams.observing.metrics import MISPLACED_ORPHAN, samples
 from streams.words import counted
 from streams.worker.learning_looks import LearningLooks
 from streams.worker.refusal_looks import RefusalLooks
+from streams.worker.repetition_looks import RepetitionLooks
 from streams.worker.worker_app import Groundswell
 
 LOOK_SECONDS = 1.0
@@ -82,6 +83,7 @@ class ConditionLooks:
         self.begin()
         self._received = 0.0
         self._refused = RefusalLooks()
+        self._repeated = RepetitionLooks()
         self._joined = JoinLooks()
         self._learning = LearningLooks(app.metrics, app.conditions)
 
@@ -99,6 +101,7 @@ class ConditionLooks:
         quiet = app.partitions.joins and now - self._came >= QUIET_SECONDS
         app.conditions.say(QUIET, f"quiet since {_moment(self._came)}" if quiet else None, since=self._came)
         self._refused.look(app, now)
+        self._repeated.look(app, now)
         self._joined.look(app, now)
         self._learning.look(app.settings.models, now)
         away = now - self._answered >= AWAY_SECONDS

@@ -262,3 +262,46 @@ def test_it_ends_when_the_app_is_mended_or_stops(traffic: Traffic, looking: Look
 def test_impressions_that_are_all_late_count_as_what_they_are_when_it_shows(traffic: Traffic) -> None:
     assert traffic.comes("impressions", good=50) is None
     assert traffic.comes("impressions", late_impression=60) is not None
+
+
+@pytest.mark.parametrize(
+    ("topic", "came", "outcome", "repeated", "stands"),
+    [
+        ("impressions", 30, "conflicting_impression", 20, True),  # pages of three items under one id
+        ("impressions", 1000, "conflicting_impression", 60, True),
+        ("impressions", 1000, "conflicting_impression", 40, False),
+        ("impressions", 4, "conflicting_impression", 2, False),  # stray ones
+        ("impressions", 1000, "duplicate_impression", 400, False),  # retries are nothing wrong
+        ("impressions", 1000, "duplicate_impression", 900, True),
+        ("feedback", 1000, "duplicate_feedback", 100, False),
+        ("feedback", 1000, "duplicate_feedback", 500, True),
+    ],
+)
+def test_ids_that_are_used_more_than_once_are_said_and_retries_are_not(
+    looking: Looking, topic: str, came: int, outcome: str, repeated: int, *, stands: bool
+) -> None:
+    looking.for_seconds(1)
+    looking.app.metrics.received.labels(topic).inc(came)
+    looking.app.metrics.join.labels(outcome).inc(repeated)
+    looking.for_seconds(1)
+    found = [(one.name, one.subject) for one in looking.app.conditions.standing()]
+    assert found == [("id_reused", topic)] * stands
+
+
+def test_ids_of_their_own_end_it_and_so_does_an_app_that_stops(looking: Looking) -> None:
+    metrics = looking.app.metrics
+
+    def comes(good: int, conflicting: int = 0) -> list[str]:
+        metrics.received.labels("impressions").inc(good + conflicting)
+        metrics.join.labels("conflicting_impression").inc(conflicting)
+        return looking.for_seconds(1)
+
+    assert comes(1000, 2000) == ["id_reused"]
+    says = looking.app.conditions.standing()[0].says
+    assert says.startswith("67% of the impressions bear the impression_id of another that still waits")
+    for _ in range(5):
+        found = comes(1000)
+    assert found == []
+    assert comes(1000, 2000) == ["id_reused"]
+    looking.clock.now += SILENCE_SECONDS
+    assert "id_reused" not in looking.for_seconds(1)
