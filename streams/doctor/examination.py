@@ -35,6 +35,7 @@ from streams.doctor import findings
 from streams.doctor.action_ids import of_action_ids
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.doctor.joining import JoinSample, of_join
+from streams.doctor.numeric_ids import of_numeric_ids
 from streams.doctor.reused_ids import Told, of_reused_ids
 from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
@@ -192,7 +193,7 @@ class _Examination:
             yield from self._choices([record.value for record in records])
 
     def _choices(self, values: Sequence[bytes | None]) -> Iterator[Finding]:
-        """Say of each model whether its propensities can be right, and whether its actions come back."""
+        """Say of each model whether propensities can be right, actions come back, and numbers are quantities."""
         shown: dict[str, list[Impression]] = {model: [] for model in self._settings.models}
         for value in values:
             impression = _impression(value)
@@ -204,6 +205,7 @@ class _Examination:
                 habits.observe([len(one.actions) for one in some], [one.chosen_propensity for one in some])
                 yield findings.of_propensities(model, len(some), [one for one in habits.judged() if one[1] is not None])
                 yield of_action_ids(model, some)
+                yield of_numeric_ids(model, some)
 
     def _join(self) -> Iterator[Finding]:
         topics, join = self._settings.topics, self._settings.join

@@ -133,6 +133,15 @@ ID_REUSED: Final = Kind(
     "each piece of feedback a `feedback_id` of its own. A retry sends the same bytes again. `groundswell doctor` shows "
     "where two of them lie.",
 )
+NUMERIC_ID: Final = Kind(
+    "numeric_id",
+    "A number in the context of a model seems to be the id of somebody or something, or a time since 1970. A number is "
+    "a quantity: one feature with one slope, so that all people become one, and who has the id 1002 is held to be much "
+    "like who has 1001.",
+    'Send an id as a text: `"user": "1001"`, in a mapping of `replay` `type = "category"`. Of a time, send what may '
+    'matter of it, such as `"hour": "17"`. Where it is a quantity after all, call it by a name that says so.',
+)
+
 SIGNAL_TELLS_ACTION: Final = Kind(
     "signal_tells_action",
     "A signal of a model, or the value that comes with it, is foretold by which action was shown, and who saw it adds "
@@ -178,7 +187,7 @@ DEATHS_AT_ONE_PLACE: Final = Kind(
 
 KINDS: Final = (
     KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, ID_REUSED, UNKNOWN_MODEL, SINGLE_ACTION,
-    PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED,
+    PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, NUMERIC_ID, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED,
     SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ from streams.observing.logging_habits import LoggingHabitsReport
 from streams.observing.looking_on import LookingOn
 from streams.observing.metrics import Metrics
 from streams.observing.model_pasts import ModelPasts
+from streams.observing.numeric_ids import NumericIdsReport
 from streams.observing.policy_growth import PolicyGrowth
 from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown
 from streams.settings import SegmentSettings
@@ -52,6 +53,7 @@ class LearningMetrics:
         self.looking_on = LookingOn(metrics)
         conditions = conditions or Conditions(metrics)
         self._habits = LoggingHabitsReport(conditions)
+        self._numbers = NumericIdsReport(conditions)
         self._growth = PolicyGrowth(metrics, conditions)
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
         self._recent: dict[str, RecentStatistics] = {}
@@ -146,7 +148,9 @@ class LearningMetrics:
         recent = self.pasts.recent(model)
         recent.shown.add({key: step * number for key, number in shown.items()})
         step = max(1, len(interactions) // LOOKS_PER_STRETCH)
-        recent.people.observe(contexts(interactions[::step]), rewards[::step])
+        looked_at = contexts(interactions[::step])
+        recent.people.observe(looked_at, rewards[::step])
+        self._numbers.learned(model, looked_at)
 
     def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]
@@ -247,6 +251,7 @@ class LearningMetrics:
                 self._metrics.drop_model(model)
                 self._growth.leave(model)
                 self._habits.leave(model)
+                self._numbers.leave(model)
                 self.pasts.leave(model)
                 del self._recent[model], self._watches[model]
             elif model in published:

@@ -5,7 +5,6 @@ None of it is a reason to stop. It is told where the log is at hand, and not wee
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
@@ -13,6 +12,7 @@ from typing import Final, Self
 
 from groundswell.events import FeatureValue, Feedback, Impression
 from streams.observing.logging_habits import LoggingHabits
+from streams.observing.numeric_ids import NumericIds
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.mapping import Mapping
 from streams.words import counted
@@ -26,10 +26,6 @@ EACH: Final = 10
 STRETCH: Final = 500
 _NOTHING: Final = frozenset({"none", "null", "nil", "na", "n/a", "nan", "undefined", "-", "0", "false"})
 """What programs write, in letters of any kind, where they have no value."""
-_NAMES_SOMEBODY: Final = re.compile(
-    r"(?i:(.*[_.\- ])?(id|uid|uuid|user|customer|member|visitor|account|session|device)s?)|.*[a-z]I[dD]"
-).fullmatch
-"""What features are called whose numbers are names and not quantities."""
 
 
 class _Holds(Enum):
@@ -52,22 +48,19 @@ class _Holds(Enum):
 class _Feature:
     """One feature of the context over the impressions so far.
 
-    `different` are its texts or whole numbers while no two impressions had the same, None from then on. `whole` says
-    whether all are whole numbers. `seen` counts by what it held and whether something came back.
+    `different` are its texts or whole numbers while no two impressions had the same, None from then on. `seen` counts
+    by what it held and whether something came back.
     """
 
     def __init__(self) -> None:
         self.different: set[str | float] | None = set()
-        self.whole = True
         self.seen: Counter[tuple[_Holds, bool]] = Counter()
 
     def observe(self, value: FeatureValue, answered: bool) -> None:
         self.seen[_Holds.of(value), answered] += 1
-        whole = type(value) is int
-        self.whole = self.whole and whole
         if self.different is None:
             return
-        if not (whole or isinstance(value, str)) or value in self.different:
+        if not (type(value) is int or isinstance(value, str)) or value in self.different:
             self.different = None
         elif len(self.different) < MOST_KEPT:
             self.different.add(value)
@@ -95,6 +88,7 @@ class Remarks:
         self._came: Counter[str] = Counter()
         self._features: dict[str, _Feature] = {}
         self._habits = LoggingHabits()
+        self._numbers = NumericIds()
         self._counts: list[int] = []
         self._propensities: list[float] = []
 
@@ -112,6 +106,7 @@ class Remarks:
         self._choices += len(impression.actions) > 1
         for piece in feedback:
             self._came[piece.signal] += 1
+        self._numbers.observe([impression.context])
         for name, value in impression.context.items():
             self._features.setdefault(name, _Feature()).observe(value, bool(feedback))
         self._counts.append(len(impression.actions))
@@ -161,10 +156,10 @@ class Remarks:
                 f"context.{name}: has another value in each of {counted(feature.seen.total(), 'impression')}; if it "
                 "is an id, leave it out: nothing can be learned of what comes once"
             )
-        elif feature.whole and _NAMES_SOMEBODY(name):
+        elif (says := self._numbers.says(name)) is not None:
             yield (
-                f"context.{name}: holds numbers, which count as quantities; if they are names, they have to be texts "
-                '(in a mapping type = "category")'
+                f"context.{name}: holds {says}. Numbers count as quantities; ids have to be texts (in a mapping "
+                'type = "category"), and of a time what may matter of it, such as the hour'
             )
         elif feature.tells_answers(self._impressions, self._answered):
             yield (
