@@ -29,6 +29,8 @@ from groundswell.events import (
 from groundswell.misfits import named
 from processors.admission.as_meant import as_meant
 from processors.admission.bounds import FEW, MAX_CONTEXT_FEATURES, MAX_CROSSES, MAX_FEEDBACK_BYTES, MAX_IMPRESSION_BYTES
+from processors.admission.local_times import in_words as in_words_of_zone
+from processors.admission.local_times import zone_hours
 from processors.admission.surely_fine import FineFeedback, FineImpressions
 from processors.features.action_set_texts import Candidate
 from processors.features.cross_counts import count_crosses
@@ -83,10 +85,6 @@ def unread(records: UnreadRecords) -> Refusal:
 
 MENDABLE: Final = frozenset({Reason.SCHEMA, "bad_probabilities", "bad_propensity"})
 """What an impression is refused for that may be read as it was meant."""
-HOUR_MS: Final = 3_600_000
-ZONE_TOLERANCE_MS: Final = 60_000
-MOST_ZONE_HOURS: Final = 14
-"""How far local time may be ahead of UTC, and how near to that many hours an event time has to be to look like it."""
 EXAMPLES: Final = {
     "schema_version": 1,
     "impression_id": "session-17-page-3",
@@ -266,10 +264,8 @@ def _alone(look_into: Callable[[LogRecord], T], record: LogRecord) -> T | Refusa
 
 def _remedy(ahead: int) -> str:
     """Return what to do about an event time that is so many ms ahead."""
-    hours, off = divmod(ahead + ZONE_TOLERANCE_MS, HOUR_MS)
-    if 1 <= hours <= MOST_ZONE_HOURS and off <= 2 * ZONE_TOLERANCE_MS:
-        return f"in UTC: this is about {hours} h ahead, as local time is that was written for UTC"
-    return "set the clock"
+    hours = zone_hours(ahead)
+    return "set the clock" if hours is None else f"in UTC: this is {in_words_of_zone(hours)}"
 
 
 def unlearnable(impression: Impression, models: Mapping[str, ModelConfig]) -> Refusal | None:

@@ -24,6 +24,7 @@ from groundswell.events import Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission, Refusal
+from processors.admission.local_times import common_hours
 from processors.join.entries import ObservedFeedback, ShownImpression
 from processors.learners.learner_choice import restored_learner
 from processors.learners.stock_models import EstimatorError
@@ -91,6 +92,8 @@ class _Examination:
         self._logs = logs
         self._now = time.time() * 1000
         self._layouts = topic_layouts(settings.kafka, settings.topics)
+        self._zones: dict[str, float] = {}
+        """By topic how many hours event times are behind, where these are a zone's."""
         self._whole: set[str] = set()
         self._configs: dict[str, Mapping[str, str]] = {}
 
@@ -187,6 +190,9 @@ class _Examination:
         if told:
             yield of_reused_ids(topic, "impression_id" if topic == settings.topics.impressions else "feedback_id", told)
         stamps = self._configs.get(topic, {}).get("message.timestamp.type") == "LogAppendTime"
+        hours = common_hours(delays, findings.ZONE_SPREAD_MS)
+        if hours is not None:
+            self._zones[topic] = hours
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
         if topic == settings.topics.impressions:
@@ -218,6 +224,9 @@ class _Examination:
                 continue  # the learner says so
             interactions, joined, pieces = interactions + 1, joined + bool(feedback), pieces + feedback
             since = min(since, int(record.timestamp))
+        open_ms = round(1000 * (join.wait + join.grace))
+        # What is late goes aside at once, and an interaction comes when its window has closed.
+        since -= open_ms
         strays = Counter(
             reason.decode(errors="replace")
             for record in self._last(topics.late_feedback, topics.event_partitions)
@@ -225,7 +234,6 @@ class _Examination:
             for name, reason in record.headers or ()
             if name == "reason"
         )
-        open_ms = round(1000 * (join.wait + join.grace))
         waiting, first_waiting = self._waiting(open_ms)
         yield of_join(
             JoinSample(
@@ -236,6 +244,7 @@ class _Examination:
                 waiting=waiting,
                 first_waiting=first_waiting,
                 open_ms=open_ms,
+                zones=self._zones,
             )
         )
 

@@ -15,6 +15,8 @@ from msgspec import Struct
 from rich.text import Text
 
 from groundswell.controls import Control, how_to_write
+from processors.admission.local_times import common_hours
+from processors.admission.local_times import in_words as in_words_of_zone
 from processors.join.config import JoinConfig
 from streams.kafka.topics import ADOPT, TopicLayout, partition_remedy
 from streams.observing.conditions import Kind
@@ -30,6 +32,13 @@ ALIKE = 0.9
 """How much alike the name of a topic and one of ours must be to be taken for misspelt (`difflib`)."""
 MANY = 0.05
 """A share of refused messages that is more than accidents."""
+
+ZONE_SPREAD_MS = 900_000
+"""How long sending may take for a difference of hours to be seen beneath."""
+WRITE_UTC = (
+    "write `occurred_at` in milliseconds since 1970 in UTC; a date without its zone is local time to most languages "
+    "(in Python `time.time()` is right, `datetime.utcnow().timestamp()` is not)"
+)
 
 
 class Status(StrEnum):
@@ -252,17 +261,27 @@ def of_clocks(topic: str, delays: Sequence[int], max_ahead_ms: int, *, broker_st
             "records are stamped by the producers, so that nothing can be said of their clocks",
             "set message.timestamp.type of the topic to LogAppendTime",
         )
+    hours = common_hours(delays, ZONE_SPREAD_MS)
+    zone = "" if hours is None else f", {in_words_of_zone(-hours)}"
     beyond = [-delay for delay in delays if -delay > max_ahead_ms]
     if beyond:
         return (failed if len(beyond) > max(1, MANY * len(delays)) or len(beyond) == len(delays) else warned)(
             check,
             f"{len(beyond):,} of {counted(len(delays), 'message')} up to {span(max(beyond))} ahead of the broker's "
-            "clock, and refused for it",
-            "set the clocks of the machines that run the apps (NTP), and of the brokers",
+            f"clock, and refused for it{zone}",
+            WRITE_UTC if zone else "set the clocks of the machines that run the apps (NTP), and of the brokers",
+        )
+    if hours is not None and hours > 0:
+        many = sum(delay >= 1000 * 3600 * (hours - 0.1) for delay in delays)
+        return warned(
+            check,
+            f"{many:,} of {counted(len(delays), 'message')} were logged long after their event time{zone}",
+            f"nothing, if a log is being replayed; otherwise {WRITE_UTC}",
         )
     ahead = -min(delays)
     if ahead > SKEW_MS:
-        return warned(check, f"up to {span(ahead)} ahead of the broker's", "set the clocks of the apps (NTP)")
+        remedy = WRITE_UTC if zone else "set the clocks of the apps (NTP)"
+        return warned(check, f"up to {span(ahead)} ahead of the broker's{zone}", remedy)
     if ahead < -OLD_MS:
         return warned(
             check,

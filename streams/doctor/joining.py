@@ -11,7 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from streams.doctor.findings import MANY, Finding, failed, passed, warned
+from processors.admission.local_times import in_words
+from streams.doctor.findings import MANY, WRITE_UTC, Finding, failed, passed, warned
 from streams.words import counted, span
 
 CHECK: Final = "join"
@@ -29,7 +30,8 @@ class JoinSample(Struct, frozen=True):
     """The last interactions, and what else came of the join in their time.
 
     `joined` interactions have feedback, `pieces` in all; `strays` counts by reason what joined nothing. `waiting`
-    impressions were logged within wait and grace of now, the first of them at `first_waiting` (ms since 1970).
+    impressions were logged within wait and grace of now, the first of them at `first_waiting` (ms since 1970). `zones`
+    has by topic of how many hours its event times are behind the broker's clock, where these are a zone's.
     """
 
     interactions: int
@@ -39,6 +41,7 @@ class JoinSample(Struct, frozen=True):
     waiting: int
     first_waiting: int | None
     open_ms: int
+    zones: Mapping[str, float] = {}
 
 
 def of_join(sample: JoinSample) -> Finding:
@@ -70,6 +73,11 @@ def _astray(sample: JoinSample) -> str:
 
 def _remedy(sample: JoinSample) -> str:
     commonest = _by_number(sample)[0][0]
+    # Impressions and feedback that are off alike meet all the same.
+    apart = len(sample.zones) == 1 or len(set(sample.zones.values())) > 1
+    if (apart and commonest in {"late", "too_early"}) or (sample.zones and commonest == "late_impression"):
+        topics = " and ".join(f"{topic} ({in_words(-hours)})" for topic, hours in sample.zones.items())
+        return f"see the event times of {topics}: {WRITE_UTC}"
     return REMEDIES.get(commonest, "read them: `groundswell dead-letters --late`")
 
 

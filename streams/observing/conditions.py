@@ -121,8 +121,17 @@ FEEDBACK_NOT_JOINED: Final = Kind(
     "Impressions close without feedback, and feedback goes to late-feedback: of the last thousand pieces more than "
     "half find no impression, be they of one app among several.",
     "See whether both carry the same `impression_id` and are keyed by it with murmur2, whether `occurred_at` are in "
-    "milliseconds of one clock, and whether `join.wait` is long enough (FeedbackNotJoined).",
+    "milliseconds of one clock in UTC, and whether `join.wait` is long enough (FeedbackNotJoined).",
 )
+LOCAL_TIME: Final = Kind(
+    "local_time",
+    "Event times of what came late or too early are off by as many hours as a zone is from UTC: an app wrote local "
+    "time for UTC. Its feedback joins nothing, or its impressions are set aside.",
+    "Write `occurred_at` in milliseconds since 1970 in UTC. A date without its zone is taken for local time by most "
+    "languages: in Python `time.time()` is right, and `datetime.utcnow().timestamp()` is off by the zone. `groundswell "
+    "doctor` says which topic it is.",
+)
+
 ID_REUSED: Final = Kind(
     "id_reused",
     "Messages come under the id of another one. Of impressions with one `impression_id` the first counts: nothing is "
@@ -186,7 +195,7 @@ DEATHS_AT_ONE_PLACE: Final = Kind(
 )
 
 KINDS: Final = (
-    KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, ID_REUSED, UNKNOWN_MODEL, SINGLE_ACTION,
+    KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, LOCAL_TIME, ID_REUSED, UNKNOWN_MODEL, SINGLE_ACTION,
     PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, NUMERIC_ID, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED,
     SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
 )  # fmt: skip

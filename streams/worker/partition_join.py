@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from groundswell.events import Watermark
 from processors.admission.event_records import Admission, Reason, Refusal, poison
+from processors.admission.local_times import in_words, zone_hours
 from processors.join.config import JoinConfig
 from processors.join.entries import (
     BEFORE_TIME,
@@ -40,6 +41,7 @@ from state.segment_table import SegmentStore
 from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.kafka.topics import NO_ID, refuse_another
+from streams.observing.clock_gaps import ClockGaps
 from streams.observing.context_segments import Segments
 from streams.observing.late_by_segment import LateBySegment
 from streams.observing.logs import get_log
@@ -82,6 +84,11 @@ class JoinWiring:
         return FirstClosing(self.settings.join)
 
     @cached_property
+    def clock_gaps(self) -> ClockGaps:
+        """What is seen of the clocks of those that log: once for all partitions."""
+        return ClockGaps(self.settings.join, self.clock)
+
+    @cached_property
     def segments(self) -> Mapping[str, Segments]:
         """The segments of each model that has some: the same for all partitions."""
         return {model: Segments(settings) for model, settings in self.settings.segments.items()}
@@ -101,6 +108,7 @@ class PartitionJoin:
         self._shard_features = {name: model.sharded_by for name, model in settings.models.items()}
         self._admission = wiring.admission
         self._first_closing = wiring.first_closing
+        self._clock_gaps = wiring.clock_gaps
         self._table = wiring.table
         self._spill_folder = settings.spill_folder
         ids, topics = wiring.topic_ids, settings.topics
@@ -322,14 +330,18 @@ class PartitionJoin:
             refusal = Refusal(Reason.EVICTED, why)
             self._dead_letter(evicted.impression, refusal, outputs)
         for late in step.late:
+            self._clock_gaps.late(late)
+            hours = zone_hours(-self._clock_gaps.behind_ms(late))
             detail = (
                 f"its window had closed {late.lateness} ms before it was logged, by the event time of its own log: "
                 "send sooner, raise join.wait, or replay the past into topics of its own"
+                + ("" if hours is None else f"; or write UTC: it is {in_words(hours)}")
             )
             self._dead_letter(late.impression, Refusal(Reason.LATE_IMPRESSION, detail), outputs)
 
     def _stray(self, stray: Stray, outputs: Outputs) -> None:
         reason = self._stray_reason(stray)
+        self._clock_gaps.stray(stray)
         late_impression = stray.reason is Outcome.FEEDBACK_LATE_IMPRESSION
         outputs.stray(self.partition, stray, Reason.LATE_IMPRESSION if late_impression else reason)
         self._metrics.join.labels(reason).inc()

@@ -20,6 +20,7 @@ from streams.kafka.topics import TopicError, worker_layouts
 from streams.observing.conditions import (
     FEEDBACK_NOT_JOINED,
     KAFKA_AWAY,
+    LOCAL_TIME,
     QUIET,
     RESTORING,
     TOPIC_MISSING,
@@ -145,6 +146,8 @@ class JoinLooks:
             f"{self._unanswered:.0f} impressions closed without feedback, and {self._astray:.0f} of "
             f"{self._astray + self._matched:.0f} pieces of feedback found no impression"
         )
+        app.conditions.say(LOCAL_TIME, zone := app.clock_gaps.says())
+        says += f": {zone}" if zone else ""
         enough = min(self._unanswered, self._astray) >= ENOUGH
         app.conditions.say(FEEDBACK_NOT_JOINED, says if enough and self._astray > self._matched else None)
         if (pieces := self._matched + self._astray) > LATELY:

@@ -213,6 +213,19 @@ def test_what_is_refused_comes_with_an_example_and_the_command_that_shows_more()
         ([-90_001], True, FAIL, "refused"),
         ([HOUR_MS * 5, HOUR_MS * 3], True, WARN, "3 h after"),
         ([0], False, WARN, "LogAppendTime"),
+        (
+            [5 * HOUR_MS + 40] * 3,
+            True,
+            WARN,
+            "3 of 3 messages were logged long after their event time, about 5 h behind",
+        ),
+        ([5 * HOUR_MS + 40] * 3, True, WARN, "in UTC; a date without its zone is local time"),
+        ([20] * 90 + [HOUR_MS * 9 // 2 + 900] * 10, True, WARN, "10 of 100 messages were logged long after"),
+        ([20] * 90 + [HOUR_MS * 9 // 2 + 900] * 10, True, WARN, "about 4.5 h behind, as local time is"),
+        ([20] * 99 + [5 * HOUR_MS], True, PASS, "median"),
+        ([20] * 50 + [HOUR_MS + 173_000 * number for number in range(50)], True, PASS, "median"),
+        ([-2 * HOUR_MS + 300] * 20, True, FAIL, "about 2 h ahead, as local time is that was written for UTC"),
+        ([-2 * HOUR_MS + 300] * 20, True, FAIL, "write `occurred_at` in milliseconds since 1970 in UTC"),
     ],
 )
 def test_clocks(delays: list[int], stamped: bool, expected: str, word: str) -> None:

@@ -27,6 +27,9 @@ CLOSES = T0 + 120
 PARTITIONS = worker_settings().topics.event_partitions
 
 
+DAY = 86_400_000
+
+
 class Joined:
     """A partition's join on stand-ins; `restart` is a worker that was killed and comes back."""
 
@@ -40,8 +43,8 @@ class Joined:
     def restart(self, settings: Settings | None = None) -> None:
         self._settings = settings or self._settings
         self.table = MemorySegments(self.changelog, self.log.happened)
-        wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, self._clock, self.ids)
-        self.join = PartitionJoin(self._partition, wiring)
+        self.wiring = JoinWiring(self._settings, self.table, self.log.outputs, self.metrics, self._clock, self.ids)
+        self.join = PartitionJoin(self._partition, self.wiring)
         self.join.restore()
 
     def shows(self, *records: ConsumerRecord) -> None:
@@ -199,6 +202,24 @@ def test_a_late_impression_is_kept_on_dead_letter_with_its_reason_and_so_is_its_
     counts = [joined.metrics.join.labels(one)._value.get() for one in ("late_impression", "feedback_late_impression")]
     assert counts == [1, 1]
     assert joined.metrics.dead_letters.labels("impressions", "late_impression")._value.get() == 1
+
+
+@pytest.mark.parametrize(("hours", "zone"), [(5.5, True), (5.2, False)])
+def test_a_late_impression_that_is_as_late_as_a_zone_is_told_so(hours: float, *, zone: bool) -> None:
+    joined = Joined()
+    joined.shows(shown(0, "newest", DAY), shown(1, "late", round(DAY - hours * 3_600_000)))
+    (aside,) = joined.log.of("dead-letter")
+    assert (b"write UTC: it is about 5.5 h behind, as local time is" in aside.headers["detail"]) == zone
+
+
+@pytest.mark.parametrize("name", ["late", "early"])
+def test_feedback_that_misses_its_impression_by_hours_is_taken_notice_of(name: str) -> None:
+    joined = Joined()
+    for number in range(30):
+        joined.shows(shown(number, f"i{number}", DAY))
+        joined.answers(answer(number, f"i{number}", DAY + 400 + (5 if name == "late" else -5) * 3_600_000))
+    says = joined.wiring.clock_gaps.says() or ""
+    assert says.startswith(f"the event times of {'impressions' if name == 'late' else 'feedback'} are about 5 h behind")
 
 
 @pytest.mark.parametrize("marker", [False, True])

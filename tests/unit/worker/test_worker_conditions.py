@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from structlog.testing import capture_logs
 
 from processors.admission.event_records import Refusal
+from processors.join.entries import ObservedFeedback, Outcome, Stray
 from streams.app import create_app
 from streams.kafka.topic_watch import SeenTopic
 from streams.kafka.topics import topic_layouts
@@ -173,6 +174,23 @@ def test_a_model_that_the_configuration_lacks_is_said_with_those_that_there_are(
     assert stands.says == "3 impressions had to be refused: no such model is configured (there is feed)"
     looking.clock.now += UNKNOWN_SECONDS
     assert "unknown_model" not in looking.for_seconds(1)
+
+
+def test_local_time_that_was_written_for_utc_is_said_and_named_where_feedback_does_not_join(looking: Looking) -> None:
+    gaps, wait = looking.app.clock_gaps, 1000 * SETTINGS.join.wait
+    looking.for_seconds(1)
+    for number in range(ENOUGH):
+        feedback = ObservedFeedback(f"f{number}", "i", 0, "click", number, b"")
+        gaps.stray(Stray(feedback, Outcome.LATE, round(5 * 3_600_000 + 100 * number - wait)))
+    assert looking.for_seconds(1) == ["local_time"]
+    says = looking.app.conditions.standing()[0].says
+    assert says.startswith("the event times of impressions are about 5 h behind, as local time is that was written for")
+    looking.app.metrics.received.labels("impressions").inc()
+    looking.app.metrics.join.labels("none").inc(ENOUGH)
+    looking.app.metrics.join.labels("late").inc(ENOUGH)
+    looking.for_seconds(1)
+    joined = {one.name: one.says for one in looking.app.conditions.standing()}["feedback_not_joined"]
+    assert joined.endswith(f"found no impression: {says}")
 
 
 class Traffic:
