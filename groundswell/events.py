@@ -198,7 +198,8 @@ def contradiction(impression: Impression) -> tuple[str, str] | None:
     count = len(impression.actions)
     if impression.chosen >= count:
         told = f"chosen is {impression.chosen}, but there are {count} actions"
-        return "chosen_out_of_range", f"{told}; it is the index of the one that was shown, from 0 to {count - 1}"
+        hint = ", and not from 1" if impression.chosen == count else ""
+        return "chosen_out_of_range", f"{told}; it is the index of the one that was shown, from 0 to {count - 1}{hint}"
     if len({action.id for action in impression.actions}) != count:
         repeated = next(id for id, times in Counter(action.id for action in impression.actions).items() if times > 1)
         return "duplicate_actions", f"two actions have the same id, {repeated!r}; give each its own"

@@ -44,6 +44,7 @@ from streams.kafka.security import SecurityError, connection_arguments
 from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
+from streams.observing.chosen_indices import ChosenIndices
 from streams.observing.logging_habits import LoggingHabits
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
@@ -173,7 +174,8 @@ class _Examination:
         misplaced = 0
         told: list[Told] = []
         records = list(self._last(topic, settings.topics.event_partitions))
-        for record, admitted in zip(records, admit(records), strict=True):
+        judged = admit(records)
+        for record, admitted in zip(records, judged, strict=True):
             if isinstance(admitted, Watermark):
                 continue
             refusals.append(admitted.reason if isinstance(admitted, Refusal) else None)
@@ -196,7 +198,14 @@ class _Examination:
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
         if topic == settings.topics.impressions:
+            yield from self._indices(records, judged)
             yield from self._choices([record.value for record in records])
+
+    def _indices(self, records: Sequence[ConsumerRecord], admitted: Sequence[object]) -> Iterator[Finding]:
+        indices = ChosenIndices()
+        indices.came(records, admitted, looks=len(records))
+        for model in self._settings.models:
+            yield findings.of_indices(model, indices.says(model))
 
     def _choices(self, values: Sequence[bytes | None]) -> Iterator[Finding]:
         """Say of each model whether propensities can be right, actions come back, and numbers are quantities."""

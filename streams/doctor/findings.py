@@ -19,7 +19,7 @@ from processors.admission.local_times import common_hours
 from processors.admission.local_times import in_words as in_words_of_zone
 from processors.join.config import JoinConfig
 from streams.kafka.topics import ADOPT, TopicLayout, partition_remedy
-from streams.observing.conditions import Kind
+from streams.observing.conditions import CHOSEN_FROM_ONE, Kind
 from streams.settings import KafkaSettings
 from streams.words import counted, span
 
@@ -346,6 +346,14 @@ def of_propensities(model: str, count: int, wrong: Sequence[tuple[Kind, str | No
     if not wrong:
         return passed(check, f"of the last {counted(count, 'impression')} nothing speaks against them")
     return warned(check, "; ".join(says or "" for _, says in wrong), " ".join(kind.do for kind, _ in wrong))
+
+
+def of_indices(model: str, says: str | None) -> Finding:
+    """Say whether a model's last impressions count from 0 which action was chosen, as far as that shows."""
+    check = f"chosen of {model}"
+    if says is None:
+        return passed(check, "nothing speaks against a count from 0")
+    return failed(check, says, CHOSEN_FROM_ONE.do)
 
 
 def without_controls(topic: str) -> Finding:

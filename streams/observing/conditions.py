@@ -142,6 +142,13 @@ ID_REUSED: Final = Kind(
     "each piece of feedback a `feedback_id` of its own. A retry sends the same bytes again. `groundswell doctor` shows "
     "where two of them lie.",
 )
+CHOSEN_FROM_ONE: Final = Kind(
+    "chosen_from_one",
+    "The `chosen` of a model's impressions seems to be counted from 1. Where the last action was shown it is out of "
+    "range, and refused; everywhere else the action before the one that was shown gets the feedback.",
+    "Count from 0: `chosen` is the index in `actions` of the one that was shown (docs/clients.md). What has been "
+    "learned is of the wrong actions: go on under a new name of the model.",
+)
 NUMERIC_ID: Final = Kind(
     "numeric_id",
     "A number in the context of a model seems to be the id of somebody or something, or a time since 1970. A number is "
@@ -196,8 +203,8 @@ DEATHS_AT_ONE_PLACE: Final = Kind(
 
 KINDS: Final = (
     KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, LOCAL_TIME, ID_REUSED, UNKNOWN_MODEL, SINGLE_ACTION,
-    PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, NUMERIC_ID, SIGNAL_TELLS_ACTION, ASSUMPTION_VIOLATED,
-    SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
+    PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, CHOSEN_FROM_ONE, NUMERIC_ID, SIGNAL_TELLS_ACTION,
+    ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
 )  # fmt: skip
 
 

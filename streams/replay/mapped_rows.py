@@ -110,9 +110,18 @@ def _indexed_action(row: Row, mapping: Mapping, first: int) -> str:
     if place != int(place) or not 0 <= place - first < len(names):
         raise RowError(
             "action",
-            f"column {declared.column!r}: {place} is no place in a set of {len(names)} actions, counted from {first}",
+            f"column {declared.column!r}: {place} is no place in a set of {len(names)} actions, counted from {first}"
+            + _counted_otherwise(place - first, len(names), first),
         )
     return names[int(place) - first]
+
+
+def _counted_otherwise(index: float, count: int, first: int) -> str:
+    """Return what to do where an index misses the set by one, as all do that are counted from another number."""
+    other = first + 1 if index == count else first - 1
+    return (
+        f"; if it is counted from {other}, say index_from = {other}" if index in {-1, count} and other in {0, 1} else ""
+    )
 
 
 class RowInterpreter:

@@ -41,6 +41,7 @@ from state.segment_table import SegmentStore
 from state.spill import Spill
 from streams.kafka.record_batches import Cursor, RecordBatch
 from streams.kafka.topics import NO_ID, refuse_another
+from streams.observing.chosen_indices import ChosenIndices
 from streams.observing.clock_gaps import ClockGaps
 from streams.observing.context_segments import Segments
 from streams.observing.late_by_segment import LateBySegment
@@ -89,6 +90,11 @@ class JoinWiring:
         return ClockGaps(self.settings.join, self.clock)
 
     @cached_property
+    def chosen_indices(self) -> ChosenIndices:
+        """What is seen of the indices of what was chosen: once for all partitions."""
+        return ChosenIndices()
+
+    @cached_property
     def segments(self) -> Mapping[str, Segments]:
         """The segments of each model that has some: the same for all partitions."""
         return {model: Segments(settings) for model, settings in self.settings.segments.items()}
@@ -109,6 +115,7 @@ class PartitionJoin:
         self._admission = wiring.admission
         self._first_closing = wiring.first_closing
         self._clock_gaps = wiring.clock_gaps
+        self._chosen_indices = wiring.chosen_indices
         self._table = wiring.table
         self._spill_folder = settings.spill_folder
         ids, topics = wiring.topic_ids, settings.topics
@@ -151,6 +158,8 @@ class PartitionJoin:
             await worked()
             with self._looking_on("first_closing"):
                 self._first_closing.impressions_came(admitted)
+            with self._looking_on("chosen_indices"):
+                self._chosen_indices.came(batch.records, admitted)
             self._idle.records_came(self._join, self._wall_ms())
             await self._settle(results, _refused(batch, admitted))
 

@@ -72,7 +72,7 @@ class Groundswell(RecordBatchApp):
         self._table = SegmentTable(self, partitions=topics.event_partitions)
         self.tables.add(self._table)
         self._join_wiring = JoinWiring(settings, self._table, self._outputs, self.metrics, topic_ids=self.topic_ids)
-        self.clock_gaps = self._join_wiring.clock_gaps
+        self.clock_gaps, self.chosen_indices = self._join_wiring.clock_gaps, self._join_wiring.chosen_indices
         self._learning_wiring = LearningWiring(
             settings,
             self._outputs,

@@ -18,6 +18,7 @@ from streams.kafka.record_batch_app import CoordinationEndedError
 from streams.kafka.topic_watch import TopicWatch, refuse_changed
 from streams.kafka.topics import TopicError, worker_layouts
 from streams.observing.conditions import (
+    CHOSEN_FROM_ONE,
     FEEDBACK_NOT_JOINED,
     KAFKA_AWAY,
     LOCAL_TIME,
@@ -104,6 +105,8 @@ class ConditionLooks:
         self._refused.look(app, now)
         self._repeated.look(app, now)
         self._joined.look(app, now)
+        for model in app.settings.models:
+            app.conditions.say(CHOSEN_FROM_ONE, app.chosen_indices.says(model), model)
         self._learning.look(app.settings.models, now)
         away = now - self._answered >= AWAY_SECONDS
         says = f"Kafka ({app.settings.kafka.bootstrap_servers}) has not answered since {_moment(self._answered)}"

@@ -45,6 +45,11 @@ def local_time(number: int, now: int, chance: random.Random) -> list[Event]:
     ]
 
 
+def counted_from_one(number: int, now: int, chance: random.Random) -> list[Event]:
+    shown = impression(f"i{number}", now, chosen=1 + chance.randrange(3), propensity=1 / 3, probabilities=None)
+    return [("impressions", shown), ("feedback", feedback(f"i{number}", now))]
+
+
 @pytest.mark.parametrize(
     ("mistake", "condition", "says", "check", "seen", "remedy"),
     [
@@ -60,6 +65,10 @@ def local_time(number: int, now: int, chance: random.Random) -> list[Event]:
         (
             local_time, "local_time", "the event times of impressions are about 5 h behind, as local time", "join",
             "150 pieces of feedback joined no impression: late 150", "in UTC; a date without its zone is local time",
+        ),
+        (
+            counted_from_one, "chosen_from_one", "it seems to be counted from 1, so that the action before",
+            "chosen of feed", "`chosen` is one beyond the last action in ", "Count from 0",
         ),
     ],
     ids=lambda one: one.__name__ if callable(one) else "",

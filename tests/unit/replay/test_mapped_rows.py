@@ -250,9 +250,14 @@ def test_what_the_worker_would_refuse_is_refused_here(
             {"action": {"column": "article", "index_from": 0, "set": ["x"]}},
             {"article": 1},
             "action",
-            "1 is no place in a",
+            "1 is no place in a set of 1 actions, counted from 0; if it is counted from 1, say index_from = 1",
         ),
-        ({"action": {"column": "article", "index_from": 1, "set": ["x"]}}, {"article": 0}, "action", "counted from 1"),
+        (
+            {"action": {"column": "article", "index_from": 1, "set": ["x"]}},
+            {"article": 0},
+            "action",
+            "say index_from = 0",
+        ),
         ({"action": {"column": "article", "index_from": 1, "set": ["x"]}}, {"article": "b"}, "action", "not a number"),
     ],
 )
