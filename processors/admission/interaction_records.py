@@ -225,3 +225,9 @@ def contexts(interactions: Sequence[Interaction]) -> list[Features]:
     if isinstance(interactions, Stretch):
         return interactions.contexts
     return [one.impression.context for one in interactions]
+
+
+def signals(interactions: Sequence[Interaction]) -> list[list[str]]:
+    """Return the signals of interactions; of a stretch nothing is opened."""
+    read: Sequence[Envelope | Interaction] = interactions.read if isinstance(interactions, Stretch) else interactions
+    return [one.signals for one in read]

@@ -38,6 +38,7 @@ from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, war
 from streams.doctor.joining import JoinSample, of_join
 from streams.doctor.numeric_ids import of_numeric_ids
 from streams.doctor.reused_ids import Told, of_reused_ids
+from streams.doctor.signal_names import of_signals
 from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
 from streams.kafka.security import SecurityError, connection_arguments
@@ -46,6 +47,7 @@ from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.observing.chosen_indices import ChosenIndices
 from streams.observing.logging_habits import LoggingHabits
+from streams.observing.signal_names import named_signals
 from streams.settings import Settings
 from streams.worker.outputs import contract_partition
 from streams.worker.topic_adoption import KnownTopics, newest_mark
@@ -197,6 +199,9 @@ class _Examination:
             self._zones[topic] = hours
         if delays:
             yield findings.of_clocks(topic, delays, settings.max_ahead_ms, broker_stamps=stamps)
+        if topic == settings.topics.feedback and told:
+            named = frozenset().union(*map(named_signals, settings.models.values()))
+            yield of_signals([one.signal for one in judged if isinstance(one, ObservedFeedback)], named)
         if topic == settings.topics.impressions:
             yield from self._indices(records, judged)
             yield from self._choices([record.value for record in records])

@@ -165,6 +165,20 @@ SIGNAL_TELLS_ACTION: Final = Kind(
     "See what sends this signal, the person or the app. Where the person does, name it in `trusted_signals`; where the "
     "app does and the configuration names it as definite, take it out (SignalTellsAction).",
 )
+SIGNAL_MISSPELT: Final = Kind(
+    "signal_misspelt",
+    "Feedback comes under a name that is nearly one of the configuration's: in other capitals, with other signs "
+    "between words, or a letter off. Names count to the letter, so that it is not what the configuration says of it.",
+    "Write it in the configuration as the app does (`groundswell redecode` learns what is there anew), or in the app "
+    "as the configuration does. Where two signals are meant, give them names that are less alike.",
+)
+SIGNALS_NEVER_AGAIN: Final = Kind(
+    "signals_never_again",
+    "The names of a model's signals hold values, ids or texts, as `watched 83.21 s` does. Each name is a signal of its "
+    "own, and nothing can be learned of one that does not come again; memory is bounded all the same.",
+    'Give the signal a constant name, and the number as `value`: `"signal": "watched", "value": 83.21`. Leave ids and '
+    "texts out.",
+)
 ASSUMPTION_VIOLATED: Final = Kind(
     "assumption_violated",
     "What the reward rule of a model takes for granted does not hold, after five thousand interactions. States that "
@@ -204,7 +218,8 @@ DEATHS_AT_ONE_PLACE: Final = Kind(
 KINDS: Final = (
     KAFKA_AWAY, TOPIC_MISSING, MOSTLY_REFUSED, FEEDBACK_NOT_JOINED, LOCAL_TIME, ID_REUSED, UNKNOWN_MODEL, SINGLE_ACTION,
     PROPENSITY_ONE, PROPENSITY_FLOOR, PROPENSITIES_OFF, CHOSEN_FROM_ONE, NUMERIC_ID, SIGNAL_TELLS_ACTION,
-    ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE, RESTORING, QUIET,
+    SIGNAL_MISSPELT, SIGNALS_NEVER_AGAIN, ASSUMPTION_VIOLATED, SEGMENT_LATE, POLICY_GREW, DEATHS_AT_ONE_PLACE,
+    RESTORING, QUIET,
 )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ import msgspec
 from groundswell.events import Interaction, RewardState
 from groundswell.policy import PolicySnapshot
 from groundswell.worth import WorthTable
-from processors.admission.interaction_records import Stretch, contexts
+from processors.admission.interaction_records import Stretch, contexts, signals
 from processors.join.config import JoinConfig
 from processors.learners.people_differ import LOOKS_PER_STRETCH, Differing
 from processors.learners.reward_columns import RewardColumns
 from processors.learners.signal_reading import Leak
 from processors.learners.statistics import STATES, UNKNOWN, Assumption, Statistics
+from processors.models.config import ModelConfig
 from processors.policies.policy_watch import PolicyWatch
 from streams.observing.conditions import Conditions
 from streams.observing.context_segments import Segments
@@ -28,6 +29,7 @@ from streams.observing.model_pasts import ModelPasts
 from streams.observing.numeric_ids import NumericIdsReport
 from streams.observing.policy_growth import PolicyGrowth
 from streams.observing.shown_actions import ACTIONS_PER_STRETCH, Shown
+from streams.observing.signal_names import SignalNamesReport
 from streams.settings import SegmentSettings
 
 MEMORY = 1000
@@ -48,11 +50,13 @@ class LearningMetrics:
         metrics: Metrics,
         segments: Mapping[str, SegmentSettings] | None = None,
         conditions: Conditions | None = None,
+        models: Mapping[str, ModelConfig] | None = None,
     ) -> None:
         self._metrics = metrics
         self.looking_on = LookingOn(metrics)
         conditions = conditions or Conditions(metrics)
         self._habits = LoggingHabitsReport(conditions)
+        self._signals = SignalNamesReport(conditions, models or {})
         self._numbers = NumericIdsReport(conditions)
         self._growth = PolicyGrowth(metrics, conditions)
         self._segments = {model: Segments(settings) for model, settings in (segments or {}).items()}
@@ -148,9 +152,10 @@ class LearningMetrics:
         recent = self.pasts.recent(model)
         recent.shown.add({key: step * number for key, number in shown.items()})
         step = max(1, len(interactions) // LOOKS_PER_STRETCH)
-        looked_at = contexts(interactions[::step])
-        recent.people.observe(looked_at, rewards[::step])
-        self._numbers.learned(model, looked_at)
+        looked_at = interactions[::step]
+        recent.people.observe(contexts(looked_at), rewards[::step])
+        self._numbers.learned(model, contexts(looked_at))
+        self._signals.learned(model, signals(looked_at))
 
     def _speak_of_recent(self, partition: int, model: str, statistics: Statistics) -> None:
         metrics, recent = self._metrics, self._recent[model]
@@ -252,6 +257,7 @@ class LearningMetrics:
                 self._growth.leave(model)
                 self._habits.leave(model)
                 self._numbers.leave(model)
+                self._signals.leave(model)
                 self.pasts.leave(model)
                 del self._recent[model], self._watches[model]
             elif model in published:

@@ -13,6 +13,7 @@ from typing import Final, Self
 from groundswell.events import FeatureValue, Feedback, Impression
 from streams.observing.logging_habits import LoggingHabits
 from streams.observing.numeric_ids import NumericIds
+from streams.observing.signal_names import in_words, misspelt, never_again
 from streams.replay.dsjson import DsjsonMapping
 from streams.replay.mapping import Mapping
 from streams.words import counted
@@ -141,6 +142,10 @@ class Remarks:
         if not self._came:
             yield "feedback: nothing comes back to any impression, so that nothing can be learned; see `feedback`"
             return
+        if (says := never_again(self._came)) is not None:
+            yield f"feedback: {says}; map what is the same to one signal, and its number to `value`"
+        for name, meant in misspelt(self._came, self._definite):
+            yield f"feedback: {in_words(name, meant, self._came[name])}; signals count to the letter"
         for signal in self._signals:
             if signal not in self._came:
                 yield f"feedback.{signal}: comes back to no impression; is its value written as in the log?"

@@ -56,7 +56,7 @@ class Groundswell(RecordBatchApp):
         """Why the worker ends, where it does not because it was told to."""
         self.metrics = Metrics()
         self.conditions = Conditions(self.metrics)
-        self.learning = LearningMetrics(self.metrics, settings.segments, self.conditions)
+        self.learning = LearningMetrics(self.metrics, settings.segments, self.conditions, settings.models)
         self.partitions = HeldPartitions()
         self.careful = CarefulSteps(self.commit_offsets, self.committed, self.notes, self.conditions)
         self.liveness = Liveness(settings.http.stuck_seconds)

@@ -50,6 +50,16 @@ def counted_from_one(number: int, now: int, chance: random.Random) -> list[Event
     return [("impressions", shown), ("feedback", feedback(f"i{number}", now))]
 
 
+def other_capitals(number: int, now: int, chance: random.Random) -> list[Event]:
+    signal = chance.choice(["click", "Dislike"])
+    return [("impressions", impression(f"i{number}", now)), ("feedback", feedback(f"i{number}", now, signal=signal))]
+
+
+def values_within_names(number: int, now: int, chance: random.Random) -> list[Event]:
+    signal = f"watched {chance.uniform(0, 99):.2f} s"
+    return [("impressions", impression(f"i{number}", now)), ("feedback", feedback(f"i{number}", now, signal=signal))]
+
+
 @pytest.mark.parametrize(
     ("mistake", "condition", "says", "check", "seen", "remedy"),
     [
@@ -69,6 +79,14 @@ def counted_from_one(number: int, now: int, chance: random.Random) -> list[Event
         (
             counted_from_one, "chosen_from_one", "it seems to be counted from 1, so that the action before",
             "chosen of feed", "`chosen` is one beyond the last action in ", "Count from 0",
+        ),
+        (
+            other_capitals, "signal_misspelt", "times, and the configuration names 'dislike'",
+            "signals", "'Dislike' came ", "in the app as the configuration does",
+        ),
+        (
+            values_within_names, "signals_never_again", "differ in nothing but their numbers, 'watched # s'",
+            "signals", "differ in nothing but their numbers, 'watched # s'", '"signal": "watched", "value": 83.21',
         ),
     ],
     ids=lambda one: one.__name__ if callable(one) else "",

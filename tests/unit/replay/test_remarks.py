@@ -114,7 +114,12 @@ def test_a_few_impressions_say_nothing_of_features() -> None:
         ({"signals": {"click": 0.3, "None": 0.3, "N/A": 0.1}}, "feedback: 'N/A', 'None' count as signals"),
         ({"signals": {}}, "feedback: nothing comes back to any impression"),
         ({"declared": ("click", "like")}, "feedback.like: comes back to no impression; is its value written as in"),
-        ({"definite": ("Click",)}, "none of the definite signals of the configuration (Click) comes back"),
+        ({"definite": ("hide",)}, "none of the definite signals of the configuration (hide) comes back"),
+        ({"definite": ("buy", "Click"), "signals": {"click": 0.3, "buy": 0.1}}, "feedback: 'click' came "),
+        (
+            {"signals": {f"watched {n}.5 s": 0.1 for n in range(30)}},
+            "nothing but their numbers, 'watched # s'",
+        ),
         ({"propensity": 1.0}, "propensity: every impression says that its action was certain"),
         ({"propensity": 0.9}, "propensity: 1/(K p) averages 0.28"),
         ({"propensity": 1e-6}, "had a propensity below 0.001: it cannot come that often"),
