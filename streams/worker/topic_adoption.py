@@ -137,11 +137,10 @@ class KnownTopics:
         self._settings, self._logs = settings, logs
         names = [topics.impressions, topics.feedback, topics.interactions]
         self.ids = {one["name"]: id_of(one) for one in admin.describe_topics(names)}
-        self._bounds = {
-            topics.impressions: logs.bounds(topics.impressions, topics.event_partitions),
-            topics.feedback: logs.bounds(topics.feedback, topics.event_partitions),
-            topics.interactions: logs.bounds(topics.interactions, topics.interaction_partitions),
-        }
+
+    def end(self, topic: str, partition: int) -> int:
+        """Return where a log ends now. Ask when it was read how far it is known: workers that run read on meanwhile."""
+        return self._logs.bounds(topic, partition + 1)[partition][1]
 
     def changelog(self, partition: int, writer: BatchWriter | None = None) -> ChangelogSegments:
         """Return what the join of a partition has made durable."""
@@ -156,7 +155,7 @@ class KnownTopics:
 
     def differs(self, topic: str, partition: int, known: Known) -> str | None:
         """Return why a partition is of another log than the known one, or None."""
-        return known.differs(self.ids.get(topic, NO_ID), self._bounds[topic][partition][1])
+        return known.differs(self.ids.get(topic, NO_ID), self.end(topic, partition))
 
     def of_events(self, partition: int, mark: Mark) -> dict[str, str]:
         """Return of each topic of events that is another one why it is."""

@@ -38,6 +38,27 @@ def test_whether_a_log_is_the_one_that_is_known(known: Known, found: str, end: i
     assert said is None if why is None else why in (said or "")
 
 
+class GrowingLogs:
+    """Logs on which more lies each time that they are asked."""
+
+    end = 0
+
+    def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
+        self.end += 10
+        return dict.fromkeys(range(partitions), (0, self.end))
+
+    def describe_topics(self, topics: list[str]) -> list[Any]:
+        return []
+
+
+def test_a_log_that_a_worker_reads_meanwhile_is_the_one_that_is_known() -> None:
+    logs: Any = GrowingLogs()
+    known = KnownTopics(SETTINGS, logs, logs)
+    read_up_to = logs.bounds("impressions", 1)[0][1]
+    assert known.differs("impressions", 0, Known(read_up_to, "x")) is None
+    assert "ends at" in (known.differs("impressions", 0, Known(1_000, "x")) or "")
+
+
 class Topics(KnownTopics):
     """The topics of a worker on stand-ins: one partition of events that was read, and one checkpoint."""
 
@@ -45,7 +66,10 @@ class Topics(KnownTopics):
         topics = SETTINGS.topics
         self._settings, self._joined, self._checkpoint = SETTINGS, joined, checkpoint
         self.ids = {topics.impressions: "x", topics.feedback: "y", topics.interactions: "z"} | joined.ids
-        self._bounds = {topic: dict.fromkeys(range(4), (0, end)) for topic in self.ids}
+        self._end = end
+
+    def end(self, topic: str, partition: int) -> int:
+        return self._end
 
     def changelog(self, partition: int, writer: Any = None) -> ChangelogSegments:
         newest = {json.dumps(key).encode(): value for key, value in self._joined.changelog.items()}
