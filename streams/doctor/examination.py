@@ -230,24 +230,26 @@ class _Examination:
     def _join(self) -> Iterator[Finding]:
         topics, join = self._settings.topics, self._settings.join
         interactions = joined = pieces = 0
+        closed: set[bytes] = set()
         since = self._now
         for record in self._last(topics.interactions, topics.interaction_partitions):
             try:
-                feedback = len(msgspec.json.decode(record.value or b"", type=_Joined).feedback)
+                interaction = msgspec.json.decode(record.value or b"", type=_Joined)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue  # the learner says so
+            feedback = len(interaction.feedback)
             interactions, joined, pieces = interactions + 1, joined + bool(feedback), pieces + feedback
+            closed.add(interaction.impression.impression_id.encode())
             since = min(since, int(record.timestamp))
-        open_ms = round(1000 * (join.wait + join.grace))
-        # What is late goes aside at once, and an interaction comes when its window has closed.
-        since -= open_ms
+        # What is late goes aside at once, and its interaction comes when the window has closed.
         strays = Counter(
             reason.decode(errors="replace")
             for record in self._last(topics.late_feedback, topics.event_partitions)
-            if not interactions or record.timestamp >= since
+            if not interactions or record.timestamp >= since or record.key in closed
             for name, reason in record.headers or ()
             if name == "reason"
         )
+        open_ms = round(1000 * (join.wait + join.grace))
         waiting, first_waiting = self._waiting(open_ms)
         yield of_join(
             JoinSample(
@@ -420,7 +422,12 @@ class _Occurrence(msgspec.Struct):
     occurred_at: int
 
 
+class _Identity(msgspec.Struct):
+    impression_id: str
+
+
 class _Joined(msgspec.Struct):
+    impression: _Identity
     feedback: list[msgspec.Raw]
 
 

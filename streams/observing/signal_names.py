@@ -20,8 +20,8 @@ from streams.words import counted
 
 KEPT: Final = 1000
 """Names of a model of which it is judged, the last ones."""
-EVERY: Final = 20
-"""New names after which that is done again."""
+EVERY, EVERY_PART = 20, 10
+"""After so many new names that is done again, or after this part of those that are kept."""
 FEW: Final = 2
 """Pieces of feedback under a name that says nothing yet."""
 ALIKE: Final = 0.85
@@ -125,7 +125,7 @@ class SignalNames:
             new = [one for one in some if one != NONE_SIGNAL]
             self._names += new
             self._unjudged += len(new)
-        if self._unjudged >= EVERY or before < EVERY:
+        if self._unjudged >= max(EVERY, before // EVERY_PART) or before < EVERY:
             self._unjudged = 0
             self._judge()
 

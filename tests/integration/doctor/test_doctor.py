@@ -146,17 +146,19 @@ def test_feedback_that_went_aside_before_its_windows_closed_has_not_come_to_noth
     now = round(time.time() * 1000)
     for number in range(9):
         headers = [("reason", b"late")]
-        apps.send_bytes(TOPICS.late_feedback, b"x", b"{}", partition=number % TOPICS.event_partitions, headers=headers)
+        name = f"i{number}".encode()
+        apps.send_bytes(TOPICS.late_feedback, name, b"{}", partition=number % TOPICS.event_partitions, headers=headers)
         apps.send("impressions", impression(f"i{number}", now - 5 * 3_600_000))
         apps.send("feedback", feedback(f"i{number}", now))
     apps.flush()
     time.sleep(0.01)  # what comes next is logged later
-    interaction = {"schema_version": 1, "impression": impression("i", now), "feedback": []}
-    apps.send_bytes(TOPICS.interactions, b"feed", encode(interaction), partition=0)
+    for number in range(8):
+        interaction = {"schema_version": 1, "impression": impression(f"i{number}", now), "feedback": []}
+        apps.send_bytes(TOPICS.interactions, b"feed", encode(interaction), partition=0)
     apps.flush()
     found = examined(servers)
     assert found["join"].status == "fail"
-    assert "9 pieces of feedback joined no impression: late 9" in found["join"].seen
+    assert "8 pieces of feedback joined no impression: late 8" in found["join"].seen
     assert "see the event times of impressions (about 5 h behind, as local time is" in found["join"].remedy
     assert "9 of 9 messages were logged long after" in found["clocks of producers of impressions"].seen
 

@@ -74,7 +74,7 @@ def values_within_names(number: int, now: int, chance: random.Random) -> list[Ev
         ),
         (
             local_time, "local_time", "the event times of impressions are about 5 h behind, as local time", "join",
-            "150 pieces of feedback joined no impression: late 150", "in UTC; a date without its zone is local time",
+            "of feedback joined no impression: late ", "in UTC; a date without its zone is local time",
         ),
         (
             counted_from_one, "chosen_from_one", "it seems to be counted from 1, so that the action before",
