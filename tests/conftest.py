@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,12 +16,29 @@ settings.register_profile("nightly", settings.get_profile("everyday"), max_examp
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 
+class _SetUp(NamedTuple):
+    level: int = logging.NOTSET
+    propagate: bool = True
+    disabled: bool = False
+    filters: tuple[Any, ...] = ()
+
+
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """Undo what commands set up that run in the process of the tests."""
+    """Undo what commands set up that run in the process of the tests, of every logger."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers = list(root.handlers)
+    before = {one: _SetUp(one.level, one.propagate, one.disabled, tuple(one.filters)) for one in _loggers()}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for one in _loggers():
+        was = before.get(one, _SetUp())
+        one.setLevel(was.level)
+        one.propagate, one.disabled, one.filters[:] = was.propagate, was.disabled, was.filters
+    logging.disable(logging.NOTSET)
     logging.captureWarnings(False)
+
+
+def _loggers() -> list[logging.Logger]:
+    named = logging.Logger.manager.loggerDict.values()
+    return [logging.getLogger(), *(one for one in named if isinstance(one, logging.Logger))]

@@ -137,7 +137,7 @@ class Policies:
         acting = self._acting  # once: the thread may put another in its place meanwhile
         if acting.control is not None and acting.control.canary is not None:
             check(context, actions)  # before it is asked who this is
-            self._canary.saw(acting.control, context)
+            self._watch(acting.control, context)
         chosen = acting.chosen(context, self._basis_of(acting.newest))
         decision = decide(
             self._model,
@@ -179,15 +179,20 @@ class Policies:
         acting = self._acting
         check(context, actions)
         if acting.control is not None:
-            self._canary.saw(acting.control, context)
+            self._watch(acting.control, context)
         chosen = acting.chosen(context, self._basis_of(acting.newest))
         decisions = decide_slots(self._model, chosen, context, actions, slots, decision_id, own=own, repeats=repeats)
         for decision in decisions:
             self._count(decision)
         return decisions
 
+    # Where the process was forked, nobody lets go of a lock that another thread held in that moment.
+    def _watch(self, control: Control, context: Mapping[str, FeatureValue]) -> None:
+        if not self._forked:
+            self._canary.saw(control, context)
+
     def _count(self, decision: Decision) -> None:
-        if decision.agreed is not None:
+        if decision.agreed is not None and not self._forked:
             with self._counting:
                 self._matches = Matches(self._matches.decisions + 1, self._matches.matched + decision.agreed)
 
@@ -225,9 +230,9 @@ class Policies:
     @property
     def following(self) -> Following:
         """How it is to follow the topics at this moment."""
-        if self._thread.is_alive() or self._stopping.is_set():
+        if not self._forked:
             return self._following
-        self._note(_FORKED)  # nothing else ends the thread
+        self._note(_FORKED)
         return _FORKED
 
     @property
@@ -243,7 +248,7 @@ class Policies:
         """Stop following; decisions go on by the control and the policy of now, which is then the `last_known`. Closing
         once more changes nothing.
         """
-        if not self._stopping.is_set():
+        if not (self._stopping.is_set() or self._forked):
             self._stopping.set()
             self._thread.join(CLOSE_SECONDS)
             self._following = Following(up_to_date=False, problem=None)
@@ -255,6 +260,11 @@ class Policies:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _forked(self) -> bool:
+        """Whether this is another process than the one that follows: nothing else ends the thread."""
+        return not self._thread.is_alive() and not self._stopping.is_set()
 
     def _basis_of(self, policy: Policy) -> Basis:
         if policy.version == 0:

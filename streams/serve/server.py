@@ -36,6 +36,8 @@ PATIENCE_OF_A_START: Final = 2.0
 """Seconds until it is said that no broker answers; apps are answered meanwhile, and afterwards."""
 OTHER_FILES: Final = 200
 """Open files beside connections: libraries, and a few for each model."""
+SPEAKERS: Final = frozenset({__name__, policies.__name__, event_log.__name__})
+"""The loggers that tell how it is to reach Kafka."""
 
 
 class ServeError(Exception):
@@ -93,12 +95,20 @@ def look_for_kafka(kafka: KafkaSettings, deciders: Deciders) -> None:
 
 
 def say_seldom() -> None:
-    """Let what the clients of all models say of Kafka be said once in a while."""
-    once = OnceInAWhile(
+    """Let what the clients of all models say of Kafka be written once in a while, by the logs that are set up now."""
+    once = _OfKafkaOnceInAWhile(
         silence=SILENCE_SECONDS, kind=lambda said: UNREACHABLE if said.msg == UNREACHABLE else said.getMessage()
     )
-    for name in (__name__, policies.__name__, event_log.__name__):
-        logging.getLogger(name).addFilter(once)
+    # Of what writes and not of what speaks: loggers live as long as the process, with whatever is set up after these.
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(once)
+
+
+class _OfKafkaOnceInAWhile(OnceInAWhile):
+    """Lets everything else pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name not in SPEAKERS or super().filter(record)
 
 
 def server_of(settings: ServeSettings, api: Api) -> Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 
 from experiments.demo.cluster import learning
 from experiments.servers.embedded_broker import free_port
+from groundswell.client.reaching import UNREACHABLE
 from processors.models.config import ModelConfig
 from streams.cli import cli
 from streams.kafka.security import SecurityError
+from streams.observing.logs import set_up_logs
 from streams.serve import command, server
 from streams.serve.deciders import Deciders
 from streams.settings import KafkaSettings, Settings, load_settings
@@ -122,3 +125,21 @@ def test_why_kafka_lets_nobody_in_is_known_from_the_start(
     server.look_for_kafka(KafkaSettings(), deciders)
     assert deciders.unreached == "Kafka refuses user 'app'; trying again"
     assert "Kafka cannot be reached: Kafka refuses user 'app'" in caplog.text
+
+
+def test_what_the_clients_of_all_models_say_of_kafka_is_written_once_until_logs_are_set_up_anew(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def says_twice() -> None:
+        for why in ("no broker answers at a:1", "no broker answers at a:1 (timed out)"):
+            logging.getLogger("groundswell.client.policies").warning(UNREACHABLE, why)
+        logging.getLogger("groundswell.client.event_log").warning("not written: it was closed")
+        for _ in range(2):
+            logging.getLogger("streams.elsewhere").warning("twice of another")
+
+    for _ in range(2):
+        set_up_logs("INFO", "json", "stderr")
+        server.say_seldom()
+        says_twice()
+        said = capsys.readouterr().err
+        assert [said.count(one) for one in ("cannot be reached", "not written", "twice of another")] == [1, 1, 2]
