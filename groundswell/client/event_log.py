@@ -81,8 +81,11 @@ class EventLog:
         if not isinstance(waiting, int) or waiting < 1:
             raise ValueError(f"waiting is {waiting!r}: give how many messages to hold at most, such as 100_000")
         self._impressions, self._feedback = impressions, feedback
-        # The default partitioner is murmur2, as the join needs it.
-        own = {"bootstrap_servers": bootstrap_servers, "acks": "all", "linger_ms": 20}
+        # The default partitioner is murmur2, as the join needs it. A client that makes topics by asking for them would
+        # make them as no `topics create` does.
+        own = {
+            "bootstrap_servers": bootstrap_servers, "acks": "all", "linger_ms": 20, "allow_auto_create_topics": False,
+        }  # fmt: skip
         self._arguments = checked(KafkaProducer, {**own, **PATIENCE, **kafka})
         self._messages: queue.Queue[_Message] = queue.Queue(waiting)
         self._lock = threading.Lock()

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from groundswell.chunks import is_chunk
 from groundswell.client.acting import Acting, Deciding
@@ -34,6 +34,8 @@ _LOG: Final = logging.getLogger(__name__)
 POLL_SECONDS: Final = 0.2
 ASK_SECONDS: Final = 5.0
 """How often the broker is asked where the topic ends: a client that is only polled does not say that nobody answers."""
+ANSWER_SECONDS: Final = 10.0
+"""How long it has to answer. Where a topic is gone the client would ask on, for as long as it may."""
 RETRY_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 5.0
 MOST_NAMES: Final = 5
@@ -297,16 +299,14 @@ class Policies:
 
         Raises what the client does.
         """
-        places = self._places(consumer, self._topic)
-        if not places:
-            raise KafkaError("there is no such topic, or this client may not see it (`groundswell topics create`)")
+        places = self._places_of_policies(consumer)
         controls = self._places(consumer, self._controls_topic)
         places = [*places, *controls]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
         # By those that were read before, all but the last would be passed over as older ones.
         self._controls = NewestControl(self._model, self._verifier)
-        ends, asked = consumer.end_offsets(places), time.monotonic()
+        ends, asked = _ends(consumer, places), time.monotonic()
         known = not controls
         while not self._stopping.is_set():
             for records in consumer.poll(timeout_ms=round(1000 * POLL_SECONDS)).values():
@@ -320,9 +320,18 @@ class Policies:
             if at_the_end:
                 self._at_the_end()
             if time.monotonic() - asked > ASK_SECONDS:
-                ends, asked = consumer.end_offsets(places), time.monotonic()
+                self._places_of_policies(consumer)
+                ends, asked = _ends(consumer, places), time.monotonic()
                 if not controls and self._places(consumer, self._controls_topic):
                     return
+
+    def _places_of_policies(self, consumer: KafkaConsumer) -> list[TopicPartition]:
+        if places := self._places(consumer, self._topic):
+            return places
+        raise KafkaError(
+            "there is no such topic, or this client may not see it. `groundswell topics create` makes it; where Kafka "
+            "was started on other data, start it on the old data again"
+        )
 
     def _places(self, consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
@@ -372,6 +381,14 @@ class Policies:
         if following.problem not in (None, self._following.problem):
             _LOG.warning("%s", following.problem)
         self._following = following
+
+
+def _ends(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+    try:
+        ends: dict[TopicPartition, int] = consumer.end_offsets(places, timeout_ms=round(1000 * ANSWER_SECONDS))
+    except KafkaTimeoutError as error:
+        raise KafkaTimeoutError(f"no broker has said within {ANSWER_SECONDS:.0f} s where it ends") from error
+    return ends
 
 
 class _Kept:

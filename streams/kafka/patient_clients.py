@@ -1,6 +1,7 @@
-"""aiokafka while no broker answers: it waits between its attempts, and says so now and then.
+"""aiokafka while no broker answers, or lacks a topic or a leader: it waits between its attempts, and says so seldom.
 
 By itself it asks for metadata again at once, on a core of its own, and logs each attempt: thousands of lines a second.
+And by asking it would make the topics that are not there, where brokers allow that, with a partition each.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from functools import wraps
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial, wraps
 from typing import Any
 
+from aiokafka import client
 from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.protocol.metadata import MetadataRequest
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between attempts; they double."""
@@ -28,9 +32,10 @@ MetadataUpdate = Callable[..., Awaitable[bool]]
 
 
 def make_clients_patient() -> None:
-    """Let all aiokafka clients of this process be so. Doing it again changes nothing."""
+    """Let all aiokafka clients of this process be so, and make no topics. Doing it again changes nothing."""
     if not hasattr(AIOKafkaClient._metadata_update, "__wrapped__"):
         AIOKafkaClient._metadata_update = patient(AIOKafkaClient._metadata_update)
+    client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(one, OnceInAWhile) for one in logger.filters):
@@ -38,17 +43,25 @@ def make_clients_patient() -> None:
 
 
 def patient(update: MetadataUpdate) -> MetadataUpdate:
-    """Return an update of metadata that lets pass some time where it fails; whoever asked for it waits as long."""
+    """Return an update of metadata that lets pass some time where it does not bring what is asked for: it fails, or
+    topics are not there or not led. Whoever asked for it waits as long.
+    """
 
     @wraps(update)
-    async def updated(client: Any, *arguments: Any) -> bool:
-        succeeded = await update(client, *arguments)
-        pause = 0.0 if succeeded else min(2 * getattr(client, "_pause", 0.0) or FIRST_PAUSE, LONGEST_PAUSE)
-        client._pause = pause
+    async def updated(self: Any, cluster: ClusterMetadata, topics: Collection[str] | None, *rest: Any) -> bool:
+        succeeded = await update(self, cluster, topics, *rest)
+        brought = succeeded and all(_is_led(cluster, topic) for topic in topics or ())
+        pause = 0.0 if brought else min(2 * getattr(self, "_pause", 0.0) or FIRST_PAUSE, LONGEST_PAUSE)
+        self._pause = pause
         await asyncio.sleep(pause)
         return succeeded
 
     return updated
+
+
+def _is_led(cluster: ClusterMetadata, topic: str) -> bool:
+    partitions = cluster.partitions_for_topic(topic)
+    return bool(partitions) and partitions == cluster.available_partitions_for_topic(topic)
 
 
 class OnceInAWhile(logging.Filter):

@@ -7,7 +7,7 @@ know.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -182,3 +182,13 @@ def refuse_changed(
     for name in (topics.impressions, topics.feedback, topics.interactions, changelog_topic(kafka)):
         if name in seen:
             refuse_another(name, known.get(name, NO_ID), seen[name].id)
+
+
+def says_gone(kafka: KafkaSettings, topics: Sequence[str]) -> str:
+    """Return that topics which were there have gone, and what to do."""
+    what, exist, them = ("topic", "exists", "it") if len(topics) == 1 else ("topics", "exist", "them")
+    return (
+        f"the {what} {', '.join(topics)} no longer {exist} at {kafka.bootstrap_servers}. `groundswell topics create` "
+        f"makes {them}, empty; where Kafka was started on other data (another directory, a new volume), start it on "
+        "the old data again"
+    )

@@ -55,8 +55,10 @@ KAFKA_AWAY: Final = Kind(
 )
 TOPIC_MISSING: Final = Kind(
     "topic_missing",
-    "A topic that this worker reads or writes is gone: somebody deleted it.",
-    "Stop the workers. Restore the topic, or make it again with `groundswell topics create`.",
+    "Topics that this worker reads or writes are gone: somebody deleted them, or Kafka was started on other data. "
+    "Nothing is read or written meanwhile.",
+    "Start Kafka on the old data again, and reading goes on by itself. Else make them again with `groundswell topics "
+    "create`: the worker then ends and says what to do, as what it knows is of the old ones.",
     unready=True,
 )
 RESTORING: Final = Kind(

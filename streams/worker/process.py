@@ -19,7 +19,7 @@ from processors.admission.event_records import Admission
 from processors.learners.learner_choice import warm_up
 from processors.learners.stock_models import EstimatorError
 from streams.kafka.security import SecurityError
-from streams.kafka.topic_watch import TopicWatch, refuse_changed
+from streams.kafka.topic_watch import TopicWatch, refuse_changed, says_gone
 from streams.kafka.topics import TopicError, check_topics, worker_layouts
 from streams.observing.logs import get_log, set_up_logs
 from streams.settings import HttpSettings
@@ -90,7 +90,6 @@ class PunctualWorker(faust.Worker):
             if self.app.failure is None:
                 raise
         if self.app.failure is not None:
-            self.app.failure = asyncio.run(changed_topics(self.app)) or self.app.failure
             self._say_why()
             raise SystemExit(1)
 
@@ -105,6 +104,7 @@ class PunctualWorker(faust.Worker):
 
     def _say_why(self) -> None:
         if self.app.failure is not None:
+            self.app.failure = asyncio.run(changed_topics(self.app)) or self.app.failure
             LOG.critical(f"The worker ends: {self.app.failure}")
             # These are the last words: what Python finds unfinished as it takes the process apart is no reason.
             logging.disable()
@@ -123,19 +123,20 @@ class WorkerOfFaust(PunctualWorker):
 
 
 async def changed_topics(app: Groundswell) -> TopicError | None:
-    """Return what is wrong with the topics now: what failed may only follow from their being other ones."""
+    """Return what is wrong with the topics now: what failed may only follow from their being other ones, or gone."""
     kafka, topics = app.settings.kafka, app.settings.topics
     watch = TopicWatch(kafka, [one.name for one in worker_layouts(kafka, topics)])
     try:
         seen = await asyncio.wait_for(watch.look(), ANSWER_SECONDS)
         refuse_changed(kafka, topics, app.topic_ids, seen)
+        gone = [one.name for one in worker_layouts(kafka, topics) if one.name not in seen]
+        return TopicError(says_gone(kafka, gone)) if gone else None
     except TopicError as changed:
         return changed
     except (AIOKafkaError, SecurityError, TimeoutError):
         return None
     finally:
         watch.close()
-    return None
 
 
 def check_page(http: HttpSettings) -> None:

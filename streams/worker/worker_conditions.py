@@ -15,7 +15,7 @@ from processors.admission.event_records import Reason
 from processors.join.entries import Outcome
 from streams.kafka.instance_place import InstanceTakenError
 from streams.kafka.record_batch_app import CoordinationEndedError
-from streams.kafka.topic_watch import TopicWatch, refuse_changed
+from streams.kafka.topic_watch import TopicWatch, refuse_changed, says_gone
 from streams.kafka.topics import TopicError, worker_layouts
 from streams.observing.conditions import (
     CHOSEN_FROM_ONE,
@@ -124,9 +124,8 @@ class ConditionLooks:
         except TopicError as error:
             # What has been read of it is of another log; the next start says the same, and whether anything is to do.
             await self._app.crash(error)
-        for layout in self._layouts:
-            missing = f"the topic {layout.name} is gone" if layout.name not in seen else None
-            self._app.conditions.say(TOPIC_MISSING, missing, layout.name)
+        gone = [one.name for one in self._layouts if one.name not in seen]
+        self._app.conditions.say(TOPIC_MISSING, says_gone(self._app.settings.kafka, gone) if gone else None)
 
 
 class JoinLooks:

@@ -18,9 +18,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from experiments.servers.apache_kafka import ApacheKafka
+from groundswell.client import Policies
 from streams.kafka.batch_writer import BatchWriter
-from streams.settings import load_settings
+from streams.settings import KafkaSettings, load_settings
 from streams.worker.outputs import contract_partition
+from streams.worker.topic_adoption import adopt_topics
 from tests.factories import encode, impression
 from tests.integration.days import Day, assert_policies_are_the_learners, first_deliveries, learned
 from tests.integration.workers import TOPICS, Apps, RunningWorker, read_all, until, with_topics
@@ -58,6 +60,40 @@ def test_a_broker_that_is_away_for_a_while_costs_nothing_and_the_worker_waits_qu
     assert_everything_was_learned_once(tmp_path, kafka.bootstrap_servers, day)
     assert spent < OUTAGE_SECONDS / 10, "it keeps a core busy with a broker that is not there"
     assert said < 5 * OUTAGE_SECONDS, "it floods the log"
+
+
+def test_kafka_that_is_started_on_other_data_is_said_and_costs_no_core_until_topics_are_made_again(
+    tmp_path: Path,
+) -> None:
+    making = {"auto.create.topics.enable": "true"}  # as Kafka has it where nobody says otherwise
+    with ApacheKafka(tmp_path / "kafka", properties=making) as kafka:
+        servers = with_topics(kafka.bootstrap_servers)
+        port = int(servers.rpartition(":")[2])
+        day, worker = Day(servers), RunningWorker(tmp_path, servers)
+        with worker, Policies(servers, "feed") as policies:
+            day.goes_on(PART)
+            day.ends()
+            worker.until(lambda: worker.metric("groundswell_rewards_total") > 0, "something to be learned")
+            until(lambda: policies.basis == "policy", "a policy")
+            kafka.stop()
+            with ApacheKafka(tmp_path / "elsewhere", port=port, properties=making) as anew:
+                worker.until(lambda: "topics create" in worker.get("/readyz")[1], "what to do")
+                until(lambda: "topics create" in str(policies.following.problem), "what to do, in the app")
+                assert policies.basis == "last_known"
+                spent, later = cpu_seconds(worker.pid), time.monotonic() + OUTAGE_SECONDS
+                worker.until(lambda: time.monotonic() > later, "some time to pass")
+                assert cpu_seconds(worker.pid) - spent < OUTAGE_SECONDS / 10, "it asks for topics that are not there"
+                with closing(KafkaAdminClient(bootstrap_servers=anew.bootstrap_servers)) as admin:
+                    assert not set(TOPICS.model_dump().values()) & set(admin.list_topics()), "asking makes topics"
+                with_topics(servers)
+                assert worker.ended() == 1
+                assert "run `groundswell adopt-topics`" in worker.said().splitlines()[-1]
+                settings = load_settings(tmp_path / "worker.toml")
+                adopt_topics(
+                    settings.model_copy(update={"kafka": KafkaSettings(bootstrap_servers=servers)}), check=False
+                )
+                with worker:
+                    until(lambda: policies.following.up_to_date, "the app to follow the new topic")
 
 
 def test_one_of_three_brokers_dies_and_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from groundswell import Action
 from groundswell.client import Policies, kept_snapshot, policies
@@ -48,7 +48,7 @@ class Scripted:
 
     def seek_to_beginning(self, *places: TopicPartition) -> None: ...
 
-    def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+    def end_offsets(self, places: list[TopicPartition], timeout_ms: int) -> dict[TopicPartition, int]:
         return {one: self.ends[one.topic] for one in places}
 
     def position(self, place: TopicPartition) -> int:
@@ -240,6 +240,42 @@ def test_where_there_is_no_topic_of_controls_the_newest_policy_decides(
         scripted.coming.put([published(200)])
         until(lambda: following.decide({}, ACTIONS).policy_version == 200)
         assert following.decide({}, ACTIONS).mode == "online"
+
+
+def test_a_topic_that_goes_while_it_is_read_is_said_with_what_to_do_and_decisions_go_on(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scripted, "ends", {"policies": 1})
+    monkeypatch.setattr(policies, "ASK_SECONDS", 0.0)
+    with Policies("localhost:9092", "feed") as following:
+        scripted.coming.put([published(200)])
+        until(lambda: following.basis == "policy")
+        monkeypatch.setattr(scripted, "ends", {})
+        until(lambda: not following.following.up_to_date)
+        assert "there is no such topic" in str(following.following.problem)
+        assert "`groundswell topics create` makes it; where Kafka was started on other data" in caplog.text
+        found = following.decide({}, ACTIONS)
+        assert (found.basis, found.policy_version) == ("last_known", 200)
+        monkeypatch.setattr(scripted, "ends", {"policies": 1})
+        scripted.coming.put([published(300)])
+        until(lambda: following.basis == "policy")
+
+
+def test_a_broker_that_does_not_say_where_the_topic_ends_is_asked_for_so_long_and_no_longer(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Silent(Scripted):
+        def end_offsets(self, places: list[TopicPartition], timeout_ms: int) -> dict[TopicPartition, int]:
+            asked.append(timeout_ms)
+            raise KafkaTimeoutError("Failed to get offsets")
+
+    monkeypatch.setattr(policies, "KafkaConsumer", Silent)
+    with Policies("localhost:9092", "feed") as following:
+        until(lambda: following.following.problem is not None)
+        assert "no broker has said within 10 s where it ends; trying again" in str(following.following.problem)
+    assert set(asked) == {10_000}
 
 
 @pytest.mark.parametrize("slots", [False, True])

@@ -67,8 +67,8 @@ def test_the_reason_is_the_last_line_whatever_is_found_unfinished_at_the_end() -
 
 
 def test_what_fails_where_topics_are_other_ones_is_said_to_come_of_that(tmp_path: Path) -> None:
-    def reason(servers: str, event_partitions: int) -> str:
-        kafka, topics = {"bootstrap_servers": servers}, {"event_partitions": event_partitions}
+    def reason(servers: str, event_partitions: int, **names: str) -> str:
+        kafka, topics = {"bootstrap_servers": servers}, {"event_partitions": event_partitions, **names}
         settings = Settings.model_validate(worker_settings().model_dump() | {"kafka": kafka, "topics": topics})
         return str(asyncio.run(changed_topics(create_app(settings))))
 
@@ -77,4 +77,5 @@ def test_what_fails_where_topics_are_other_ones_is_said_to_come_of_that(tmp_path
         partitions = worker_settings().topics.event_partitions
         assert reason(servers, partitions) == "None"
         assert f"expected {partitions + 1}" in reason(servers, partitions + 1)
+        assert f"the topic none no longer exists at {servers}" in reason(servers, partitions, rewards="none")
     assert reason(servers, partitions + 1) == "None", "a broker that is gone says nothing of topics"

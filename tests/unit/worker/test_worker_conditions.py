@@ -83,10 +83,24 @@ def test_the_time_before_the_start_in_which_nobody_was_asked_counts_for_nothing(
     assert looking.app.conditions.standing() == []
 
 
-def test_a_topic_that_is_gone_is_named(looking: Looking) -> None:
-    looking.broker.topics = {name: seen for name, seen in ALL.items() if name != "feedback"}
-    assert looking.for_seconds(1) == ["topic_missing"]
-    assert served(looking.app, "/readyz")[::2] == (503, b"the topic feedback is gone\n")
+@pytest.mark.parametrize(
+    ("gone", "begins", "remedy"),
+    [
+        (["feedback"], "the topic feedback no longer exists at 127.0.0.1:9092. ", "makes it, empty;"),
+        (["feedback", "rewards"], "the topics feedback, rewards no longer exist at ", "makes them, empty;"),
+    ],
+)
+def test_topics_that_are_gone_are_named_with_what_to_do_in_log_and_readyz(
+    looking: Looking, gone: list[str], begins: str, remedy: str
+) -> None:
+    looking.broker.topics = {name: seen for name, seen in ALL.items() if name not in gone}
+    with capture_logs() as logs:
+        assert looking.for_seconds(2) == ["topic_missing"]
+    (told,) = [one["event"] for one in logs if one["log_level"] == "warning"]
+    status, _, body = served(looking.app, "/readyz")
+    assert (status, body.decode()) == (503, f"{told}\n")
+    assert told.startswith(begins)
+    assert f"`groundswell topics create` {remedy} where Kafka was started on other data" in told
     looking.broker.topics = ALL
     assert looking.for_seconds(1) == []
 
