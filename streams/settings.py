@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -520,6 +521,14 @@ _NESTED: Final = {
     for setting in kind.model_fields
 }  # fmt: skip
 """Variables with one underscore for two, and what they may mean."""
+_AS_WRITTEN: Final = (COMMON, f"{PREFIX}CONFIG")
+"""Those that are read in capitals alone."""
+_OURS: Final = (*_AS_WRITTEN, *(PREFIX + one.upper() for one in Settings.model_fields), *_NESTED.values())
+_LIKE_OURS: Final = re.compile("KAFKA|GROUND|SWELL")
+_NEARLY: Final = 0.93
+"""How much alike a variable of another name must be to be thought of (`difflib`): a letter or two are wrong."""
+_OF_A_SERVICE: Final = re.compile(r"_SERVICE_(HOST|PORT)")
+"""What Kubernetes calls the variables by which it names services, of whatever name."""
 
 
 class Variables(EnvSettingsSource):
@@ -601,7 +610,21 @@ def _misspelt_variables() -> Iterator[str]:
     """
     for name in sorted(os.environ):
         table, within, _ = name.upper().removeprefix(PREFIX).lower().partition(BETWEEN)
-        if name.upper().startswith(PREFIX) and within and table not in Settings.model_fields:
-            yield f"{name}: {unknown((table,), Settings, is_table=True)}"
-        elif (meant := _NESTED.get(name.upper())) and not os.environ[name].startswith("tcp://"):
+        if name.upper().startswith(PREFIX) and within:
+            if table not in Settings.model_fields:
+                yield f"{name}: {unknown((table,), Settings, is_table=True)}"
+        elif _OF_A_SERVICE.search(name) or os.environ[name].startswith("tcp://"):
+            continue
+        elif meant := _NESTED.get(name.upper()):
             yield f"{name}: sets nothing; did you mean {meant}, with two underscores?"
+        elif (near := _nearly(name)) and near not in os.environ:
+            yield f"{name}: sets nothing; did you mean {near}? Where it is another program's, set that one as well"
+
+
+def _nearly(name: str) -> str | None:
+    """Return the variable of ours that is written nearly so; None where this is one of ours, or is like none."""
+    is_ours = name in _AS_WRITTEN or (name.upper() in _OURS and name.upper() not in _AS_WRITTEN)
+    if is_ours or not _LIKE_OURS.search(name.upper()):
+        return None
+    close = get_close_matches(name.upper(), _OURS, n=1, cutoff=_NEARLY)
+    return close[0] if close else None

@@ -18,7 +18,7 @@ from experiments.servers.embedded_broker import EmbeddedBroker, free_port
 from experiments.servers.worker_metrics import get
 from processors.models.config import ModelConfig
 from streams.kafka.topics import create_topics
-from streams.settings import Settings, TopicSettings, load_settings
+from streams.settings import COMMON, PREFIX, Settings, TopicSettings, load_settings
 
 CONFIG = Path(__file__).with_name("demo.toml")
 READY_SECONDS = 90.0
@@ -50,6 +50,18 @@ class Cluster:
         """The broker's address."""
         return self.settings.kafka.bootstrap_servers
 
+    @property
+    def for_others(self) -> str:
+        """What to type for other commands to find its broker, its topics and its group."""
+        variables = {COMMON: self.bootstrap_servers, f"{PREFIX}KAFKA__GROUP": self.settings.kafka.group}
+        usual = TopicSettings().model_dump()
+        variables |= {
+            f"{PREFIX}TOPICS__{name.upper()}": str(value)
+            for name, value in self.settings.topics.model_dump().items()
+            if value != usual[name]
+        }
+        return f"export {' '.join(f'{name}={value}' for name, value in variables.items())}"
+
     def metrics(self) -> str | None:
         """Return the worker's metrics, or None where it does not answer."""
         return get(f"{self.page}/metrics")
@@ -57,20 +69,26 @@ class Cluster:
 
 @contextmanager
 def running_cluster(
-    directory: Path, log: Path, models: Mapping[str, ModelConfig] | None = None, *, server_log: Path | None = None
+    directory: Path,
+    log: Path,
+    models: Mapping[str, ModelConfig] | None = None,
+    *,
+    server_log: Path | None = None,
+    own_broker: bool = False,
 ) -> Iterator[Cluster]:
     """Start everything, also a server where there is a `server_log`, and wait until it is ready; end it with the block.
 
     The worker learns these `models`, and the demo's own where there are none. With KAFKA_BOOTSTRAP_SERVERS set, that
-    broker is used, with topics of this run's own that are deleted in the end. Raises `DemoError` if the worker or the
-    server does not start.
+    broker is used, with topics of this run's own that are deleted in the end, unless it has to be an `own_broker`.
+    Raises `DemoError` if the worker or the server does not start.
     """
     with ExitStack() as stack:
         environment = {"GROUNDSWELL_HTTP__PORT": str(free_port()), **learning(directory, models)}
         if server_log is not None:
             environment["GROUNDSWELL_SERVE__PORT"] = str(free_port())
-        given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        if given:
+        given = os.environ.get(COMMON)
+        unset: set[str] = set()
+        if given and not own_broker:
             prefix = f"groundswell-demo-{time.time_ns() // 1_000_000}"
             environment |= {
                 f"GROUNDSWELL_TOPICS__{name.upper()}": f"{prefix}-{topic}"
@@ -81,10 +99,12 @@ def running_cluster(
             stack.callback(_delete_topics, given, prefix)
         else:
             broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
-            environment |= {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+            environment |= {COMMON: broker.bootstrap_servers}
+            # How another broker is reached, by which user, is of no use here.
+            unset = {name for name in os.environ if name.upper().startswith(f"{PREFIX}KAFKA")}
             # The embedded broker forgets no member by itself: a fixed name lets the same one come back.
             environment |= {"GROUNDSWELL_KAFKA__INSTANCE": "demo"}
-        stack.enter_context(_environment(environment))
+        stack.enter_context(_environment(environment, unset))
         settings = load_settings()
         create_topics(settings.kafka, settings.topics)
         worker = stack.enter_context(ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log))
@@ -111,9 +131,11 @@ def learning(directory: Path, models: Mapping[str, ModelConfig] | None) -> dict[
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables for settings and children, and put things back afterwards."""
+def _environment(variables: dict[str, str], unset: set[str]) -> Iterator[None]:
+    """Set variables for settings and children, and others not, and put things back afterwards."""
     before = dict(os.environ)
+    for name in unset:
+        del os.environ[name]
     os.environ.update(variables)
     try:
         yield

@@ -197,11 +197,11 @@ class _Demo:
         lines = [
             f"Page:    {cluster.page}/",
             f"Metrics: {cluster.page}/metrics",
-            f"Broker:  {cluster.bootstrap_servers}",
+            f"Broker:  {cluster.bootstrap_servers}, for other commands: {cluster.for_others}",
         ]
         if cluster.server_url is not None:
             lines.append(f"Server:  {cluster.server_url}")
-        self.console.print("\n".join(lines), highlight=False)
+        self.console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
         try:
             with (
                 DemoWatch(cluster, MODEL, truth, view, None) as watch,

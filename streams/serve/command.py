@@ -67,17 +67,13 @@ def _demo_settings(running: ExitStack, own: Settings) -> Settings:
         folder = Path(running.enter_context(TemporaryDirectory(prefix="groundswell-serve-")))
         console.print("starting a broker and a worker: a moment", highlight=False)
         try:
-            cluster = running.enter_context(found.load()(folder, folder / "worker.log", own.models))
+            cluster = running.enter_context(found.load()(folder, folder / "worker.log", own.models, own_broker=True))
         except ModuleNotFoundError:
             raise  # told with the extra that it takes
         except Exception as error:  # of rooms that are not known here, and in words
             fail(str(error))
-        topics = cluster.settings.topics
         console.print(
-            f"the worker's page: {cluster.page}/\n"
-            f"the broker, for other commands: export KAFKA_BOOTSTRAP_SERVERS={cluster.bootstrap_servers} "
-            f"GROUNDSWELL_TOPICS__EVENT_PARTITIONS={topics.event_partitions} "
-            f"GROUNDSWELL_TOPICS__INTERACTION_PARTITIONS={topics.interaction_partitions}",
+            f"the worker's page: {cluster.page}/\nthe broker, for other commands: {cluster.for_others}",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
         settings: Settings = cluster.settings

@@ -61,8 +61,8 @@ class PunctualWorker(faust.Worker):
         """
         settings = self.app.settings
         set_up_logs(settings.log_level, settings.log_format)
-        say_what_starts(settings)
         check_page(settings.http)
+        say_what_starts(settings)
         self.app.topic_ids.update(check_topics(settings.kafka, settings.topics))
         LOG.info("compiling what learns: the first start of an installation takes a minute for it, later ones seconds")
         warm_up(settings.models.values())

@@ -38,7 +38,7 @@ requests_per_second = 7
 class Started(NamedTuple):
     settings: Settings
     page: str = "http://127.0.0.1:7001"
-    bootstrap_servers: str = "127.0.0.1:7002"
+    for_others: str = "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:7002 GROUNDSWELL_KAFKA__GROUP=groundswell"
 
 
 @pytest.fixture
@@ -48,7 +48,10 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     class Entry:
         @contextmanager
-        def load_(self, folder: Path, log: Path, chosen: Mapping[str, ModelConfig]) -> Iterator[Started]:
+        def load_(
+            self, folder: Path, log: Path, chosen: Mapping[str, ModelConfig], *, own_broker: bool
+        ) -> Iterator[Started]:
+            assert own_broker, "whatever the environment says"
             given.append(sorted(chosen))
             yield Started(Settings(models=chosen or models("three-state")))
 
@@ -74,7 +77,7 @@ def test_the_demo_learns_and_serves_the_models_of_the_configuration_and_says_whe
     assert result.exit_code == 0, result.output
     assert begun == [["shop"], (["shop"], 7)]
     assert "page: http://127.0.0.1:7001/\n" in result.output
-    assert "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:7002 GROUNDSWELL_TOPICS__EVENT_PARTITIONS=4 " in result.output
+    assert f"the broker, for other commands: {Started(Settings()).for_others}\n" in result.output
     assert '/v1/rank -d \'{"model": "shop"' in result.output
 
 

@@ -282,3 +282,47 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 def test_compression_reaches_the_producer(monkeypatch: pytest.MonkeyPatch, setting: str, used: str | None) -> None:
     monkeypatch.setenv("GROUNDSWELL_KAFKA__COMPRESSION", setting)
     assert create_app(load_settings()).conf.producer_compression_type == used
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVER", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("KAFKA_BOOSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("kafka_bootstrap_servers", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("GROUNDSWELL_CONFG", "GROUNDSWELL_CONFIG"),
+        ("groundswell_config", "GROUNDSWELL_CONFIG"),
+        ("GROUNDSWELL_LOGLEVEL", "GROUNDSWELL_LOG_LEVEL"),
+        ("GROUNDSWEL_JOIN__WAIT", "GROUNDSWELL_JOIN__WAIT"),
+        ("GROUNDSWELL_JOIN_WAITS", "GROUNDSWELL_JOIN__WAIT"),
+        ("GROUNDSWELL_KAFKA_BOOTSTRAP_SERVER", "GROUNDSWELL_KAFKA__BOOTSTRAP_SERVERS"),
+    ],
+)
+def test_a_variable_that_is_nearly_one_of_ours_is_said_and_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    monkeypatch.delenv("GROUNDSWELL_CONFIG")
+    monkeypatch.setenv(variable, f"127.0.0.1:1{SECRET}")
+    with pytest.raises(DeclarationError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"{variable}: sets nothing; did you mean {meant}?")
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "KAFKA_BROKERS", "KAFKA_BOOTSTRAP_SERVICE_HOST", "KAFKA_BOOTSTRAP_SERVERS_SERVICE_PORT", "GROUNDSWELL_DATA",
+        "GROUNDSWELL_KAFKA_CACHE", "GROUNDSWELL_PORT", "GROUNDSWELL_SERVE_PORT_6080_TCP_PORT", "_GROUNDSWELL_COMPLETE",
+        "GROUNDSWELL_SERVE_SERVICE_HOST", "GROUNDSWELL_IMAGE",
+    ],
+)  # fmt: skip
+def test_variables_of_other_programs_are_none_of_ours(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "10.0.0.1")
+    assert load_settings() is not None
+
+
+def test_a_variable_that_is_nearly_one_of_ours_may_stand_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVER", "10.0.0.1:9092")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "10.0.0.2:9092")
+    assert load_settings().kafka.bootstrap_servers == "10.0.0.2:9092"

@@ -9,12 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import faust
 import pytest
 
 from experiments.servers.embedded_broker import EmbeddedBroker
 from streams.app import create_app
 from streams.settings import HttpSettings, Settings
-from streams.worker.process import PageError, changed_topics, check_page
+from streams.worker.process import PageError, PunctualWorker, changed_topics, check_page
 from tests.integration.workers import with_topics
 from tests.unit.stand_ins import worker_settings
 
@@ -27,6 +28,19 @@ def test_a_port_that_is_taken_is_refused_by_its_setting() -> None:
         with pytest.raises(PageError, match=rf"port {port} of 127\.0\.0\.1 is taken.*set http\.port"):
             check_page(HttpSettings(port=port))
     check_page(HttpSettings(port=port))
+
+
+def test_no_page_is_announced_at_a_port_that_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = worker_settings().model_dump() | {"http": {"port": other.getsockname()[1]}}
+        monkeypatch.setattr(faust.Worker, "execute_from_commandline", lambda worker: pytest.fail("it starts"))
+        with pytest.raises(PageError, match="is taken"):
+            PunctualWorker(create_app(Settings.model_validate(taken))).execute_from_commandline()
+    assert "page" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
