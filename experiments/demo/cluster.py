@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient
 
 from experiments.servers.child_process import ChildProcess
 from experiments.servers.embedded_broker import EmbeddedBroker, free_port
+from experiments.servers.patience import Patience
 from experiments.servers.worker_metrics import get
 from processors.models.config import ModelConfig
 from streams.kafka.topics import create_topics
@@ -39,11 +40,19 @@ class Cluster:
     server: ChildProcess | None = None
     server_url: str | None = None
     """Where apps ask; None where they decide by themselves."""
+    broker_pid: int | None = None
+    """The process of a broker of its own."""
 
     @property
     def processes(self) -> list[ChildProcess]:
         """All that has to go on running."""
         return [self.worker] if self.server is None else [self.worker, self.server]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that something takes to come through, the broker's among them."""
+        own = [] if self.broker_pid is None else [self.broker_pid]
+        return [*own, *(process.pid for process in self.processes)]
 
     @property
     def bootstrap_servers(self) -> str:
@@ -88,6 +97,7 @@ def running_cluster(
             environment["GROUNDSWELL_SERVE__PORT"] = str(free_port())
         given = os.environ.get(COMMON)
         unset: set[str] = set()
+        broker_pid: int | None = None
         if given and not own_broker:
             prefix = f"groundswell-demo-{time.time_ns() // 1_000_000}"
             environment |= {
@@ -100,6 +110,7 @@ def running_cluster(
         else:
             broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
             environment |= {COMMON: broker.bootstrap_servers}
+            broker_pid = broker.pid
             # How another broker is reached, by which user, is of no use here.
             unset = {name for name in os.environ if name.upper().startswith(f"{PREFIX}KAFKA")}
             # The embedded broker forgets no member by itself: a fixed name lets the same one come back.
@@ -109,14 +120,14 @@ def running_cluster(
         create_topics(settings.kafka, settings.topics)
         worker = stack.enter_context(ChildProcess("worker", [sys.executable, "-m", "streams.cli", "worker"], log=log))
         page = f"http://127.0.0.1:{settings.http.port}"
-        _wait_until_ready(worker, page)
-        cluster = Cluster(settings, worker, page)
+        cluster = Cluster(settings, worker, page, broker_pid=broker_pid)
+        _wait_until_ready(worker, page, cluster.pids)
         if server_log is not None:
             command = [sys.executable, "-m", "streams.cli", "serve"]
             server = stack.enter_context(ChildProcess("server", command, log=server_log))
             url = f"http://127.0.0.1:{settings.serve.port}"
-            _wait_until_ready(server, url)
-            cluster = Cluster(settings, worker, page, server, url)
+            cluster = Cluster(settings, worker, page, server, url, broker_pid)
+            _wait_until_ready(server, url, cluster.pids)
         yield cluster
 
 
@@ -144,15 +155,15 @@ def _environment(variables: dict[str, str], unset: set[str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _wait_until_ready(process: ChildProcess, url: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+def _wait_until_ready(process: ChildProcess, url: str, pids: list[int]) -> None:
+    patience = Patience(READY_SECONDS, pids)
     while get(f"{url}/readyz") is None:
         if process.exit_code is not None:
             raise DemoError(f"the {process.name} did not start; its log says:\n{process.tail()}")
-        if time.monotonic() > deadline:
+        if patience.is_at_an_end():
             raise DemoError(
-                f"the {process.name} was not ready within {READY_SECONDS:.0f} s: is the machine busy? Try again. It "
-                f"says:\n{process.tail()}"
+                f"the {process.name} was not ready within {READY_SECONDS:.0f} s of its own: see what it says, and "
+                f"what else the machine does, and try again. Its log ({process.log}) ends with:\n{process.tail()}"
             )
         time.sleep(0.1)
 

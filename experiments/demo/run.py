@@ -29,11 +29,16 @@ from experiments.demo.watch import DemoWatch
 from experiments.people.command import MODEL
 from experiments.people.true_value import greedy_value, policy_value, shown
 from experiments.servers.child_process import ChildProcess, stopped_like_ctrl_c
+from experiments.servers.patience import Patience
 from groundswell.policy import Policy
 
 UPDATE_SECONDS = 0.15
 STALL_SECONDS = 30.0
-"""The demo gives up when nothing at all has arrived for so long."""
+"""The demo gives up when nothing at all has arrived for so long, while its processes had the machine."""
+STALLED = (
+    f"nothing has arrived for {STALL_SECONDS:.0f} s in which the machine was free for it. See what the log below says; "
+    "if nothing, try again with less beside it, or with fewer --interactions"
+)
 SETTLE_SECONDS = 0.5
 """When everything has arrived, whatever should not have come as well gets so long to show itself."""
 INTERRUPTED = 130
@@ -107,11 +112,11 @@ class _Demo:
             ):
                 missing = _follow(watch, apps, cluster, display)
             if missing and watch.snapshot is None:
-                raise _failure("nothing has arrived for a while", missing, cluster.worker)
+                raise _failure(STALLED, missing, cluster.worker)
             result = self._result(watch, audit, time.monotonic() - started)
             self._write(result)
             if missing:
-                raise _failure("nothing has arrived for a while", missing, cluster.worker)
+                raise _failure(STALLED, missing, cluster.worker)
             if serve:
                 assert watch.finished is not None, "nothing is missing, so the apps have finished"
                 self._serve(cluster, watch.finished.closed_at)
@@ -225,16 +230,14 @@ def _follow(watch: DemoWatch, apps: ChildProcess, cluster: Cluster, display: Dis
     Raises `DemoError` if the worker or the apps break down.
     """
     view = watch.view
-    last_change, progress = time.monotonic(), (0, 0, 0)
+    patience = Patience(STALL_SECONDS, [*cluster.pids, apps.pid])
     while missing := watch.missing():
-        if time.monotonic() - last_change > STALL_SECONDS:
+        if patience.is_at_an_end((view.produced, view.learned, view.policies_published, watch.records)):
             return missing
         time.sleep(UPDATE_SECONDS)
         watch.update()
         view.activity = "running" if watch.finished is None else "learning the rest"
         display.show(view)
-        if progress != (view.produced, view.learned, view.policies_published):
-            last_change, progress = time.monotonic(), (view.produced, view.learned, view.policies_published)
         for process in cluster.processes:
             if process.exit_code is not None:
                 raise _failure(f"the {process.name} has ended with {process.exit_code}", missing, process)

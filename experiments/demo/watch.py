@@ -44,6 +44,8 @@ class DemoWatch:
         self.states: NDArray[np.int8] = np.zeros((0, 0), dtype=np.int8)
         self.published: list[PolicyTruth] = []
         self.finished: Finished | None = None
+        self.records = 0
+        """How many have been read of all topics."""
         self.worth: WorthTable | None = None
         """What the signals were worth when the worker last wrote it down."""
         self.found_after: dict[str, int] = {}
@@ -79,6 +81,7 @@ class DemoWatch:
         for truth in self._truth.new():
             self._learn_truth(truth)
         for record in self._topics.new():
+            self.records += 1
             if record.key is not None or record.topic == self._cluster.settings.topics.dead_letter:
                 self._take[record.topic](record)  # what has no key is the marker of the input's end
         if self._audit is not None:

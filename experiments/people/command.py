@@ -7,11 +7,14 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.command_line import fail, load_or_fail
+
+if TYPE_CHECKING:
+    from experiments.people.simulated_apps import SimulatedApps
 
 USERS = 5
 ACTIONS = 11
@@ -141,16 +144,28 @@ def simulate(
             except ValueError as error:
                 fail(str(error))
             decide, at_once = asking.decide, asking.at_once
-        SimulatedApps(
-            sessions=sessions,
-            decide=decide,
-            log=log,
-            newest_policy=lambda: policies.policy,
-            truth=stack.enter_context(TruthWriter(truth)),
-            rate=rate,
-            interactions=interactions,
-            closing=wait_ms + grace_ms,
-            end_input=end_input if end_of_input else None,
-            at_once=at_once,
-            pause=stop.wait,
-        ).run()
+        run_in_words(
+            SimulatedApps(
+                sessions=sessions,
+                decide=decide,
+                log=log,
+                newest_policy=lambda: policies.policy,
+                truth=stack.enter_context(TruthWriter(truth)),
+                rate=rate,
+                interactions=interactions,
+                closing=wait_ms + grace_ms,
+                end_input=end_input if end_of_input else None,
+                at_once=at_once,
+                pause=stop.wait,
+            )
+        )
+
+
+def run_in_words(apps: SimulatedApps) -> None:
+    """Run the apps; where something was not written, end and say what."""
+    from experiments.people.simulated_apps import UnwrittenError  # noqa: PLC0415
+
+    try:
+        apps.run()
+    except UnwrittenError as error:
+        fail(str(error), 1)

@@ -21,7 +21,8 @@ from groundswell.client.decisions import Decision
 POLICY_CHECK_SECONDS = 0.1
 PROGRESS_SECONDS = 0.25
 CLOSING_SECONDS = 30.0
-"""How long the last messages may take to be acknowledged."""
+"""For how long none of the last messages may be acknowledged, before those that are left are given up."""
+LOOK_SECONDS = 0.05
 TOGETHER = 16
 """Of so many people at the most it is decided at the same time."""
 SLACK = 1000
@@ -125,13 +126,25 @@ class SimulatedApps:
         return self.sessions.produced.impressions == self.interactions and not self._due
 
     def _finish(self) -> None:
+        self._await_acknowledgements()
         self.log.close(CLOSING_SECONDS)  # so that no marker overtakes a message
         if self.log.written < self._logged:
-            raise UnwrittenError(f"{self._logged - self.log.written} of {self._logged} messages were not written")
+            raise UnwrittenError(
+                f"{self._logged - self.log.written} of {self._logged} messages were not written: for "
+                f"{CLOSING_SECONDS:.0f} s Kafka has acknowledged none, or it has refused them (it says so above). See "
+                "whether it runs, and has the machine (`groundswell doctor`)"
+            )
         closed_at = self.sessions.last_occurred_at + self.closing + SLACK
         if self.end_input is not None:
             self.end_input(closed_at)
         self.truth.write(Finished(self.sessions.produced, closed_at))
+
+    def _await_acknowledgements(self) -> None:
+        """Wait as long as some more come: a machine that is busy takes its time."""
+        written, since = self.log.written, self.seconds()
+        while written < self._logged and self.seconds() - since < CLOSING_SECONDS and not self.pause(LOOK_SECONDS):
+            if self.log.written != written:
+                written, since = self.log.written, self.seconds()
 
     def _tell_value(self, policy: ActingPolicy) -> None:
         sessions = self.sessions

@@ -12,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
-START_DEADLINE = 10.0
+from experiments.servers.patience import Patience
+
+START_SECONDS = 10.0
 
 
 class BrokerError(Exception):
@@ -32,6 +34,11 @@ class EmbeddedBroker:
         """The address to give to clients."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None where it does not run."""
+        return None if self._process is None else self._process.pid
+
     def __enter__(self) -> EmbeddedBroker:
         self._directory.mkdir(parents=True, exist_ok=True)
         log_path = self._directory / "broker.log"
@@ -44,9 +51,9 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
             )
-        deadline = time.monotonic() + START_DEADLINE
+        patience = Patience(START_SECONDS, [self._process.pid])
         while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None or patience.is_at_an_end():
                 self.stop()
                 raise BrokerError(f"the embedded broker did not start; it said:\n{log_path.read_text()}")
             time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ OTHER = "192.0.2.1:9092"
 
 class Broker:
     bootstrap_servers = "127.0.0.1:7002"
+    pid = 2
 
     def __init__(self, directory: Path) -> None: ...
 
@@ -32,7 +34,7 @@ def topics(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Start nothing; return with what topics are made."""
     made: list[Any] = []
     monkeypatch.setattr(cluster, "EmbeddedBroker", Broker)
-    monkeypatch.setattr(cluster, "ChildProcess", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(cluster, "ChildProcess", lambda *_, **__: nullcontext(SimpleNamespace(pid=1)))
     monkeypatch.setattr(cluster, "_wait_until_ready", lambda *_: None)
     monkeypatch.setattr(cluster, "_delete_topics", lambda *_: None)
     monkeypatch.setattr(cluster, "create_topics", lambda *given: made.append(given))

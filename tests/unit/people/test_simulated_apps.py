@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import typer
 
 from experiments.people.app_sessions import ActingPolicy, AppSessions, deciding_by
-from experiments.people.simulated_apps import SLACK, SimulatedApps, UnwrittenError
+from experiments.people.command import run_in_words
+from experiments.people.simulated_apps import CLOSING_SECONDS, SLACK, SimulatedApps, UnwrittenError
 from experiments.people.three_state import ThreeStateUsers
 from experiments.people.truth_log import Finished, PolicyTruth, TruthReader, TruthWriter, World
 from groundswell.client.decisions import Decision
@@ -38,6 +40,8 @@ class FakeWorld:
     ends: list[int] = field(default_factory=list)
     closed: bool = False
     refuses: int = 0
+    acknowledges_each: float = 0.0
+    """Seconds; where it is 0, all at once as the log is closed."""
     policy: ActingPolicy = field(default_factory=lambda: Always(0))
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
@@ -56,6 +60,8 @@ class FakeWorld:
 
     @property
     def written(self) -> int:
+        if self.acknowledges_each and self.sent:
+            return min(len(self.sent), int((self.now - self.sent[0].at) / self.acknowledges_each))
         return len(self.sent) - self.refuses if self.closed else 0
 
     def shown(self, decision: Decision, *, occurred_at: int) -> None:
@@ -68,6 +74,7 @@ class FakeWorld:
 
     def close(self, seconds: float) -> None:
         self.closed = True
+        self.closed_after = self.now - self.sent[-1].at
 
     def end_input(self, closed_at: int) -> None:
         assert self.closed, "a marker may overtake a message"
@@ -119,6 +126,31 @@ def test_a_message_that_was_not_written_is_told_and_the_input_not_ended(tmp_path
         run(world, tmp_path / "truth")
     assert world.ends == []
     assert not any(isinstance(one, Finished) for one in TruthReader(tmp_path / "truth").new())
+
+
+def test_the_input_is_ended_once_all_is_acknowledged_however_long_that_takes(tmp_path: Path) -> None:
+    world = FakeWorld(acknowledges_each=CLOSING_SECONDS / 2)
+    run(world, tmp_path / "truth")
+    assert world.closed_after > 100 * CLOSING_SECONDS
+    assert len(world.ends) == 1
+
+
+def test_nothing_that_comes_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> None:
+    world = FakeWorld(acknowledges_each=2 * CLOSING_SECONDS)
+    with pytest.raises(UnwrittenError, match="for 30 s Kafka has acknowledged none"):
+        run(world, tmp_path / "truth")
+    assert world.closed_after < 2 * CLOSING_SECONDS
+
+
+def test_what_was_not_written_is_said_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    class Apps:
+        def run(self) -> None:
+            raise UnwrittenError("3 of 5 messages were not written")
+
+    with pytest.raises(typer.Exit) as ended:
+        run_in_words(Apps())  # type: ignore[arg-type]  # it runs as they do
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == "groundswell: 3 of 5 messages were not written\n"
 
 
 def test_a_stream_without_end_stops_when_told_and_ends_nothing() -> None:
