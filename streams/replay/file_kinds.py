@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,6 +37,22 @@ FORMS: Final = (
     Form(b"ARROW1", "Arrow", CONVERT),
     Form(b"SQLite format 3", "an SQLite database", "export the table as CSV"),
 )
+VW_TEXT: Final = re.compile(
+    rb"\s*(?:(?:shared|(?:ccb|slates?) [a-z]+|[-+.\d][-+.\d:,eE]*)(?:[ \t][^|\r\n]*)?)?"
+    rb"\|[^\s|]*[ \t]+[^\s|][^\r\n]*(?<!\|)(?:[\r\n]|\Z)"
+)
+"""The first line of VowpalWabbit's own text: a label, or none, and features behind a bar and a namespace."""
+TEXTS: Final = (
+    (
+        VW_TEXT,
+        "VowpalWabbit's own text, which tells no times, no ids and no signals, and is not read",
+        'replay the DSJSON that was logged (`format = "dsjson"` in the mapping): Personalizer, RLClientLib and '
+        "`vw --dsjson` have it, one decision a line (docs/moving.md)",
+    ),
+    (re.compile(rb"\s*<(?:!doctype html|html)\b", re.IGNORECASE), "a web page", "download the file itself, signed in"),
+    (re.compile(rb"version https://git-lfs\."), "a pointer of Git LFS", "get the file it stands for (git lfs pull)"),
+)
+"""Texts that are neither tables nor JSON lines, whatever they are called."""
 COMPRESSED: Final = ((b"\x1f\x8b", "gzip", "gunzip"), (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"))
 
 
@@ -44,7 +61,12 @@ def no_text(begin: bytes) -> str | None:
     for form in FORMS:
         if begin.startswith(form.begins, form.place) and any(byte < PRINTED for byte in begin):
             return f"it is {form.is_a}: {form.do}"
-    return None
+    return other_text(begin)
+
+
+def other_text(begin: bytes) -> str | None:
+    """Return what a text is that begins so, and what to do about it, where it is no log of any kind that is read."""
+    return next((f"it is {is_a}: {do}" for form, is_a, do in TEXTS if form.match(begin)), None)
 
 
 def what_to_do_about(path: Path) -> str:

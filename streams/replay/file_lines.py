@@ -78,7 +78,7 @@ def _unpacked(file: io.BufferedReader, path: Path) -> io.BufferedReader:
 def _known_as_text(file: io.BufferedReader, path: Path) -> io.BufferedReader:
     found = no_text(file.peek(ENOUGH)[:ENOUGH])
     if found is not None:
-        raise MappingError(f"{path}: cannot be read as text: {found}")
+        raise MappingError(f"{path}: cannot be read as a table or as JSON lines: {found}")
     return file
 
 

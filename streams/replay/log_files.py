@@ -63,6 +63,9 @@ class Log:
     def __init__(self, path: Path, mapping: Mapping) -> None:
         self.path = path
         self.mapping = mapping
+        needed = [path, *(path.parent / table.path for table in mapping.tables.values())]
+        if missing := [missing_file(one) for one in needed if not one.is_file()]:
+            raise MappingError("\n".join(missing))
         self.left_out = LeftOut()
         self.rows = self.duplicates = 0
         self.feedback_files = {table: FeedbackFile(path, table, mapping) for table in sorted(mapping.feedback_tables())}

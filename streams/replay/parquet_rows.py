@@ -33,8 +33,13 @@ class ParquetRows:
         self._path = path
         self._wanted = wanted
         try:
-            if not begin_of(path).startswith(PARQUET):
-                raise MappingError(f"{path}: is no Parquet, as its name says: {what_to_do_about(path)}")
+            is_parquet = begin_of(path).startswith(PARQUET)
+            not_parquet = None if is_parquet else what_to_do_about(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if not_parquet is not None:
+            raise MappingError(f"{path}: is no Parquet, as its name says: {not_parquet}")
+        try:
             scanned = pl.scan_parquet(path, glob=False)
             schema = scanned.collect_schema()
             self._plan = scanned.select(

@@ -54,6 +54,7 @@ FORMS = {
     "csv": CSV.encode(),
     "json lines": ROWS.write_ndjson().encode(),
     "json array": json.dumps(ROWS.to_dicts()).encode(),
+    "text of vw": b"1:2:0.4 | a c\n",
     "parquet": _bytes(ROWS.write_parquet),
     "arrow": _bytes(ROWS.write_ipc),
     "avro": _bytes(ROWS.write_avro),
@@ -172,14 +173,74 @@ def test_a_name_that_says_nothing_is_answered_by_what_is_in_the_file(
     assert "There are .csv, .tsv, .jsonl, .ndjson (each also .gz or .zst) and .parquet" in said
 
 
-@pytest.mark.parametrize("form", ["parquet", "zip", "gzip of parquet"])
+@pytest.mark.parametrize("form", ["parquet", "zip", "gzip of parquet", "text of vw"])
 def test_dsjson_that_is_no_text_is_told_too(tmp_path: Path, form: str) -> None:
     (tmp_path / "log.json").write_bytes(FORMS[form])
     declared = DsjsonMapping.model_validate(
         {"format": "dsjson", "model": "m", "action_id": "T.id", "signals": [{"signal": "click", "above": 0}]}
     )
-    with pytest.raises(MappingError, match=r"log\.json: cannot be read as text: it is "):
+    with pytest.raises(MappingError, match=r"log\.json: cannot be read as a table or as JSON lines: it is "):
         DecisionLog(tmp_path / "log.json", declared)
+
+
+VW_TEXTS = [
+    "1:2:0.4 | a c\n3:0.5:0.2 | b d\n",
+    "shared |User user=Tom time=morning\n0:1.0:0.5 |Action article=politics\n|Action article=sports\n",
+    "| a:1 b:0.5\n",
+    "1 |f price:.23 sqft:.25 age:.05 2006",
+    "0 1.0 'second|house price:.18\r\n",
+    "ccb shared |User s_1\nccb action |Action a_1\n",
+]
+
+
+@pytest.mark.parametrize("text", VW_TEXTS)
+@pytest.mark.parametrize("name", ["log.vw", "log.dat", "log.txt", "log.csv", "log.tsv", "log.jsonl", "log.parquet"])
+def test_the_text_of_vowpal_wabbit_is_told_with_the_format_that_is_read(tmp_path: Path, name: str, text: str) -> None:
+    said = refusal(tmp_path, name, text.encode())
+    assert "it is VowpalWabbit's own text" in said
+    assert 'replay the DSJSON that was logged (`format = "dsjson"`' in said
+    assert ".csv or .tsv" not in said
+
+
+@pytest.mark.parametrize("first", ["| a | b |", "|a|b|", "id |kind", "1|2|3", "shared|slot", "shared,a |b"])
+def test_a_table_with_bars_is_not_taken_for_it(tmp_path: Path, first: str) -> None:
+    (tmp_path / "log.csv").write_text(f"{first}\n")
+    with pytest.raises(MappingError, match=r"column|divided by"):
+        Log(tmp_path / "log.csv", mapping())
+
+
+@pytest.mark.parametrize(
+    ("begins", "says"),
+    [
+        ("<!DOCTYPE html>\n<html>", "a web page: download the file itself"),
+        ("\n<HTML><body>", "a web page: download the file itself"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS: get the file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["log.csv", "log.jsonl", "log.parquet", "log.txt"])
+def test_what_came_instead_of_the_file_is_told(tmp_path: Path, name: str, begins: str, says: str) -> None:
+    assert says in refusal(tmp_path, name, begins.encode())
+
+
+@pytest.mark.parametrize(("form", "says"), [("csv", "looks like text"), ("json lines", "JSON lines"), ("zip", "ZIP")])
+def test_what_is_named_parquet_and_is_none_is_told_for_what_it_is_and_nothing_else(
+    tmp_path: Path, form: str, says: str
+) -> None:
+    said = refusal(tmp_path, "log.parquet", FORMS[form])
+    assert f"{tmp_path / 'log.parquet'}: is no Parquet, as its name says: it " in said
+    assert said.startswith(str(tmp_path))
+    assert says in said
+    assert "damaged" not in said
+    assert "years" not in said
+
+
+def test_all_files_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
+    declared = mapping().model_dump(mode="json", exclude_defaults=True)
+    declared["tables"] = {name: {"path": f"{name}.csv", "key": "id"} for name in ("items", "people")}
+    (tmp_path / "people.csv").write_text("id\n1\n")
+    with pytest.raises(MappingError) as refused:
+        Log(tmp_path / "log.csv", Mapping.model_validate(declared))
+    assert str(refused.value).splitlines() == [f"{tmp_path / one}: no such file" for one in ("log.csv", "items.csv")]
 
 
 @pytest.mark.parametrize("begins", ["PAR1", "PK", "BZh", "ORC", "Obj", "ARROW1", "ustar", "7z"])
