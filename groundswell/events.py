@@ -229,8 +229,7 @@ def bad_propensity(
         return "no_propensity", f"{told}; log the probability by which the shown action was drawn"
     if not LEAST_PROPENSITY <= propensity <= 1:
         detail = f"expected within (0, 1] and no less than {LEAST_PROPENSITY:g}"
-        hint = "; write 0.5 for 50 %" if 1 < propensity <= PERCENT else ""
-        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}{hint}"
+        return "bad_propensity", f"propensity of the chosen action is {propensity}, {detail}{_probably(propensity)}"
     return None
 
 
@@ -241,15 +240,26 @@ def bad_probabilities(probabilities: Sequence[float], count: int) -> tuple[str, 
         return "probabilities_length", f"{told}; log one for each, in their order"
     if not all(0 <= one <= 1 for one in probabilities):
         place, wrong = next((place, one) for place, one in enumerate(probabilities) if not 0 <= one <= 1)
-        hint = "; write 0.5 for 50 %" if 1 < wrong <= PERCENT else ""
         return (
             "bad_probabilities",
-            f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}{hint}",
+            f"probabilities must lie in [0, 1], as [0.75, 0.25] do; number {place} is {wrong}{_probably(wrong)}",
         )
     total = math.fsum(probabilities)
     if abs(total - 1) > PROBABILITY_TOLERANCE + _LAST_BITS:
         return "bad_probabilities", f"probabilities must sum to 1, as [0.75, 0.25] do; they sum to {total}"
     return None
+
+
+def _probably(given: float) -> str:
+    """Return what a number that is no probability of what was shown may be, and what to write for it."""
+    if 1 < given < math.inf:
+        percent = "write 0.5 for 50 %; " if given <= PERCENT else ""
+        return f"; {percent}of an importance weight, 1/p, write p: {1 / given:.3g}"
+    if -math.inf < given < 0:
+        return f"; it looks like a logarithm: write exp of it, {math.exp(given):.3g}, if it is the natural one"
+    if 0 <= given < LEAST_PROPENSITY:
+        return "; what was shown had a chance: write that of the action at `chosen`, exploration included, and no floor"
+    return ""
 
 
 class Watermark(Struct, frozen=True, forbid_unknown_fields=True):
