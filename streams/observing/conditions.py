@@ -107,8 +107,10 @@ PROPENSITIES_OFF: Final = Kind(
 )
 UNKNOWN_MODEL: Final = Kind(
     "unknown_model",
-    "Impressions of a model come that the configuration lacks. They are refused, and wait on dead-letter.",
-    "Add a section `[models.NAME]` for it and start the workers again, or mend the app; `groundswell dead-letters` "
+    "Impressions of a model come that the configuration lacks, or interactions, which another worker of the group must "
+    "have written that has it. They are refused, and wait on dead-letter.",
+    "Give all workers of a group (`kafka.group`) the same `[models]`: each gets some of the partitions, whatever lies "
+    "on them. Add a section `[models.NAME]` and start the workers again, or mend the app; `groundswell dead-letters` "
     "reads what was refused.",
 )
 MOSTLY_REFUSED: Final = Kind(

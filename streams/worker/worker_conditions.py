@@ -134,7 +134,7 @@ class JoinLooks:
     def __init__(self) -> None:
         self._before: dict[str, float] = {}
         self._matched = self._unanswered = self._astray = 0.0
-        self._unknown, self._unknown_at = 0.0, -math.inf
+        self._unknown, self._unknown_at = (0.0, 0.0), -math.inf
 
     def look(self, app: Groundswell, now: float) -> None:
         """Say whether feedback finds its impressions, and impressions their model."""
@@ -156,17 +156,31 @@ class JoinLooks:
             faded = LATELY / pieces
             self._matched, self._astray = faded * self._matched, faded * self._astray
             self._unanswered = min(self._unanswered, LATELY)
-        unknown = sum(
-            value
-            for labels, value in samples(app.metrics.dead_letters)
-            if labels["reason"] == Reason.UNKNOWN_MODEL and labels["topic"] == app.settings.topics.impressions
-        )
+        topics = app.settings.topics
+        unknown = _of_unknown_models(app, topics.impressions), _of_unknown_models(app, topics.interactions)
         if unknown != self._unknown:
             self._unknown, self._unknown_at = unknown, now
-        configured = ", ".join(sorted(app.settings.models)) or "none"
-        refused = counted(round(unknown), "impression")
-        says = f"{refused} had to be refused: no such model is configured (there is {configured})"
-        app.conditions.say(UNKNOWN_MODEL, says if now - self._unknown_at < UNKNOWN_SECONDS else None)
+        lately = now - self._unknown_at < UNKNOWN_SECONDS
+        app.conditions.say(UNKNOWN_MODEL, _says_unknown(app, *unknown) if lately else None)
+
+
+def _of_unknown_models(app: Groundswell, topic: str) -> float:
+    wanted = {"reason": Reason.UNKNOWN_MODEL, "topic": topic}
+    return sum(value for labels, value in samples(app.metrics.dead_letters) if wanted.items() <= labels.items())
+
+
+def _says_unknown(app: Groundswell, impressions: float, interactions: float) -> str:
+    """Say of which models so many impressions and interactions are not, and who may have those."""
+    what = [(impressions, "impression"), (interactions, "interaction")]
+    refused = " and ".join(counted(round(number), one) for number, one in what if number)
+    configured = ", ".join(sorted(app.settings.models)) or "none"
+    says = f"{refused} had to be refused: no such model is configured (there is {configured})"
+    group = app.settings.kafka.group
+    if interactions:  # which a worker writes that has the model
+        return f"{says}, and another worker of the group {group} has it, or had: all need the same [models]"
+    if len(app.partitions.joins) < app.settings.topics.event_partitions:
+        return f"{says}. Other workers of the group {group} hold the other partitions: all need the same [models]"
+    return says
 
 
 def _counts(counter: Counter, label: str) -> dict[str, float]:

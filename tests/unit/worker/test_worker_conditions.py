@@ -185,7 +185,7 @@ def test_a_model_that_the_configuration_lacks_is_said_with_those_that_there_are(
     looking.app.metrics.dead_letters.labels("impressions", "schema").inc(3)
     assert looking.for_seconds(1) == ["unknown_model"]
     (stands,) = looking.app.conditions.standing()
-    assert stands.says == "3 impressions had to be refused: no such model is configured (there is feed)"
+    assert stands.says.startswith("3 impressions had to be refused: no such model is configured (there is feed)")
     looking.clock.now += UNKNOWN_SECONDS
     assert "unknown_model" not in looking.for_seconds(1)
 
@@ -205,6 +205,44 @@ def test_local_time_that_was_written_for_utc_is_said_and_named_where_feedback_do
     looking.for_seconds(1)
     joined = {one.name: one.says for one in looking.app.conditions.standing()}["feedback_not_joined"]
     assert joined.endswith(f"found no impression: {says}")
+
+
+ALONE = "had to be refused: no such model is configured (there is feed)"
+
+
+@pytest.mark.parametrize(
+    ("held", "refused", "says"),
+    [
+        (SETTINGS.topics.event_partitions, {"impressions": 3}, f"3 impressions {ALONE}"),
+        (
+            1,
+            {"impressions": 3},
+            f"3 impressions {ALONE}. Other workers of the group groundswell hold the other partitions: all need the "
+            "same [models]",
+        ),
+        (
+            SETTINGS.topics.event_partitions,
+            {"interactions": 1},
+            f"1 interaction {ALONE}, and another worker of the group groundswell has it, or had: all need the same "
+            "[models]",
+        ),
+        (
+            1,
+            {"impressions": 2, "interactions": 1},
+            f"2 impressions and 1 interaction {ALONE}, and another worker of the group groundswell has it, or had: all "
+            "need the same [models]",
+        ),
+    ],
+)
+def test_workers_of_one_group_that_have_other_models_are_told_that_all_need_the_same(
+    looking: Looking, held: int, refused: dict[str, int], says: str
+) -> None:
+    for partition in range(held):
+        looking.app.partitions.joins[partition] = None  # type: ignore[assignment]  # as above
+    for topic, number in refused.items():
+        looking.app.metrics.dead_letters.labels(topic, "unknown_model").inc(number)
+    looking.for_seconds(1)
+    assert [one.says for one in looking.app.conditions.standing() if one.name == "unknown_model"] == [says]
 
 
 class Traffic:
