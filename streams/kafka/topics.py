@@ -23,6 +23,14 @@ LOG = get_log(__name__)
 PATIENCE = 10.0
 """Seconds until a topic that was made is known to every broker: any of them may be the one that is asked."""
 LOOK_SECONDS = 0.2
+EVENTS = "topics.event_partitions"
+"""The setting by which the topics of the join have their partitions."""
+KEYS_MOVE = (
+    "With other partitions keys fall on others: feedback that comes after they were added, to what was shown before, "
+    "misses its impression, which is learned as unanswered. So let apps pause for the wait before, or begin anew on "
+    "topics that are made with the number"
+)
+"""What comes of raising the number under apps that write. docs/guarantees.md has the same words."""
 LEAST_MESSAGE_BYTES = 1_000_000
 """What a topic has to take: pieces of policies and checkpoints, and interactions, are nearly as large. Kafka's own
 default is a little more."""
@@ -101,7 +109,7 @@ def topic_layouts(kafka: KafkaSettings, topics: TopicSettings) -> list[TopicLayo
     compacted = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
     # Most of its keys are deleted within minutes, and nobody needs to hear of it for a day.
     changelog = compacted | {"min.cleanable.dirty.ratio": "0.2", "delete.retention.ms": "3600000"}
-    events, interactions = "topics.event_partitions", "topics.interaction_partitions"
+    events, interactions = EVENTS, "topics.interaction_partitions"
     return [
         TopicLayout(topics.impressions, topics.event_partitions, log, events),
         TopicLayout(topics.feedback, topics.event_partitions, log, events),
@@ -235,9 +243,10 @@ def refuse_partitions(layouts: Sequence[TopicLayout], found: Mapping[str, int]) 
             f"{layout.name} has {counted(found[layout.name], 'partition')}, expected {layout.partitions}"
             for layout in wrong
         ]
+        moved = any(one.setting == EVENTS and found[one.name] > one.partitions for one in wrong)
         said.append(
             f"{'; '.join(counts)}. {partition_remedy(wrong, found)}. Impressions and feedback must have the same "
-            "number, or the join cannot find what belongs together"
+            f"number, or the join cannot find what belongs together{f'. {KEYS_MOVE}' if moved else ''}"
         )
     if said:
         raise PartitionCountError(". ".join(said))

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from kafka.admin import ConfigResource
 
+from experiments.servers.kafka_distribution import PROJECT
 from streams.kafka import topics
-from streams.kafka.topics import CleanupError, PartitionCountError, check_topics, topic_layouts
+from streams.kafka.topics import KEYS_MOVE, CleanupError, PartitionCountError, check_topics, topic_layouts
 from streams.settings import KafkaSettings, TopicSettings
 
 TOPICS = TopicSettings()
+GUARANTEES = PROJECT / "docs" / "guarantees.md"
 
 
 class Cluster:
@@ -61,6 +63,22 @@ def test_co_partitioning_is_checked_at_start(monkeypatch: pytest.MonkeyPatch) ->
     check(monkeypatch)
     with pytest.raises(PartitionCountError, match=r"feedback has 3 partitions, expected .* the same number"):
         check(monkeypatch, feedback=3)
+
+
+def test_what_comes_of_partitions_that_were_added_is_said_as_the_guarantees_say_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (row,) = [line for line in GUARANTEES.read_text().splitlines() if line.startswith("| partitions are added |")]
+    assert f"{KEYS_MOVE} |" in row
+    with pytest.raises(PartitionCountError) as refused:
+        check(monkeypatch, impressions=8, feedback=8)
+    assert "impressions has 8 partitions, expected 4" in str(refused.value)
+    assert "Set topics.event_partitions = 8, and raise its other topics" in str(refused.value)
+    assert str(refused.value).endswith(KEYS_MOVE)
+    for fewer in ({"impressions": 2, "feedback": 2}, {"interactions": 8}):
+        with pytest.raises(PartitionCountError) as refused:
+            check(monkeypatch, **fewer)
+        assert KEYS_MOVE not in str(refused.value), "nothing was added to what apps write to"
 
 
 def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
