@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
@@ -45,7 +46,14 @@ class _Message(NamedTuple):
     topic: str
     key: bytes
     value: bytes
-    written: Future[None]
+    written: Written
+
+
+class Written(Future[None]):
+    """Done when a message has been written. Wherever there is an event loop it can be awaited."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.wrap_future(self).__await__()
 
 
 class EventLog:
@@ -56,8 +64,8 @@ class EventLog:
             log.feedback(decision.impression_id, "click")
 
     Nothing here blocks or raises because of Kafka or of a message: each call returns a future, done when all replicas
-    in sync have the message, or failed with an `EventLogError`. An app may wait for it (`.result()`, in asyncio `await
-    asyncio.wrap_future(...)`) or not: what fails is logged and counted as well. One message that is refused takes none
+    in sync have the message, or failed with an `EventLogError`. An app may wait for it (`.result()`, in asyncio
+    `await`) or not: what fails is logged and counted as well. One message that is refused takes none
     with it; one that could not be taken at all fails with an `UnfitError`. To cancel a future whose message was not yet
     handed to Kafka takes it back: it is not written. `waiting` bounds what is held while Kafka is away. `kafka` are
     arguments of kafka-python's `KafkaProducer` (security, time-outs).
@@ -113,7 +121,7 @@ class EventLog:
         occurred_at: int | None = None,
         weight: float = 1.0,
         deferred: bool = False,
-    ) -> Future[None]:
+    ) -> Written:
         """Write the impression of a decision; `occurred_at` is in milliseconds since 1970 UTC, now if not given.
 
         Raises:
@@ -132,7 +140,7 @@ class EventLog:
         *,
         feedback_id: str | None = None,
         occurred_at: int | None = None,
-    ) -> Future[None]:
+    ) -> Written:
         """Write a signal that came back. A retry of the same feedback has to give the same `feedback_id`."""
         feedback = Feedback(
             schema_version=SCHEMA_VERSION,
@@ -170,8 +178,8 @@ class EventLog:
         """Whether this is another process than the one that writes: threads do not survive a fork."""
         return not self._thread.is_alive() and not self._stopping.is_set()
 
-    def _take(self, topic: str, event: Impression | Feedback) -> Future[None]:
-        written: Future[None] = Future()
+    def _take(self, topic: str, event: Impression | Feedback) -> Written:
+        written = Written()
         if self._stopping.is_set():
             self._fail(written, "the log is closed: make a new one")
             return written
@@ -189,9 +197,8 @@ class EventLog:
             found = msgspec.json.decode(value, type=type(event))
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             told = named(error, value) if isinstance(error, msgspec.ValidationError) else error
-            self._fail(
-                written, f"the {type(event).__name__.lower()} {event.impression_id!r} is none: {told}", UnfitError
-            )
+            what = f"the {type(event).__name__.lower()} {event.impression_id!r}"
+            self._fail(written, f"{what} cannot be taken: {told}", UnfitError)
             return written
         if isinstance(found, Impression) and (wrong := contradiction(found)) is not None:
             self._fail(written, f"the impression {event.impression_id!r} contradicts itself: {wrong[1]}", UnfitError)
@@ -251,12 +258,12 @@ class EventLog:
         sent.add_errback(fail)
         sent.add_callback(lambda _: self._done(message.written))
 
-    def _done(self, written: Future[None]) -> None:
+    def _done(self, written: Written) -> None:
         with self._lock:
             self._written += 1
         written.set_result(None)
 
-    def _fail(self, written: Future[None], why: str, kind: type[EventLogError] = EventLogError) -> None:
+    def _fail(self, written: Written, why: str, kind: type[EventLogError] = EventLogError) -> None:
         if written.running() or written.set_running_or_notify_cancel():
             with self._lock:
                 self._failed += 1

@@ -91,10 +91,26 @@ def wrong_in(event: Impression | Feedback) -> str | None:
         return untimely
     if isinstance(event, Feedback) and event.signal == NONE_SIGNAL:
         return NONE_IS_NO_FEEDBACK
+    if isinstance(event, Feedback):
+        return _wrong_signal(event.signal) or _wrong_number("value", event.value)
+    return _wrong_number("weight", event.weight)
+
+
+def _wrong_signal(signal: Any) -> str | None:
+    if isinstance(signal, str) and signal:
+        return None
+    beside = "; a number that came with it is its `value`" if isinstance(signal, int | float) else ""
+    return f"signal is {_shown(signal)}: give the name of what came back, such as 'click'{beside}"
+
+
+def _wrong_number(what: str, number: Any) -> str | None:
+    if number is None and what == "value":
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return f"{what} is {_shown(number)}: give a number, or leave it out where there is none"
     # JSON has null for them, and null for nothing given.
-    number: Any = event.value if isinstance(event, Feedback) else event.weight
-    if isinstance(number, float) and not math.isfinite(number):
-        return f"{'value' if isinstance(event, Feedback) else 'weight'} is {number}: leave it out where there is none"
+    if not math.isfinite(number):
+        return f"{what} is {number}: leave it out where there is none"
     return None
 
 

@@ -171,8 +171,8 @@ def test_a_misspelt_argument_is_told_at_once(made: Any) -> None:
 def test_asyncio_may_wait_for_it(servers: str) -> None:
     async def request() -> str:
         with EventLog(servers) as log:
-            await asyncio.wrap_future(log.shown(decision("a")))
-            await asyncio.wrap_future(log.feedback("a", "click"))
+            await log.shown(decision("a"))
+            await log.feedback("a", "click")
         return "done"
 
     assert asyncio.run(request()) == "done"

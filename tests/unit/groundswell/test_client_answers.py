@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import math
 import time
@@ -103,9 +104,38 @@ def test_feedback_that_would_be_lost_or_read_as_something_else_is_told(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"signal": None}, "signal is None: give the name of what came back, such as 'click'$"),
+        ({"signal": ""}, "signal is '': give the name"),
+        ({"signal": b"click"}, "signal is b'click': give the name"),
+        ({"signal": True}, "signal is True: give the name .*; a number that came with it is its `value`"),
+        ({"signal": 4.5}, r"signal is 4\.5: give the name .*; a number that came with it is its `value`"),
+        ({"value": True}, "value is True: give a number, or leave it out where there is none"),
+        ({"value": "5"}, "value is '5': give a number, or leave it out"),
+        ({"feedback_id": 7}, "the feedback 'i' cannot be taken: Expected `str`"),
+    ],
+)
+def test_feedback_that_is_no_signal_with_a_number_is_told_with_what_to_give(
+    log: EventLog, arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(EventLogError, match=said):
+        log.feedback(**{"impression_id": "i", "signal": "click", **arguments}).result(0)
+
+
+def test_what_becomes_of_a_message_can_be_awaited(log: EventLog) -> None:
+    async def awaited() -> None:
+        await log.feedback("i", "none")
+
+    with pytest.raises(EventLogError, match="cannot be taken"):
+        asyncio.run(awaited())
+
+
+@pytest.mark.parametrize(
     ("changed", "arguments", "said"),
     [
         ({}, {"weight": math.inf}, "weight is inf: leave it out where there is none"),
+        ({}, {"weight": None}, "weight is None: give a number, or leave it out"),
         ({}, {"occurred_at": 1_796_021_159}, "looks like seconds"),
         ({"probabilities": [0.0, 1.0], "index": 0}, {}, "propensity of the chosen action is 0.0"),
         ({"probabilities": [1.0]}, {}, "1 probabilities for 2 actions; log one for each"),

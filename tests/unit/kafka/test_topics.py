@@ -75,10 +75,9 @@ def test_what_comes_of_partitions_that_were_added_is_said_as_the_guarantees_say_
     assert "impressions has 8 partitions, expected 4" in str(refused.value)
     assert "Set topics.event_partitions = 8, and raise its other topics" in str(refused.value)
     assert str(refused.value).endswith(KEYS_MOVE)
-    for fewer in ({"impressions": 2, "feedback": 2}, {"interactions": 8}):
-        with pytest.raises(PartitionCountError) as refused:
-            check(monkeypatch, **fewer)
-        assert KEYS_MOVE not in str(refused.value), "nothing was added to what apps write to"
+    with pytest.raises(PartitionCountError) as refused:
+        check(monkeypatch, impressions=2, feedback=2, interactions=8)
+    assert KEYS_MOVE not in str(refused.value), "nothing was added to what apps write to"
 
 
 def test_a_missing_topic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
