@@ -27,6 +27,7 @@ EXPERIMENTS: Final = (
     "shards",
     "worth",
     "hostile",
+    "off-policy",
 )
 HARD: Final = "hard"
 """The name of the experiments outside the papers' feeds, each of which is a case."""
