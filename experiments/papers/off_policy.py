@@ -52,6 +52,8 @@ LENGTH: Final = 3_000
 ACTIONS: Final = {"coverage": 5, "width": 11, "gate": 11}
 GAP: Final = 0.1
 MOMENTS: Final = (1_000, 10_000, 50_000)
+PIECE: Final = 50_000
+"""Of a stream, so many decisions are held at once."""
 STRETCH: Final = 500
 """So many decisions are taken in before their rewards are predicted anew, and before the gate is asked again."""
 OF_THE_ORACLE: Final[OracleSettings] = {"reaches": (0.0,), "rho": 1.0}
@@ -121,14 +123,18 @@ def widths(setting: str, seed: int) -> dict[str, Any]:
     return {name: float(np.median(some)) for name, some in found.items()}
 
 
-def first_verdict(stream: LoggedStream) -> tuple[Verdict, int]:
-    """Return the first verdict other than undecided, asked after each stretch, and after how many interactions."""
+def first_verdict(streams: Iterator[LoggedStream]) -> tuple[Verdict, int]:
+    """Return the first verdict other than undecided, and after how many interactions.
+
+    The gate is asked after each stretch of the streams, which follow one another.
+    """
     sequence, rule = ConfidenceSequence(DIFFERENCE), Rule()
-    for part, decisions, predicted in stretches(stream):
-        sequence.add(decisions, stream.candidate[part] - stream.live[part], predicted)
-        verdict = decide(rule, sequence.interval(), sequence.count).verdict
-        if verdict != "undecided":
-            return verdict, sequence.count
+    for stream in streams:
+        for part, decisions, predicted in stretches(stream):
+            sequence.add(decisions, stream.candidate[part] - stream.live[part], predicted)
+            verdict = decide(rule, sequence.interval(), sequence.count).verdict
+            if verdict != "undecided":
+                return verdict, sequence.count
     return "undecided", sequence.count
 
 
@@ -139,7 +145,8 @@ def gate(setting: str, seed: int) -> dict[str, Any]:
     verdicts, needed = [], []
     for _ in range(STREAMS["gate"]):
         people = logged_streams.ordinary(ACTIONS["gate"], gap, rng)
-        verdict, count = first_verdict(logged_streams.stream(people, most, log=log, drift=0.0, rng=rng))
+        pieces = (logged_streams.stream(people, PIECE, log=log, drift=0.0, rng=rng) for _ in range(most // PIECE))
+        verdict, count = first_verdict(pieces)
         verdicts.append(verdict)
         needed.append(count if verdict != "undecided" else np.inf)
     half, nearly_all = np.quantile(needed, [0.5, 0.95], method="higher").tolist()

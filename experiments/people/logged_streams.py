@@ -124,16 +124,20 @@ def _learned(
     people: People, contexts: NDArray[np.int64], waves: Floats, thresholds: Floats, chance: Floats
 ) -> tuple[Floats, NDArray[np.int64], Floats]:
     length, actions = len(contexts), people.joy.shape[1]
-    totals, counts = np.zeros((CONTEXTS, actions)), np.ones((CONTEXTS, actions))
     probabilities, chosen, rewards = np.empty((length, actions)), np.empty(length, dtype=np.int64), np.empty(length)
-    for place, context in enumerate(contexts.tolist()):
+    means, counts = [[0.0] * actions for _ in range(CONTEXTS)], [[1.0] * actions for _ in range(CONTEXTS)]
+    joys, hates = people.joy.tolist(), people.hate.tolist()
+    columns = zip(contexts.tolist(), waves.tolist(), thresholds.tolist(), chance.tolist(), strict=True)
+    for place, (kind, wave, threshold, luck) in enumerate(columns):
         share = max(0.02, (place + 1.0) ** -0.4)
-        likely = np.full(actions, share / actions)
-        likely[(totals[context] / counts[context]).argmax()] += 1.0 - share
-        here = slice(place, place + 1)
-        probabilities[place] = likely
-        chosen[here] = _drawn(likely[None], thresholds[here])
-        rewards[here] = _rewards(people, contexts[here], chosen[here], waves[here], chance[here])
-        totals[context, chosen[place]] += rewards[place]
-        counts[context, chosen[place]] += 1.0
+        best = means[kind].index(max(means[kind]))
+        # The best one has the first 1 - share of [0, 1), all alike the rest.
+        shown = best if threshold < 1.0 - share else int((threshold - 1.0 + share) / share * actions)
+        joy = joys[kind][shown] + wave
+        reward = 1.0 if luck < joy else -1.0 if luck < joy + hates[kind][shown] else 0.0
+        probabilities[place] = share / actions
+        probabilities[place, best] += 1.0 - share
+        chosen[place], rewards[place] = shown, reward
+        counts[kind][shown] += 1.0
+        means[kind][shown] += (reward - means[kind][shown]) / counts[kind][shown]
     return probabilities, chosen, rewards
