@@ -13,7 +13,7 @@ WHAT_TO_INSTALL: Final = """\
 groundswell: what apps import is installed; commands come with the worker.
   pip install "groundswell[worker]"   worker, topics, adopt-topics, doctor, policy, control, worth,
                                       dead-letters, replay, export-dsjson, redecode, simulate, kafka,
-                                      keys, chaos, hash-token
+                                      keys, chaos, hash-token, evaluate-policy
   pip install "groundswell[replay]"   these, and replay of Parquet files
   pip install "groundswell[serve]"    the first, and serve: decisions over HTTP
   pip install "groundswell[demo]"     those for replay, and demo, evaluate

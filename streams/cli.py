@@ -15,7 +15,8 @@ COMMANDS: Final = "groundswell.commands"
 HELP: Final = "Infers what people meant from what they did, and learns a policy from it."
 ORDER: Final = (
     "demo", "kafka", "worker", "serve", "doctor", "dead-letters", "replay", "export-dsjson", "redecode", "adopt-topics",
-    "worth", "simulate", "evaluate", "chaos", "hash-token", "topics", "keys", "policy", "control", "bench",
+    "worth", "evaluate-policy", "simulate", "evaluate", "chaos", "hash-token", "topics", "keys", "policy", "control",
+    "bench",
 )  # fmt: skip
 """Of the help, groups after single commands; what others add comes after it by name."""
 

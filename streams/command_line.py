@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION: Final = "groundswell-worker"
 CONFIGURED: Final = re.compile(
-    r"`(groundswell (?:adopt-topics|control|dead-letters|doctor|export-dsjson|policy|redecode|replay|serve|topics"
-    r"|worker|worth)\b[^`]*)`"
+    r"`(groundswell (?:adopt-topics|control|dead-letters|doctor|evaluate-policy|export-dsjson|policy|redecode|replay"
+    r"|serve|topics|worker|worth)\b[^`]*)`"
 )
 """Commands that have a configuration, as messages advise them."""
 

@@ -92,12 +92,14 @@ class LowerSequence:
         counts = self._counts(outcomes)
         return refuted(means, counts, sums, spreads, self._scales, rho=self._rho, error=self._error)
 
-    def bound(self) -> float:
-        """Return the bound as it is now."""
-        return float(self._bounds(np.array([self.count]), self.sums[:, None], self.spreads[:, None])[0])
+    def bound(self, error: float | None = None) -> float:
+        """Return the bound as it is now, of another error where one is given."""
+        now = np.array([self.count], dtype=np.float64), self.sums[:, None], self.spreads[:, None]
+        return float(self._bounds(*now, error)[0])
 
-    def _bounds(self, counts: Floats, sums: Floats, spreads: Floats) -> Floats:
-        return least_means(counts, sums, spreads, self._scales, rho=self._rho, error=self._error, least=-self._span)
+    def _bounds(self, counts: Floats, sums: Floats, spreads: Floats, error: float | None = None) -> Floats:
+        allowed = self._error if error is None else error
+        return least_means(counts, sums, spreads, self._scales, rho=self._rho, error=allowed, least=-self._span)
 
     def _counts(self, outcomes: Floats) -> Floats:
         return self.count + np.arange(1.0, outcomes.shape[1] + 1)
@@ -133,9 +135,13 @@ class ConfidenceSequence:
         self._lower.add(self._outcomes(decisions, contrast, predicted))
         self._upper.add(self._outcomes(decisions, -contrast, predicted))
 
-    def interval(self) -> Interval:
-        """Return the bounds as they are now, no further than +-span."""
-        return Interval(self._lower.bound(), -self._upper.bound())
+    def interval(self, error: float | None = None) -> Interval:
+        """Return the bounds as they are now, no further than +-span; of another `error`, which has to be chosen before.
+
+        Of the best of m policies it is `error` / m (Bonferroni).
+        """
+        half = None if error is None else error / 2
+        return Interval(self._lower.bound(half), -self._upper.bound(half))
 
     def intervals(self, decisions: LoggedDecisions, contrast: Floats, predicted: Floats) -> tuple[Floats, Floats]:
         """Return the bounds (n), (n) after each of further decisions, which are not taken in."""
@@ -170,4 +176,4 @@ class ConfidenceSequence:
         return self
 
     def _outcomes(self, decisions: LoggedDecisions, contrast: Floats, predicted: Floats) -> Floats:
-        return np.array([pseudo_outcomes(decisions, contrast, predicted, reach) for reach in self._reaches])
+        return pseudo_outcomes(decisions, contrast, predicted, self._reaches)

@@ -25,21 +25,30 @@ there, too. Where only the probability of the shown action was logged, b is that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from processors.evaluation.logged_decisions import Floats, LoggedDecisions
 
 
-def pseudo_outcomes(decisions: LoggedDecisions, contrast: Floats, predicted: Floats, reach: float) -> Floats:
-    """Return Z of each decision (n), for a contrast (n, K) and predicted rewards (n, K) in [-1, 1]."""
+def pseudo_outcomes(
+    decisions: LoggedDecisions, contrast: Floats, predicted: Floats, reaches: Sequence[float]
+) -> Floats:
+    """Return Z of each decision for each reach (J, n), of a contrast (n, K) and predicted rewards (n, K) in [-1, 1]."""
     rows, places = np.nonzero(contrast)
     amounts = contrast[rows, places]
-    signs = np.sign(amounts)
+    signs, sizes = np.sign(amounts), np.abs(amounts)
     logged = decisions.probabilities[rows, places]
-    most = np.where(decisions.fully_logged[rows], reach * logged / np.abs(amounts), 0.0) - 1.0
-    centres = signs * np.minimum(signs * predicted[rows, places], most)
-    outcomes: Floats = np.bincount(rows, amounts * centres, minlength=len(decisions)).astype(np.float64)
-    shown = places == decisions.chosen[rows]
-    weights = amounts[shown] / logged[shown]
-    outcomes[rows[shown]] += weights * (decisions.rewards[rows[shown]] - centres[shown])
+    # 1 / |s|, and 0 where it is not known of all actions.
+    inverse = np.where(decisions.fully_logged[rows], logged / sizes, 0.0)
+    hoped = signs * predicted[rows, places]
+    shown = np.flatnonzero(places == decisions.chosen[rows])
+    shown_rows = rows[shown]
+    weights, rewards = amounts[shown] / logged[shown], decisions.rewards[shown_rows]
+    outcomes = np.empty((len(reaches), len(decisions)))
+    for found, reach in zip(outcomes, reaches, strict=True):
+        centres = np.minimum(hoped, reach * inverse - 1.0)  # times the sign of d
+        found[:] = np.bincount(rows, sizes * centres, minlength=len(decisions))
+        found[shown_rows] += weights * (rewards - signs[shown] * centres[shown])
     return outcomes

@@ -98,6 +98,12 @@ class RewardColumns(Sequence[Reward | None]):
         return {pair: count for pair, count in zip(pairs, counts.tolist(), strict=True) if count}
 
     @property
+    def rewards(self) -> NDArray[np.float64]:
+        """What the bandit was trained on, of each that has a reward."""
+        amounts: NDArray[np.float64] = self.outputs[:, kernel_columns.REWARD]
+        return amounts
+
+    @property
     def probabilities(self) -> NDArray[np.float64] | None:
         """The probabilities of the states -1, 0 and +1, a row each; None where the rule has none."""
         return self.outputs[:, three_state.MINUS : three_state.PLUS + 1] if _has_doubt(self.outputs) else None
