@@ -55,7 +55,8 @@ class Snapshot(AskedPolicy):
     def probabilities(self, batch: Batch) -> Floats:
         """Return what the policy says of each decision."""
         found = np.zeros(batch.decisions.offered.shape)
-        featured = {id(one.actions): any(action.features for action in one.actions) for one in batch.impressions}
+        distinct = {id(one.actions): one.actions for one in batch.impressions}  # most share one list
+        featured = {key: any(action.features for action in actions) for key, actions in distinct.items()}
         for row, (impression, numbers) in enumerate(zip(batch.impressions, batch.actions, strict=True)):
             actions = impression.actions
             if featured[id(actions)]:

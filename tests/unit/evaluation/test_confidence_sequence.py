@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from estimators.bandits.cs import Interval
 
 from experiments.papers import off_policy
 from experiments.people import logged_streams
@@ -49,14 +50,13 @@ def test_with_the_settings_of_vw_estimators_the_intervals_are_its() -> None:
 
     The first hundred decisions see to that. They are those of the target, so that no mean is far from 0 later on.
     """
-    cs = pytest.importorskip("estimators.bandits.cs")
     one, rows = drawn(800, 4, 3), np.arange(800)
     logged, rewards, target = one.decisions.probabilities.copy(), one.decisions.rewards.copy(), one.target.copy()
     logged[:100], target[:100], rewards[:100] = 0.25, 0.25, 0.0
     decisions = LoggedDecisions(rewards, one.decisions.chosen, logged, one.decisions.offered)
     ours = ConfidenceSequence(VALUE, **off_policy.OF_THE_ORACLE)
     low, high = ours.intervals(decisions, target, none_predicted(one))
-    oracle, columns = cs.Interval(rmin=-1, rmax=1), (decisions.propensities, rewards, target[rows, decisions.chosen])
+    oracle, columns = Interval(rmin=-1, rmax=1), (decisions.propensities, rewards, target[rows, decisions.chosen])
     for place, example in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         oracle.add_example(*example)
         if place % 50 == 49:
