@@ -40,13 +40,14 @@ WIDTHS: Final = {
     "width: heavy tails": "heavy",
 }
 GATE: Final = {
-    "gate: uniform, better by .1": ("uniform", 0.1, 50_000),
-    "gate: uniform, worse by .1": ("uniform", -0.1, 50_000),
-    "gate: epsilon .1, better by .1": ("epsilon 0.1", 0.1, 400_000),
-    "gate: epsilon .02, better by .1": ("epsilon 0.02", 0.1, 1_600_000),
+    "gate: uniform, better by .1": ("uniform", 0.1, 50_000, 20),
+    "gate: uniform, worse by .1": ("uniform", -0.1, 50_000, 20),
+    "gate: epsilon .1, better by .1": ("epsilon 0.1", 0.1, 400_000, 20),
+    "gate: epsilon .02, better by .1": ("epsilon 0.02", 0.1, 1_600_000, 4),
 }
-"""How they are logged, what the candidate is worth more than the live policy, and for how many interactions at most."""
-STREAMS: Final = {"coverage": 200, "width": 4, "gate": 20}
+"""How they are logged, and what the candidate is worth more than the live policy; of how many interactions a stream has
+at the most, and of how many streams a seed."""
+STREAMS: Final = {"coverage": 200, "width": 4}
 """Of each seed."""
 LENGTH: Final = 3_000
 ACTIONS: Final = {"coverage": 5, "width": 11, "gate": 11}
@@ -140,10 +141,10 @@ def first_verdict(streams: Iterator[LoggedStream]) -> tuple[Verdict, int]:
 
 def gate(setting: str, seed: int) -> dict[str, Any]:
     """Return how often the gate passes and refuses a candidate, and after how many interactions it decides."""
-    log, gap, most = GATE[setting]
+    log, gap, most, streams = GATE[setting]
     rng = np.random.default_rng(seed)
     verdicts, needed = [], []
-    for _ in range(STREAMS["gate"]):
+    for _ in range(streams):
         people = logged_streams.ordinary(ACTIONS["gate"], gap, rng)
         pieces = (logged_streams.stream(people, PIECE, log=log, drift=0.0, rng=rng) for _ in range(most // PIECE))
         verdict, count = first_verdict(pieces)
@@ -202,6 +203,7 @@ EXPERIMENT = Experiment(
         "contexts": logged_streams.CONTEXTS,
         "actions": ACTIONS,
         "streams": STREAMS,
+        "gate": GATE,
         "length": LENGTH,
         "gap": GAP,
         "stretch": STRETCH,

@@ -72,6 +72,12 @@ def of_model(question: Question, model: str, settings: Settings, logs: TopicInsp
         live = Snapshot(f"published, version {version:,}", published.snapshot, greedy=question.greedy)
     evaluation, asked = question.begun(live)
     told, topics = rewarded.Told(), settings.topics
+    configured = settings.models.get(model)
+    if configured is not None and configured.sharded_by is not None:
+        told.lines.append(
+            "shards are read one after the other, and not in the order of time: where the policy that acted has "
+            "learned from them, no interval is assured"
+        )
     decisions = rewarded.of_model(settings, logs, model, told)
     source = f"{model}: the topic {topics.interactions}, by the rewards on {topics.rewards}"
     return _answered(source, evaluation, asked, decisions, told)

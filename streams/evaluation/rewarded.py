@@ -61,7 +61,7 @@ class Told:
         """Yield what to look at, line by line."""
         yield from self.lines
         if self.unrewarded:
-            yield f"{counted(self.unrewarded, 'decision has', 'decisions have')} no reward and are left out"
+            yield f"{counted(self.unrewarded, 'decision')} without a reward left out"
         if self.doubtful:
             share = self.doubtful / max(self.decisions, 1)
             yield (

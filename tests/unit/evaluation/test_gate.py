@@ -68,7 +68,8 @@ def test_a_rule_that_makes_no_sense_is_refused(given: dict[str, Any], what: str)
 
 
 def test_under_uniform_logging_a_tenth_more_passes_and_a_tenth_less_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(off_policy.STREAMS, "gate", 4)
+    for setting, (*how, _) in list(off_policy.GATE.items()):
+        monkeypatch.setitem(off_policy.GATE, setting, (*how, 4))
     better = off_policy.run("gate: uniform, better by .1", 21)
     worse = off_policy.run("gate: uniform, worse by .1", 21)
     assert better.measures["passes"] == 1.0
