@@ -28,8 +28,8 @@ from processors.evaluation.pseudo_outcomes import pseudo_outcomes
 
 ERROR: Final = 0.05
 REACHES: Final = (2.0, 16.0, 128.0, 1024.0)
-"""With K = 11 actions, logged uniformly or with an epsilon of .1 or .02, the bounds are a fifth wider at most than those
-of the best single reach after 50,000 and 200,000 decisions; of the worst of these four they are half as wide, or less."""
+"""With 11 actions, logged uniformly or with an epsilon of .1 or .02, the bounds are a fifth wider at most than those of
+the best single reach, after 50,000 and 200,000 decisions."""
 RHO: Final = 10.0
 """Where the mixture is narrowest: about at V = 10 rho."""
 VALUE: Final = 1
