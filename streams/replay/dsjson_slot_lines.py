@@ -34,6 +34,7 @@ class Partial(NamedTuple):
 MISSING: Final = "other slots of the decision missing"
 UNNAMED: Final = "a slot that the context does not name"
 DIFFERENT: Final = "another context, weight or actions than the other slots"
+FEWER: Final = "fewer actions than slots, which VowpalWabbit does not take"
 
 
 def together(decided: Iterable[Kind]) -> Iterator[Whole[Kind] | Partial]:
@@ -76,6 +77,8 @@ def slotted(impressions: Sequence[Impression]) -> Slotted | str:
         or any(one.weight != first.weight for one in impressions)
     ):
         return DIFFERENT
+    if len(actions) < len(named):  # actions that repeat
+        return FEWER
     features = [{name.removeprefix(f"{SLOT}."): value for name, value in slot.items()} for _, slot in named]
     return Slotted(contexts[0], list(zip(ids, features, strict=True)), list(actions.values()))
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +17,7 @@ from streams.replay.dsjson import DecisionLog, DsjsonMapping
 from streams.replay.dsjson_export import CostError, Decided, costs_of, export
 from streams.replay.dsjson_lines import DsjsonLines, UnwritableError
 from tests.unit.replay.reading import read
+from tests.unit.replay.vowpal import ODD, by_vowpal, plain
 
 NAMES = st.one_of(
     st.sampled_from(
@@ -86,20 +84,6 @@ def test_actions_that_have_their_id_as_a_feature_keep_it(tmp_path: Path, impress
     assume(contradiction(impression) is None)
     [(found, _)] = read(written(tmp_path, [Decided(impression, [], None)], DsjsonLines("feed", name)))
     assert same(found, impression)
-
-
-def plain(**changes: Any) -> Impression:
-    made = Impression(
-        schema_version=1,
-        impression_id="i",
-        occurred_at=1_795_310_400_000,
-        model="feed",
-        context={"user": "ann"},
-        actions=[Action("a"), Action("b"), Action("c")],
-        chosen=1,
-        probabilities=[0.2, 0.7, 0.1],
-    )
-    return msgspec.structs.replace(made, **changes)
 
 
 def test_a_line_has_its_label_before_its_context_and_what_it_costs() -> None:
@@ -183,55 +167,6 @@ def test_costs_are_those_of_the_signals_or_minus_the_reward(tmp_path: Path) -> N
         export(tmp_path / "out.json", DsjsonLines("feed"), iter(decided), costs)
         lines = (tmp_path / "out.json").read_text().splitlines()
         assert [json.loads(line)["_label_cost"] for line in lines] == expected
-
-
-VOWPAL = '''
-"""Reads a file line by line; prints how many examples each line makes, and what is played for two users in the end."""
-
-import json
-import sys
-
-from vowpalwabbit import Workspace
-
-workspace = Workspace("--dsjson --cb_explore_adf --epsilon 0.1 --interactions :: --quiet")
-counts = []
-for line in open(sys.argv[1], encoding="utf-8"):
-    examples = workspace.parse(line.rstrip("\\n"))
-    counts.append(len(examples))
-    workspace.learn(examples)
-    workspace.finish_example(examples)
-played = []
-for line in sys.argv[2:]:
-    examples = workspace.parse(line)
-    played.append(workspace.predict(examples))
-    workspace.finish_example(examples)
-print(json.dumps([counts, workspace.get_weighted_examples(), played]))
-'''
-
-
-def by_vowpal(path: Path, *asked: str) -> list[Any]:
-    """Return what VowpalWabbit makes of a file, in a process of its own: it dies of what it cannot read."""
-    pytest.importorskip("vowpalwabbit")
-    done = subprocess.run(
-        [sys.executable, "-c", VOWPAL, str(path), *asked], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
-    return found
-
-
-ODD: list[tuple[dict[str, FeatureValue], str, dict[str, Any]]] = [
-    ({}, "abc", {}),
-    ({"x": True, "y": False, "z": -5, "u": 2**53, "v": -(2**53), "w": 5e-324, "t": 1.7e308, "s": -0.0}, "abc", {}),
-    ({"x\0y": "a\0b", 'x"y': 'a"\\', "e": "", "x y|z:1": "a b|c:2", "x\ny": "a\nb"}, "\0 |", {}),
-    ({"l": "\u2028\x85\x0b", "ü": "😀"}, "ü😀:", {}),
-    ({"User.age": 3, "User.name": "x", "User": "y", "a.": 3, ".a": "x"}, "abc", {}),
-    ({"c": 3, "a": "x", "p": 4.5, "o": "x", "c.x": 3, "a.x": "x", "p.o": 4.5, "o.v": "x"}, "abc", {}),
-    ({"Ünder.x": 1, "\U000d10a6.y": "z", ":.a": 1, " .b": 1, "|.c": 1}, "abc", {}),
-    ({"EventId": "x", "Timestamp": "y", "pdrop": 0.5}, "abc", {"weight": 1e6}),
-    ({}, "abc", {"occurred_at": 0, "probabilities": [0.0, 1.0, 0.0]}),
-    ({}, "abc", {"occurred_at": 253_402_300_799_999, "probabilities": [0.5, 1e-9, 0.5 - 1e-9]}),
-]
 
 
 def test_vowpal_wabbit_reads_odd_lines(tmp_path: Path) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
 
-from groundswell.events import Action, DecisionSlot, FeatureValue, Impression
+from groundswell.client.slots import is_of_slot
+from groundswell.events import Action, DecisionSlot, FeatureValue, Impression, contradiction
 from streams.replay.dsjson import FIRST_TIME_MS, DecisionLog, DsjsonMapping
 from streams.replay.dsjson_export import Decided, export
 from streams.replay.dsjson_lines import DsjsonLines
 from tests.unit.replay.reading import complaints, read
+from tests.unit.replay.test_dsjson_lines import FEATURES, SIGNALS, impressions, same
+from tests.unit.replay.vowpal import ODD, by_vowpal, plain
 
 MAPPING = DsjsonMapping.model_validate(
     {
@@ -214,36 +218,100 @@ def test_actions_that_repeat_are_written_too(tmp_path: Path) -> None:
     assert [one for one, _ in read(opened)] == [top.impression, again]
 
 
-VOWPAL = """
-import json, sys
-from vowpalwabbit import Workspace
+def odd_slots(
+    decision: str, context: dict[str, FeatureValue], ids: Sequence[str], count: int = 2, *, repeats: bool = False
+) -> list[Decided]:
+    """A decision whose context and slots have these features, each slot showing what is first among what is left."""
+    of_slot = {f"slot.{name}": value for name, value in context.items()}
+    actions = [Action(one, context) for one in ids]
+    return [
+        Decided(
+            Impression(
+                schema_version=1,
+                impression_id=f"{decision}/{number}",
+                occurred_at=1_795_310_400_000,
+                model="shop",
+                context={**context, **of_slot, "slot": f"{number}"},
+                actions=left,
+                chosen=0,
+                probabilities=[1.0, *[0.0] * (len(left) - 1)],
+                decision=DecisionSlot(decision, number, count),
+            ),
+            ["\0", "1.5", 'a"b', "😀"],
+            1.0,
+        )
+        for number in range(count)
+        for left in [actions if repeats else actions[number:]]
+    ]
 
-workspace = Workspace("--dsjson --ccb_explore_adf --epsilon 0.1 --quiet")
-counts = []
-for line in open(sys.argv[1], encoding="utf-8"):
-    examples = workspace.parse(line.rstrip("\\n"))
-    counts.append(len(examples))
-    workspace.learn(examples)
-    workspace.finish_example(examples)
-played = []
-for line in open(sys.argv[1], encoding="utf-8"):
-    examples = workspace.parse(line.rstrip("\\n"))
-    played.append(workspace.predict(examples))
-    workspace.finish_example(examples)
-    break
-print(json.dumps([counts, played]))
-"""
+
+def test_vowpal_wabbit_reads_odd_lines_over_slots_and_others_between_them(tmp_path: Path) -> None:
+    decided = [one for number, (context, ids, _) in enumerate(ODD) for one in odd_slots(f"o{number}", context, ids)]
+    decided += odd_slots("repeats", {}, "ab", repeats=True)
+    decided += odd_slots("alone", {}, "a", 1)
+    decided += odd_slots("last", {}, "ab")
+    decided += odd_slots("too few", {}, "ab", 3, repeats=True)
+    decided.append(Decided(plain(model="shop"), ["click"], 1.0))
+    lines = DsjsonLines("shop", "Id")
+    exported(tmp_path, decided, lines)
+    counts, _, _ = by_vowpal(tmp_path / "out.json", kind="--ccb_explore_adf")
+    odd = [1 + len(ids) + 2 for _, ids, _ in ODD]
+    assert counts == [*odd, 1 + 2 + 2, 1 + 1 + 1, 1 + 2 + 2, 1 + 3 + 1]
+    [(told, left_out)] = lines.left_out.items()
+    assert ("fewer actions than slots" in told, left_out) == (True, 3)
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> list[Decided]:
+    """A decision over slots of which each shows an action that is left."""
+    first = draw(impressions(draw(st.integers(0, 2**32))))
+    assume(not any(map(is_of_slot, first.context)))
+    assume(not any("Id" in one.features for one in first.actions))
+    left, number = list(first.actions), draw(st.integers(1, len(first.actions)))
+    names = draw(st.lists(st.text(min_size=1, max_size=6), min_size=number, max_size=number, unique=True))
+    decided = []
+    for slot, name in enumerate(names):
+        shares = draw(st.lists(st.integers(1, 100), min_size=len(left), max_size=len(left)))
+        impression = msgspec.structs.replace(
+            first,
+            impression_id=f"{first.impression_id}/{slot}",
+            context={**first.context, "slot": name, **{f"slot.{one}": value for one, value in draw(FEATURES).items()}},
+            actions=list(left),
+            chosen=draw(st.integers(0, len(left) - 1)),
+            probabilities=[share / sum(shares) for share in shares],
+            decision=DecisionSlot(first.impression_id, slot, number),
+        )
+        assume(contradiction(impression) is None)
+        decided.append(Decided(impression, draw(SIGNALS), 0.5))
+        del left[impression.chosen]
+    return decided
+
+
+@given(decisions())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_read_back_as_it_was(tmp_path: Path, decided: list[Decided]) -> None:
+    lines = DsjsonLines("feed", "Id")
+    found = list(read(exported(tmp_path, decided, lines)))
+    assert (lines.written, len(found)) == (1, len(decided))
+    for one, (impression, feedback) in zip(decided, found, strict=True):
+        assert same(impression, one.impression)
+        signals = dict.fromkeys(one.signals)
+        assert [piece.signal for piece in feedback] == [signal for signal in signals if signal != "none"]
+
+
+@given(st.lists(decisions(), min_size=20, max_size=20, unique_by=lambda slots: slots[0].impression.impression_id))
+@settings(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+def test_vowpal_wabbit_reads_every_line(tmp_path: Path, made: list[list[Decided]]) -> None:
+    exported(tmp_path, [one for slots in made for one in slots], DsjsonLines("feed", "Id"))
+    counts, _, _ = by_vowpal(tmp_path / "out.json", kind="--ccb_explore_adf")
+    assert counts == [1 + len(slots[0].impression.actions) + len(slots) for slots in made]
 
 
 def test_vowpal_wabbit_learns_from_it_slot_by_slot(tmp_path: Path) -> None:
-    pytest.importorskip("vowpalwabbit")
     decided = [one for number in range(300) for one in slots(decision=f"d{number}")]
     exported(tmp_path, decided, DsjsonLines("shop", "Id"))
-    done = subprocess.run(
-        [sys.executable, "-c", VOWPAL, str(tmp_path / "out.json")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    counts, [(top, side)] = json.loads(done.stdout)
+    first = (tmp_path / "out.json").read_text().splitlines()[0]
+    counts, _, [(top, side)] = by_vowpal(tmp_path / "out.json", first, kind="--ccb_explore_adf")
     assert counts == [6] * 300  # what is shared, three actions, two slots
     assert top[0][0] == 1  # was good there
     assert dict(side)[2] > dict(side)[0]  # what was shown there was bad
