@@ -160,10 +160,10 @@ def client_of(served: Api, token: str | None = None) -> TestClient:
 
 
 @contextmanager
-def listening(*logs: Log, **given: Any) -> Iterator[int]:
+def listening(*logs: Log, feed: Follower | None = None, **given: Any) -> Iterator[int]:
     """Serve this API on the loopback; yield the port."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        server = server_of(ServeSettings(**given), api(*logs, **given))
+        server = server_of(ServeSettings(**given), api(*logs, feed=feed, **given))
         running = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         running.start()
         try:
