@@ -90,9 +90,12 @@ class EventLog:
             raise ValueError(f"waiting is {waiting!r}: give how many messages to hold at most, such as 100_000")
         self._impressions, self._feedback = impressions, feedback
         # The default partitioner is murmur2, as the join needs it. A client that makes topics by asking for them would
-        # make them as no `topics create` does.
+        # make them as no `topics create` does. An idempotent producer of kafka-python 3.0.12 sends nothing any more
+        # once a message has expired that it had tried before; what is written twice by another has the same id, and the
+        # join takes the first.
         own = {
             "bootstrap_servers": bootstrap_servers, "acks": "all", "linger_ms": 20, "allow_auto_create_topics": False,
+            "enable_idempotence": False,
         }  # fmt: skip
         self._arguments = checked(KafkaProducer, {**own, **PATIENCE, **kafka})
         self._messages: queue.Queue[_Message] = queue.Queue(waiting)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +24,7 @@ from groundswell.policy import Policy, encode
 from groundswell.signatures import Signer, Verifier, new_key_pair
 from streams.kafka.topics import create_topics
 from streams.settings import KafkaSettings, TopicSettings
-from tests.integration.workers import PATIENCE, read_all, until
+from tests.integration.workers import PATIENCE, read_all, until, with_topics
 from tests.unit.groundswell.test_newest_snapshot import records, snapshot
 
 ACTIONS = [Action("a"), Action("b", {"length": 3})]
@@ -197,3 +199,19 @@ def test_arguments_that_kafka_python_refuses_later_end_no_log_in_silence(caplog:
     assert "Kafka cannot be reached" in caplog.text
     with pytest.raises(EventLogError):
         waiting.result(0)
+
+
+def test_after_a_message_that_expired_others_are_written(tmp_path: Path) -> None:
+    """A broker that stands still and goes on, as a machine does that is paused."""
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        servers, pid = with_topics(broker.bootstrap_servers), broker.pid
+        assert pid is not None
+        with EventLog(servers, request_timeout_ms=500, delivery_timeout_ms=2_000) as log:
+            until(lambda: log.feedback("i1", "click").exception(PATIENCE) is None, "the first message")
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                os.waitid(os.P_PID, pid, os.WSTOPPED)
+                assert isinstance(log.feedback("i1", "click").exception(PATIENCE), EventLogError)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            until(lambda: log.feedback("i1", "click").exception(PATIENCE) is None, "a message after it")
