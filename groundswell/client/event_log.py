@@ -191,8 +191,9 @@ class EventLog:
             _LOG.warning("not written: %s", _FORKED)
             written.set_exception(EventLogError(_FORKED))
             return written
+        what = "impression" if isinstance(event, Impression) else "feedback"
         if (unfit := wrong_in(event)) is not None:
-            self._fail(written, f"the {type(event).__name__.lower()} cannot be taken: {unfit}", UnfitError)
+            self._fail(written, f"the {what} cannot be taken: {unfit}", UnfitError)
             return written
         try:
             value = msgspec.json.encode(event)
@@ -200,8 +201,7 @@ class EventLog:
             found = msgspec.json.decode(value, type=type(event))
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             told = named(error, value) if isinstance(error, msgspec.ValidationError) else error
-            what = f"the {type(event).__name__.lower()} {event.impression_id!r}"
-            self._fail(written, f"{what} cannot be taken: {told}", UnfitError)
+            self._fail(written, f"the {what} {event.impression_id!r} cannot be taken: {told}", UnfitError)
             return written
         if isinstance(found, Impression) and (wrong := contradiction(found)) is not None:
             self._fail(written, f"the impression {event.impression_id!r} contradicts itself: {wrong[1]}", UnfitError)

@@ -134,8 +134,9 @@ def test_what_becomes_of_a_message_can_be_awaited(log: EventLog) -> None:
 @pytest.mark.parametrize(
     ("changed", "arguments", "said"),
     [
-        ({}, {"weight": math.inf}, "weight is inf: leave it out where there is none"),
+        ({}, {"weight": math.inf}, "the impression cannot be taken: weight is inf: leave it out where there is none"),
         ({}, {"weight": None}, "weight is None: give a number, or leave it out"),
+        ({"impression_id": "i" * 257}, {}, "the impression 'i+' cannot be taken: Expected `str` of length <= 256"),
         ({}, {"occurred_at": 1_796_021_159}, "looks like seconds"),
         ({"probabilities": [0.0, 1.0], "index": 0}, {}, "propensity of the chosen action is 0.0"),
         ({"probabilities": [1.0]}, {}, "1 probabilities for 2 actions; log one for each"),
