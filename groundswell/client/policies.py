@@ -373,9 +373,11 @@ class Policies:
             snapshot = None
         if snapshot is not None and snapshot.version != newest.version:
             newest = Policy(snapshot)
-        self._acting = acting = before._replace(newest=newest).by(control, pinned)
+        acting = before._replace(newest=newest).by(control, pinned)
+        # Before anything is decided by it: who is killed and starts anew goes back to no older control.
         if self._kept is not None and acting != before:
             self._kept.write(before, acting, snapshot, pinned)
+        self._acting = acting
 
     def _note(self, following: Following) -> None:
         if following.problem not in (None, self._following.problem):

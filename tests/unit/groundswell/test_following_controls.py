@@ -167,11 +167,31 @@ def test_killed_while_it_keeps_what_came_first_it_leaves_nothing_by_which_the_wr
     with monkeypatch.context() as patch, Policies("localhost:9092", "feed", keep=keep) as following:
         patch.setattr(kept_snapshot, "_put", puts)
         scripted.coming.put([published(200), pinned(100), pinned(100), control(1, "frozen", 100)])
-        until(lambda: killed.is_set() or (written == 3 and keep.exists()))
-        assert following.decide({}, ACTIONS).policy_version == 100
+        until(lambda: killed.is_set() or following.decide({}, ACTIONS).policy_version == 100)
+        assert killed.is_set() == (written < 3)
     assert len(list(tmp_path.iterdir())) == written
     with Policies("localhost:9092", "feed", keep=keep) as again:
         assert again.decide({}, ACTIONS).policy_version in {None, 100}
+
+
+def test_what_decides_has_been_kept_before_so_that_who_is_killed_goes_back_to_no_older_control(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put, while_put = kept_snapshot._put, []
+
+    def puts(path: Path, content: bytes, what: str) -> bool:
+        done = put(path, content, what)
+        while_put.append((path.name, following.decide({}, ACTIONS).policy_version))
+        return done
+
+    monkeypatch.setattr(kept_snapshot, "_put", puts)
+    with Policies("localhost:9092", "feed", keep=tmp_path / "kept.json") as following:
+        scripted.coming.put([published(200), pinned(100), pinned(100), control(1, "frozen", 100)])
+        until(lambda: following.decide({}, ACTIONS).policy_version == 100)
+        scripted.coming.put([control(2, "log-only")])
+        until(lambda: following.mode == "log-only")
+    first = [("kept.json.pinned", None), ("kept.json.control", None), ("kept.json", None)]
+    assert while_put == [*first, ("kept.json.control", 100)]
 
 
 def test_a_policy_is_kept_once_its_control_can_be(scripted: type[Scripted], tmp_path: Path) -> None:
