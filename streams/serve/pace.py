@@ -13,7 +13,7 @@ from typing import Final
 from streams.serve.refused import RefusedError
 
 AIM_SECONDS: Final = 0.0015
-"""That a request may wait for its turn, beside bursts."""
+"""Of work that may be done before the turn of a request, beside bursts."""
 LOOKED_AT_SECONDS: Final = 0.1
 LESS, MORE = 0.9, 1.03
 LEAST_PER_SECOND: Final = 20.0
@@ -44,14 +44,17 @@ class Paces:
 class AtATime:
     """The requests that wait to be worked at: so many at the most, and no queue of them that stays.
 
-    What is beyond is refused, so that those taken in stay quick. Where for `LOOKED_AT_SECONDS` even the quickest had to
-    wait for its turn for `AIM_SECONDS`, there is a queue that does not go away by itself, as that of a burst does: a
-    tenth fewer are taken a second than were, and where there is none, a little more again. (The least wait of an
-    interval as in CoDel, RFC 8289; less by a share and more in small steps as in TCP, RFC 5681.)
+    What is beyond is refused, so that those taken in stay quick. Where for `LOOKED_AT_SECONDS` before the turn of even
+    the quickest this process had to work for `AIM_SECONDS`, there is a queue that does not go away by itself, as that
+    of a burst does: a tenth fewer are taken a second than were, and where there is none, a little more again. (The
+    least wait of an interval as in CoDel, RFC 8289; less by a share and more in small steps as in TCP, RFC 5681.) While
+    others have the processor nothing is gained by refusing: `worked` are the seconds of the core that it has had.
     """
 
-    def __init__(self, most: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._now = most, now
+    def __init__(
+        self, most: int, now: Callable[[], float] = time.monotonic, worked: Callable[[], float] = time.process_time
+    ) -> None:
+        self._most, self._now, self._worked = most, now, worked
         self.count = 0
         self._per_second, self._left, self._since = math.inf, float(most), now()
         self._taken, self._least_wait, self._looked_at = 0, math.inf, now()
@@ -78,10 +81,10 @@ class AtATime:
         self._taken += 1
         self._left -= 1
         try:
-            came = self._now()
+            worked = self._worked()
             # All that came at the same time are counted before the first is worked at.
             await asyncio.sleep(0)
-            self._note(came, self._now())
+            self._note(self._worked() - worked, self._now())
             yield
         finally:
             self.count -= 1
@@ -93,8 +96,8 @@ class AtATime:
         self._left, self._since = min(most, self._left + (now - self._since) * self._per_second), now
         return self._left
 
-    def _note(self, came: float, now: float) -> None:
-        self._least_wait = min(self._least_wait, now - came)
+    def _note(self, waited: float, now: float) -> None:
+        self._least_wait = min(self._least_wait, waited)
         passed = now - self._looked_at
         if passed >= LOOKED_AT_SECONDS:
             if self._least_wait > AIM_SECONDS:

@@ -62,7 +62,8 @@ class Server:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.at_a_time = AtATime(16, lambda: self.now)
+        self.at_a_time = AtATime(16, lambda: self.now, lambda: self.now - self.elsewhere)
+        self.elsewhere = 0.0
         self.waited: list[float] = []
 
     async def run(self, arrivals: Iterator[float], until: float) -> None:
@@ -106,6 +107,25 @@ def test_where_those_that_come_together_are_soon_answered_nobody_is_refused(per_
     assert len(server.waited) == sum(
         1 for _ in itertools.takewhile(lambda due: due < 5.0, evenly(per_second, together))
     )
+
+
+def test_while_others_have_the_processor_nobody_is_refused() -> None:
+    server = Server()
+
+    async def answer() -> None:
+        async with server.at_a_time.turn():
+            server.now += DECIDE_SECONDS
+
+    async def ask_all() -> None:
+        for _ in range(500):
+            assert not server.at_a_time.is_full
+            task = asyncio.create_task(answer())
+            await asyncio.sleep(0)
+            server.now += 0.05  # somebody else's
+            server.elsewhere += 0.05
+            await task
+
+    asyncio.run(ask_all())
 
 
 def test_after_a_flood_all_are_taken_again() -> None:
