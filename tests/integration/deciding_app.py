@@ -92,12 +92,12 @@ def over_http(url: str, notes: Notes, turns: Iterator[int]) -> None:
     with httpx2.Client(base_url=url, timeout=60.0) as server:
 
         def ask(path: str, **asked: Any) -> dict[str, Any] | None:
-            """Return the answer; None where the server is away, or says that Kafka is."""
+            """Return the answer; None where the server is away, or says that Kafka is, or that it is busy."""
             try:
                 answer = server.post(path, json={"model": MODEL, **asked})
             except httpx2.TransportError:
                 return None
-            if answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+            if answer.status_code in {httpx2.codes.SERVICE_UNAVAILABLE, httpx2.codes.TOO_MANY_REQUESTS}:
                 return None
             answer.raise_for_status()
             told: dict[str, Any] = answer.json()

@@ -28,7 +28,7 @@ from tests.integration.deciding_app import MODEL, OWN, PEOPLE, Acknowledged, Mad
 from tests.integration.serve.test_serve import RunningServer
 from tests.integration.workers import CONFIGURATION, PATIENCE, TOPICS, Apps, RunningWorker, read_all, until, with_topics
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_200)]
 
 # Long enough that what a restart of the broker holds up is seldom late by it.
 SETTINGS = CONFIGURATION.replace("wait = 2.0\ngrace = 0.5", "wait = 4.0\ngrace = 3.0").replace(
