@@ -55,11 +55,13 @@ class Decision(NamedTuple):
     reason: str
 
 
-def decide(rule: Rule, interval: Interval, count: int, supported: float = 1.0) -> Decision:
+def decide(
+    rule: Rule, interval: Interval, count: int, supported: float = 1.0, *, misweighted: bool = False
+) -> Decision:
     """Return whether a candidate goes live after `count` interactions, from the interval of candidate minus live.
 
     The interval has to be of the rule's error. `supported` is the share of what the candidate would show of which the
-    log speaks.
+    log speaks. Where one of the two is `misweighted`, what all rests on does not hold, and nothing is decided.
     """
     least = -rule.margin if rule.kind == "not_worse" else 0.0
     wanted = (
@@ -75,6 +77,12 @@ def decide(rule: Rule, interval: Interval, count: int, supported: float = 1.0) -
             "undecided",
             f"it cannot be told: {where}, and no number lies in there. Logged probabilities are not those that were "
             f"acted by, or a chance of one in {1 / rule.error:.0f} came: see that apps log what they draw by",
+        )
+    if misweighted:
+        return Decision(
+            "undecided",
+            f"it cannot be told: {where}, which holds only where logged probabilities are those that were acted by, "
+            "and the weights say that they are not: see that apps log what they draw by",
         )
     if interval.low > least:
         return Decision("passes", f"it is {wanted}: {where}, {sure}")

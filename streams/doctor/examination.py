@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from groundswell import policy
 from groundswell.chunks import ManifestError, assemble
 from groundswell.controls import NewestControl
-from groundswell.events import Impression, Watermark, contradiction
+from groundswell.events import LATEST, LIKELY_SECONDS, Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission, Refusal
@@ -37,7 +37,9 @@ from streams.doctor.action_ids import of_action_ids
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
 from streams.doctor.joining import JoinSample, of_join
 from streams.doctor.numeric_ids import of_numeric_ids
+from streams.doctor.passing_texts import of_passing_texts
 from streams.doctor.reused_ids import Told, of_reused_ids
+from streams.doctor.shown_shares import of_shown_shares
 from streams.doctor.signal_names import of_signals
 from streams.kafka.access_check import PATIENCE_OF_A_READER, check_connection
 from streams.kafka.access_rights import check_rights, worker_rights
@@ -226,6 +228,8 @@ class _Examination:
                 yield findings.of_propensities(model, len(some), [one for one in habits.judged() if one[1] is not None])
                 yield of_action_ids(model, some)
                 yield of_numeric_ids(model, some)
+                yield of_shown_shares(model, some)
+                yield of_passing_texts(model, some)
 
     def _join(self) -> Iterator[Finding]:
         topics, join = self._settings.topics, self._settings.join
@@ -449,7 +453,9 @@ _decode_impression = msgspec.json.Decoder(Impression).decode
 
 
 def _event_time(value: bytes | None) -> int | None:
+    """Return when a message says that it occurred (ms), None where it does not, or in another unit (refused)."""
     try:
-        return msgspec.json.decode(value or b"", type=_Occurrence).occurred_at
+        found = msgspec.json.decode(value or b"", type=_Occurrence).occurred_at
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return None if found in LIKELY_SECONDS or found > LATEST else found

@@ -154,13 +154,14 @@ class Evaluation:
         """Return what each policy earns more than the live one."""
         if self._live is None:
             return []
-        return [
-            Compared(valued.name, self._live.name, interval, decide(self._rule, interval, self.count, supported))
-            for valued, interval, supported in (
-                (valued, sequence.interval(self._rule.error), valued.estimates.supported)
-                for valued, sequence in zip(self.named, self._differences, strict=False)
-            )
-        ]
+        live = self.named[-1].estimates
+        found = []
+        for valued, sequence in zip(self.named, self._differences, strict=False):
+            interval, estimates = sequence.interval(self._rule.error), valued.estimates
+            misweighted = live.misweighted() or estimates.misweighted()
+            decision = decide(self._rule, interval, self.count, estimates.supported, misweighted=misweighted)
+            found.append(Compared(valued.name, self._live.name, interval, decision))
+        return found
 
     def actions(self) -> int:
         """Return how many actions were told apart."""

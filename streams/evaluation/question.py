@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,7 @@ def of_log(question: Question, path: Path, mapping: str, settings: Settings) -> 
     evaluation, asked = question.begun()
     log, told, standards = readable_log(path, declared), rewarded.Told(), Standards.of(settings, configured=False)
     decisions = rewarded.of_log(log, declared, standards, told, learner=learner, worths=question.worths)
+    told.lines += _others(asked, declared.model)
     return _answered(f"{declared.model}: {path.name}, by {how}", evaluation, asked, decisions, told)
 
 
@@ -72,6 +73,7 @@ def of_model(question: Question, model: str, settings: Settings, logs: TopicInsp
         live = Snapshot(f"published, version {version:,}", published.snapshot, greedy=question.greedy)
     evaluation, asked = question.begun(live)
     told, topics = rewarded.Told(), settings.topics
+    told.lines += _others(asked, model)
     configured = settings.models.get(model)
     if configured is not None and configured.sharded_by is not None:
         told.lines.append(
@@ -81,6 +83,16 @@ def of_model(question: Question, model: str, settings: Settings, logs: TopicInsp
     decisions = rewarded.of_model(settings, logs, model, told)
     source = f"{model}: the topic {topics.interactions}, by the rewards on {topics.rewards}"
     return _answered(source, evaluation, asked, decisions, told)
+
+
+def _others(asked: Sequence[Snapshot], model: str) -> Iterator[str]:
+    """Yield which policies are of another model than the decisions: likely another file was meant."""
+    for one in asked:
+        if one.snapshot.model != model:
+            yield (
+                f"{one.name} is a policy of the model {one.snapshot.model!r}, and these are decisions of {model!r}: of "
+                "features and actions that it has not learned it knows nothing"
+            )
 
 
 def _answered(

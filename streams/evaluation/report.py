@@ -128,7 +128,7 @@ def _table(rows: list[tuple[Valued, Interval]]) -> Iterator[str]:
     for one, interval in rows:
         estimates = one.estimates
         numbers = "  ".join(_number(value) for value in (estimates.snips, estimates.ips, estimates.dr))
-        bounds = f"{interval.low:+.3f} to {interval.high:+.3f}"
+        bounds = "contradictory" if interval.contradictory else f"{interval.low:+.3f} to {interval.high:+.3f}"
         yield f"  {one.name:<{width}}  {numbers}  {bounds:>18}  {estimates.effective:,.0f} of {estimates.count:,}"
 
 

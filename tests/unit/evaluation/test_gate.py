@@ -43,6 +43,14 @@ def test_a_verdict_is_what_the_interval_surely_says(
     assert reason in found.reason
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.01, 0.2), (-0.2, -0.01), (-0.1, 0.1), (0.3, 0.1)])
+def test_a_log_whose_weights_say_that_it_is_wrong_decides_nothing(low: float, high: float) -> None:
+    found = decide(BEATS, Interval(low, high), 5_000, misweighted=True)
+    assert found.verdict == "undecided"
+    assert "it cannot be told" in found.reason
+    assert "see that apps log what they draw by" in found.reason
+
+
 def test_before_any_interaction_nothing_is_decided() -> None:
     assert decide(BEATS, Interval(-2.0, 2.0), 0).verdict == "undecided"
 

@@ -80,7 +80,7 @@ def value_of(found: dict[str, Any], name: str) -> dict[str, Any]:
     return next(one for one in found["values"] if one["policy"] == name)
 
 
-def policy_file(folder: Path, name: str, item: str, version: int = 0) -> str:
+def policy_file(folder: Path, name: str, item: str, version: int = 0, model: str = "shop") -> str:
     """Write a policy that shows every user this item."""
     weights = {}
     for user in range(4):
@@ -88,7 +88,7 @@ def policy_file(folder: Path, name: str, item: str, version: int = 0) -> str:
             for other, _ in action_features(Action(item)):
                 weights[crossed(key, other) % (1 << 18)] = 1.0
     snapshot = PolicySnapshot(
-        model="shop", version=version, parent=None, bits=18, context_crosses=False, shared_weights=False,
+        model=model, version=version, parent=None, bits=18, context_crosses=False, shared_weights=False,
         exploration=Exploration("epsilon-greedy", 0.0), bandit=Weights(sorted(weights), [1.0] * len(weights)),
         inverse_kinematics=None, configuration="",
     )  # fmt: skip
@@ -181,9 +181,24 @@ def test_logged_probabilities_that_are_wrong_are_not_believed(tmp_path: Path) ->
     log = rows(4_000, [0.6, 0.3, 0.1])
     for row in log:
         row["p"] = [1 / 3, 1 / 3, 1 / 3]
-    said = evaluated(tmp_path, log, *WORTHS, "--policy", policy_file(tmp_path, "tea", "tea"))
-    assert "look at this: tea: weights have a mean of 1.8" in said.text
-    assert "logged probabilities are not those that were acted by" in said.text
+    tea, salt = policy_file(tmp_path, "tea", "tea"), policy_file(tmp_path, "salt", "salt")
+    for candidate, live in ((tea, salt), (salt, tea)):
+        said = evaluated(tmp_path, log, *WORTHS, "--policy", candidate, "--live", live)
+        assert "look at this: tea: weights have a mean of 1.8" in said.text
+        assert "logged probabilities are not those that were acted by" in said.text
+        assert f"{Path(candidate).stem} beside {Path(live).stem}: undecided" in said.text
+        assert "it cannot be told" in said.text
+
+
+def test_a_policy_of_another_model_is_told(tmp_path: Path) -> None:
+    log = rows(300, [0.3, 0.4, 0.3])
+    feed = policy_file(tmp_path, "feed", "tea", model="feed")
+    said = evaluated(tmp_path, log, *WORTHS, "--policy", feed)
+    assert "look at this: feed is a policy of the model 'feed', and these are decisions of 'shop'" in said.text
+    assert (
+        "is a policy of the model"
+        not in evaluated(tmp_path, log, *WORTHS, "--policy", policy_file(tmp_path, "tea", "tea")).text
+    )
 
 
 def test_parquet_and_json_lines_of_the_same_rows_say_the_same(tmp_path: Path) -> None:
