@@ -195,6 +195,28 @@ def test_what_producers_do_wrong_is_told(servers: str, apps: Apps) -> None:
     assert found["clocks of producers of feedback"].status == "fail"
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e3, 1e6])
+def test_times_in_another_unit_are_told_as_such_and_blame_no_clock(servers: str, apps: Apps, unit: float) -> None:
+    now = round(time.time() * 1000)
+    for number in range(10):
+        apps.send("impressions", impression(f"i{number}", round(now * unit)))
+    apps.flush()
+    found = examined(servers)
+    assert found["messages of impressions"].status == "fail"
+    assert "milliseconds" in found["messages of impressions"].seen
+    assert "clocks of producers of impressions" not in found
+
+
+def test_shares_that_are_not_those_logged_and_texts_that_pass_are_told(servers: str, apps: Apps) -> None:
+    now = round(time.time() * 1000)
+    for number in range(200):
+        context = {"user": f"u{number % 5}", "request_id": f"r{number}"}
+        apps.send("impressions", impression(f"i{number}", now, chosen=0, context=context))
+    apps.flush()
+    found = examined(servers)
+    assert [found[f"{one} of feed"].status for one in ("shares", "texts")] == ["warn", "warn"]
+
+
 def test_without_a_configuration_it_asks_for_it_and_blames_no_message(servers: str, apps: Apps) -> None:
     apps.send("impressions", impression("i0", round(time.time() * 1000)))
     apps.flush()
