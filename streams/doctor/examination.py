@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from groundswell import policy
 from groundswell.chunks import ManifestError, assemble
 from groundswell.controls import NewestControl
-from groundswell.events import LATEST, LIKELY_SECONDS, Impression, Watermark, contradiction
+from groundswell.events import LATEST, LIKELY_SECONDS, Features, Impression, Watermark, contradiction
 from groundswell.policy import PolicyError
 from groundswell.signatures import SignatureError
 from processors.admission.event_records import Admission, Refusal
@@ -35,6 +35,7 @@ from state.learner_checkpoints import CHECKPOINT_KEY, CheckpointError
 from streams.doctor import findings
 from streams.doctor.action_ids import of_action_ids
 from streams.doctor.findings import DAY_MS, Finding, Unread, failed, passed, warned
+from streams.doctor.hindsight import of_hindsight
 from streams.doctor.joining import JoinSample, of_join
 from streams.doctor.numeric_ids import of_numeric_ids
 from streams.doctor.passing_texts import of_passing_texts
@@ -48,6 +49,7 @@ from streams.kafka.signing import Signing
 from streams.kafka.topic_inspector import TopicInspector
 from streams.kafka.topics import TopicLayout, topic_layouts
 from streams.observing.chosen_indices import ChosenIndices
+from streams.observing.hindsight import Hindsight
 from streams.observing.logging_habits import LoggingHabits
 from streams.observing.signal_names import named_signals
 from streams.settings import Settings
@@ -235,6 +237,7 @@ class _Examination:
         topics, join = self._settings.topics, self._settings.join
         interactions = joined = pieces = 0
         closed: set[bytes] = set()
+        hindsight = {model: Hindsight() for model in self._settings.models}
         since = self._now
         for record in self._last(topics.interactions, topics.interaction_partitions):
             try:
@@ -244,6 +247,8 @@ class _Examination:
             feedback = len(interaction.feedback)
             interactions, joined, pieces = interactions + 1, joined + bool(feedback), pieces + feedback
             closed.add(interaction.impression.impression_id.encode())
+            if (seen := hindsight.get(interaction.impression.model)) is not None:
+                seen.observe(interaction.impression.context, [one.signal for one in interaction.feedback])
             since = min(since, int(record.timestamp))
         # What is late goes aside at once, and its interaction comes when the window has closed.
         strays = Counter(
@@ -267,6 +272,7 @@ class _Examination:
                 zones=self._zones,
             )
         )
+        yield from (of_hindsight(model, seen) for model, seen in hindsight.items() if seen.impressions)
 
     def _waiting(self, open_ms: int) -> tuple[int, int | None]:
         """Return how many impressions wait for feedback, and the time of the first; of many by their last ones.
@@ -426,13 +432,19 @@ class _Occurrence(msgspec.Struct):
     occurred_at: int
 
 
-class _Identity(msgspec.Struct):
+class _Shown(msgspec.Struct):
     impression_id: str
+    model: str
+    context: Features
+
+
+class _CameBack(msgspec.Struct):
+    signal: str
 
 
 class _Joined(msgspec.Struct):
-    impression: _Identity
-    feedback: list[msgspec.Raw]
+    impression: _Shown
+    feedback: list[_CameBack]
 
 
 def _told(admitted: ShownImpression | ObservedFeedback, place: str) -> Told:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from enum import Enum
 from typing import Final, Self
 
 from groundswell.events import FeatureValue, Feedback, Impression
+from streams.observing.hindsight import Hindsight
 from streams.observing.logging_habits import LoggingHabits
 from streams.observing.numeric_ids import NumericIds
 from streams.observing.signal_names import in_words, misspelt, never_again
@@ -22,58 +22,29 @@ ENOUGH: Final = 50
 """Impressions before features are judged."""
 MOST_KEPT: Final = 10_000
 """Values of a feature, of which it is seen whether one comes again; that a later one does not is believed."""
-EACH: Final = 10
-"""How many impressions with feedback, and how many without, have to be told apart by a feature."""
 STRETCH: Final = 500
 _NOTHING: Final = frozenset({"none", "null", "nil", "na", "n/a", "nan", "undefined", "-", "0", "false"})
 """What programs write, in letters of any kind, where they have no value."""
 
 
-class _Holds(Enum):
-    """What of a feature may tell whether something came back: a count or a time that is there only then."""
-
-    NOTHING = 0
-    ZERO = 1
-    NUMBER = 2
-    TEXT = 3
-
-    @classmethod
-    def of(cls, value: FeatureValue | None) -> _Holds:
-        if value is None:
-            return cls.NOTHING
-        if isinstance(value, str):
-            return cls.TEXT
-        return cls.NUMBER if value else cls.ZERO
-
-
 class _Feature:
     """One feature of the context over the impressions so far.
 
-    `different` are its texts or whole numbers while no two impressions had the same, None from then on. `seen` counts
-    by what it held and whether something came back.
+    `different` are its texts or whole numbers while no two impressions had the same, None from then on.
     """
 
     def __init__(self) -> None:
         self.different: set[str | float] | None = set()
-        self.seen: Counter[tuple[_Holds, bool]] = Counter()
+        self.seen = 0
 
-    def observe(self, value: FeatureValue, answered: bool) -> None:
-        self.seen[_Holds.of(value), answered] += 1
+    def observe(self, value: FeatureValue) -> None:
+        self.seen += 1
         if self.different is None:
             return
         if not (type(value) is int or isinstance(value, str)) or value in self.different:
             self.different = None
         elif len(self.different) < MOST_KEPT:
             self.different.add(value)
-
-    def tells_answers(self, impressions: int, answered: int) -> bool:
-        """Return whether what it held says of each impression whether something came back."""
-        if min(answered, impressions - answered) < EACH:
-            return False
-        seen = self.seen.copy()
-        for came, total in ((True, answered), (False, impressions - answered)):
-            seen[_Holds.NOTHING, came] = total - sum(count for (_, one), count in self.seen.items() if one is came)
-        return not any(seen[held, True] and seen[held, False] for held in _Holds)
 
 
 class Remarks:
@@ -85,11 +56,11 @@ class Remarks:
 
     def __init__(self, features: Collection[str], signals: Collection[str], definite: Collection[str]) -> None:
         self._declared, self._signals, self._definite = features, signals, definite
-        self._impressions = self._answered = self._choices = 0
+        self._impressions = self._choices = 0
         self._came: Counter[str] = Counter()
         self._features: dict[str, _Feature] = {}
         self._habits = LoggingHabits()
-        self._numbers = NumericIds()
+        self._numbers, self._hindsight = NumericIds(), Hindsight()
         self._counts: list[int] = []
         self._propensities: list[float] = []
 
@@ -103,13 +74,13 @@ class Remarks:
     def observe(self, impression: Impression, feedback: Sequence[Feedback]) -> None:
         """Take in an impression and what came back."""
         self._impressions += 1
-        self._answered += bool(feedback)
         self._choices += len(impression.actions) > 1
         for piece in feedback:
             self._came[piece.signal] += 1
         self._numbers.observe([impression.context])
+        self._hindsight.observe(impression.context, [piece.signal for piece in feedback])
         for name, value in impression.context.items():
-            self._features.setdefault(name, _Feature()).observe(value, bool(feedback))
+            self._features.setdefault(name, _Feature()).observe(value)
         self._counts.append(len(impression.actions))
         self._propensities.append(impression.chosen_propensity)
         if len(self._counts) >= STRETCH:
@@ -158,7 +129,7 @@ class Remarks:
     def _of_feature(self, name: str, feature: _Feature) -> Iterator[str]:
         if feature.different is not None and len(feature.different) >= ENOUGH:
             yield (
-                f"context.{name}: has another value in each of {counted(feature.seen.total(), 'impression')}; if it "
+                f"context.{name}: has another value in each of {counted(feature.seen, 'impression')}; if it "
                 "is an id, leave it out: nothing can be learned of what comes once"
             )
         elif (says := self._numbers.says(name)) is not None:
@@ -166,11 +137,8 @@ class Remarks:
                 f"context.{name}: holds {says}. Numbers count as quantities; ids have to be texts (in a mapping "
                 'type = "category"), and of a time what may matter of it, such as the hour'
             )
-        elif feature.tells_answers(self._impressions, self._answered):
-            yield (
-                f"context.{name}: tells of every impression whether something came back; a feature has to be known "
-                "before anything is shown"
-            )
+        elif (says := self._hindsight.says(name)) is not None:
+            yield f"context.{name}: {says}; a feature has to be known before anything is shown"
 
     def _judge_propensities(self) -> None:
         self._habits.observe(self._counts, self._propensities)
