@@ -225,7 +225,8 @@ class Admission:
         key, impression_id = record.key or b"", decoded.impression_id
         if key != impression_id.encode():
             told = f"key {key[:64]!r} is not the impression_id, {impression_id[:64]!r}"
-            return Refusal(Reason.KEY, f"{told}; make it its plain bytes in UTF-8")
+            quoted = key.strip(b"\"'") == impression_id.encode()
+            return Refusal(Reason.KEY, f"{told}; make it its plain bytes in UTF-8{', without quotes' * quoted}")
         if decoded.occurred_at in LIKELY_SECONDS:
             told = f"occurred_at, {decoded.occurred_at}, looks like seconds; write milliseconds, as"
             return Refusal(Reason.SCHEMA, f"{told} {decoded.occurred_at}000")

@@ -444,7 +444,7 @@ MANY = {f"f{n}": 1 for n in range(1_000)}
         (b"{", b"i1", "not_json", "write JSON in UTF-8"),
         (b"id,model", b"i1", "not_json", "write JSON in UTF-8"),
         (GOOD, b"i2", "key_is_not_impression_id", "make it its plain bytes in UTF-8"),
-        (GOOD, b'"i1"', "key_is_not_impression_id", "make it its plain bytes in UTF-8"),
+        (GOOD, b'"i1"', "key_is_not_impression_id", "make it its plain bytes in UTF-8, without quotes"),
         (encode(impression(context={"n": "x" * 600_000})), b"i1", "too_large", "log fewer or shorter features"),
         (encode(impression(model="nope")), b"i1", "unknown_model", "Add a section [models.NAME], or mend it"),
         (encode(impression(chosen=9)), b"i1", "chosen_out_of_range", "the index of the one that was shown, from 0 to"),
