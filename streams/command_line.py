@@ -72,7 +72,8 @@ class CommandGroup(TyperGroup):
             extra = extra_with(module, command)
             if extra is None:
                 raise
-            fail(f'{" ".join(map(str, command))} needs {module}: pip install "groundswell[{extra}]"')
+            what, checkout = f'pip install "groundswell[{extra}]"', f"in a checkout pip install '.[{extra}]'"
+            fail(f"{' '.join(map(str, command))} needs {module}: {what}, {checkout}")
         except OSError as error:
             if error.filename is None:
                 raise

@@ -34,7 +34,9 @@ def of_reused_ids(topic: str, name: str, told: Sequence[Told]) -> Finding:
         if earlier.says != one.says:
             others.append((earlier, one))
     if len(others) <= max(FEW, MANY * number):
-        return passed(check, f"the last {number} have a {name} of their own, but for {len(others)}")
+        return passed(
+            check, f"of the last {number} {f'all but {len(others)}' if others else 'all'} have their own {name}"
+        )
     earlier, later = others[-1]
     return failed(
         check,

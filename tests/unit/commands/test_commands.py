@@ -71,7 +71,10 @@ def test_a_command_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delitem(sys.modules, "experiments.papers.vowpal", raising=False)
     result = CliRunner().invoke(cli, ["bench", "learner"])
     assert result.exit_code == 2
-    assert result.output == ('groundswell: bench learner needs vowpalwabbit: pip install "groundswell[bench]"\n')
+    assert result.output == (
+        'groundswell: bench learner needs vowpalwabbit: pip install "groundswell[bench]", '
+        "in a checkout pip install '.[bench]'\n"
+    )
 
 
 def test_what_no_extra_brings_is_not_explained_away(monkeypatch: pytest.MonkeyPatch) -> None:
