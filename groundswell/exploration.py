@@ -41,7 +41,9 @@ class Exploration(Struct, frozen=True):
 
 def greedy(scores: Sequence[float]) -> list[float]:
     """Return equal probabilities for the actions of the highest score and 0 for the others."""
-    return _best_and_others(scores, 1 / scores.count(max(scores)), 0.0)
+    best = max(scores)
+    firsts = scores.count(best)
+    return _best_and_others(scores, best, firsts, 1 / firsts, 0.0)
 
 
 def raised(probabilities: Sequence[float], floor: float) -> list[float]:
@@ -62,8 +64,8 @@ def probabilities(scores: Sequence[float], exploration: Exploration) -> list[flo
         total = added(odds)
         return [odd / total for odd in odds]
     if exploration.kind == "epsilon-greedy":
-        share = parameter / count
-        return _best_and_others(scores, share + (1 - parameter) * (1 / scores.count(best)), share)
+        share, firsts = parameter / count, scores.count(best)
+        return _best_and_others(scores, best, firsts, share + (1 - parameter) * (1 / firsts), share)
     others = [0.0 if score == best else 1 / (count + parameter * (best - score)) for score in scores]
     rest = 1 - added(others)
     return [other + rest * share for other, share in zip(others, greedy(scores), strict=True)]
@@ -96,9 +98,10 @@ def added(numbers: Iterable[float]) -> float:
     return total
 
 
-def _best_and_others(scores: Sequence[float], of_best: float, of_others: float) -> list[float]:
-    best = max(scores)
-    if scores.count(best) == 1:  # as good as always, and then it is known where
+def _best_and_others(
+    scores: Sequence[float], best: float, firsts: int, of_best: float, of_others: float
+) -> list[float]:
+    if firsts == 1:  # as good as always, and then it is known where
         found = [of_others] * len(scores)
         found[scores.index(best)] = of_best
         return found

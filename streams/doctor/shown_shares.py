@@ -43,16 +43,13 @@ def of_shown_shares(model: str, impressions: Sequence[Impression]) -> Finding:
             variance[action.id] += probability * (1 - probability)
     if known < ENOUGH:
         return passed(check, f"too few impressions say how likely all actions were ({known:,}) to compare them")
-    off = {
-        action: abs(shown[action] - expected[action])
-        for action in expected
-        if abs(shown[action] - expected[action]) > max(DEVIATIONS * sqrt(variance[action]), OFF * known)
-    }
-    if not off:
+    off = {action: abs(shown[action] - mean) for action, mean in expected.items()}
+    wrong = [action for action in off if off[action] > max(DEVIATIONS * sqrt(variance[action]), OFF * known)]
+    if not wrong:
         return passed(
             check, f"of the last {counted(known, 'impression')} each action is shown about as often as logged"
         )
-    worst = max(off, key=off.__getitem__)
+    worst = max(wrong, key=off.__getitem__)
     return warned(
         check,
         f"{worst!r} was shown in {shown[worst]:,} of the last {counted(known, 'impression')}, and by the logged "

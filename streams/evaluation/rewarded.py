@@ -24,6 +24,7 @@ from streams.replay.left_out import RowError
 from streams.replay.mapping import Mapping as LogMapping
 from streams.replay.standards import Standards, without_repeats
 from streams.settings import Settings
+from streams.signal_numbers import numbers_by_signal
 from streams.words import counted
 
 STRETCH: Final = 2_000
@@ -76,16 +77,10 @@ class Told:
 
 def worths_of(given: Sequence[str]) -> dict[str, float]:
     """Return worths by signal from `signal=number`. Raises `WorthError`."""
-    worths = {}
-    for one in given:
-        signal, _, number = one.rpartition("=")
-        try:
-            worths[signal] = float(number)
-        except ValueError:
-            raise WorthError(f"--worth {one}: {WORTH_FORM}") from None
-        if not signal or not -1.0 <= worths[signal] <= 1.0:
-            raise WorthError(f"--worth {one}: {WORTH_FORM}")
-    return worths
+    try:
+        return numbers_by_signal(given, 1.0)
+    except ValueError as wrong:
+        raise WorthError(f"--worth {wrong}: {WORTH_FORM}") from None
 
 
 def decoder_of(settings: Settings, model: str) -> Learner:

@@ -39,14 +39,14 @@ class Hindsight:
     """Impressions of one model with what came back."""
 
     def __init__(self) -> None:
-        self.impressions = self.answered = 0
+        self.impressions = self._answered = 0
         self._seen: dict[str, Counter[tuple[_Holds, bool]]] = {}
         self._named: Counter[str] = Counter()
 
     def observe(self, context: Mapping[str, FeatureValue], signals: Collection[str]) -> None:
         """Take in a context and the signals that came back, none where nothing did."""
         self.impressions += 1
-        self.answered += bool(signals)
+        self._answered += bool(signals)
         for name, value in context.items():
             self._seen.setdefault(name, Counter())[_Holds.of(value), bool(signals)] += 1
             self._named[name] += value in signals
@@ -55,7 +55,7 @@ class Hindsight:
         """Return what a feature tells that is known only afterwards, None where nothing speaks for that."""
         if name not in self._seen:
             return None
-        if self.answered >= EACH and self._named[name] >= NEARLY_ALL * self.answered:
+        if self._answered >= EACH and self._named[name] >= NEARLY_ALL * self._answered:
             return "is the signal that came back"
         return "tells of every impression whether something came back" if self._tells_answers(name) else None
 
@@ -67,9 +67,9 @@ class Hindsight:
 
     def _tells_answers(self, name: str) -> bool:
         """Return whether what it held says of each impression whether something came back."""
-        if min(self.answered, self.impressions - self.answered) < EACH:
+        if min(self._answered, self.impressions - self._answered) < EACH:
             return False
         seen = self._seen[name].copy()
-        for came, total in ((True, self.answered), (False, self.impressions - self.answered)):
+        for came, total in ((True, self._answered), (False, self.impressions - self._answered)):
             seen[_Holds.NOTHING, came] = total - sum(count for (_, one), count in seen.items() if one is came)
         return not any(seen[held, True] and seen[held, False] for held in _Holds)

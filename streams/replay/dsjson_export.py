@@ -21,6 +21,7 @@ from streams.replay.examination import examine, found_good, readable_log
 from streams.replay.mapping import Mapping as LogMapping
 from streams.replay.standards import Standards
 from streams.settings import Settings
+from streams.signal_numbers import numbers_by_signal
 from streams.words import counted
 
 Kind = TypeVar("Kind")
@@ -41,16 +42,10 @@ class CostError(ValueError):
 
 def costs_of(given: list[str]) -> dict[str, float]:
     """Return costs by signal from `signal=number`. Raises `CostError`."""
-    costs = {}
-    for one in given:
-        signal, _, number = one.rpartition("=")
-        try:
-            costs[signal] = float(number)
-        except ValueError:
-            raise CostError(f"--cost {one}: {COST_FORM}") from None
-        if not signal or abs(costs[signal]) > 1e6 or costs[signal] != costs[signal]:
-            raise CostError(f"--cost {one}: {COST_FORM}")
-    return costs
+    try:
+        return numbers_by_signal(given, 1e6)
+    except ValueError as wrong:
+        raise CostError(f"--cost {wrong}: {COST_FORM}") from None
 
 
 @dataclass

@@ -56,7 +56,7 @@ class Remarks:
 
     def __init__(self, features: Collection[str], signals: Collection[str], definite: Collection[str]) -> None:
         self._declared, self._signals, self._definite = features, signals, definite
-        self._impressions = self._choices = 0
+        self._choices = 0
         self._came: Counter[str] = Counter()
         self._features: dict[str, _Feature] = {}
         self._habits = LoggingHabits()
@@ -73,7 +73,6 @@ class Remarks:
 
     def observe(self, impression: Impression, feedback: Sequence[Feedback]) -> None:
         """Take in an impression and what came back."""
-        self._impressions += 1
         self._choices += len(impression.actions) > 1
         for piece in feedback:
             self._came[piece.signal] += 1
@@ -88,7 +87,7 @@ class Remarks:
 
     def in_words(self) -> Iterator[str]:
         """Yield a sentence for each thing to look at."""
-        if not self._impressions:
+        if not self._hindsight.impressions:
             return
         if not self._choices:
             yield (
